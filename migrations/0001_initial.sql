@@ -1,0 +1,151 @@
+-- One text for SQLite and PostgreSQL: only the types both store alike (bigint, boolean, bytea, text), instants as
+-- milliseconds since 1970 in bigint, no defaults computed by the engine.
+
+-- Has the first account been made? One row; the first set-up to flip it wins and closes the door.
+create table installation (
+    id     bigint primary key check (id = 1),
+    set_up boolean not null
+);
+insert into installation (id, set_up) values (1, false);
+
+-- One row. The number rises with every change to any key, in the transaction of the change, and the key's row is
+-- stamped with it: whoever has seen number N knows every key stamped up to N.
+create table key_change (
+    id     bigint primary key check (id = 1),
+    number bigint not null
+);
+insert into key_change (id, number) values (1, 0);
+
+-- The versions of the master key this database has been sealed under. check_value is a known text sealed under that
+-- version, so that a wrong master key is noticed at start.
+create table master_key (
+    version     bigint primary key,
+    check_value bytea  not null,
+    created_at  bigint not null
+);
+
+-- Keys the product uses itself (the audit chain, form tokens), sealed under a master key so that they survive its rotation.
+create table data_key (
+    name        text   primary key,
+    sealed      bytea  not null,
+    key_version bigint not null
+);
+
+create table account (
+    uin                  bigint primary key,
+    app_id               bigint not null unique,
+    name                 text   not null,
+    canonical_name       text   not null unique,
+    -- Null until the account's set-up link has been used.
+    password_hash        text,
+    totp_seed            bytea,
+    totp_key_version     bigint,
+    -- The latest TOTP step spent; only a later one is accepted.
+    totp_spent_step      bigint not null,
+    -- Rises when the password or a factor changes: sessions of an older epoch are over.
+    credential_epoch     bigint not null,
+    created_at           bigint not null,
+    last_sign_in_at      bigint,
+    last_sign_in_address text,
+    check ((totp_seed is null) = (totp_key_version is null))
+);
+
+create table recovery_code (
+    uin       bigint not null references account (uin),
+    code_hash bytea  not null,
+    spent_at  bigint,
+    primary key (uin, code_hash)
+);
+
+-- One-time links: 'first' makes the first account, 'account' completes one made on the command line,
+-- 'mfa' enrols a new second factor for one that lost its own.
+create table setup_link (
+    token_hash bytea  primary key,
+    purpose    text   not null check (purpose in ('first', 'account', 'mfa')),
+    uin        bigint references account (uin),
+    expires_at bigint not null,
+    used_at    bigint,
+    check ((purpose = 'first') = (uin is null))
+);
+
+create table session (
+    id_hash    bytea  primary key,
+    uin        bigint references account (uin),
+    data       text   not null,
+    seen_at    bigint not null,
+    expires_at bigint not null
+);
+create index session_by_account on session (uin);
+
+-- Browsers that have signed in to an account before: strangers' wrong passwords do not slow them down.
+create table known_device (
+    token_hash bytea  primary key,
+    uin        bigint not null references account (uin),
+    expires_at bigint not null
+);
+
+create table throttle (
+    scope         text   not null,
+    subject       text   not null,
+    failures      bigint not null,
+    blocked_until bigint not null,
+    updated_at    bigint not null,
+    primary key (scope, subject)
+);
+
+-- A deleted key stays as a tombstone: without slot and secret, with its stamp.
+create table api_key (
+    secret_id          text   primary key,
+    uin                bigint not null references account (uin),
+    slot               bigint check (slot in (1, 2)),
+    state              text   not null check (state in ('enabled', 'disabled', 'deleted')),
+    secret             bytea,
+    secret_key_version bigint,
+    remark             text,
+    created_at         bigint not null,
+    state_changed_at   bigint not null,
+    change_number      bigint not null,
+    last_used_at       bigint,
+    last_used_action   text,
+    last_used_address  text,
+    unique (uin, slot),
+    check ((state = 'deleted') = (slot is null)),
+    check ((state = 'deleted') = (secret is null)),
+    check ((state = 'deleted') = (secret_key_version is null))
+);
+create index api_key_by_change on api_key (change_number);
+
+create table use_record (
+    secret_id text    not null references api_key (secret_id),
+    at        bigint  not null,
+    action    text    not null,
+    address   text    not null,
+    accepted  boolean not null,
+    -- Why it was refused, in full; the caller is told less.
+    reason    text    not null
+);
+create index use_record_by_key on use_record (secret_id, at);
+
+-- Append-only. Each record's mac covers the record and the mac before it.
+create table audit_record (
+    number     bigint primary key,
+    at         bigint not null,
+    uin        bigint,
+    actor      text   not null check (actor in ('account', 'key', 'operator', 'stranger')),
+    action     text   not null,
+    target     text,
+    address    text,
+    request_id text,
+    result     text   not null check (result in ('done', 'refused')),
+    detail     text,
+    mac        bytea  not null
+);
+create index audit_record_by_account on audit_record (uin, at);
+
+-- The end of the chain, so that a cut tail is noticed too. One row.
+create table audit_head (
+    id     bigint primary key check (id = 1),
+    number bigint not null,
+    mac    bytea
+);
+insert into audit_head (id, number, mac) values (1, 0, null);

@@ -1,0 +1,68 @@
+//! Root accounts: names, making one, signing in, proving again who one is.
+
+pub mod operator;
+pub mod setup;
+pub mod sign_in;
+pub mod verification;
+
+use unicode_normalization::UnicodeNormalization;
+
+use crate::db::accounts::AccountRow;
+use crate::error::Error;
+use crate::secret::totp::Seed;
+use crate::secret::vault::Place;
+use crate::state::App;
+
+/// The longest account name, in characters.
+pub const NAME_MAX_CHARS: usize = 64;
+
+/// The one form of a name that look-up, throttle and records use: trimmed, NFKC, lower case.
+pub fn canonical_name(name: &str) -> String {
+    // Lower-casing can undo normalisation, so once more at the end.
+    let folded: String = name.nfkc().flat_map(char::to_lowercase).collect();
+    folded.nfkc().collect::<String>().trim().to_owned()
+}
+
+/// A new account's name as given, trimmed, or [`Error::NameInvalid`].
+pub fn check_name(name: &str) -> Result<&str, Error> {
+    let name = name.trim();
+    let printable = !name.chars().any(|c| c.is_control() || c == ':');
+    let length = name.chars().count();
+    if printable && (1..=NAME_MAX_CHARS).contains(&length) && !canonical_name(name).is_empty() {
+        Ok(name)
+    } else {
+        Err(Error::NameInvalid)
+    }
+}
+
+fn totp_place(row: &str) -> Place<'_> {
+    Place { table: "account", row, column: "totp_seed" }
+}
+
+/// Opens the account's TOTP seed; none if no second factor is enrolled.
+fn open_totp_seed(app: &App, account: &AccountRow) -> Result<Option<Seed>, Error> {
+    let Some(sealed) = account.sealed_totp_seed() else { return Ok(None) };
+    let bytes = app.vault.open(totp_place(&account.uin.to_string()), &sealed)?;
+    Seed::from_bytes(&bytes).map(Some).ok_or_else(|| Error::internal("a stored TOTP seed is not 20 bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_of_a_name_is_one_name() {
+        for spelling in ["root", "Root", "ROOT", " root ", "ｒｏｏｔ", "ROOT\u{3000}"] {
+            assert_eq!(canonical_name(spelling), "root", "{spelling:?}");
+        }
+        assert_eq!(canonical_name("ﬁnance"), "finance");
+    }
+
+    #[test]
+    fn names_are_checked() {
+        assert_eq!(check_name("  Ops team ").unwrap(), "Ops team");
+        for bad in ["", "   ", "a:b", "a\nb", "\u{0}", &"x".repeat(65)] {
+            assert!(check_name(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Set-up by a one-time link: name and password, enrolment of the second factor, recovery codes.
+//!
+//! Until it is confirmed, an enrolment lives in the session of whoever began it: nobody else can see, change or cancel
+//! it. The link is spent by the confirmation; of two who use one link at once, the first to confirm wins.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use super::{canonical_name, check_name, totp_place};
+use crate::audit::{Action, Event, Origin};
+use crate::db::installation::SetupLink;
+use crate::db::{Tx, accounts, installation};
+use crate::error::Error;
+use crate::id::{AppId, Uin};
+use crate::secret::totp::{Code, Seed};
+use crate::secret::vault::{Place, Sealed};
+use crate::secret::{password, recovery, token};
+use crate::state::App;
+use crate::throttle::{self, Subject};
+
+/// How long a link can be used.
+pub const LINK_LIFETIME: Duration = Duration::from_hours(24);
+
+/// What a link is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Purpose {
+    /// Makes the first account.
+    First,
+    /// Completes an account made on the command line.
+    Account(Uin),
+    /// Enrols a new second factor for an account that has a password.
+    Mfa(Uin),
+}
+
+impl Purpose {
+    fn stored(self) -> (&'static str, Option<Uin>) {
+        match self {
+            Self::First => ("first", None),
+            Self::Account(uin) => ("account", Some(uin)),
+            Self::Mfa(uin) => ("mfa", Some(uin)),
+        }
+    }
+
+    fn of(link: &SetupLink) -> Result<Self, Error> {
+        match (link.purpose.as_str(), link.uin) {
+            ("first", None) => Ok(Self::First),
+            ("account", Some(uin)) => Ok(Self::Account(uin)),
+            ("mfa", Some(uin)) => Ok(Self::Mfa(uin)),
+            _ => Err(Error::internal("a set-up link of unknown purpose")),
+        }
+    }
+
+    /// Does whoever uses the link choose the account's name?
+    pub fn asks_name(self) -> bool {
+        self == Self::First
+    }
+
+    /// Does whoever uses the link choose a password, or prove the one they have?
+    pub fn asks_new_password(self) -> bool {
+        !matches!(self, Self::Mfa(_))
+    }
+}
+
+/// Makes a link for `purpose` and returns its token.
+pub async fn create_link(app: &App, tx: &mut Tx, purpose: Purpose) -> Result<SecretString, Error> {
+    let now = app.clock.now();
+    let secret = token::bearer();
+    let (name, uin) = purpose.stored();
+    if let Some(uin) = uin {
+        installation::revoke_setup_links(tx, uin, now).await?;
+    }
+    installation::insert_setup_link(tx, &token::secret_digest(&secret), name, uin, now.plus(LINK_LIFETIME)).await?;
+    Ok(secret)
+}
+
+/// What the link of this token is for, and the name of its account. [`Error::SetupLinkInvalid`] if it cannot be used.
+pub async fn look_up(app: &App, link_token: &SecretString) -> Result<(Purpose, Option<String>), Error> {
+    let link = installation::usable_setup_link(&app.db, &token::secret_digest(link_token), app.clock.now())
+        .await?
+        .ok_or(Error::SetupLinkInvalid)?;
+    let purpose = Purpose::of(&link)?;
+    if purpose == Purpose::First && installation::is_set_up(&app.db).await? {
+        return Err(Error::SetupLinkInvalid);
+    }
+    let name = match link.uin {
+        Some(uin) => accounts::by_uin(&app.db, uin).await?.map(|account| account.name),
+        None => None,
+    };
+    Ok((purpose, name))
+}
+
+/// A set-up that waits for the first code. Kept in the session; the seed is sealed, the password hashed.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Enrolment {
+    link_hash: Vec<u8>,
+    purpose: Purpose,
+    name: String,
+    password_hash: Option<String>,
+    row: String,
+    seed_key_version: i64,
+    sealed_seed: Vec<u8>,
+}
+
+impl std::fmt::Debug for Enrolment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Enrolment").field("purpose", &self.purpose).finish_non_exhaustive()
+    }
+}
+
+impl Enrolment {
+    /// The account's name, for the authenticator.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn new(
+        app: &App,
+        link_hash: Vec<u8>,
+        purpose: Purpose,
+        name: String,
+        password_hash: Option<String>,
+    ) -> Result<Self, Error> {
+        let row = token::alphanumeric(22);
+        let sealed = app.vault.seal(seed_place(&row), Seed::generate().expose())?;
+        let (seed_key_version, sealed_seed) = (sealed.key_version, sealed.bytes);
+        Ok(Self { link_hash, purpose, name, password_hash, row, seed_key_version, sealed_seed })
+    }
+
+    /// Opens the seed, to show it to whoever enrols or to check their code.
+    pub fn seed(&self, app: &App) -> Result<Seed, Error> {
+        let sealed = Sealed { key_version: self.seed_key_version, bytes: self.sealed_seed.clone() };
+        let bytes = app.vault.open(seed_place(&self.row), &sealed)?;
+        Seed::from_bytes(&bytes).ok_or_else(|| Error::internal("an enrolment's seed is not 20 bytes"))
+    }
+}
+
+fn seed_place(row: &str) -> Place<'_> {
+    Place { table: "session", row, column: "enrolment" }
+}
+
+/// Begins a set-up: checks the link, the name where one is chosen, and the password.
+pub async fn begin(
+    app: &App,
+    origin: &Origin,
+    link_token: &SecretString,
+    name: &str,
+    new_password: SecretString,
+) -> Result<Enrolment, Error> {
+    let (purpose, account_name) = look_up(app, link_token).await?;
+    let name = match account_name {
+        Some(name) => name,
+        None => check_name(name)?.to_owned(),
+    };
+    let password_hash = match purpose {
+        Purpose::Mfa(uin) => {
+            prove_password(app, origin, uin, new_password).await?;
+            None
+        }
+        Purpose::First | Purpose::Account(_) => {
+            password::judge(&new_password, &name).map_err(Error::PasswordUnfit)?;
+            Some(app.hasher.hash(new_password).await?)
+        }
+    };
+    Enrolment::new(app, token::secret_digest(link_token), purpose, name, password_hash)
+}
+
+async fn prove_password(app: &App, origin: &Origin, uin: Uin, typed: SecretString) -> Result<(), Error> {
+    let account = accounts::by_uin(&app.db, uin).await?.ok_or(Error::SetupLinkInvalid)?;
+    let right = app.hasher.verify(typed, account.password_hash).await?;
+    let mut tx = app.db.begin().await?;
+    let accepted = throttle::settle(&mut tx, &Subject::verification(uin), right, app.clock.now()).await?;
+    if !accepted {
+        app.audit.append(&mut tx, origin, Event::refused(Action::SetUp, Some(uin), "wrong password")).await?;
+    }
+    tx.commit().await?;
+    if accepted { Ok(()) } else { Err(Error::PasswordWrong) }
+}
+
+/// A finished set-up.
+#[derive(Debug)]
+pub struct Completed {
+    /// The account.
+    pub uin: Uin,
+    /// Its recovery codes, to be shown this once.
+    pub recovery_codes: Vec<SecretString>,
+}
+
+/// Confirms the enrolment with its first code: the account exists, or has its new second factor, from here on.
+///
+/// [`Error::CodeRefused`] leaves everything as it was, for another try; [`Error::SetupLinkInvalid`] means that somebody
+/// else has finished first.
+pub async fn confirm(app: &App, origin: &Origin, enrolment: &Enrolment, code: &str) -> Result<Completed, Error> {
+    let now = app.clock.now();
+    let seed = enrolment.seed(app)?;
+    let step = Code::parse(code).and_then(|code| seed.matching_step(&code, now)).ok_or(Error::CodeRefused)?;
+
+    let mut tx = app.db.begin().await?;
+    if !installation::spend_setup_link(&mut tx, &enrolment.link_hash, now).await? {
+        return Err(Error::SetupLinkInvalid);
+    }
+    let uin = match enrolment.purpose {
+        Purpose::First => {
+            if !installation::close_door(&mut tx).await? {
+                return Err(Error::SetupLinkInvalid);
+            }
+            insert_account(app, &mut tx, origin, &enrolment.name).await?
+        }
+        Purpose::Account(uin) | Purpose::Mfa(uin) => uin,
+    };
+    if let Some(hash) = &enrolment.password_hash {
+        accounts::set_password(&mut tx, uin, hash).await?;
+    }
+    let recovery_codes = enrol(app, &mut tx, uin, &seed, step).await?;
+    app.audit.append(&mut tx, origin, Event::done(Action::SetUp, uin)).await?;
+    tx.commit().await?;
+    Ok(Completed { uin, recovery_codes })
+}
+
+/// Makes an account without credentials. [`Error::NameTaken`] if there is one of that name.
+pub(super) async fn insert_account(app: &App, tx: &mut Tx, origin: &Origin, name: &str) -> Result<Uin, Error> {
+    let uin = Uin::generate();
+    let inserted = accounts::insert(tx, uin, AppId::generate(), name, &canonical_name(name), app.clock.now()).await;
+    if let Err(sqlx::Error::Database(cause)) = &inserted
+        && cause.is_unique_violation()
+    {
+        return Err(Error::NameTaken);
+    }
+    inserted?;
+    app.audit.append(tx, origin, Event::done(Action::AccountCreated, uin)).await?;
+    Ok(uin)
+}
+
+/// Stores the second factor with `spent_step` spent, and ten new recovery codes, which it returns.
+pub(super) async fn enrol(
+    app: &App,
+    tx: &mut Tx,
+    uin: Uin,
+    seed: &Seed,
+    spent_step: i64,
+) -> Result<Vec<SecretString>, Error> {
+    let sealed = app.vault.seal(totp_place(&uin.to_string()), seed.expose())?;
+    accounts::set_totp(tx, uin, &sealed, spent_step).await?;
+    let codes = recovery::generate();
+    accounts::set_recovery_codes(tx, uin, &recovery::digests(&codes)).await?;
+    Ok(codes)
+}
+
+/// The address of a link, for whoever is to use it.
+pub fn link_address(public_url: &url::Url, link_token: &SecretString) -> String {
+    let mut address = public_url.join("/setup").expect("a path joins any http address");
+    address.query_pairs_mut().append_pair("token", link_token.expose_secret());
+    address.into()
+}

@@ -1,0 +1,198 @@
+//! Signing in: a password, then a TOTP or recovery code.
+//!
+//! `stranger → check_password → PasswordAccepted → check_code → SignedIn`. Every answer to a wrong password is the same
+//! in words and work, whether the account is missing, waiting or right there.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use super::{canonical_name, open_totp_seed};
+use crate::audit::{Action, Actor, Event, Origin};
+use crate::clock::Timestamp;
+use crate::db::accounts::{self, AccountRow};
+use crate::db::{Tx, audit as audit_db};
+use crate::error::Error;
+use crate::id::Uin;
+use crate::secret::totp::Code;
+use crate::secret::{recovery, token};
+use crate::state::App;
+use crate::throttle::{self, Subject};
+
+/// How long a browser that has signed in is remembered.
+pub const DEVICE_LIFETIME: Duration = Duration::from_hours(90 * 24);
+
+/// A right password; a code must follow. Kept in the session.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PasswordAccepted {
+    /// The account.
+    pub uin: Uin,
+    /// Its credential epoch at that moment: a change since makes this worthless.
+    epoch: i64,
+}
+
+/// The second step's proof, as typed.
+#[derive(Debug)]
+pub enum SecondFactor<'a> {
+    /// From the authenticator.
+    Totp(&'a str),
+    /// One of the recovery codes.
+    Recovery(&'a str),
+}
+
+/// A completed sign-in.
+#[derive(Debug)]
+pub struct SignedIn {
+    /// The account.
+    pub uin: Uin,
+    /// The credential epoch the session belongs to.
+    pub epoch: i64,
+    /// What the page tells about the time before.
+    pub previous: Previous,
+    /// Recovery codes left, if one was used.
+    pub recovery_codes_left: Option<i64>,
+    /// For the browser to be known by next time.
+    pub device: SecretString,
+}
+
+/// The sign-in before this one.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Previous {
+    /// When it was; none if this is the first.
+    pub at: Option<Timestamp>,
+    /// From where.
+    pub address: Option<String>,
+    /// Failed tries since then.
+    pub failures: i64,
+}
+
+/// The first step. `device` is the token of a browser that has signed in before.
+pub async fn check_password(
+    app: &App,
+    origin: &Origin,
+    address: IpAddr,
+    name: &str,
+    typed: SecretString,
+    device: Option<&SecretString>,
+) -> Result<PasswordAccepted, Error> {
+    let now = app.clock.now();
+    let name = canonical_name(name);
+    let account = accounts::by_name(&app.db, &name).await?.filter(AccountRow::is_complete);
+    let uin = account.as_ref().map(|account| account.uin);
+    let device_hash = token::digest("");
+    let device_hash = device.map_or(device_hash, token::secret_digest);
+    let known = accounts::is_known_device(&app.db, &device_hash, uin.unwrap_or(Uin(0)), now).await?;
+
+    // A blocked address is told so at once, which says nothing about any account. A known browser answers for itself.
+    let from_address = Subject::address(address);
+    if !known && throttle::is_blocked(&app.db, &from_address, now).await? {
+        return Err(Error::AddressBlocked);
+    }
+    let hash = account.as_ref().and_then(|account| account.password_hash.clone());
+    let right = app.hasher.verify(typed, hash).await?;
+
+    let mut tx = app.db.begin().await?;
+    let subject = if known { Subject::device(&device_hash) } else { Subject::account(&name) };
+    let accepted = throttle::settle(&mut tx, &subject, right, now).await?;
+    if !accepted {
+        if !known {
+            throttle::settle(&mut tx, &from_address, false, now).await?;
+        }
+        app.audit.append(&mut tx, origin, Event::refused(Action::SignIn, uin, "password")).await?;
+    }
+    tx.commit().await?;
+    match account {
+        Some(account) if accepted => Ok(PasswordAccepted { uin: account.uin, epoch: account.credential_epoch }),
+        _ => Err(Error::SignInRefused),
+    }
+}
+
+/// The second step. [`Error::CodeRefused`] for a wrong, spent or throttled code; [`Error::SignInRefused`] if the account
+/// has changed since the first step.
+pub async fn check_code(
+    app: &App,
+    origin: &Origin,
+    pending: &PasswordAccepted,
+    factor: SecondFactor<'_>,
+) -> Result<SignedIn, Error> {
+    let account = accounts::by_uin(&app.db, pending.uin).await?.ok_or(Error::SignInRefused)?;
+    if account.credential_epoch != pending.epoch {
+        return Err(Error::SignInRefused);
+    }
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    if !spend_factor(app, &mut tx, &account, &factor).await? {
+        app.audit.append(&mut tx, origin, Event::refused(Action::SignIn, Some(account.uin), "code")).await?;
+        tx.commit().await?;
+        return Err(Error::CodeRefused);
+    }
+    let recovery_codes_left = match factor {
+        SecondFactor::Totp(_) => None,
+        SecondFactor::Recovery(_) => Some(accounts::recovery_codes_left(&mut tx, account.uin).await?),
+    };
+    let detail = if recovery_codes_left.is_some() { "password and recovery code" } else { "password and TOTP" };
+    let signed_in = complete(app, &mut tx, origin, &account, detail).await?;
+    tx.commit().await?;
+    tracing::info!(uin = %account.uin, at = now.0, "signed in");
+    Ok(SignedIn { recovery_codes_left, ..signed_in })
+}
+
+/// Notes a completed sign-in of `account` and remembers the browser.
+async fn complete(
+    app: &App,
+    tx: &mut Tx,
+    origin: &Origin,
+    account: &AccountRow,
+    detail: &'static str,
+) -> Result<SignedIn, Error> {
+    let now = app.clock.now();
+    let since = account.last_sign_in_at.unwrap_or(account.created_at);
+    let failures = audit_db::refusals_since(tx, account.uin, Action::SignIn.as_str(), since).await?;
+    accounts::set_last_sign_in(tx, account.uin, now, origin.address.as_deref()).await?;
+    let device = token::bearer();
+    accounts::insert_device(tx, &token::secret_digest(&device), account.uin, now.plus(DEVICE_LIFETIME)).await?;
+    let event = Event::done(Action::SignIn, account.uin).with_detail(detail);
+    app.audit.append(tx, &origin.as_actor(Actor::Account), event).await?;
+    let previous = Previous { at: account.last_sign_in_at, address: account.last_sign_in_address.clone(), failures };
+    Ok(SignedIn { uin: account.uin, epoch: account.credential_epoch, previous, recovery_codes_left: None, device })
+}
+
+/// The sign-in that ends a set-up, whose password and code have just been proved.
+pub async fn after_setup(app: &App, origin: &Origin, uin: Uin) -> Result<SignedIn, Error> {
+    let account = accounts::by_uin(&app.db, uin).await?.ok_or(Error::SignInRefused)?;
+    let mut tx = app.db.begin().await?;
+    let signed_in = complete(app, &mut tx, origin, &account, "set-up").await?;
+    tx.commit().await?;
+    Ok(signed_in)
+}
+
+/// Checks and spends a second factor under the account's code throttle. False counts as a failure.
+pub(super) async fn spend_factor(
+    app: &App,
+    tx: &mut Tx,
+    account: &AccountRow,
+    factor: &SecondFactor<'_>,
+) -> Result<bool, Error> {
+    let now = app.clock.now();
+    let subject = Subject::code(account.uin);
+    // First, so that a right code is not spent by a try that is refused anyway.
+    if throttle::is_blocked_in(tx, &subject, now).await? {
+        return Ok(false);
+    }
+    let right = match factor {
+        SecondFactor::Totp(typed) => {
+            let seed = open_totp_seed(app, account)?;
+            match Code::parse(typed).and_then(|code| seed?.matching_step(&code, now)) {
+                Some(step) => accounts::spend_totp_step(tx, account.uin, step).await?,
+                None => false,
+            }
+        }
+        SecondFactor::Recovery(typed) => match recovery::digest(typed) {
+            Some(digest) => accounts::spend_recovery_code(tx, account.uin, &digest, now).await?,
+            None => false,
+        },
+    };
+    throttle::settle(tx, &subject, right, now).await
+}

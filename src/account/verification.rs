@@ -1,0 +1,63 @@
+//! Identity verification (step-up): password *and* TOTP again, before something that cannot be taken back.
+
+use secrecy::SecretString;
+
+use super::sign_in::{SecondFactor, spend_factor};
+use crate::audit::{Action, Event, Origin};
+use crate::clock::Timestamp;
+use crate::db::accounts;
+use crate::error::Error;
+use crate::id::Uin;
+use crate::state::App;
+use crate::throttle::{self, Subject};
+
+/// Whoever holds this has just proved, or within the window had proved, to be the account's owner. Made here only.
+#[derive(Debug)]
+#[must_use]
+pub struct Verified {
+    uin: Uin,
+}
+
+impl Verified {
+    /// The account.
+    pub fn uin(&self) -> Uin {
+        self.uin
+    }
+
+    /// From a verification the session remembers, if its window is still open. A window of zero never is.
+    pub fn within_window(app: &App, uin: Uin, verified_at: Option<Timestamp>) -> Option<Self> {
+        let open_until = verified_at?.plus(app.settings.verification_window);
+        (app.clock.now() < open_until).then_some(Self { uin })
+    }
+}
+
+/// Checks password and code. [`Error::PasswordWrong`] or [`Error::CodeRefused`] say which of the two failed: whoever asks
+/// is signed in already. The code is only looked at, and spent, after a right password.
+pub async fn verify(
+    app: &App,
+    origin: &Origin,
+    uin: Uin,
+    password: SecretString,
+    code: &str,
+) -> Result<Verified, Error> {
+    let account = accounts::by_uin(&app.db, uin).await?.ok_or(Error::PasswordWrong)?;
+    let right = app.hasher.verify(password, account.password_hash.clone()).await?;
+    let mut tx = app.db.begin().await?;
+    let refusal = if !throttle::settle(&mut tx, &Subject::verification(uin), right, app.clock.now()).await? {
+        Some(("password", Error::PasswordWrong))
+    } else if !spend_factor(app, &mut tx, &account, &SecondFactor::Totp(code)).await? {
+        Some(("code", Error::CodeRefused))
+    } else {
+        None
+    };
+    let event = match refusal {
+        Some((why, _)) => Event::refused(Action::Verification, Some(uin), why),
+        None => Event::done(Action::Verification, uin),
+    };
+    app.audit.append(&mut tx, origin, event).await?;
+    tx.commit().await?;
+    match refusal {
+        Some((_, error)) => Err(error),
+        None => Ok(Verified { uin }),
+    }
+}

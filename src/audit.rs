@@ -1,0 +1,242 @@
+//! The chained record of operations: who did what, when, from where, with what result.
+//!
+//! Invariant: a record is appended in the transaction of what it records. Each record's mac covers the mac before it,
+//! so an edit, a removal, an insertion or a changed order shows; the head kept apart from the records shows a cut tail.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::clock::Clock;
+use crate::db::audit::{self as db, AuditRow};
+use crate::db::{Db, Tx};
+use crate::error::Error;
+use crate::id::{RequestId, SecretId, Uin};
+
+/// On whose behalf something is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// The owner of an account, in the console.
+    Account,
+    /// A program, with a key.
+    Key,
+    /// Whoever runs the server, on the command line.
+    Operator,
+    /// Somebody who has not shown who they are.
+    Stranger,
+}
+
+impl Actor {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Key => "key",
+            Self::Operator => "operator",
+            Self::Stranger => "stranger",
+        }
+    }
+}
+
+/// Who asks, from where and by which request.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// On whose behalf.
+    pub actor: Actor,
+    /// The client's address; none on the command line.
+    pub address: Option<String>,
+    /// The request; none on the command line.
+    pub request_id: Option<RequestId>,
+}
+
+impl Origin {
+    /// The command line's.
+    pub fn operator() -> Self {
+        Self { actor: Actor::Operator, address: None, request_id: None }
+    }
+
+    /// The same place, on behalf of somebody else.
+    #[must_use]
+    pub fn as_actor(&self, actor: Actor) -> Self {
+        Self { actor, ..self.clone() }
+    }
+}
+
+/// What happened. The names are what records are filtered by; they do not change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each variant says what it is; `as_str` is its stored name")]
+pub enum Action {
+    AccountCreated,
+    SetUp,
+    SetupLinkCreated,
+    SignIn,
+    SignOut,
+    Verification,
+    MfaReset,
+    ThrottleCleared,
+    SessionsEnded,
+    KeyCreated,
+    KeyRevealed,
+    KeyDisabled,
+    KeyEnabled,
+    KeyDeleted,
+    KeyRemarked,
+}
+
+impl Action {
+    /// The stored name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AccountCreated => "account.create",
+            Self::SetUp => "account.set-up",
+            Self::SetupLinkCreated => "account.set-up-link",
+            Self::SignIn => "sign-in",
+            Self::SignOut => "sign-out",
+            Self::Verification => "verification",
+            Self::MfaReset => "account.reset-mfa",
+            Self::ThrottleCleared => "account.unlock",
+            Self::SessionsEnded => "account.end-sessions",
+            Self::KeyCreated => "key.create",
+            Self::KeyRevealed => "key.reveal",
+            Self::KeyDisabled => "key.disable",
+            Self::KeyEnabled => "key.enable",
+            Self::KeyDeleted => "key.delete",
+            Self::KeyRemarked => "key.remark",
+        }
+    }
+}
+
+/// A record to be appended.
+#[derive(Clone, Debug)]
+pub struct Event {
+    action: Action,
+    uin: Option<Uin>,
+    target: Option<String>,
+    refused: bool,
+    detail: Option<&'static str>,
+}
+
+impl Event {
+    /// `action` was done.
+    pub fn done(action: Action, uin: Uin) -> Self {
+        Self { action, uin: Some(uin), target: None, refused: false, detail: None }
+    }
+
+    /// `action` was refused; `uin` where it is known whose it would have been.
+    pub fn refused(action: Action, uin: Option<Uin>, why: &'static str) -> Self {
+        Self { action, uin, target: None, refused: true, detail: Some(why) }
+    }
+
+    /// To this key.
+    #[must_use]
+    pub fn on_key(self, key: &SecretId) -> Self {
+        Self { target: Some(key.to_string()), ..self }
+    }
+
+    /// In more words.
+    #[must_use]
+    pub fn with_detail(self, detail: &'static str) -> Self {
+        Self { detail: Some(detail), ..self }
+    }
+}
+
+/// Appends to the chain and checks it.
+#[derive(Clone)]
+pub struct AuditLog {
+    key: Zeroizing<Vec<u8>>,
+    clock: Clock,
+}
+
+impl std::fmt::Debug for AuditLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AuditLog")
+    }
+}
+
+/// What a check of the chain found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// All records are as they were written.
+    Intact {
+        /// How many there are.
+        records: i64,
+        /// The last mac in hex: noted elsewhere, it shows later that nothing was cut off and redone.
+        head: String,
+    },
+    /// The first record that is not as it was written, and in what way.
+    Broken {
+        /// Its number.
+        number: i64,
+        /// `altered`, `missing` …
+        how: &'static str,
+    },
+}
+
+impl AuditLog {
+    /// With the chain's key.
+    pub fn new(key: Zeroizing<Vec<u8>>, clock: Clock) -> Self {
+        Self { key, clock }
+    }
+
+    /// Appends a record within `tx`.
+    pub async fn append(&self, tx: &mut Tx, origin: &Origin, event: Event) -> Result<(), Error> {
+        let (number, previous) = db::advance(tx).await?;
+        let mut row = AuditRow {
+            number,
+            at: self.clock.now(),
+            uin: event.uin,
+            actor: origin.actor.as_str().to_owned(),
+            action: event.action.as_str().to_owned(),
+            target: event.target,
+            address: origin.address.clone(),
+            request_id: origin.request_id.map(|id| id.to_string()),
+            result: if event.refused { "refused" } else { "done" }.to_owned(),
+            detail: event.detail.map(str::to_owned),
+            mac: Vec::new(),
+        };
+        row.mac = self.mac(previous.as_deref(), &row)?;
+        Ok(db::insert(tx, &row).await?)
+    }
+
+    /// Reads the whole chain and says whether it is intact, or where it first is not.
+    pub async fn verify(&self, database: &Db) -> Result<Verdict, Error> {
+        const PAGE: i64 = 1000;
+        // Before the records: one appended meanwhile is then only extra, never taken for a missing one.
+        let (head_number, head_mac) = db::head(database).await?;
+        let mut previous: Option<Vec<u8>> = None;
+        let mut expected = 1;
+        let mut at_head = None;
+        loop {
+            let page = db::page(database, expected - 1, PAGE).await?;
+            let Some(last) = page.last().map(|row| row.number) else { break };
+            for row in page {
+                if row.number != expected {
+                    return Ok(Verdict::Broken { number: expected, how: "missing" });
+                }
+                if self.mac(previous.as_deref(), &row)? != row.mac {
+                    return Ok(Verdict::Broken { number: row.number, how: "altered, or not by this installation" });
+                }
+                if row.number == head_number {
+                    at_head = Some(row.mac.clone());
+                }
+                previous = Some(row.mac);
+                expected += 1;
+            }
+            debug_assert_eq!(last + 1, expected);
+        }
+        if expected - 1 < head_number {
+            return Ok(Verdict::Broken { number: expected, how: "missing: the end of the chain was cut off" });
+        }
+        if at_head != head_mac {
+            return Ok(Verdict::Broken { number: head_number, how: "not the end of the chain that was noted" });
+        }
+        let head = data_encoding::HEXLOWER.encode(&head_mac.unwrap_or_default());
+        Ok(Verdict::Intact { records: head_number, head })
+    }
+
+    fn mac(&self, previous: Option<&[u8]>, row: &AuditRow) -> Result<Vec<u8>, Error> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).map_err(Error::internal)?;
+        mac.update(previous.unwrap_or(&[0; 32]));
+        mac.update(&serde_json::to_vec(row).map_err(Error::internal)?);
+        Ok(mac.finalize().into_bytes().to_vec())
+    }
+}

@@ -1,0 +1,154 @@
+//! `latchkey account …`
+
+use std::io::{IsTerminal as _, Read as _};
+
+use clap::Subcommand;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use crate::account::{operator, setup};
+use crate::clock::{Clock, Timestamp};
+use crate::config::{Settings, StartError};
+use crate::db::accounts;
+use crate::error::Error;
+use crate::state::App;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make a root account and print its one-time set-up link
+    Create {
+        /// The name to sign in with
+        name: String,
+        /// Make it complete at once, with the password read from standard input
+        #[arg(long, requires = "json")]
+        password_stdin: bool,
+        /// Print `{"uin","app_id","totp_uri","recovery_codes"}`
+        #[arg(long, requires = "password_stdin")]
+        json: bool,
+    },
+    /// List all accounts
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Forget the failed tries of an account, so that it can sign in at once
+    Unlock {
+        /// The account
+        name: String,
+    },
+    /// Forget the second factor of an account and print a link to enrol a new one with its password
+    ResetMfa {
+        /// The account
+        name: String,
+    },
+    /// End all sessions of an account
+    EndSessions {
+        /// The account
+        name: String,
+    },
+}
+
+pub(super) async fn run(command: Command, settings: Settings) -> Result<(), StartError> {
+    let app = App::open(settings, Clock::system()).await?;
+    let done = dispatch(command, &app).await;
+    app.db.close().await;
+    done
+}
+
+async fn dispatch(command: Command, app: &App) -> Result<(), StartError> {
+    match command {
+        Command::Create { name, password_stdin: true, .. } => create_complete(app, &name).await,
+        Command::Create { name, .. } => {
+            let link = operator::create_with_link(app, &name).await?;
+            print_link(app, &link);
+            Ok(())
+        }
+        Command::List { json } => list(app, json).await,
+        Command::Unlock { name } => {
+            operator::unlock(app, &name).await?;
+            println!("failed tries are forgotten");
+            Ok(())
+        }
+        Command::ResetMfa { name } => {
+            let link = operator::reset_mfa(app, &name).await?;
+            print_link(app, &link);
+            Ok(())
+        }
+        Command::EndSessions { name } => {
+            let ended = operator::end_sessions(app, &name).await?;
+            println!("{ended} sessions ended");
+            Ok(())
+        }
+    }
+}
+
+fn print_link(app: &App, link: &SecretString) {
+    println!("setup {}", setup::link_address(&app.settings.public_url_for_links(), link));
+}
+
+async fn create_complete(app: &App, name: &str) -> Result<(), StartError> {
+    let account = operator::create_complete(app, name, password_from_stdin()?).await?;
+    let codes: Vec<&str> = account.recovery_codes.iter().map(ExposeSecret::expose_secret).collect();
+    let printed = json!({
+        "uin": account.uin.to_string(),
+        "app_id": account.app_id.to_string(),
+        "totp_uri": account.seed.otpauth_url(name.trim()),
+        "recovery_codes": codes,
+    });
+    println!("{printed}");
+    Ok(())
+}
+
+/// All of standard input, without the line's end.
+fn password_from_stdin() -> Result<SecretString, StartError> {
+    let mut stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        eprintln!("Type the password, which will be visible, and end with Enter and Ctrl-D:");
+    }
+    let mut text = Zeroizing::new(String::new());
+    stdin
+        .read_to_string(&mut text)
+        .map_err(|cause| StartError::Io { what: "cannot read the password from standard input", cause })?;
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned().into())
+}
+
+async fn list(app: &App, as_json: bool) -> Result<(), StartError> {
+    let accounts = accounts::all(&app.db).await.map_err(Error::from)?;
+    if as_json {
+        let rows: Vec<_> = accounts
+            .iter()
+            .map(|account| {
+                json!({
+                    "uin": account.uin.to_string(),
+                    "app_id": account.app_id.to_string(),
+                    "name": account.name,
+                    "created": account.created_at.rfc3339(),
+                    "complete": account.is_complete(),
+                    "last_sign_in": account.last_sign_in_at.map(Timestamp::rfc3339),
+                })
+            })
+            .collect();
+        println!("{}", json!(rows));
+        return Ok(());
+    }
+    println!("{:<12}  {:<10}  {:<20}  {:<20}  NAME", "UIN", "APPID", "CREATED", "LAST SIGN-IN");
+    for account in accounts {
+        let last = match account.last_sign_in_at {
+            Some(at) => at.rfc3339(),
+            None if account.is_complete() => "never".to_owned(),
+            None => "not set up".to_owned(),
+        };
+        println!(
+            "{:<12}  {:<10}  {:<20}  {:<20}  {}",
+            account.uin,
+            account.app_id,
+            account.created_at.rfc3339(),
+            last,
+            account.name
+        );
+    }
+    Ok(())
+}

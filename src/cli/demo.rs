@@ -1,0 +1,67 @@
+//! `latchkey demo`: the whole product to try without a phone.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::serve::stop_signal;
+use crate::account::operator;
+use crate::clock::Clock;
+use crate::config::{Settings, StartError};
+use crate::secret::token;
+use crate::secret::totp::Seed;
+use crate::serve::{self, Listeners};
+use crate::state::App;
+
+const NAME: &str = "demo";
+const STEP_MILLIS: i64 = 30_000;
+
+/// Serves from a throw-away directory with one ready account, and shows its current code until stopped.
+pub(super) async fn demo(settings: Settings) -> Result<(), StartError> {
+    let failed = |cause| StartError::Io { what: "cannot make a directory for the demo", cause };
+    let directory = tempfile::Builder::new().prefix("latchkey-demo-").tempdir().map_err(failed)?;
+    let settings = settings.for_demo(directory.path().to_owned());
+    let listeners = Listeners::bind(&settings)?;
+    let app = App::open(settings, Clock::system()).await?;
+    let password = token::alphanumeric(12);
+    let account = operator::create_complete(&app, NAME, SecretString::from(password.clone())).await?;
+
+    introduce(&app, &listeners, &password);
+    let codes = tokio::spawn(show_codes(app.clock.clone(), account.seed));
+    let ended = serve::run(app, listeners, None, stop_signal()?).await;
+    codes.abort();
+    let removed = directory.close().map_err(|cause| StartError::Io { what: "cannot remove the demo's data", cause });
+    say("\nThe demo is over; its data is gone.\n");
+    ended.and(removed)
+}
+
+fn introduce(app: &App, listeners: &Listeners, password: &str) {
+    let console = serve::public_url(&app.settings, listeners);
+    let mut text = String::from(
+        "\n  LATCHKEY DEMO. For trying out only: the account's password and codes are shown on this\n  \
+         terminal, and everything is deleted when you stop it with Ctrl-C.\n\n",
+    );
+    let _ = write!(text, "  open      {console}\n  name      {NAME}\n  password  {password}\n");
+    if let Some(api) = &listeners.api {
+        let _ = writeln!(text, "  API       http://{}", api.address);
+    }
+    text.push_str("\n  Each code works once, so wait for the next if you have just used one.\n\n");
+    say(&text);
+}
+
+/// Says the current code, and each next one when its time comes.
+async fn show_codes(clock: Clock, seed: Seed) {
+    loop {
+        let now = clock.now();
+        let left = STEP_MILLIS - now.0.rem_euclid(STEP_MILLIS);
+        say(&format!("  code      {}  (for {} s)\n", seed.code_at(now), left.div_euclid(1000) + 1));
+        tokio::time::sleep(Duration::from_millis(left.unsigned_abs())).await;
+    }
+}
+
+fn say(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}

@@ -1,0 +1,90 @@
+//! The command line, one file a family of commands. Errors are one line on stderr and exit status 1; 2 for usage.
+
+mod account;
+mod audit;
+mod demo;
+mod healthcheck;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::clock::Clock;
+use crate::config::{self, GivenSettings, Settings, StartError};
+use crate::state::App;
+use crate::telemetry;
+
+/// A self-hosted console for API key pairs, and the server that checks the requests signed with them.
+///
+/// Without a command it serves: the console on 127.0.0.1:8080 and the signed API on 127.0.0.1:8081, with an embedded
+/// database in ./data that is made on first start.
+#[derive(Debug, Parser)]
+#[command(version, about, long_about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    settings: GivenSettings,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server (the default)
+    Serve,
+    /// Try the whole product without a phone: a throw-away account on loopback that leaves nothing behind
+    Demo,
+    /// Make, list and help root accounts
+    #[command(subcommand)]
+    Account(account::Command),
+    /// Check the chained record of operations
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// Bring the database's schema up to date, without serving
+    Migrate,
+    /// Ask the signed API whether it is up; exit status 0 if so
+    Healthcheck,
+}
+
+/// Runs the command and says how it ended.
+pub fn run(cli: Cli) -> ExitCode {
+    let Cli { command, settings: given } = cli;
+    let command = command.unwrap_or(Command::Serve);
+    let logs = if matches!(command, Command::Serve) { None } else { Some("warn") };
+    telemetry::start(config::log_filter().as_deref().or(logs));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let ended = match runtime {
+        Ok(runtime) => runtime.block_on(dispatch(command, given)),
+        Err(cause) => Err(StartError::Io { what: "cannot start", cause }),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("latchkey: {}", one_line(&error.to_string()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn dispatch(command: Command, given: GivenSettings) -> Result<(), StartError> {
+    let settings = Settings::resolve(given)?;
+    match command {
+        Command::Serve => serve::serve(settings).await,
+        Command::Demo => demo::demo(settings).await,
+        Command::Account(command) => account::run(command, settings).await,
+        Command::Audit(command) => audit::run(command, settings).await,
+        Command::Migrate => migrate(settings).await,
+        Command::Healthcheck => healthcheck::healthcheck(&settings).await,
+    }
+}
+
+async fn migrate(settings: Settings) -> Result<(), StartError> {
+    App::open(settings, Clock::system()).await?.db.close().await;
+    println!("the database is up to date");
+    Ok(())
+}
+
+/// Messages of libraries may span lines; a terminal gets one.
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
+}

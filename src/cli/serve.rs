@@ -1,0 +1,56 @@
+//! `latchkey serve`
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::account::{operator, setup};
+use crate::clock::Clock;
+use crate::config::{Settings, StartError};
+use crate::serve::{self, Listeners};
+use crate::state::App;
+
+/// Opens, binds, says where, and serves until a signal.
+pub(super) async fn serve(settings: Settings) -> Result<(), StartError> {
+    let tls = serve::load_tls(&settings).await?;
+    let listeners = Listeners::bind(&settings)?;
+    let app = App::open(settings, Clock::system()).await?;
+    print_addresses(&app, &listeners).await?;
+    let shutdown = stop_signal()?;
+    serve::run(app, listeners, tls, shutdown).await
+}
+
+/// One line a listener on stdout and, where no account exists, the link to make the first.
+async fn print_addresses(app: &App, listeners: &Listeners) -> Result<(), StartError> {
+    let scheme = if app.settings.tls.is_some() { "https" } else { "http" };
+    let mut lines = String::new();
+    for (name, bound) in [("console", &listeners.console), ("api", &listeners.api)] {
+        if let Some(bound) = bound {
+            let _ = writeln!(lines, "{name} {scheme}://{}", bound.address);
+        }
+    }
+    if listeners.console.is_some()
+        && let Some(link) = operator::first_setup_link(app).await?
+    {
+        let address = setup::link_address(&serve::public_url(&app.settings, listeners), &link);
+        let _ = writeln!(lines, "setup {address}");
+    }
+    let mut stdout = std::io::stdout().lock();
+    // A closed stdout is no reason not to serve.
+    let _ = stdout.write_all(lines.as_bytes()).and_then(|()| stdout.flush());
+    Ok(())
+}
+
+/// Done at SIGTERM or Ctrl-C.
+pub(super) fn stop_signal() -> Result<impl Future<Output = ()>, StartError> {
+    let failed = |cause| StartError::Io { what: "cannot listen for signals", cause };
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,105 @@
+//! The only source of time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// An instant: milliseconds since 1970-01-01T00:00:00Z.
+///
+/// A plain `bigint` in the database, so that both engines compare it the same way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, sqlx::Type)]
+#[sqlx(transparent)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// Whole seconds since 1970.
+    pub fn seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// The instant `span` later.
+    #[must_use]
+    pub fn plus(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(millis(span)))
+    }
+
+    /// The instant `span` earlier.
+    #[must_use]
+    pub fn minus(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(span)))
+    }
+
+    /// How long after `earlier` this is; zero if it is not after.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    fn calendar(self) -> jiff::Timestamp {
+        jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+    }
+
+    /// RFC 3339 in UTC, to the second: `2026-11-24T07:30:44Z`.
+    pub fn rfc3339(self) -> String {
+        self.calendar().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    }
+
+    /// For people, with its offset: `2026-11-24 07:30:44 UTC`.
+    pub fn for_people(self) -> String {
+        self.calendar().strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+    }
+
+    /// The UTC date, `2026-11-24`.
+    pub fn utc_date(self) -> String {
+        self.calendar().strftime("%Y-%m-%d").to_string()
+    }
+
+    /// `YYYY-MM-DD HH:MM:SS` at UTC+8, the zone the signed API's `CreateTime` is in.
+    pub fn api_time(self) -> String {
+        self.plus(Duration::from_hours(8)).calendar().strftime("%Y-%m-%d %H:%M:%S").to_string()
+    }
+}
+
+fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Tells the time: the system's, or one that a test sets.
+#[derive(Clone, Debug, Default)]
+pub struct Clock(Option<Arc<AtomicI64>>);
+
+impl Clock {
+    /// The system's clock.
+    pub fn system() -> Self {
+        Self(None)
+    }
+
+    /// A clock that stands still at `start` until [`Clock::advance`] or [`Clock::set`] moves it, in all its clones.
+    pub fn manual(start: Timestamp) -> Self {
+        Self(Some(Arc::new(AtomicI64::new(start.0))))
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        if let Some(manual) = &self.0 {
+            return Timestamp(manual.load(Ordering::SeqCst));
+        }
+        #[expect(clippy::disallowed_methods, reason = "the one place that asks the system for the time")]
+        let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Timestamp(millis(since_epoch))
+    }
+
+    /// Moves a manual clock on by `span`; the system's clock is left alone.
+    pub fn advance(&self, span: Duration) {
+        self.set(self.now().plus(span));
+    }
+
+    /// Sets a manual clock; the system's clock is left alone.
+    pub fn set(&self, now: Timestamp) {
+        if let Some(manual) = &self.0 {
+            manual.store(now.0, Ordering::SeqCst);
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Key pairs.
+
+use sqlx::FromRow;
+
+use super::{Db, Tx, on, on_tx};
+use crate::api_key::KeyState;
+use crate::clock::Timestamp;
+use crate::id::{AppId, SecretId, Uin};
+use crate::secret::vault::Sealed;
+
+/// A live (not deleted) key as its owner sees it, without its secret.
+#[derive(Clone, Debug, FromRow)]
+pub struct ApiKeyRow {
+    /// The public half.
+    pub secret_id: SecretId,
+    /// Enabled or disabled.
+    pub state: KeyState,
+    /// The owner's note.
+    pub remark: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last enabled or disabled.
+    pub state_changed_at: Timestamp,
+    /// The latest accepted call.
+    pub last_used_at: Option<Timestamp>,
+    /// What that call did.
+    pub last_used_action: Option<String>,
+    /// Where it came from.
+    pub last_used_address: Option<String>,
+}
+
+/// What the verifier needs of a key.
+#[derive(Clone, Debug, FromRow)]
+pub struct VerifierRow {
+    /// The owner.
+    pub uin: Uin,
+    /// The owner's APPID.
+    pub app_id: AppId,
+    /// Also `deleted`.
+    pub state: KeyState,
+    secret: Option<Vec<u8>>,
+    secret_key_version: Option<i64>,
+}
+
+impl VerifierRow {
+    /// The sealed secret; none if the key is deleted.
+    pub fn sealed_secret(&self) -> Option<Sealed> {
+        Some(Sealed { key_version: self.secret_key_version?, bytes: self.secret.clone()? })
+    }
+}
+
+/// Raises the change number and returns it. Comes first in every transaction that changes a key: it also makes such
+/// transactions follow one another.
+pub async fn next_change_number(tx: &mut Tx) -> sqlx::Result<i64> {
+    let statement = "update key_change set number = number + 1 where id = 1 returning number";
+    on_tx!(tx, c => sqlx::query_scalar(statement).fetch_one(c).await)
+}
+
+/// A new key of `uin` in a free slot. False if both slots are taken.
+pub async fn insert(
+    tx: &mut Tx,
+    uin: Uin,
+    secret_id: &SecretId,
+    secret: &Sealed,
+    remark: Option<&str>,
+    now: Timestamp,
+    change_number: i64,
+) -> sqlx::Result<bool> {
+    let statement = "insert into api_key (secret_id, uin, slot, state, secret, secret_key_version, remark, created_at,
+            state_changed_at, change_number)
+        select $1, $2, free.slot, 'enabled', $3, $4, $5, $6, $6, $7
+        from (select 1 as slot union all select 2) as free
+        where not exists (select 1 from api_key as taken where taken.uin = $2 and taken.slot = free.slot)
+        order by free.slot limit 1";
+    on_tx!(tx, c => sqlx::query(statement).bind(secret_id).bind(uin).bind(&secret.bytes).bind(secret.key_version)
+        .bind(remark).bind(now).bind(change_number).execute(c).await.map(|done| done.rows_affected() == 1))
+}
+
+/// The account's live keys, oldest first.
+pub async fn list(db: &Db, uin: Uin) -> sqlx::Result<Vec<ApiKeyRow>> {
+    let statement = "select secret_id, state, remark, created_at, state_changed_at, last_used_at, last_used_action,
+            last_used_address
+        from api_key where uin = $1 and state <> 'deleted' order by created_at, secret_id";
+    on!(db, pool => sqlx::query_as(statement).bind(uin).fetch_all(pool).await)
+}
+
+/// One live key of the account.
+pub async fn find(db: &Db, uin: Uin, secret_id: &SecretId) -> sqlx::Result<Option<ApiKeyRow>> {
+    let statement = "select secret_id, state, remark, created_at, state_changed_at, last_used_at, last_used_action,
+            last_used_address
+        from api_key where uin = $1 and secret_id = $2 and state <> 'deleted'";
+    on!(db, pool => sqlx::query_as(statement).bind(uin).bind(secret_id).fetch_optional(pool).await)
+}
+
+/// The state of the account's key within a transaction; none if it never was or is deleted.
+pub async fn state(tx: &mut Tx, uin: Uin, secret_id: &SecretId) -> sqlx::Result<Option<KeyState>> {
+    let statement = "select state from api_key where uin = $1 and secret_id = $2 and state <> 'deleted'";
+    on_tx!(tx, c => sqlx::query_scalar(statement).bind(uin).bind(secret_id).fetch_optional(c).await)
+}
+
+/// The sealed secret of the account's live key.
+pub async fn sealed_secret(db: &Db, uin: Uin, secret_id: &SecretId) -> sqlx::Result<Option<Sealed>> {
+    let statement = "select secret_key_version, secret from api_key
+        where uin = $1 and secret_id = $2 and state <> 'deleted'";
+    let row: Option<(i64, Vec<u8>)> =
+        on!(db, pool => sqlx::query_as(statement).bind(uin).bind(secret_id).fetch_optional(pool).await)?;
+    Ok(row.map(|(key_version, bytes)| Sealed { key_version, bytes }))
+}
+
+/// Moves a key from one state to the other. False if it was not in `from`.
+pub async fn set_state(
+    tx: &mut Tx,
+    uin: Uin,
+    secret_id: &SecretId,
+    from: KeyState,
+    to: KeyState,
+    now: Timestamp,
+    change_number: i64,
+) -> sqlx::Result<bool> {
+    let statement = "update api_key set state = $4, state_changed_at = $5, change_number = $6
+        where uin = $1 and secret_id = $2 and state = $3";
+    on_tx!(tx, c => sqlx::query(statement).bind(uin).bind(secret_id).bind(from).bind(to).bind(now).bind(change_number)
+        .execute(c).await.map(|done| done.rows_affected() == 1))
+}
+
+/// Destroys the secret of a disabled key and frees its slot. False if it was not disabled.
+pub async fn delete(
+    tx: &mut Tx,
+    uin: Uin,
+    secret_id: &SecretId,
+    now: Timestamp,
+    change_number: i64,
+) -> sqlx::Result<bool> {
+    let statement = "update api_key set state = 'deleted', slot = null, secret = null, secret_key_version = null,
+            remark = null, state_changed_at = $3, change_number = $4
+        where uin = $1 and secret_id = $2 and state = 'disabled'";
+    on_tx!(tx, c => sqlx::query(statement).bind(uin).bind(secret_id).bind(now).bind(change_number)
+        .execute(c).await.map(|done| done.rows_affected() == 1))
+}
+
+/// Sets or clears the remark of a live key. False if there is no such key.
+pub async fn set_remark(
+    tx: &mut Tx,
+    uin: Uin,
+    secret_id: &SecretId,
+    remark: Option<&str>,
+    change_number: i64,
+) -> sqlx::Result<bool> {
+    let statement = "update api_key set remark = $3, change_number = $4
+        where uin = $1 and secret_id = $2 and state <> 'deleted'";
+    on_tx!(tx, c => sqlx::query(statement).bind(uin).bind(secret_id).bind(remark).bind(change_number)
+        .execute(c).await.map(|done| done.rows_affected() == 1))
+}
+
+/// A key of whatever state, for the check of a signed request.
+pub async fn for_verifier(db: &Db, secret_id: &SecretId) -> sqlx::Result<Option<VerifierRow>> {
+    let statement = "select api_key.uin, account.app_id, api_key.state, api_key.secret, api_key.secret_key_version
+        from api_key join account on account.uin = api_key.uin where api_key.secret_id = $1";
+    on!(db, pool => sqlx::query_as(statement).bind(secret_id).fetch_optional(pool).await)
+}
+
+/// Notes the latest accepted call of a key.
+pub async fn set_last_used(
+    tx: &mut Tx,
+    secret_id: &SecretId,
+    at: Timestamp,
+    action: &str,
+    address: &str,
+) -> sqlx::Result<()> {
+    let statement = "update api_key set last_used_at = $2, last_used_action = $3, last_used_address = $4
+        where secret_id = $1 and (last_used_at is null or last_used_at <= $2)";
+    on_tx!(tx, c => sqlx::query(statement).bind(secret_id).bind(at).bind(action).bind(address).execute(c).await.map(drop))
+}

@@ -1,0 +1,87 @@
+//! What belongs to the installation as a whole: the door of the first set-up, set-up links, master key versions and
+//! the product's own sealed keys.
+
+use sqlx::FromRow;
+
+use super::{Db, Tx, on, on_tx};
+use crate::clock::Timestamp;
+use crate::id::Uin;
+use crate::secret::vault::Sealed;
+
+/// Has the first account been made?
+pub async fn is_set_up(db: &Db) -> sqlx::Result<bool> {
+    on!(db, pool => sqlx::query_scalar("select set_up from installation where id = 1").fetch_one(pool).await)
+}
+
+/// Closes the door of the first set-up. True for the one who closed it.
+pub async fn close_door(tx: &mut Tx) -> sqlx::Result<bool> {
+    let statement = "update installation set set_up = true where id = 1 and set_up = false";
+    on_tx!(tx, c => sqlx::query(statement).execute(c).await.map(|done| done.rows_affected() == 1))
+}
+
+/// A stored set-up link.
+#[derive(Clone, Debug, FromRow)]
+pub struct SetupLink {
+    /// `first`, `account` or `mfa`.
+    pub purpose: String,
+    /// The account it completes; none for `first`.
+    pub uin: Option<Uin>,
+}
+
+/// Stores a link by the digest of its token.
+pub async fn insert_setup_link(
+    tx: &mut Tx,
+    token_hash: &[u8],
+    purpose: &str,
+    uin: Option<Uin>,
+    expires_at: Timestamp,
+) -> sqlx::Result<()> {
+    on_tx!(tx, c => sqlx::query("insert into setup_link (token_hash, purpose, uin, expires_at) values ($1, $2, $3, $4)")
+        .bind(token_hash).bind(purpose).bind(uin).bind(expires_at).execute(c).await.map(drop))
+}
+
+/// The link of this token, if it can still be used.
+pub async fn usable_setup_link(db: &Db, token_hash: &[u8], now: Timestamp) -> sqlx::Result<Option<SetupLink>> {
+    let statement = "select purpose, uin from setup_link where token_hash = $1 and used_at is null and expires_at > $2";
+    on!(db, pool => sqlx::query_as(statement).bind(token_hash).bind(now).fetch_optional(pool).await)
+}
+
+/// Spends a link. True for the one who spent it.
+pub async fn spend_setup_link(tx: &mut Tx, token_hash: &[u8], now: Timestamp) -> sqlx::Result<bool> {
+    let statement = "update setup_link set used_at = $2 where token_hash = $1 and used_at is null and expires_at > $2";
+    on_tx!(tx, c => sqlx::query(statement).bind(token_hash).bind(now).execute(c).await
+        .map(|done| done.rows_affected() == 1))
+}
+
+/// Makes every open link of an account useless, before a new one is made.
+pub async fn revoke_setup_links(tx: &mut Tx, uin: Uin, now: Timestamp) -> sqlx::Result<()> {
+    let statement = "update setup_link set used_at = $2 where uin = $1 and used_at is null";
+    on_tx!(tx, c => sqlx::query(statement).bind(uin).bind(now).execute(c).await.map(drop))
+}
+
+/// Every master key version this database has seen, with its check value.
+pub async fn master_key_versions(db: &Db) -> sqlx::Result<Vec<Sealed>> {
+    let statement = "select version, check_value from master_key order by version";
+    let rows: Vec<(i64, Vec<u8>)> = on!(db, pool => sqlx::query_as(statement).fetch_all(pool).await)?;
+    Ok(rows.into_iter().map(|(key_version, bytes)| Sealed { key_version, bytes }).collect())
+}
+
+/// Notes a master key version; the first to come stays.
+pub async fn insert_master_key(tx: &mut Tx, check: &Sealed, now: Timestamp) -> sqlx::Result<()> {
+    let statement =
+        "insert into master_key (version, check_value, created_at) values ($1, $2, $3) on conflict do nothing";
+    on_tx!(tx, c => sqlx::query(statement).bind(check.key_version).bind(&check.bytes).bind(now).execute(c).await.map(drop))
+}
+
+/// One of the product's own keys, sealed.
+pub async fn data_key(db: &Db, name: &str) -> sqlx::Result<Option<Sealed>> {
+    let statement = "select key_version, sealed from data_key where name = $1";
+    let row: Option<(i64, Vec<u8>)> = on!(db, pool => sqlx::query_as(statement).bind(name).fetch_optional(pool).await)?;
+    Ok(row.map(|(key_version, bytes)| Sealed { key_version, bytes }))
+}
+
+/// Stores one of the product's own keys; the first to come stays.
+pub async fn insert_data_key(tx: &mut Tx, name: &str, sealed: &Sealed) -> sqlx::Result<()> {
+    let statement = "insert into data_key (name, sealed, key_version) values ($1, $2, $3) on conflict do nothing";
+    on_tx!(tx, c => sqlx::query(statement).bind(name).bind(&sealed.bytes).bind(sealed.key_version).execute(c).await.map(drop))
+}

@@ -1,0 +1,153 @@
+//! The database: one text of every statement, run on SQLite or PostgreSQL.
+//!
+//! Invariant: all SQL is in this folder; nothing here knows HTTP or a plain secret.
+//!
+//! Rules of the one text: `$1` placeholders; `returning` and `on conflict` but no `now()`, serial, json or
+//! `for update`; instants are [`Timestamp`](crate::clock::Timestamp); a change that must not be lost to a race is one
+//! compare-and-set statement whose affected rows are looked at; writes stand in a transaction with their audit record.
+
+pub mod accounts;
+pub mod api_keys;
+pub mod audit;
+pub mod installation;
+pub mod sessions;
+pub mod throttle;
+pub mod usage;
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Postgres, Sqlite, Transaction};
+
+/// How long a statement waits for a connection, or for another writer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// An open database. Cloning shares the connections.
+#[derive(Clone, Debug)]
+pub enum Db {
+    /// Embedded, one machine.
+    Sqlite(SqlitePool),
+    /// Shared by any number of processes.
+    Postgres(PgPool),
+}
+
+/// An open transaction, rolled back when dropped.
+#[derive(Debug)]
+pub enum Tx {
+    /// On SQLite, begun `immediate`: it holds the one write lock from its start.
+    Sqlite(Transaction<'static, Sqlite>),
+    /// On PostgreSQL, read committed.
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// Runs one body on whichever engine is open: `on!(db, executor => sqlx::query("…").execute(executor).await)`.
+macro_rules! on {
+    ($db:expr, $executor:ident => $body:expr) => {
+        match $db {
+            $crate::db::Db::Sqlite($executor) => $body,
+            $crate::db::Db::Postgres($executor) => $body,
+        }
+    };
+}
+pub(crate) use on;
+
+/// [`on!`] for a statement inside a transaction.
+macro_rules! on_tx {
+    ($tx:expr, $executor:ident => $body:expr) => {
+        match $tx {
+            $crate::db::Tx::Sqlite(tx) => {
+                let $executor = &mut **tx;
+                $body
+            }
+            $crate::db::Tx::Postgres(tx) => {
+                let $executor = &mut **tx;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use on_tx;
+
+/// Why the database could not be opened or brought up to date.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Neither `sqlite:` nor `postgres:`.
+    #[error("a database is `sqlite:…` or `postgres:…`")]
+    UnknownEngine,
+    /// Its schema has migrations this program does not know.
+    #[error("the database was written by a newer version of Latchkey; run that version, or restore a backup")]
+    Newer,
+    /// The engine's own words.
+    #[error("{0}")]
+    Engine(#[from] sqlx::Error),
+    /// A migration failed.
+    #[error("its schema could not be brought up to date: {0}")]
+    Migration(sqlx::migrate::MigrateError),
+}
+
+impl Db {
+    /// Opens `sqlite:…` (made if missing) or `postgres:…`, without touching its schema.
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
+        if url.starts_with("sqlite:") {
+            Ok(Self::Sqlite(open_sqlite(url).await?))
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            Ok(Self::Postgres(open_postgres(url).await?))
+        } else {
+            Err(OpenError::UnknownEngine)
+        }
+    }
+
+    /// Brings the schema up to date.
+    pub async fn migrate(&self) -> Result<(), OpenError> {
+        let migrator = sqlx::migrate!("./migrations");
+        on!(self, pool => migrator.run(pool).await).map_err(|error| match error {
+            sqlx::migrate::MigrateError::VersionMissing(_) | sqlx::migrate::MigrateError::VersionTooNew(..) => {
+                OpenError::Newer
+            }
+            other => OpenError::Migration(other),
+        })
+    }
+
+    /// Begins a transaction for writing.
+    pub async fn begin(&self) -> sqlx::Result<Tx> {
+        Ok(match self {
+            Self::Sqlite(pool) => Tx::Sqlite(pool.begin_with("begin immediate").await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Closes the connections once they are given back.
+    pub async fn close(&self) {
+        on!(self, pool => pool.close().await);
+    }
+}
+
+impl Tx {
+    /// Makes the changes last. Only after this may anybody be told of them.
+    pub async fn commit(self) -> sqlx::Result<()> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await,
+            Self::Postgres(tx) => tx.commit().await,
+        }
+    }
+}
+
+async fn open_sqlite(url: &str) -> sqlx::Result<SqlitePool> {
+    let options = SqliteConnectOptions::from_str(url)?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // What was acknowledged survives a power cut, a Disable above all.
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(PATIENCE)
+        .foreign_keys(true)
+        // A destroyed secret is overwritten in its page, not only unlinked.
+        .pragma("secure_delete", "on");
+    SqlitePoolOptions::new().max_connections(4).acquire_timeout(PATIENCE).connect_with(options).await
+}
+
+async fn open_postgres(url: &str) -> sqlx::Result<PgPool> {
+    let options = PgConnectOptions::from_str(url)?.application_name("latchkey");
+    PgPoolOptions::new().max_connections(8).acquire_timeout(PATIENCE).connect_with(options).await
+}

@@ -1,0 +1,69 @@
+//! Counters of failed tries.
+
+use sqlx::FromRow;
+
+use super::{Db, Tx, on, on_tx};
+use crate::clock::Timestamp;
+
+/// A counter.
+#[derive(Clone, Copy, Debug, FromRow)]
+pub struct ThrottleRow {
+    /// Failures in a row.
+    pub failures: i64,
+    /// No try is accepted before.
+    pub blocked_until: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// The counter of a subject within a scope.
+pub async fn get(tx: &mut Tx, scope: &str, subject: &str) -> sqlx::Result<Option<ThrottleRow>> {
+    let statement = "select failures, blocked_until, updated_at from throttle where scope = $1 and subject = $2";
+    on_tx!(tx, c => sqlx::query_as(statement).bind(scope).bind(subject).fetch_optional(c).await)
+}
+
+/// Is the subject blocked now?
+pub async fn is_blocked(db: &Db, scope: &str, subject: &str, now: Timestamp) -> sqlx::Result<bool> {
+    let statement = "select count(*) from throttle where scope = $1 and subject = $2 and blocked_until > $3";
+    let count: i64 =
+        on!(db, pool => sqlx::query_scalar(statement).bind(scope).bind(subject).bind(now).fetch_one(pool).await)?;
+    Ok(count > 0)
+}
+
+/// Moves the counter from `before` (none: no row) to `after`. False if somebody else moved it first.
+pub async fn compare_and_set(
+    tx: &mut Tx,
+    scope: &str,
+    subject: &str,
+    before: Option<ThrottleRow>,
+    after: ThrottleRow,
+) -> sqlx::Result<bool> {
+    let done = match before {
+        None => {
+            let statement = "insert into throttle (scope, subject, failures, blocked_until, updated_at)
+                values ($1, $2, $3, $4, $5) on conflict do nothing";
+            on_tx!(tx, c => sqlx::query(statement).bind(scope).bind(subject).bind(after.failures)
+                .bind(after.blocked_until).bind(after.updated_at).execute(c).await.map(|done| done.rows_affected()))?
+        }
+        Some(before) => {
+            let statement = "update throttle set failures = $3, blocked_until = $4, updated_at = $5
+                where scope = $1 and subject = $2 and failures = $6 and blocked_until = $7";
+            on_tx!(tx, c => sqlx::query(statement).bind(scope).bind(subject).bind(after.failures)
+                .bind(after.blocked_until).bind(after.updated_at).bind(before.failures).bind(before.blocked_until)
+                .execute(c).await.map(|done| done.rows_affected()))?
+        }
+    };
+    Ok(done == 1)
+}
+
+/// Forgets the counter.
+pub async fn clear(tx: &mut Tx, scope: &str, subject: &str) -> sqlx::Result<()> {
+    let statement = "delete from throttle where scope = $1 and subject = $2";
+    on_tx!(tx, c => sqlx::query(statement).bind(scope).bind(subject).execute(c).await.map(drop))
+}
+
+/// Forgets counters that have not moved since `before` and block nobody.
+pub async fn purge(db: &Db, before: Timestamp, now: Timestamp) -> sqlx::Result<()> {
+    let statement = "delete from throttle where updated_at < $1 and blocked_until <= $2";
+    on!(db, pool => sqlx::query(statement).bind(before).bind(now).execute(pool).await.map(drop))
+}

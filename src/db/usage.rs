@@ -1,0 +1,59 @@
+//! Records of use.
+
+use sqlx::FromRow;
+
+use super::{Db, Tx, on, on_tx};
+use crate::clock::Timestamp;
+use crate::id::SecretId;
+
+/// What a key has been used for, in numbers.
+#[derive(Clone, Copy, Debug, Default, FromRow)]
+pub struct UseCounts {
+    /// Accepted calls in the period.
+    pub accepted: i64,
+    /// Refused calls in the period.
+    pub refused: i64,
+    /// Different addresses of accepted calls in the period.
+    pub addresses: i64,
+}
+
+/// Adds one record.
+pub async fn insert(
+    tx: &mut Tx,
+    secret_id: &SecretId,
+    at: Timestamp,
+    action: &str,
+    address: &str,
+    refusal: Option<&str>,
+) -> sqlx::Result<()> {
+    let statement =
+        "insert into use_record (secret_id, at, action, address, accepted, reason) values ($1, $2, $3, $4, $5, $6)";
+    on_tx!(tx, c => sqlx::query(statement).bind(secret_id).bind(at).bind(action).bind(address)
+        .bind(refusal.is_none()).bind(refusal.unwrap_or("")).execute(c).await.map(drop))
+}
+
+/// Counts the calls of a key since `since`.
+pub async fn counts(db: &Db, secret_id: &SecretId, since: Timestamp) -> sqlx::Result<UseCounts> {
+    let statement = "select count(case when accepted then 1 end) as accepted,
+            count(case when not accepted then 1 end) as refused,
+            count(distinct case when accepted then address end) as addresses
+        from use_record where secret_id = $1 and at >= $2";
+    on!(db, pool => sqlx::query_as(statement).bind(secret_id).bind(since).fetch_one(pool).await)
+}
+
+/// Drops records older than `before`.
+pub async fn purge(db: &Db, before: Timestamp) -> sqlx::Result<()> {
+    on!(db, pool => sqlx::query("delete from use_record where at < $1").bind(before).execute(pool).await.map(drop))
+}
+
+/// Drops a key's records but the latest `keep`.
+pub async fn trim(db: &Db, secret_id: &SecretId, keep: i64) -> sqlx::Result<()> {
+    let statement = "delete from use_record where secret_id = $1 and at <
+        (select at from use_record where secret_id = $1 order by at desc limit 1 offset $2)";
+    on!(db, pool => sqlx::query(statement).bind(secret_id).bind(keep).execute(pool).await.map(drop))
+}
+
+/// Every key that has records.
+pub async fn keys_with_records(db: &Db) -> sqlx::Result<Vec<SecretId>> {
+    on!(db, pool => sqlx::query_scalar("select distinct secret_id from use_record").fetch_all(pool).await)
+}

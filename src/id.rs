@@ -1,0 +1,122 @@
+//! Typed ids. Each is one column type on both engines and prints as users know it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::secret::token;
+
+macro_rules! number_id {
+    ($(#[$doc:meta])* $name:ident, $low:literal ..= $high:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, sqlx::Type)]
+        #[sqlx(transparent)]
+        #[serde(transparent)]
+        pub struct $name(pub i64);
+
+        impl $name {
+            /// A new one, at random from the whole range.
+            pub fn generate() -> Self {
+                Self(token::number_in($low..=$high))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+number_id!(
+    /// A root account's number: 12 digits.
+    Uin, 100_000_000_000..=999_999_999_999
+);
+number_id!(
+    /// The account's APPID: 10 digits.
+    AppId, 1_000_000_000..=9_999_999_999
+);
+
+/// The public half of a key pair: `AKID` and 32 alphanumerics.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, sqlx::Type)]
+#[sqlx(transparent)]
+#[serde(try_from = "String", into = "String")]
+pub struct SecretId(String);
+
+const SECRET_ID_PREFIX: &str = "AKID";
+const SECRET_ID_RANDOM: usize = 32;
+
+impl SecretId {
+    /// A new one, at random.
+    pub fn generate() -> Self {
+        Self(format!("{SECRET_ID_PREFIX}{}", token::alphanumeric(SECRET_ID_RANDOM)))
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// For sentences: the first eight characters, an ellipsis, the last four.
+    pub fn short(&self) -> String {
+        format!("{}…{}", &self.0[..8], &self.0[self.0.len() - 4..])
+    }
+}
+
+impl fmt::Display for SecretId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The text is not the shape of a SecretId.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("not the shape of a SecretId: AKID and 32 letters or digits")]
+pub struct NotASecretId;
+
+impl FromStr for SecretId {
+    type Err = NotASecretId;
+
+    fn from_str(text: &str) -> Result<Self, NotASecretId> {
+        let random = text.strip_prefix(SECRET_ID_PREFIX).ok_or(NotASecretId)?;
+        if random.len() == SECRET_ID_RANDOM && random.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NotASecretId)
+        }
+    }
+}
+
+impl TryFrom<String> for SecretId {
+    type Error = NotASecretId;
+
+    fn try_from(text: String) -> Result<Self, NotASecretId> {
+        text.parse()
+    }
+}
+
+impl From<SecretId> for String {
+    fn from(id: SecretId) -> Self {
+        id.0
+    }
+}
+
+/// Names one request in answers, logs and records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct RequestId(uuid::Uuid);
+
+impl RequestId {
+    /// A new one, at random (UUID version 4, RFC 9562).
+    pub fn generate() -> Self {
+        Self(uuid::Builder::from_random_bytes(token::bytes()).into_uuid())
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,30 @@
+//! Latchkey: a self-hosted console for API key pairs, and the server that checks every request signed with them.
+//!
+//! ```text
+//! main, cli → serve → { web, api } → { account, api_key, verifier, audit, usage, throttle } → db
+//!                                                                     → { signature, secret, id, clock, error }
+//! ```
+//!
+//! Whoever looks for something finds it by the file's name: [`web`] is the console, [`api`] the signed API,
+//! [`api_key`] the pair's life, [`account`] signing in, [`verifier`] the one check behind every door, [`signature`] the
+//! pure check of a signature, [`secret`] what is secret and how it is sealed, [`db`] all SQL.
+
+pub mod account;
+pub mod api;
+pub mod api_key;
+pub mod audit;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod error;
+pub mod id;
+pub mod secret;
+pub mod serve;
+pub mod signature;
+pub mod state;
+pub mod telemetry;
+pub mod throttle;
+pub mod usage;
+pub mod verifier;
+pub mod web;

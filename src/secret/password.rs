@@ -1,0 +1,228 @@
+//! Passwords: what a good one is, and Argon2id on threads of its own.
+//!
+//! Hashing takes 19 MiB and some 15 ms by design. Two low-priority threads that keep their memory, behind a bounded
+//! queue, hold both the memory and the delay of everything else within bounds however many sign-ins arrive.
+
+use std::time::Duration;
+
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
+use tokio::sync::oneshot;
+use zxcvbn::matching::patterns::MatchPattern;
+
+use super::token;
+use crate::error::Error;
+
+/// Shortest password accepted. A second factor always follows, so NIST SP 800-63B-4 asks for 8.
+pub const MIN_CHARS: usize = 8;
+/// Longest password accepted.
+pub const MAX_CHARS: usize = 128;
+
+const THREADS: usize = 2;
+const QUEUE: usize = 64;
+/// A thread gives its 19 MiB back after this long without work.
+const KEEP_MEMORY: Duration = Duration::from_secs(10);
+
+/// What is wrong with a new password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordFlaw {
+    /// Fewer than [`MIN_CHARS`].
+    #[error("the password is shorter than 8 characters")]
+    TooShort,
+    /// More than [`MAX_CHARS`].
+    #[error("the password is longer than 128 characters")]
+    TooLong,
+    /// On the list of common passwords.
+    #[error("the password is one of the most common ones")]
+    Common,
+    /// Made of the account's or the product's name.
+    #[error("the password is made of the account's or the product's name")]
+    Name,
+}
+
+/// Judges a new password for the account `name`. Any Unicode is allowed and nothing about its composition is asked.
+pub fn judge(password: &SecretString, name: &str) -> Result<(), PasswordFlaw> {
+    let password = password.expose_secret();
+    let chars = password.chars().count();
+    if chars < MIN_CHARS {
+        return Err(PasswordFlaw::TooShort);
+    }
+    if chars > MAX_CHARS {
+        return Err(PasswordFlaw::TooLong);
+    }
+    if made_of_a_name(password, name) {
+        return Err(PasswordFlaw::Name);
+    }
+    if is_common(password) { Err(PasswordFlaw::Common) } else { Ok(()) }
+}
+
+/// On the list that ships with `zxcvbn`, as it stands or in the usual disguises (case, digits for letters, reversed).
+fn is_common(password: &str) -> bool {
+    let estimate = zxcvbn::zxcvbn(password, &[]);
+    match estimate.sequence() {
+        [whole] => matches!(
+            whole.pattern,
+            MatchPattern::Dictionary(_)
+                | MatchPattern::Repeat(_)
+                | MatchPattern::Sequence(_)
+                | MatchPattern::Spatial(_)
+        ),
+        _ => false,
+    }
+}
+
+/// Nothing is left but digits and punctuation once the names are taken out.
+fn made_of_a_name(password: &str, name: &str) -> bool {
+    let password = password.to_lowercase();
+    [name.trim().to_lowercase().as_str(), "latchkey"].iter().filter(|name| name.chars().count() >= 3).any(|name| {
+        let rest = password.replace(name, "");
+        rest.len() < password.len() && !rest.chars().any(char::is_alphabetic)
+    })
+}
+
+enum Job {
+    Hash(SecretString, oneshot::Sender<String>),
+    /// Without a hash to compare with, a dummy's work is done and the answer is no.
+    Verify(SecretString, Option<String>, oneshot::Sender<bool>),
+}
+
+/// Hands passwords to the hashing threads.
+#[derive(Clone, Debug)]
+pub struct PasswordHasher(Sender<Job>);
+
+impl PasswordHasher {
+    /// Starts the threads; they end when the last clone is dropped.
+    pub fn start() -> Self {
+        let (sender, receiver) = bounded(QUEUE);
+        for number in 0..THREADS {
+            let jobs = receiver.clone();
+            std::thread::Builder::new()
+                .name(format!("password-{number}"))
+                .spawn(move || work(&jobs))
+                .expect("the system must allow two more threads");
+        }
+        Self(sender)
+    }
+
+    /// The PHC string of a new password. [`Error::Busy`] if the queue is full.
+    pub async fn hash(&self, password: SecretString) -> Result<String, Error> {
+        self.submit(|answer| Job::Hash(password, answer)).await
+    }
+
+    /// Is this the password of `hash`? Takes as long where there is no hash. [`Error::Busy`] if the queue is full.
+    pub async fn verify(&self, password: SecretString, hash: Option<String>) -> Result<bool, Error> {
+        self.submit(|answer| Job::Verify(password, hash, answer)).await
+    }
+
+    async fn submit<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<T, Error> {
+        let (sender, answer) = oneshot::channel();
+        match self.0.try_send(job(sender)) {
+            Ok(()) => answer.await.map_err(Error::internal),
+            Err(TrySendError::Full(_)) => Err(Error::Busy),
+            Err(TrySendError::Disconnected(_)) => Err(Error::internal("the hashing threads have ended")),
+        }
+    }
+}
+
+fn work(jobs: &Receiver<Job>) {
+    // Below the threads that serve pages. Not being allowed to is no reason not to serve.
+    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), 10);
+    let mut memory: Vec<Block> = Vec::new();
+    loop {
+        match jobs.recv_timeout(KEEP_MEMORY) {
+            Ok(Job::Hash(password, answer)) => {
+                let _ = answer.send(hash(&password, &mut memory));
+            }
+            Ok(Job::Verify(password, hash, answer)) => {
+                let _ = answer.send(verify(&password, hash.as_deref(), &mut memory));
+            }
+            Err(RecvTimeoutError::Timeout) => memory = Vec::new(),
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+const OUTPUT_BYTES: usize = 32;
+
+/// OWASP's and RFC 9106's second choice: 19 MiB, 2 passes, 1 lane.
+fn current_params() -> Params {
+    Params::new(19 * 1024, 2, 1, Some(OUTPUT_BYTES)).expect("within Argon2's limits")
+}
+
+fn derive(password: &SecretString, salt: &[u8], params: Params, memory: &mut Vec<Block>) -> [u8; OUTPUT_BYTES] {
+    if memory.len() < params.block_count() {
+        memory.resize(params.block_count(), Block::default());
+    }
+    let mut output = [0; OUTPUT_BYTES];
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_into_with_memory(password.expose_secret().as_bytes(), salt, &mut output, memory)
+        .expect("salt, output and memory are of lengths Argon2 accepts");
+    output
+}
+
+fn hash(password: &SecretString, memory: &mut Vec<Block>) -> String {
+    let params = current_params();
+    let salt = token::bytes::<16>();
+    let output = derive(password, &salt, params.clone(), memory);
+    PasswordHash {
+        algorithm: argon2::ARGON2ID_IDENT,
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(&params).expect("Argon2's parameters have a PHC form"),
+        salt: Some(Salt::new(&salt).expect("16 bytes are a PHC salt")),
+        hash: Some(Output::new(&output).expect("32 bytes are a PHC output")),
+    }
+    .to_string()
+}
+
+fn verify(password: &SecretString, hash: Option<&str>, memory: &mut Vec<Block>) -> bool {
+    let Some((params, salt, expected)) = hash.and_then(stored_parts) else {
+        derive(password, &[0; 16], current_params(), memory);
+        return false;
+    };
+    derive(password, &salt, params, memory).ct_eq(&expected).into()
+}
+
+fn stored_parts(phc: &str) -> Option<(Params, Vec<u8>, [u8; OUTPUT_BYTES])> {
+    let stored = PasswordHash::new(phc).ok().filter(|stored| stored.algorithm == argon2::ARGON2ID_IDENT)?;
+    let params = Params::try_from(&stored).ok()?;
+    let expected = stored.hash?.as_bytes().try_into().ok()?;
+    Some((params, stored.salt?.as_ref().to_vec(), expected))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flaw(password: &str) -> Option<PasswordFlaw> {
+        judge(&password.to_owned().into(), "Margarethe").err()
+    }
+
+    #[test]
+    fn judges_a_new_password_and_says_why() {
+        assert_eq!(flaw("kurz"), Some(PasswordFlaw::TooShort));
+        assert_eq!(flaw(&"ä".repeat(129)), Some(PasswordFlaw::TooLong));
+        for common in ["password", "Passw0rd", "password123", "12345678", "qwertyuiop", "iloveyou", "aaaaaaaaaa"] {
+            assert_eq!(flaw(common), Some(PasswordFlaw::Common), "{common}");
+        }
+        assert_eq!(flaw("margarethe1999!"), Some(PasswordFlaw::Name));
+        assert_eq!(flaw("Latchkey2026"), Some(PasswordFlaw::Name));
+        for good in ["correct horse battery staple", "ein Käfig aus Glas", "密码不是很短的一个句子", "xK9#mQ2v"]
+        {
+            assert_eq!(flaw(good), None, "{good}");
+        }
+    }
+
+    #[tokio::test]
+    async fn verifies_what_it_hashed_and_nothing_else() {
+        let hasher = PasswordHasher::start();
+        let hash = hasher.hash("a good long one".to_owned().into()).await.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        assert!(hasher.verify("a good long one".to_owned().into(), Some(hash.clone())).await.unwrap());
+        assert!(!hasher.verify("a good long one ".to_owned().into(), Some(hash)).await.unwrap());
+        assert!(!hasher.verify("a good long one".to_owned().into(), None).await.unwrap());
+        assert!(!hasher.verify("x".to_owned().into(), Some("not a hash".into())).await.unwrap());
+    }
+}

@@ -1,0 +1,48 @@
+//! Recovery codes: they stand in for a TOTP code, once each, when the authenticator is lost.
+
+use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
+
+use super::token;
+
+/// How many an account gets.
+pub const COUNT: usize = 10;
+
+/// Ten new codes of 80 bits, written `xxxx-xxxx-xxxx-xxxx` in base32.
+pub fn generate() -> Vec<SecretString> {
+    (0..COUNT).map(|_| format_code(&data_encoding::BASE32_NOPAD.encode(&token::bytes::<10>())).into()).collect()
+}
+
+fn format_code(letters: &str) -> String {
+    let lower = letters.to_ascii_lowercase();
+    [&lower[0..4], &lower[4..8], &lower[8..12], &lower[12..16]].join("-")
+}
+
+/// The stored form of a code as somebody typed it: case, spaces and dashes do not matter.
+/// `None` if it cannot be a code at all.
+pub fn digest(typed: &str) -> Option<Vec<u8>> {
+    let letters: Zeroizing<String> =
+        Zeroizing::new(typed.chars().filter(|c| !matches!(c, ' ' | '-')).map(|c| c.to_ascii_uppercase()).collect());
+    let code = letters.len() == 16 && data_encoding::BASE32_NOPAD.decode(letters.as_bytes()).is_ok();
+    code.then(|| token::digest(&Zeroizing::new(format_code(&letters))))
+}
+
+/// The stored forms of freshly generated codes.
+pub fn digests(codes: &[SecretString]) -> Vec<Vec<u8>> {
+    codes.iter().map(|code| token::digest(code.expose_secret())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_found_however_it_is_typed() {
+        let codes = generate();
+        let stored = digests(&codes);
+        let typed = codes[0].expose_secret().to_uppercase().replace('-', " ");
+        assert_eq!(digest(&typed).as_ref(), Some(&stored[0]));
+        assert_eq!(digest("123456"), None);
+        assert_eq!(digest("ÄÄÄÄ-ÄÄÄÄ"), None);
+    }
+}

@@ -1,0 +1,119 @@
+//! Time-based one-time codes (RFC 6238): SHA-1, six digits, 30-second steps, one step of drift either way.
+//!
+//! Invariant: no I/O and no clock; the caller says what time it is and spends the matched step in the database.
+
+use secrecy::{ExposeSecret, SecretBox};
+use totp_rs::{Builder, Secret, Totp};
+
+use super::token;
+use crate::clock::Timestamp;
+
+/// Shown by authenticator apps above the account's name.
+pub const ISSUER: &str = "Latchkey";
+
+/// The shared secret, 160 bits as RFC 4226 recommends.
+pub struct Seed(SecretBox<[u8; 20]>);
+
+impl std::fmt::Debug for Seed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Seed")
+    }
+}
+
+impl Seed {
+    /// A new one, at random.
+    pub fn generate() -> Self {
+        Self(SecretBox::init_with(token::bytes))
+    }
+
+    /// From its 20 bytes; `None` for any other length.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: [u8; 20] = bytes.try_into().ok()?;
+        Some(Self(SecretBox::init_with(|| bytes)))
+    }
+
+    /// The raw bytes, for sealing.
+    pub fn expose(&self) -> &[u8] {
+        self.0.expose_secret()
+    }
+
+    /// In base32, in groups of four, as people type it into an authenticator.
+    pub fn for_typing(&self) -> String {
+        let letters = data_encoding::BASE32_NOPAD.encode(self.expose());
+        letters.as_bytes().chunks(4).map(|group| String::from_utf8_lossy(group)).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The `otpauth:` address that authenticators read from the QR code.
+    pub fn otpauth_url(&self, account: &str) -> String {
+        // The library refuses a colon, the separator of issuer and account; account names never have one.
+        let totp = self.builder().with_account_name(account).with_issuer(Some(ISSUER)).build();
+        totp.and_then(|totp| totp.to_url()).expect("an account name has no colon")
+    }
+
+    /// The step whose code this is, if it is one of the three around `now`. Spending it is the caller's task.
+    pub fn matching_step(&self, code: &Code, now: Timestamp) -> Option<i64> {
+        let step = self.totp().check(&code.0, u64::try_from(now.seconds()).ok()?)?;
+        i64::try_from(step).ok()
+    }
+
+    /// The code an authenticator shows at `now`.
+    pub fn code_at(&self, now: Timestamp) -> String {
+        self.totp().generate(u64::try_from(now.seconds()).unwrap_or(0)).to_string()
+    }
+
+    fn totp(&self) -> Totp {
+        self.builder().build().expect("160 bits and six digits are within RFC 6238")
+    }
+
+    fn builder(&self) -> Builder {
+        Builder::new().with_secret(Secret::from(self.expose().to_vec())).with_skew(1)
+    }
+}
+
+/// Six ASCII digits, nothing else: no spaces, no other scripts' digits.
+pub struct Code(String);
+
+impl Code {
+    /// Exactly `^[0-9]{6}$`, or `None`.
+    pub fn parse(typed: &str) -> Option<Self> {
+        (typed.len() == 6 && typed.bytes().all(|b| b.is_ascii_digit())).then(|| Self(typed.to_owned()))
+    }
+}
+
+impl std::fmt::Debug for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Code")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 6238 appendix B, SHA-1, the last six of the eight digits.
+    #[test]
+    fn agrees_with_the_rfc() {
+        let seed = Seed::from_bytes(b"12345678901234567890").unwrap();
+        for (seconds, code) in [(59, "287082"), (1_111_111_109, "081804"), (20_000_000_000, "353130")] {
+            assert_eq!(seed.code_at(Timestamp(seconds * 1000)), code);
+        }
+    }
+
+    #[test]
+    fn one_step_of_drift_is_accepted_two_are_not() {
+        let seed = Seed::generate();
+        let now = Timestamp(1_700_000_010_000);
+        for (offset, accepted) in [(-60, false), (-30, true), (0, true), (30, true), (60, false)] {
+            let code = Code::parse(&seed.code_at(Timestamp(now.0 + offset * 1000))).unwrap();
+            assert_eq!(seed.matching_step(&code, now).is_some(), accepted, "{offset}");
+        }
+    }
+
+    #[test]
+    fn only_six_ascii_digits_are_a_code() {
+        for padded in ["123456 ", " 123456", "12 3456", "１２３４５６", "123456\t", "123456\0", "12345", "1234567", ""]
+        {
+            assert!(Code::parse(padded).is_none(), "{padded:?}");
+        }
+    }
+}

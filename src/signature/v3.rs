@@ -1,0 +1,365 @@
+//! Signature version 3, `TC3-HMAC-SHA256`.
+//!
+//! ```text
+//! canonical request = METHOD \n path \n query \n name:value\n… \n signed names \n hex(sha256(payload))
+//! string to sign    = TC3-HMAC-SHA256 \n timestamp \n date/service/tc3_request \n hex(sha256(canonical request))
+//! signing key       = HMAC chain from "TC3" + SecretKey over date, service, "tc3_request"
+//! ```
+//!
+//! Clients differ in what they sign, and all of them must pass unchanged: the host with or without its port, header
+//! values in lower case or as sent. Each reading is tried as it stands; nothing is normalised before.
+
+use axum::http::HeaderMap;
+use hmac::{Hmac, KeyInit, Mac};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+/// The algorithm's name, first word of the header.
+pub const ALGORITHM: &str = "TC3-HMAC-SHA256";
+/// In place of the payload's hash, where the client does not sign it.
+pub const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
+
+const TERMINATOR: &str = "tc3_request";
+const MANDATORY_HEADERS: [&str; 2] = ["content-type", "host"];
+
+/// The header is not a TC3 authorization; what is wrong with it, for the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// Another algorithm, `SKIP`, or none.
+    #[error("the Authorization header does not begin with {ALGORITHM}")]
+    Algorithm,
+    /// Not `Credential=…, SignedHeaders=…, Signature=…`.
+    #[error("the Authorization header is not `{ALGORITHM} Credential=…, SignedHeaders=…, Signature=…`")]
+    Parts,
+    /// Not `id/date/service/tc3_request`.
+    #[error("the Credential is not `SecretId/date/service/tc3_request`")]
+    Credential,
+    /// `content-type` or `host` is not signed, or a name stands twice.
+    #[error("SignedHeaders must name content-type and host, each name once, in lower case")]
+    SignedHeaders,
+    /// Not 64 lower-case hexadecimal digits.
+    #[error("the Signature is not 64 lower-case hexadecimal digits")]
+    Signature,
+}
+
+/// A parsed `Authorization` header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authorization<'a> {
+    /// The key's id as sent; its shape is not yet checked.
+    pub secret_id: &'a str,
+    /// The scope's date.
+    pub date: &'a str,
+    /// The scope's service. Clients put the first label of their endpoint here, so it says nothing about the product.
+    pub service: &'a str,
+    signed_headers: &'a str,
+    signature: [u8; 32],
+}
+
+impl<'a> Authorization<'a> {
+    /// Parses the header's value.
+    pub fn parse(header: &'a str) -> Result<Self, Malformed> {
+        let parts = header.strip_prefix(ALGORITHM).ok_or(Malformed::Algorithm)?;
+        let parts = parts.strip_prefix(' ').ok_or(Malformed::Algorithm)?;
+        let [mut credential, mut signed_headers, mut signature] = [None; 3];
+        for part in parts.split(',') {
+            let (name, value) = part.trim().split_once('=').ok_or(Malformed::Parts)?;
+            let place = match name {
+                "Credential" => &mut credential,
+                "SignedHeaders" => &mut signed_headers,
+                "Signature" => &mut signature,
+                _ => return Err(Malformed::Parts),
+            };
+            if place.replace(value).is_some() {
+                return Err(Malformed::Parts);
+            }
+        }
+        let (Some(credential), Some(signed_headers), Some(signature)) = (credential, signed_headers, signature) else {
+            return Err(Malformed::Parts);
+        };
+        let (secret_id, date, service) = parse_credential(credential)?;
+        check_signed_headers(signed_headers)?;
+        let signature = parse_signature(signature).ok_or(Malformed::Signature)?;
+        Ok(Self { secret_id, date, service, signed_headers, signature })
+    }
+}
+
+/// From the right: the service is what clients make of their endpoint, and may hold anything but a slash.
+fn parse_credential(credential: &str) -> Result<(&str, &str, &str), Malformed> {
+    let mut parts = credential.split('/');
+    match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(id), Some(date), Some(service), Some(TERMINATOR), None)
+            if !id.is_empty() && !date.is_empty() && !service.is_empty() =>
+        {
+            Ok((id, date, service))
+        }
+        _ => Err(Malformed::Credential),
+    }
+}
+
+fn check_signed_headers(names: &str) -> Result<(), Malformed> {
+    let names: Vec<&str> = names.split(';').collect();
+    let lower = names.iter().all(|name| !name.is_empty() && !name.bytes().any(|b| b.is_ascii_uppercase()));
+    let once = names.iter().enumerate().all(|(at, name)| !names[..at].contains(name));
+    let mandatory = MANDATORY_HEADERS.iter().all(|name| names.contains(name));
+    if lower && once && mandatory { Ok(()) } else { Err(Malformed::SignedHeaders) }
+}
+
+fn parse_signature(hex: &str) -> Option<[u8; 32]> {
+    data_encoding::HEXLOWER.decode(hex.as_bytes()).ok()?.try_into().ok()
+}
+
+/// What of a request is signed.
+#[derive(Clone, Copy, Debug)]
+pub struct SignedRequest<'a> {
+    /// In upper case, as sent.
+    pub method: &'a str,
+    /// As sent, undecoded.
+    pub path: &'a str,
+    /// As sent, without the question mark; empty for none.
+    pub query: &'a str,
+    /// As sent.
+    pub headers: &'a HeaderMap,
+    /// SHA-256 of the payload on the wire, in lower-case hexadecimal; see [`payload_hash`].
+    pub payload_sha256: &'a str,
+    /// `X-TC-Timestamp` as sent.
+    pub timestamp: &'a str,
+}
+
+/// The payload hash a client signs: of the payload's bytes, or of the literal that says it did not sign them.
+pub fn payload_hash(unsigned: bool, payload: &[u8]) -> String {
+    sha256_hex(if unsigned { UNSIGNED_PAYLOAD.as_bytes() } else { payload })
+}
+
+/// Is the signature that of `request` under `secret_key`? Compared in constant time.
+pub fn matches(authorization: &Authorization<'_>, request: &SignedRequest<'_>, secret_key: &SecretString) -> bool {
+    let signing_key = signing_key(secret_key, authorization.date, authorization.service);
+    readings(request.headers).any(|reading| {
+        let Some(canonical) = canonical_request(authorization, request, reading) else { return false };
+        let to_sign = string_to_sign(authorization, request, &canonical);
+        hmac(signing_key.as_slice(), to_sign.as_bytes()).verify_slice(&authorization.signature).is_ok()
+    })
+}
+
+/// One way in which clients turn headers into signed lines.
+#[derive(Clone, Copy, Debug)]
+struct Reading {
+    host_without_port: bool,
+    raw_values: bool,
+}
+
+fn readings(headers: &HeaderMap) -> impl Iterator<Item = Reading> {
+    let has_port =
+        headers.get("host").and_then(|host| host.to_str().ok()).is_some_and(|host| without_port(host) != host);
+    let hosts = if has_port { [false, true].as_slice() } else { [false].as_slice() };
+    hosts
+        .iter()
+        .flat_map(|&host_without_port| [false, true].map(|raw_values| Reading { host_without_port, raw_values }))
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+/// `None` if a signed header is missing, stands twice, or is not text.
+fn canonical_request(
+    authorization: &Authorization<'_>,
+    request: &SignedRequest<'_>,
+    reading: Reading,
+) -> Option<String> {
+    let mut canonical = String::with_capacity(256);
+    for part in [request.method, request.path, request.query] {
+        canonical.push_str(part);
+        canonical.push('\n');
+    }
+    for name in authorization.signed_headers.split(';') {
+        let mut values = request.headers.get_all(name).iter();
+        let (value, None) = (values.next()?.to_str().ok()?.trim(), values.next()) else { return None };
+        let value = if name == "host" && reading.host_without_port { without_port(value) } else { value };
+        canonical.push_str(name);
+        canonical.push(':');
+        if reading.raw_values {
+            canonical.push_str(value);
+        } else {
+            canonical.extend(value.chars().map(|c| c.to_ascii_lowercase()));
+        }
+        canonical.push('\n');
+    }
+    canonical.push('\n');
+    canonical.push_str(authorization.signed_headers);
+    canonical.push('\n');
+    canonical.push_str(request.payload_sha256);
+    Some(canonical)
+}
+
+fn string_to_sign(authorization: &Authorization<'_>, request: &SignedRequest<'_>, canonical: &str) -> String {
+    let Authorization { date, service, .. } = authorization;
+    let hash = sha256_hex(canonical.as_bytes());
+    format!("{ALGORITHM}\n{}\n{date}/{service}/{TERMINATOR}\n{hash}", request.timestamp)
+}
+
+fn signing_key(secret_key: &SecretString, date: &str, service: &str) -> Zeroizing<[u8; 32]> {
+    let secret = Zeroizing::new(format!("TC3{}", secret_key.expose_secret()));
+    let mut key = Zeroizing::new([0; 32]);
+    key.copy_from_slice(&hmac(secret.as_bytes(), date.as_bytes()).finalize().into_bytes());
+    for part in [service, TERMINATOR] {
+        let next = hmac(key.as_slice(), part.as_bytes()).finalize().into_bytes();
+        key.copy_from_slice(&next);
+    }
+    key
+}
+
+fn hmac(key: &[u8], message: &[u8]) -> Hmac<Sha256> {
+    Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length").chain_update(message)
+}
+
+fn sha256_hex(bytes: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(&Sha256::digest(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TIMESTAMP: &str = "1551113065";
+    const SECRET: &str = "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE";
+    const SECRET_STARS: &str = "Gu5t9xGARNpq86cd98joQYCN3*******";
+    const BODY: &str = r#"{"Limit": 1, "Filters": [{"Values": ["\u672a\u547d\u540d"], "Name": "instance-name"}]}"#;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_str(value).unwrap())).collect()
+    }
+
+    fn authorization(signed: &str, signature: &str) -> String {
+        format!(
+            "{ALGORITHM} Credential=AKIDz8krbsJ5yKBZQpn74WFkmLPx3EXAMPLE/2019-02-25/cvm/tc3_request, \
+             SignedHeaders={signed}, Signature={signature}"
+        )
+    }
+
+    fn json_headers() -> HeaderMap {
+        headers(&[
+            ("content-type", "application/json; charset=utf-8"),
+            ("host", "cvm.tencentcloudapi.com"),
+            ("x-tc-action", "DescribeInstances"),
+        ])
+    }
+
+    #[test]
+    fn vector_a_post() {
+        let hash = payload_hash(false, BODY.as_bytes());
+        assert_eq!(hash, "35e9c5b0e3ae67532d3c9f17ead6c90222632e5b1ff7f6e89887f1398934f064");
+        let signature = "72e494ea809ad7a8c8f7a4507b9bddcbaa8e581f516e8da2f66e2c5a96525168";
+        let header = authorization("content-type;host", signature);
+        let parsed = Authorization::parse(&header).unwrap();
+        let headers = json_headers();
+        let request = SignedRequest {
+            method: "POST",
+            path: "/",
+            query: "",
+            headers: &headers,
+            payload_sha256: &hash,
+            timestamp: TIMESTAMP,
+        };
+        let reading = Reading { host_without_port: false, raw_values: true };
+        let canonical = canonical_request(&parsed, &request, reading).unwrap();
+        assert_eq!(
+            sha256_hex(canonical.as_bytes()),
+            "5ffe6a04c0664d6b969fab9a13bdab201d63ee709638e2749d62a09ca18d7031"
+        );
+        assert!(matches(&parsed, &request, &SECRET.to_owned().into()));
+        assert!(!matches(&parsed, &request, &SECRET_STARS.to_owned().into()));
+    }
+
+    #[test]
+    fn vector_b_with_a_third_signed_header_in_lower_case() {
+        let hash = payload_hash(false, BODY.as_bytes());
+        let signature = "be4f67d323c78ab9acb7395e43c0dbcf822a9cfac32fea2449a7bc7726b770a3";
+        let header = authorization("content-type;host;x-tc-action", signature);
+        let parsed = Authorization::parse(&header).unwrap();
+        let headers = json_headers();
+        let request = SignedRequest {
+            method: "POST",
+            path: "/",
+            query: "",
+            headers: &headers,
+            payload_sha256: &hash,
+            timestamp: TIMESTAMP,
+        };
+        let reading = Reading { host_without_port: false, raw_values: false };
+        let canonical = canonical_request(&parsed, &request, reading).unwrap();
+        assert_eq!(
+            sha256_hex(canonical.as_bytes()),
+            "7019a55be8395899b900fb5564e4200d984910f34794a27cb3fb7d10ff6a1e84"
+        );
+        assert!(matches(&parsed, &request, &SECRET_STARS.to_owned().into()));
+    }
+
+    #[test]
+    fn vector_e_get() {
+        let signature = "9867b291561db17491c01f0d7f06be3ccd45e91ecd3ce5434330e00ece036f64";
+        let header = authorization("content-type;host", signature);
+        let headers =
+            headers(&[("content-type", "application/x-www-form-urlencoded"), ("host", "cvm.tencentcloudapi.com")]);
+        let request = SignedRequest {
+            method: "GET",
+            path: "/",
+            query: "Limit=10&Offset=0",
+            headers: &headers,
+            payload_sha256: &payload_hash(false, b""),
+            timestamp: TIMESTAMP,
+        };
+        assert!(matches(&Authorization::parse(&header).unwrap(), &request, &SECRET.to_owned().into()));
+    }
+
+    #[test]
+    fn malformed_headers_are_told_apart() {
+        let good = authorization("content-type;host", &"0".repeat(64));
+        assert!(Authorization::parse(&good).is_ok());
+        let refused = |header: &str| Authorization::parse(header).unwrap_err();
+        assert_eq!(refused("SKIP"), Malformed::Algorithm);
+        assert_eq!(refused(""), Malformed::Algorithm);
+        assert_eq!(refused(&good.replace("TC3-HMAC-SHA256", "TC3-HMAC-SM3")), Malformed::Algorithm);
+        assert_eq!(refused(&good.replace("TC3-HMAC-SHA256", "tc3-hmac-sha256")), Malformed::Algorithm);
+        assert_eq!(refused(&good.replace("Signature=", "Signatur=")), Malformed::Parts);
+        assert_eq!(refused(&format!("{good}, Signature={}", "0".repeat(64))), Malformed::Parts);
+        assert_eq!(refused(&good.replace("/tc3_request", "")), Malformed::Credential);
+        assert_eq!(refused(&good.replace("/tc3_request", "/tc3_request/x")), Malformed::Credential);
+        assert_eq!(refused(&good.replace("content-type;host", "content-type")), Malformed::SignedHeaders);
+        assert_eq!(refused(&good.replace("content-type;host", "content-type;host;host")), Malformed::SignedHeaders);
+        assert_eq!(refused(&good.replace("content-type;host", "Content-Type;Host")), Malformed::SignedHeaders);
+        for signature in ["", "0", &"0".repeat(63), &"0".repeat(65), &"A".repeat(64), &"g".repeat(64)] {
+            assert_eq!(refused(&authorization("content-type;host", signature)), Malformed::Signature, "{signature}");
+        }
+    }
+
+    #[test]
+    fn the_port_is_the_part_after_the_last_colon_if_it_is_digits() {
+        assert_eq!(without_port("127.0.0.1:8081"), "127.0.0.1");
+        assert_eq!(without_port("http://127.0.0.1:8081"), "http://127.0.0.1");
+        assert_eq!(without_port("http://localhost"), "http://localhost");
+        assert_eq!(without_port("[::1]:80"), "[::1]");
+        assert_eq!(without_port("[::1]"), "[::1]");
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_panics(header in ".{0,200}") {
+            let _ = Authorization::parse(&header);
+        }
+
+        #[test]
+        fn no_credential_panics(id in ".{0,40}", date in ".{0,12}", signed in ".{0,40}", signature in ".{0,70}") {
+            let header = format!(
+                "{ALGORITHM} Credential={id}/{date}/x/tc3_request, SignedHeaders={signed}, Signature={signature}"
+            );
+            let _ = Authorization::parse(&header);
+        }
+    }
+}

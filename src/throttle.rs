@@ -1,0 +1,142 @@
+//! How failed tries slow down the next ones.
+//!
+//! Wrong passwords: after a few, a growing delay; never a lock that somebody must lift. Counted for the account as seen
+//! by unknown browsers, for each browser that has signed in to it before (so a stranger's tries do not hold up its
+//! owner), and for each address. Wrong codes, which need the right password first: ten, then a wait that only time or
+//! `latchkey account unlock` ends. Counters are rows of the database, so they hold across processes and restarts.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::db::throttle::{self as db, ThrottleRow};
+use crate::db::{Db, Tx};
+use crate::error::Error;
+use crate::id::Uin;
+
+const HOUR: Duration = Duration::from_hours(1);
+/// A counter that has not moved for this long starts anew.
+const FORGET: Duration = Duration::from_hours(24);
+
+/// What is counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    scope: &'static str,
+    name: String,
+}
+
+impl Subject {
+    /// Wrong passwords for a name, from browsers that are not known. Exists for every name, taken or not.
+    pub fn account(canonical_name: &str) -> Self {
+        Self { scope: "password/account", name: canonical_name.to_owned() }
+    }
+
+    /// Wrong passwords from a browser that has signed in to the account before.
+    pub fn device(token_hash: &[u8]) -> Self {
+        Self { scope: "password/device", name: data_encoding::HEXLOWER.encode(token_hash) }
+    }
+
+    /// Wrong passwords from an address; for IPv6 from its /64, which one subscriber has to itself.
+    pub fn address(address: IpAddr) -> Self {
+        let name = match address {
+            IpAddr::V4(v4) => v4.to_string(),
+            IpAddr::V6(v6) => ipnet::Ipv6Net::new_assert(v6, 64).trunc().to_string(),
+        };
+        Self { scope: "password/address", name }
+    }
+
+    /// Wrong passwords given by a signed-in session to confirm who it is.
+    pub fn verification(uin: Uin) -> Self {
+        Self { scope: "password/verification", name: uin.to_string() }
+    }
+
+    /// Wrong codes after a right password.
+    pub fn code(uin: Uin) -> Self {
+        Self { scope: "code", name: uin.to_string() }
+    }
+
+    /// (failures that cost nothing, first delay, longest delay)
+    fn policy(&self) -> (i64, Duration, Duration) {
+        match self.scope {
+            "code" => (9, HOUR, 24 * HOUR),
+            "password/address" => (19, Duration::from_secs(1), HOUR / 4),
+            _ => (4, Duration::from_secs(1), HOUR / 4),
+        }
+    }
+
+    fn delay_after(&self, failures: i64) -> Duration {
+        let (free, first, longest) = self.policy();
+        let Ok(doublings) = u32::try_from(failures - free - 1) else { return Duration::ZERO };
+        first.saturating_mul(2_u32.saturating_pow(doublings.min(20))).min(longest)
+    }
+}
+
+/// Is the subject made to wait at `now`?
+pub async fn is_blocked(database: &Db, subject: &Subject, now: Timestamp) -> Result<bool, Error> {
+    Ok(db::is_blocked(database, subject.scope, &subject.name, now).await?)
+}
+
+/// [`is_blocked`] within a transaction.
+pub async fn is_blocked_in(tx: &mut Tx, subject: &Subject, now: Timestamp) -> Result<bool, Error> {
+    let row = db::get(tx, subject.scope, &subject.name).await?;
+    Ok(row.is_some_and(|row| row.blocked_until > now))
+}
+
+/// Counts one try that was `right` or not and says whether it is accepted: right, and not made while blocked.
+/// A try while blocked neither counts nor lengthens the wait.
+pub async fn settle(tx: &mut Tx, subject: &Subject, right: bool, now: Timestamp) -> Result<bool, Error> {
+    // Each lost race means that another try was counted, so a handful of rounds is only exceeded under a flood.
+    for _ in 0..16 {
+        let before = db::get(tx, subject.scope, &subject.name).await?;
+        if before.is_some_and(|row| row.blocked_until > now) {
+            return Ok(false);
+        }
+        if right {
+            if before.is_some() {
+                db::clear(tx, subject.scope, &subject.name).await?;
+            }
+            return Ok(true);
+        }
+        let counted = before.filter(|row| row.updated_at.plus(FORGET) > now).map_or(0, |row| row.failures);
+        let failures = counted + 1;
+        let after = ThrottleRow { failures, blocked_until: now.plus(subject.delay_after(failures)), updated_at: now };
+        if db::compare_and_set(tx, subject.scope, &subject.name, before, after).await? {
+            return Ok(false);
+        }
+    }
+    Err(Error::Busy)
+}
+
+/// Forgets the failures of a subject.
+pub async fn clear(tx: &mut Tx, subject: &Subject) -> Result<(), Error> {
+    Ok(db::clear(tx, subject.scope, &subject.name).await?)
+}
+
+/// Drops counters nobody needs any more.
+pub async fn purge(database: &Db, now: Timestamp) -> Result<(), Error> {
+    Ok(db::purge(database, now.minus(FORGET), now).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_grow_and_stop_growing() {
+        let account = Subject::account("root");
+        let delays: Vec<u64> = (1..=16).map(|failures| account.delay_after(failures).as_secs()).collect();
+        assert_eq!(delays, [0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]);
+        let code = Subject::code(Uin(1));
+        assert_eq!(code.delay_after(9), Duration::ZERO);
+        assert_eq!(code.delay_after(10), HOUR);
+        assert_eq!(code.delay_after(i64::MAX), 24 * HOUR);
+    }
+
+    #[test]
+    fn one_ipv6_subscriber_is_one_address() {
+        let address = |text: &str| Subject::address(text.parse().unwrap());
+        assert_eq!(address("2001:db8::1"), address("2001:db8::ffff:2"));
+        assert_ne!(address("2001:db8::1"), address("2001:db8:0:1::1"));
+        assert_ne!(address("192.0.2.1"), address("192.0.2.2"));
+    }
+}

@@ -1,0 +1,149 @@
+//! Records of use: which key was used when, from where, for what, and what came of it.
+//!
+//! Recording never slows or blocks the check: records go into a bounded buffer that a task of its own writes out every
+//! second. A full buffer drops records and counts them; a crash may lose the last second of them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::clock::Timestamp;
+use crate::db::{Db, api_keys, usage as db};
+use crate::error::Error;
+use crate::id::SecretId;
+
+const BUFFER: usize = 8192;
+const FLUSH_EVERY: Duration = Duration::from_secs(1);
+/// The longest a page waits for the buffer before it shows what the database has.
+const FLUSH_PATIENCE: Duration = Duration::from_millis(500);
+const KEEP_FOR: Duration = Duration::from_hours(90 * 24);
+const KEEP_PER_KEY: i64 = 10_000;
+
+/// One checked request of a known key.
+#[derive(Clone, Debug)]
+pub struct UseRecord {
+    /// The key.
+    pub secret_id: SecretId,
+    /// When it was checked.
+    pub at: Timestamp,
+    /// What it asked for.
+    pub action: String,
+    /// Where it came from.
+    pub address: String,
+    /// Why it was refused, in full; none if it was accepted.
+    pub refusal: Option<&'static str>,
+}
+
+enum Message {
+    Record(UseRecord),
+    Flush(oneshot::Sender<()>),
+}
+
+/// Takes records and writes them out in batches. Cloning shares the buffer.
+#[derive(Clone, Debug)]
+pub struct UsageRecorder {
+    sender: mpsc::Sender<Message>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl UsageRecorder {
+    /// Starts the writing task; it ends when the last clone is dropped.
+    pub fn start(database: Db) -> Self {
+        let (sender, receiver) = mpsc::channel(BUFFER);
+        tokio::spawn(write_out(database, receiver));
+        Self { sender, dropped: Arc::default() }
+    }
+
+    /// Takes a record, or drops and counts it where the buffer is full.
+    pub fn record(&self, record: UseRecord) {
+        if self.sender.try_send(Message::Record(record)).is_err() {
+            let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
+            if dropped.is_power_of_two() {
+                tracing::warn!(dropped, "the buffer of use records is full; records are dropped");
+            }
+        }
+    }
+
+    /// Waits, within bounds, until all that was recorded before is in the database.
+    pub async fn flush(&self) {
+        let (sender, done) = oneshot::channel();
+        let flushed = async {
+            if self.sender.send(Message::Flush(sender)).await.is_ok() {
+                let _ = done.await;
+            }
+        };
+        if tokio::time::timeout(FLUSH_PATIENCE, flushed).await.is_err() {
+            tracing::warn!("use records are slow to be written");
+        }
+    }
+}
+
+async fn write_out(database: Db, mut receiver: mpsc::Receiver<Message>) {
+    let mut batch = Vec::new();
+    let mut tick = tokio::time::interval(FLUSH_EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        let waiting = tokio::select! {
+            message = receiver.recv() => match message {
+                Some(Message::Record(record)) => {
+                    batch.push(record);
+                    if batch.len() < BUFFER {
+                        continue;
+                    }
+                    None
+                }
+                Some(Message::Flush(done)) => Some(done),
+                None => {
+                    write_batch(&database, &mut batch).await;
+                    return;
+                }
+            },
+            _ = tick.tick() => None,
+        };
+        write_batch(&database, &mut batch).await;
+        if let Some(done) = waiting {
+            let _ = done.send(());
+        }
+    }
+}
+
+async fn write_batch(database: &Db, batch: &mut Vec<UseRecord>) {
+    if batch.is_empty() {
+        return;
+    }
+    let records = std::mem::take(batch);
+    if let Err(error) = try_write(database, &records).await {
+        tracing::error!(%error, lost = records.len(), "use records could not be written");
+    }
+}
+
+async fn try_write(database: &Db, records: &[UseRecord]) -> Result<(), Error> {
+    let mut tx = database.begin().await?;
+    for record in records {
+        let UseRecord { secret_id, at, action, address, refusal } = record;
+        db::insert(&mut tx, secret_id, *at, action, address, *refusal).await?;
+    }
+    // One update a key and batch is enough: the latest accepted call.
+    let mut latest: std::collections::BTreeMap<&SecretId, &UseRecord> = std::collections::BTreeMap::new();
+    for record in records.iter().filter(|record| record.refusal.is_none()) {
+        let known = latest.entry(&record.secret_id).or_insert(record);
+        if record.at >= known.at {
+            *known = record;
+        }
+    }
+    for (secret_id, record) in latest {
+        api_keys::set_last_used(&mut tx, secret_id, record.at, &record.action, &record.address).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Drops records that are too old or too many.
+pub async fn purge(database: &Db, now: Timestamp) -> Result<(), Error> {
+    db::purge(database, now.minus(KEEP_FOR)).await?;
+    for secret_id in db::keys_with_records(database).await? {
+        db::trim(database, &secret_id, KEEP_PER_KEY).await?;
+    }
+    Ok(())
+}

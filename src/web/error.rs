@@ -1,0 +1,154 @@
+//! Errors as pages. A handler returns [`PageError`]; the page itself is made by [`render`], so that refusals of the
+//! layers and of axum (404, 405, 413, 415) wear it too.
+
+use askama::Template;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use super::page::Page;
+use super::urls;
+use crate::error::Error;
+use crate::id::RequestId;
+
+/// What a reader is told about an error. The words are in the language's file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words of each say it")]
+pub enum Problem {
+    NotFound,
+    KeyNotFound,
+    LinkInvalid,
+    FormExpired,
+    FormMalformed,
+    CrossSite,
+    MethodNotAllowed,
+    TooLarge,
+    WrongHost,
+    TooManyTries,
+    Busy,
+    TimedOut,
+    Fault,
+}
+
+impl Problem {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::NotFound | Self::KeyNotFound => StatusCode::NOT_FOUND,
+            Self::LinkInvalid => StatusCode::GONE,
+            Self::FormExpired | Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::FormMalformed => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::WrongHost => StatusCode::MISDIRECTED_REQUEST,
+            Self::TooManyTries => StatusCode::TOO_MANY_REQUESTS,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TimedOut => StatusCode::REQUEST_TIMEOUT,
+            Self::Fault => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// For statuses that axum and the layers answer with by themselves.
+    fn of_status(status: StatusCode) -> Self {
+        match status {
+            StatusCode::NOT_FOUND => Self::NotFound,
+            StatusCode::METHOD_NOT_ALLOWED => Self::MethodNotAllowed,
+            StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
+            StatusCode::FORBIDDEN => Self::CrossSite,
+            StatusCode::REQUEST_TIMEOUT => Self::TimedOut,
+            status if status.is_client_error() => Self::FormMalformed,
+            _ => Self::Fault,
+        }
+    }
+}
+
+/// What a handler of the console returns in place of a page.
+#[derive(Debug)]
+pub enum PageError {
+    /// A page that says what is wrong.
+    Problem(Problem),
+    /// Another page is the answer: sign in first.
+    SignIn {
+        /// A session was there and has ended.
+        expired: bool,
+    },
+}
+
+impl From<Problem> for PageError {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<Error> for PageError {
+    /// Logs faults, here and only here, and forgets their cause.
+    fn from(error: Error) -> Self {
+        let problem = match &error {
+            Error::KeyNotFound => Problem::KeyNotFound,
+            Error::SetupLinkInvalid => Problem::LinkInvalid,
+            Error::AddressBlocked => Problem::TooManyTries,
+            Error::Busy => Problem::Busy,
+            Error::Internal(cause) => {
+                tracing::error!(%cause, "a request failed");
+                Problem::Fault
+            }
+            _ => Problem::FormMalformed,
+        };
+        Self::Problem(problem)
+    }
+}
+
+impl From<tower_sessions::session::Error> for PageError {
+    fn from(cause: tower_sessions::session::Error) -> Self {
+        Error::internal(cause).into()
+    }
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        match self {
+            Self::SignIn { expired: true } => Redirect::to(urls::LOGIN_EXPIRED).into_response(),
+            Self::SignIn { expired: false } => Redirect::to(urls::LOGIN).into_response(),
+            Self::Problem(problem) => {
+                let mut response = problem.status().into_response();
+                response.extensions_mut().insert(problem);
+                response
+            }
+        }
+    }
+}
+
+#[derive(Template, askama_web::WebTemplate)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    page: Page,
+    title: &'static str,
+    text: &'static str,
+    request_id: String,
+}
+
+/// Marks a page with an error status that is complete as it is, such as a form with its errors.
+#[derive(Clone, Copy, Debug)]
+pub struct Rendered;
+
+/// Middleware: gives every error that is not a page yet its page.
+pub async fn render(request: Request, next: Next) -> Response {
+    let page = Page::bare(request.extensions());
+    let request_id = request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default();
+    let response = next.run(request).await;
+    let status = response.status();
+    if !(status.is_client_error() || status.is_server_error()) || response.extensions().get::<Rendered>().is_some() {
+        return response;
+    }
+    let problem = response.extensions().get().copied().unwrap_or_else(|| Problem::of_status(status));
+    let (title, text) = (page.t.problem)(problem);
+    let mut error_page = ErrorPage { page, title, text, request_id }.into_response();
+    *error_page.status_mut() = status;
+    // What the layers inside have set, cookies above all, still goes out; only the body is another.
+    for (name, value) in response.headers() {
+        if !matches!(name.as_str(), "content-type" | "content-length") {
+            error_page.headers_mut().append(name, value.clone());
+        }
+    }
+    error_page
+}

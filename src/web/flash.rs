@@ -1,0 +1,45 @@
+//! What the next page says about what has just been done.
+
+use serde::{Deserialize, Serialize};
+
+use crate::api_key::KeyState;
+use crate::id::SecretId;
+
+/// One message, kept in the session until the next page shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Flash {
+    /// A key was created.
+    KeyCreated(SecretId),
+    /// A key was enabled.
+    KeyEnabled(SecretId),
+    /// A key was disabled.
+    KeyDisabled(SecretId),
+    /// A key was deleted.
+    KeyDeleted(SecretId),
+    /// The key was already in the state asked for.
+    KeyAlready(SecretId, KeyState),
+    /// A third key was asked for.
+    KeyLimit,
+    /// An enabled key was to be deleted.
+    KeyNotDisabled(SecretId),
+    /// A remark was saved.
+    RemarkSaved(SecretId),
+    /// A recovery code was used to sign in; how many are left.
+    RecoveryCodesLeft(i64),
+}
+
+impl Flash {
+    /// The look: `good`, `info` or `bad`.
+    pub fn tone(&self) -> &'static str {
+        match self {
+            Self::KeyAlready(..) | Self::RecoveryCodesLeft(_) => "info",
+            Self::KeyLimit | Self::KeyNotDisabled(_) => "bad",
+            _ => "good",
+        }
+    }
+
+    /// The ARIA role: a refusal interrupts, a success waits for its turn.
+    pub fn role(&self) -> &'static str {
+        if self.tone() == "bad" { "alert" } else { "status" }
+    }
+}

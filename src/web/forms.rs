@@ -1,0 +1,65 @@
+//! Forms that cannot be sent from elsewhere: the token is checked in extraction, so no handler can forget it.
+
+use axum::Form;
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::header;
+use hmac::{Hmac, KeyInit, Mac};
+use serde::de::DeserializeOwned;
+use sha2::Sha256;
+
+use super::Console;
+use super::error::{PageError, Problem};
+use super::session::Visitor;
+use crate::state::App;
+
+/// The name of the hidden field.
+const FIELD: &str = "form_token";
+
+/// The token for forms sent under `binding` (a session's id, or a cookie of the browser).
+pub fn token(app: &App, binding: &str) -> String {
+    data_encoding::BASE64URL_NOPAD.encode(&mac(app, binding).finalize().into_bytes())
+}
+
+fn mac(app: &App, binding: &str) -> Hmac<Sha256> {
+    Hmac::<Sha256>::new_from_slice(&app.form_key.0)
+        .expect("HMAC takes a key of any length")
+        .chain_update(binding.as_bytes())
+}
+
+fn is_token_of(app: &App, binding: &str, sent: &str) -> bool {
+    let Ok(sent) = data_encoding::BASE64URL_NOPAD.decode(sent.as_bytes()) else { return false };
+    mac(app, binding).verify_slice(&sent).is_ok()
+}
+
+/// A form from one of our own pages, as this visitor saw it.
+pub struct OwnForm<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Console> for OwnForm<T> {
+    type Rejection = PageError;
+
+    async fn from_request(request: Request, console: &Console) -> Result<Self, PageError> {
+        let (mut parts, body) = request.into_parts();
+        let visitor = Visitor::from_request_parts(&mut parts, console).await?;
+        // The layer before lets a request without these headers pass; one that names another origin never may.
+        if let Some(origin) = parts.headers.get(header::ORIGIN)
+            && !origin.to_str().is_ok_and(|origin| console.site.is_own_origin(origin))
+        {
+            return Err(Problem::CrossSite.into());
+        }
+        let body = Request::from_parts(parts.clone(), body);
+        let bytes = Bytes::from_request(body, console).await.map_err(|_| Problem::TooLarge)?;
+        let sent = url::form_urlencoded::parse(&bytes).find(|(name, _)| name == FIELD);
+        let sent = sent.map(|(_, value)| value.into_owned()).unwrap_or_default();
+        if !is_token_of(&console.app, &visitor.binding(console), &sent) {
+            return Err(Problem::FormExpired.into());
+        }
+        let body = Request::from_parts(parts, Body::from(bytes));
+        let Form(form) = Form::<T>::from_request(body, console).await.map_err(|_| Problem::FormMalformed)?;
+        Ok(Self(form))
+    }
+}
+
+/// A form that carries nothing but its token.
+#[derive(Debug, serde::Deserialize)]
+pub struct Nothing {}

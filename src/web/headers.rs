@@ -1,0 +1,65 @@
+//! Headers on every answer of the console, and the names it answers to.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::Console;
+use super::error::{PageError, Problem};
+use crate::secret::token;
+
+/// Ties a page's style and script to its content security policy. New for every answer.
+#[derive(Clone, Debug)]
+pub struct Nonce(pub(super) String);
+
+const FIXED: [(HeaderName, &str); 6] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), microphone=(), payment=(), usb=()",
+    ),
+];
+
+/// Middleware: makes the nonce and sets the security headers.
+pub async fn secure(State(console): State<Console>, mut request: Request, next: Next) -> Response {
+    let nonce = Nonce(data_encoding::BASE64URL_NOPAD.encode(&token::bytes::<16>()));
+    request.extensions_mut().insert(nonce.clone());
+    let mut response = next.run(request).await;
+    set(response.headers_mut(), &nonce.0, console.site.https);
+    response
+}
+
+fn set(headers: &mut HeaderMap, nonce: &str, https: bool) {
+    let policy = format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self'; \
+         form-action 'self'; frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'"
+    );
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    for (name, value) in FIXED {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    // Only static files say otherwise.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if https {
+        let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
+}
+
+/// Middleware: refuses requests under a name that is not the console's, so that no other site's name can be pointed at
+/// it (DNS rebinding) and no link or redirect is ever made of what a request says.
+pub async fn known_host(State(console): State<Console>, request: Request, next: Next) -> Response {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let host = hosts.next().and_then(|host| host.to_str().ok());
+    match (host, hosts.next()) {
+        (Some(host), None) if console.site.is_own_host(host) => next.run(request).await,
+        _ => PageError::from(Problem::WrongHost).into_response(),
+    }
+}

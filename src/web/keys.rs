@@ -1,0 +1,367 @@
+//! The page of the keys, `/cam/capi`, and what can be done on it.
+
+use std::time::Duration;
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::extract::Path;
+use axum::response::{IntoResponse, Redirect, Response};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::error::{PageError, Problem};
+use super::flash::Flash;
+use super::forms::{Nothing, OwnForm};
+use super::page::{self, FormState, Page};
+use super::session::SignedIn;
+use super::words::{Moment, Words};
+use super::{Console, urls};
+use crate::account::sign_in::Previous;
+use crate::account::verification;
+use crate::api_key::{self, KeyState};
+use crate::clock::Timestamp;
+use crate::db::api_keys::ApiKeyRow;
+use crate::db::usage;
+use crate::error::Error;
+use crate::id::{AppId, SecretId};
+
+/// A shown secret is masked again after this many seconds.
+const MASK_AFTER_SECONDS: u32 = 60;
+const DAY: Duration = Duration::from_hours(24);
+
+#[derive(Template, WebTemplate)]
+#[template(path = "keys.html")]
+struct KeysPage {
+    page: Page,
+    account_name: String,
+    app_id: AppId,
+    last_sign_in: Option<LastSignIn>,
+    at_limit: bool,
+    verified: bool,
+    revealed: bool,
+    mask_after: u32,
+    keys: Vec<KeyView>,
+}
+
+struct LastSignIn {
+    before: &'static str,
+    at: Option<Moment>,
+    after: String,
+}
+
+impl LastSignIn {
+    fn new(words: &Words, previous: &Previous) -> Option<Self> {
+        let at = previous.at?;
+        let after = (words.last_sign_in_rest)(previous.address.as_deref(), previous.failures);
+        Some(Self { before: words.last_sign_in, at: Some(at.into()), after })
+    }
+}
+
+/// One key as the templates show it.
+struct KeyView {
+    secret_id: SecretId,
+    short: String,
+    enabled: bool,
+    remark: Option<String>,
+    remark_value: String,
+    created: Moment,
+    state_changed: Moment,
+    last_used: Option<LastUse>,
+    calls_24h: i64,
+    addresses_24h: i64,
+    refused_since: i64,
+    revealed: Option<String>,
+}
+
+struct LastUse {
+    at: Moment,
+    action: String,
+    address: String,
+}
+
+impl KeyView {
+    async fn new(console: &Console, key: ApiKeyRow) -> Result<Self, Error> {
+        let database = &console.app.db;
+        let day = usage::counts(database, &key.secret_id, console.app.clock.now().minus(DAY)).await?;
+        let since = usage::counts(database, &key.secret_id, key.state_changed_at).await?;
+        let used = |at: Timestamp| LastUse {
+            at: at.into(),
+            action: key.last_used_action.clone().unwrap_or_default(),
+            address: key.last_used_address.clone().unwrap_or_default(),
+        };
+        Ok(Self {
+            short: key.secret_id.short(),
+            enabled: key.state == KeyState::Enabled,
+            remark_value: key.remark.clone().unwrap_or_default(),
+            created: key.created_at.into(),
+            state_changed: key.state_changed_at.into(),
+            last_used: key.last_used_at.map(used),
+            calls_24h: day.accepted,
+            addresses_24h: day.addresses,
+            refused_since: since.refused,
+            revealed: None,
+            remark: key.remark,
+            secret_id: key.secret_id,
+        })
+    }
+}
+
+/// `GET /cam/capi`
+pub async fn keys_page(console: Console, mut owner: SignedIn) -> Result<Response, PageError> {
+    let app = &console.app;
+    app.usage.flush().await;
+    let mut keys = Vec::new();
+    for key in api_key::list(app, owner.uin()).await? {
+        keys.push(KeyView::new(&console, key).await?);
+    }
+    if let Some(ticket) = owner.take_reveal().await?
+        && let Some(key) = keys.iter_mut().find(|key| key.secret_id == *ticket.secret_id())
+    {
+        let secret = api_key::reveal(app, owner.uin(), ticket).await?;
+        key.revealed = Some(secret.expose_secret().to_owned());
+    }
+    let page = owner.page(&console).await?;
+    Ok(KeysPage {
+        account_name: owner.account.name.clone(),
+        app_id: owner.account.app_id,
+        last_sign_in: LastSignIn::new(page.t, owner.previous()),
+        at_limit: keys.len() >= api_key::LIMIT,
+        verified: owner.verified(&console).is_some(),
+        revealed: keys.iter().any(|key| key.revealed.is_some()),
+        mask_after: MASK_AFTER_SECONDS,
+        keys,
+        page,
+    }
+    .into_response())
+}
+
+/// The key an address names. What is not the shape of a key names none of the account's.
+fn named(secret_id: &str) -> Result<SecretId, PageError> {
+    secret_id.parse().map_err(|_| Problem::KeyNotFound.into())
+}
+
+/// Says what came of an operation on the next page.
+async fn tell(owner: &mut SignedIn, flash: Flash) -> Result<Redirect, PageError> {
+    owner.leave_flash(flash).await?;
+    Ok(Redirect::to(urls::KEYS))
+}
+
+/// `POST /cam/capi/keys`
+pub async fn create(
+    console: Console,
+    mut owner: SignedIn,
+    OwnForm(Nothing {}): OwnForm<Nothing>,
+) -> Result<Redirect, PageError> {
+    let flash = match api_key::create(&console.app, owner.origin(), owner.uin()).await {
+        Ok(secret_id) => Flash::KeyCreated(secret_id),
+        Err(Error::KeyLimit) => Flash::KeyLimit,
+        Err(error) => return Err(error.into()),
+    };
+    tell(&mut owner, flash).await
+}
+
+/// `POST /cam/capi/keys/{id}/disable`
+pub async fn disable(
+    console: Console,
+    mut owner: SignedIn,
+    Path(secret_id): Path<String>,
+    OwnForm(Nothing {}): OwnForm<Nothing>,
+) -> Result<Redirect, PageError> {
+    let id = named(&secret_id)?;
+    let flash = match api_key::disable(&console.app, owner.origin(), owner.uin(), &id).await {
+        Ok(()) => Flash::KeyDisabled(id),
+        Err(Error::KeyAlready(state)) => Flash::KeyAlready(id, state),
+        Err(error) => return Err(error.into()),
+    };
+    tell(&mut owner, flash).await
+}
+
+/// `POST /cam/capi/keys/{id}/enable`
+pub async fn enable(
+    console: Console,
+    mut owner: SignedIn,
+    Path(secret_id): Path<String>,
+    OwnForm(Nothing {}): OwnForm<Nothing>,
+) -> Result<Redirect, PageError> {
+    let id = named(&secret_id)?;
+    let flash = match api_key::enable(&console.app, owner.origin(), owner.uin(), &id).await {
+        Ok(()) => Flash::KeyEnabled(id),
+        Err(Error::KeyAlready(state)) => Flash::KeyAlready(id, state),
+        Err(error) => return Err(error.into()),
+    };
+    tell(&mut owner, flash).await
+}
+
+/// `POST /cam/capi/keys/{id}/delete`
+pub async fn delete(
+    console: Console,
+    mut owner: SignedIn,
+    Path(secret_id): Path<String>,
+    OwnForm(Nothing {}): OwnForm<Nothing>,
+) -> Result<Redirect, PageError> {
+    let id = named(&secret_id)?;
+    let flash = match api_key::delete(&console.app, owner.origin(), owner.uin(), &id).await {
+        Ok(()) => Flash::KeyDeleted(id),
+        Err(Error::KeyNotDisabled) => Flash::KeyNotDisabled(id),
+        Err(error) => return Err(error.into()),
+    };
+    tell(&mut owner, flash).await
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "key_confirm.html")]
+struct ConfirmPage {
+    page: Page,
+    key: KeyView,
+}
+
+/// The full page in place of a pop-up, if the key is in the state it is about.
+async fn confirm_page(
+    console: &Console,
+    mut owner: SignedIn,
+    secret_id: &str,
+    about: KeyState,
+) -> Result<Response, PageError> {
+    let id = named(secret_id)?;
+    console.app.usage.flush().await;
+    let key = api_key::find(&console.app, owner.uin(), &id).await?;
+    if key.state != about {
+        let flash = match about {
+            KeyState::Disabled => Flash::KeyNotDisabled(id),
+            _ => Flash::KeyAlready(id, key.state),
+        };
+        return Ok(tell(&mut owner, flash).await?.into_response());
+    }
+    let key = KeyView::new(console, key).await?;
+    Ok(ConfirmPage { page: owner.page(console).await?, key }.into_response())
+}
+
+/// `GET /cam/capi/keys/{id}/disable`
+pub async fn disable_page(
+    console: Console,
+    owner: SignedIn,
+    Path(secret_id): Path<String>,
+) -> Result<Response, PageError> {
+    confirm_page(&console, owner, &secret_id, KeyState::Enabled).await
+}
+
+/// `GET /cam/capi/keys/{id}/delete`
+pub async fn delete_page(
+    console: Console,
+    owner: SignedIn,
+    Path(secret_id): Path<String>,
+) -> Result<Response, PageError> {
+    confirm_page(&console, owner, &secret_id, KeyState::Disabled).await
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "key_show.html")]
+struct ShowPage {
+    page: Page,
+    account_name: String,
+    secret_id: SecretId,
+    form: FormState,
+}
+
+async fn show_form(
+    console: &Console,
+    mut owner: SignedIn,
+    secret_id: SecretId,
+    form: FormState,
+) -> Result<ShowPage, PageError> {
+    let page = owner.page(console).await?;
+    Ok(ShowPage { page, account_name: owner.account.name.clone(), secret_id, form })
+}
+
+/// `GET /cam/capi/keys/{id}/show`: asks for password and code.
+pub async fn show_page(
+    console: Console,
+    owner: SignedIn,
+    Path(secret_id): Path<String>,
+) -> Result<Response, PageError> {
+    let key = api_key::find(&console.app, owner.uin(), &named(&secret_id)?).await?;
+    Ok(show_form(&console, owner, key.secret_id, FormState::default()).await?.into_response())
+}
+
+/// Password and code; neither within the window of an earlier verification.
+#[derive(Deserialize)]
+pub struct VerifyForm {
+    password: Option<SecretString>,
+    code: Option<SecretString>,
+}
+
+/// `POST /cam/capi/keys/{id}/show`: verifies, records the reveal and lets the next page, once, show the secret.
+pub async fn show(
+    console: Console,
+    mut owner: SignedIn,
+    Path(secret_id): Path<String>,
+    OwnForm(form): OwnForm<VerifyForm>,
+) -> Result<Response, PageError> {
+    let app = &console.app;
+    let key = api_key::find(app, owner.uin(), &named(&secret_id)?).await?;
+    let verified = match (form.password, form.code, owner.verified(&console)) {
+        (Some(password), Some(code), _) => {
+            match verification::verify(app, owner.origin(), owner.uin(), password, code.expose_secret()).await {
+                Ok(verified) => {
+                    owner.remember_verification(&console).await?;
+                    verified
+                }
+                Err(error) => return show_refused(&console, owner, key.secret_id, error).await,
+            }
+        }
+        (_, _, Some(verified)) => verified,
+        _ => return Ok(Redirect::to(&urls::show(&key.secret_id)).into_response()),
+    };
+    let ticket = api_key::record_reveal(app, owner.origin(), &verified, &key.secret_id).await?;
+    owner.leave_reveal(ticket).await?;
+    Ok(Redirect::to(&urls::key(&key.secret_id)).into_response())
+}
+
+async fn show_refused(
+    console: &Console,
+    owner: SignedIn,
+    secret_id: SecretId,
+    error: Error,
+) -> Result<Response, PageError> {
+    let words = Page::words();
+    let form = match error {
+        Error::PasswordWrong => FormState::with_error("password", words.password_wrong),
+        Error::CodeRefused => FormState::with_error("code", words.verify_code_refused),
+        other => return Err(other.into()),
+    };
+    Ok(page::refused(show_form(console, owner, secret_id, form).await?))
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "key_remark.html")]
+struct RemarkPage {
+    page: Page,
+    secret_id: SecretId,
+    remark: String,
+    form: FormState,
+}
+
+/// The remark.
+#[derive(Debug, Deserialize)]
+pub struct RemarkForm {
+    remark: String,
+}
+
+/// `POST /cam/capi/keys/{id}/remark`
+pub async fn set_remark(
+    console: Console,
+    mut owner: SignedIn,
+    Path(secret_id): Path<String>,
+    OwnForm(form): OwnForm<RemarkForm>,
+) -> Result<Response, PageError> {
+    let id = named(&secret_id)?;
+    match api_key::set_remark(&console.app, owner.origin(), owner.uin(), &id, &form.remark).await {
+        Ok(()) => Ok(tell(&mut owner, Flash::RemarkSaved(id)).await?.into_response()),
+        Err(Error::RemarkInvalid) => {
+            let page = owner.page(&console).await?;
+            let errors = FormState::with_error("remark", page.t.remark_invalid);
+            Ok(page::refused(RemarkPage { page, secret_id: id, remark: form.remark, form: errors }))
+        }
+        Err(error) => Err(error.into()),
+    }
+}

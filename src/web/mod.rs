@@ -1,0 +1,115 @@
+//! The console: pages for people.
+//!
+//! Invariant: no SQL here. A handler's arguments are its authorisation rule ([`session::SignedIn`] and the other
+//! stages); every form comes through [`forms::OwnForm`]; the template struct stands beside its handler.
+
+pub mod assets;
+pub mod error;
+pub mod flash;
+pub mod forms;
+pub mod headers;
+pub mod keys;
+pub mod login;
+pub mod page;
+pub mod session;
+pub mod session_store;
+pub mod setup;
+pub mod site;
+pub mod urls;
+pub mod words;
+pub mod words_en;
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Redirect};
+use axum::routing::{get, post};
+use axum::{Router, body::Body};
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::csrf::CsrfLayer;
+use tower_http::timeout::TimeoutLayer;
+use tower_sessions::{Expiry, SessionManagerLayer};
+
+use self::error::{PageError, Problem};
+use self::session_store::Store;
+use self::site::Site;
+use crate::state::App;
+use crate::telemetry;
+
+/// Longest body of a form.
+const BODY_LIMIT: usize = 64 * 1024;
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The state of the console's handlers.
+#[derive(Clone, Debug)]
+pub struct Console {
+    /// The product.
+    pub app: App,
+    /// How it is reached.
+    pub site: Arc<Site>,
+}
+
+/// The console's routes and layers.
+pub fn router(app: App, site: Site) -> Router {
+    let console = Console { app, site: Arc::new(site) };
+    let key = |action: &str| format!("{}/{{secret_id}}/{action}", urls::CREATE_KEY);
+    let routes = Router::new()
+        .route("/", get(async || Redirect::to(urls::KEYS)))
+        .route(urls::LOGIN, get(login::login_page).post(login::submit))
+        .route(urls::LOGIN_CODE, get(login::code_page).post(login::submit_code))
+        .route(urls::LOGOUT, post(login::leave))
+        .route(urls::SETUP, get(setup::setup_page).post(setup::begin))
+        .route(urls::SETUP_AUTHENTICATOR, get(setup::authenticator_page).post(setup::confirm))
+        .route(urls::KEYS, get(keys::keys_page))
+        .route(urls::CREATE_KEY, post(keys::create))
+        .route(&key("show"), get(keys::show_page).post(keys::show))
+        .route(&key("disable"), get(keys::disable_page).post(keys::disable))
+        .route(&key("enable"), post(keys::enable))
+        .route(&key("delete"), get(keys::delete_page).post(keys::delete))
+        .route(&key("remark"), post(keys::set_remark));
+    // From the outside in; a refusal of any of them passes through those above it.
+    let layers = ServiceBuilder::new()
+        .layer(from_fn_with_state(console.app.clone(), telemetry::track))
+        .layer(from_fn_with_state(console.clone(), headers::secure))
+        .layer(from_fn(error::render))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(console.clone(), headers::known_host))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(cross_site(&console))
+        .layer(sessions(&console));
+    Router::new()
+        .merge(routes)
+        .route("/static/{name}", get(assets::serve))
+        .fallback(async || PageError::from(Problem::NotFound))
+        .layer(layers)
+        .with_state(console)
+}
+
+fn cross_site(console: &Console) -> CsrfLayer {
+    console
+        .site
+        .origins
+        .iter()
+        .fold(CsrfLayer::new(), |layer, origin| layer.clone().add_trusted_origin(origin).unwrap_or(layer))
+}
+
+fn sessions(console: &Console) -> SessionManagerLayer<Store> {
+    SessionManagerLayer::new(Store(console.app.clone()))
+        .with_name(console.site.cookies.session.clone())
+        .with_secure(console.site.secure_cookies)
+        .with_same_site(tower_sessions::cookie::SameSite::Strict)
+        .with_http_only(true)
+        .with_expiry(Expiry::OnSessionEnd)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands over the box")]
+fn panicked(panic: Box<dyn Any + Send>) -> axum::http::Response<Body> {
+    telemetry::log_panic(&*panic);
+    PageError::from(Problem::Fault).into_response()
+}

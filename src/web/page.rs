@@ -1,0 +1,120 @@
+//! What every page has around its own contents.
+
+use axum::http::Extensions;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use super::assets::{ASSETS, Assets};
+use super::error::Rendered;
+use super::flash::Flash;
+use super::headers::Nonce;
+use super::words::Words;
+use super::words_en::EN;
+use crate::id::Uin;
+
+/// The frame of a page. Templates call it `page`.
+#[derive(Debug)]
+pub struct Page {
+    /// The texts.
+    pub t: &'static Words,
+    /// Where style, script and icon are.
+    pub assets: &'static Assets,
+    /// Lets this page's style and script through the content security policy.
+    pub nonce: String,
+    /// Goes with every form.
+    pub form_token: String,
+    /// Whoever is signed in.
+    pub account: Option<AccountBar>,
+    /// What has just been done.
+    pub flash: Option<FlashView>,
+}
+
+/// The account as the top bar shows it.
+#[derive(Clone, Debug)]
+pub struct AccountBar {
+    /// Its name.
+    pub name: String,
+    /// Its number.
+    pub uin: Uin,
+}
+
+/// A flash message in words.
+#[derive(Clone, Debug)]
+pub struct FlashView {
+    /// The look.
+    pub tone: &'static str,
+    /// The ARIA role.
+    pub role: &'static str,
+    /// The text.
+    pub text: String,
+}
+
+impl Page {
+    /// The texts in the reader's language.
+    pub fn words() -> &'static Words {
+        &EN
+    }
+
+    /// A page without forms, for nobody in particular.
+    pub fn bare(extensions: &Extensions) -> Self {
+        let nonce = extensions.get::<Nonce>().map(|nonce| nonce.0.clone()).unwrap_or_default();
+        Self { t: Self::words(), assets: &ASSETS, nonce, form_token: String::new(), account: None, flash: None }
+    }
+
+    /// With this message on top.
+    #[must_use]
+    pub fn with_flash(mut self, flash: Option<&Flash>) -> Self {
+        let words = self.t;
+        self.flash =
+            flash.map(|flash| FlashView { tone: flash.tone(), role: flash.role(), text: (words.flash)(flash) });
+        self
+    }
+}
+
+/// A form as it was sent, with what is wrong with it. Only what may be shown again is kept: never a password or code.
+#[derive(Debug, Default)]
+pub struct FormState {
+    /// The name, to be shown again.
+    pub name: String,
+    /// What is wrong, in the order of the fields.
+    pub errors: Vec<FieldError>,
+}
+
+/// What is wrong with a field.
+#[derive(Clone, Debug)]
+pub struct FieldError {
+    /// The field's id.
+    pub field: &'static str,
+    /// In words, with what to do.
+    pub text: &'static str,
+}
+
+impl FormState {
+    /// A form with one error.
+    pub fn with_error(field: &'static str, text: &'static str) -> Self {
+        Self { name: String::new(), errors: vec![FieldError { field, text }] }
+    }
+
+    /// With the name to be shown again.
+    #[must_use]
+    pub fn with_name(self, name: String) -> Self {
+        Self { name, ..self }
+    }
+
+    /// Is there something wrong with this field?
+    pub fn has(&self, field: &str) -> bool {
+        self.error(field).is_some()
+    }
+
+    /// What is wrong with this field.
+    pub fn error(&self, field: &str) -> Option<&'static str> {
+        self.errors.iter().find(|error| error.field == field).map(|error| error.text)
+    }
+}
+
+/// A page with a form whose errors it shows: 422, and complete as it is.
+pub fn refused(page: impl IntoResponse) -> Response {
+    let mut response = (StatusCode::UNPROCESSABLE_ENTITY, page).into_response();
+    response.extensions_mut().insert(Rendered);
+    response
+}

@@ -1,0 +1,362 @@
+//! Who a request is from: the typed session, its stages, and the extractors that are a handler's authorisation rule.
+//!
+//! Invariant: [`SignedIn`] and the other stage extractors are made here only, from a session whose account still is of
+//! the same credential epoch. Every step up takes a new session id.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::FromRequestParts;
+use axum::http::Extensions;
+use axum::http::request::Parts;
+use serde::{Deserialize, Serialize};
+use tower_cookies::{Cookie, Cookies};
+use tower_sessions::Session;
+
+use super::Console;
+use super::error::PageError;
+use super::flash::Flash;
+use super::forms;
+use super::page::{AccountBar, Page};
+use crate::account::setup::Enrolment;
+use crate::account::sign_in::{self, PasswordAccepted, Previous};
+use crate::account::verification::Verified;
+use crate::api_key::RevealTicket;
+use crate::audit::{Actor, Origin};
+use crate::clock::Timestamp;
+use crate::db::accounts::{self, AccountRow};
+use crate::error::Error;
+use crate::id::{RequestId, Uin};
+use crate::secret::token;
+use crate::telemetry::ClientAddress;
+
+/// The one entry of a session's data.
+pub(super) const STAGE: &str = "stage";
+
+const ENROLMENT_LIFETIME: Duration = Duration::from_mins(30);
+const HALF_SIGNED_IN_LIFETIME: Duration = Duration::from_mins(5);
+
+/// How far somebody has come.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Stage {
+    /// Has used a set-up link; the first code is awaited.
+    Enrolling(Enrolling),
+    /// Has given a right password; the code is awaited.
+    HalfSignedIn(HalfSignedInState),
+    /// Is signed in.
+    SignedIn(Box<SignedInState>),
+}
+
+/// [`Stage::Enrolling`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Enrolling {
+    /// What is being set up.
+    pub enrolment: Enrolment,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// [`Stage::HalfSignedIn`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HalfSignedInState {
+    pending: PasswordAccepted,
+    since: Timestamp,
+}
+
+/// [`Stage::SignedIn`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SignedInState {
+    uin: Uin,
+    epoch: i64,
+    since: Timestamp,
+    /// The sign-in before.
+    pub previous: Previous,
+    verified_at: Option<Timestamp>,
+    reveal: Option<RevealTicket>,
+    flash: Option<Flash>,
+}
+
+impl Stage {
+    /// The account, if one is known.
+    pub fn uin(&self) -> Option<Uin> {
+        match self {
+            Self::Enrolling(_) => None,
+            Self::HalfSignedIn(half) => Some(half.pending.uin),
+            Self::SignedIn(state) => Some(state.uin),
+        }
+    }
+
+    /// When the session ends in any case.
+    pub fn expires_at(&self, session_max: Duration) -> Timestamp {
+        match self {
+            Self::Enrolling(enrolling) => enrolling.since.plus(ENROLMENT_LIFETIME),
+            Self::HalfSignedIn(half) => half.since.plus(HALF_SIGNED_IN_LIFETIME),
+            Self::SignedIn(state) => state.since.plus(session_max),
+        }
+    }
+}
+
+/// Whoever sends a request, in whatever stage.
+pub struct Visitor {
+    /// Where from, by which request; as a stranger until a stage says otherwise.
+    pub origin: Origin,
+    /// Their address.
+    pub address: ClientAddress,
+    session: Session,
+    stage: Option<Stage>,
+    cookies: Cookies,
+    extensions: Extensions,
+}
+
+impl FromRequestParts<Console> for Visitor {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, _console: &Console) -> Result<Self, PageError> {
+        let missing = || Error::internal("a layer of the console is missing");
+        let session = parts.extensions.get::<Session>().cloned().ok_or_else(missing)?;
+        let cookies = parts.extensions.get::<Cookies>().cloned().ok_or_else(missing)?;
+        let address = parts.extensions.get::<ClientAddress>().copied().ok_or_else(missing)?;
+        let request_id = parts.extensions.get::<RequestId>().copied();
+        let stage = session.get::<Stage>(STAGE).await?;
+        let origin = Origin { actor: Actor::Stranger, address: Some(address.to_string()), request_id };
+        Ok(Self { origin, address, session, stage, cookies, extensions: parts.extensions.clone() })
+    }
+}
+
+impl Visitor {
+    /// How far they have come.
+    pub fn stage(&self) -> Option<&Stage> {
+        self.stage.as_ref()
+    }
+
+    /// The frame of a page for them, with the token its forms need.
+    pub fn page(&self, console: &Console) -> Page {
+        let mut page = Page::bare(&self.extensions);
+        page.form_token = forms::token(&console.app, &self.binding(console));
+        page
+    }
+
+    /// What form tokens are bound to: the session where there is one, else a random cookie of this browser.
+    pub(super) fn binding(&self, console: &Console) -> String {
+        match (&self.stage, self.session.id()) {
+            (Some(_), Some(id)) => id.to_string(),
+            _ => self.browser_token(console),
+        }
+    }
+
+    fn browser_token(&self, console: &Console) -> String {
+        let name = &console.site.cookies.visitor;
+        if let Some(cookie) = self.cookies.get(name) {
+            return cookie.value().to_owned();
+        }
+        let value = token::alphanumeric(32);
+        self.cookies.add(console.site.cookie(name.clone(), value.clone()));
+        value
+    }
+
+    /// The token of a browser that has signed in before.
+    pub fn device(&self, console: &Console) -> Option<secrecy::SecretString> {
+        self.cookies.get(&console.site.cookies.device).map(|cookie| cookie.value().to_owned().into())
+    }
+
+    /// Lets the browser be known by this token at the next sign-in.
+    pub fn remember_device(&self, console: &Console, token: &secrecy::SecretString) {
+        use secrecy::ExposeSecret;
+        let name = console.site.cookies.device.clone();
+        let mut cookie: Cookie<'static> = console.site.cookie(name, token.expose_secret().to_owned());
+        let seconds = i64::try_from(sign_in::DEVICE_LIFETIME.as_secs()).unwrap_or(0);
+        cookie.set_max_age(tower_sessions::cookie::time::Duration::seconds(seconds));
+        self.cookies.add(cookie);
+    }
+
+    /// Takes them to a stage under a new session id. The old id is dead from here on.
+    pub async fn enter(&mut self, stage: Stage) -> Result<(), PageError> {
+        self.session.cycle_id().await?;
+        self.session.insert(STAGE, &stage).await?;
+        // Now and not with the response, so that the new id is known to the forms of the page.
+        self.session.save().await?;
+        self.stage = Some(stage);
+        Ok(())
+    }
+
+    /// The set-up they have begun.
+    pub async fn begin_enrolment(&mut self, console: &Console, enrolment: Enrolment) -> Result<(), PageError> {
+        let since = console.app.clock.now();
+        self.enter(Stage::Enrolling(Enrolling { enrolment, since })).await
+    }
+
+    /// The first step of sign-in is done.
+    pub async fn begin_sign_in(&mut self, console: &Console, pending: PasswordAccepted) -> Result<(), PageError> {
+        let since = console.app.clock.now();
+        self.enter(Stage::HalfSignedIn(HalfSignedInState { pending, since })).await
+    }
+
+    /// Sign-in is complete.
+    pub async fn complete_sign_in(&mut self, console: &Console, done: sign_in::SignedIn) -> Result<(), PageError> {
+        self.remember_device(console, &done.device);
+        self.enter(Stage::SignedIn(Box::new(SignedInState {
+            uin: done.uin,
+            epoch: done.epoch,
+            since: console.app.clock.now(),
+            previous: done.previous,
+            verified_at: None,
+            reveal: None,
+            flash: done.recovery_codes_left.map(Flash::RecoveryCodesLeft),
+        })))
+        .await
+    }
+
+    /// Ends the session.
+    pub async fn leave(&mut self) -> Result<(), PageError> {
+        self.stage = None;
+        Ok(self.session.flush().await?)
+    }
+}
+
+/// Somebody whose right password awaits its code.
+pub struct HalfSignedIn {
+    /// Who.
+    pub visitor: Visitor,
+    /// The account.
+    pub pending: PasswordAccepted,
+}
+
+impl FromRequestParts<Console> for HalfSignedIn {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, PageError> {
+        let visitor = Visitor::from_request_parts(parts, console).await?;
+        match visitor.stage.clone() {
+            Some(Stage::HalfSignedIn(half)) => Ok(Self { visitor, pending: half.pending }),
+            _ => Err(sign_in_first(parts, console)),
+        }
+    }
+}
+
+/// Somebody in the middle of a set-up.
+pub struct SettingUp {
+    /// Who.
+    pub visitor: Visitor,
+    /// What they set up.
+    pub enrolment: Enrolment,
+}
+
+impl FromRequestParts<Console> for SettingUp {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, PageError> {
+        let visitor = Visitor::from_request_parts(parts, console).await?;
+        match visitor.stage.clone() {
+            Some(Stage::Enrolling(enrolling)) => Ok(Self { visitor, enrolment: enrolling.enrolment }),
+            _ => Err(sign_in_first(parts, console)),
+        }
+    }
+}
+
+/// The owner of an account, signed in.
+pub struct SignedIn {
+    /// Who.
+    visitor: Visitor,
+    /// The account.
+    pub account: AccountRow,
+    state: SignedInState,
+}
+
+impl FromRequestParts<Console> for SignedIn {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, PageError> {
+        let mut visitor = Visitor::from_request_parts(parts, console).await?;
+        let Some(Stage::SignedIn(state)) = visitor.stage.clone() else {
+            return Err(sign_in_first(parts, console));
+        };
+        let account = accounts::by_uin(&console.app.db, state.uin).await.map_err(Error::from)?;
+        let Some(account) = account.filter(|account| account.credential_epoch == state.epoch) else {
+            visitor.leave().await?;
+            return Err(sign_in_first(parts, console));
+        };
+        visitor.origin.actor = Actor::Account;
+        Ok(Self { visitor, account, state: *state })
+    }
+}
+
+fn sign_in_first(parts: &Parts, console: &Console) -> PageError {
+    let had_session = parts.extensions.get::<Cookies>().is_some_and(|c| c.get(&console.site.cookies.session).is_some());
+    PageError::SignIn { expired: had_session }
+}
+
+impl SignedIn {
+    /// Whose operation this is, from where.
+    pub fn origin(&self) -> &Origin {
+        &self.visitor.origin
+    }
+
+    /// The account's number.
+    pub fn uin(&self) -> Uin {
+        self.account.uin
+    }
+
+    /// The sign-in before this one.
+    pub fn previous(&self) -> &Previous {
+        &self.state.previous
+    }
+
+    /// The frame of a page, with the message left for it.
+    pub async fn page(&mut self, console: &Console) -> Result<Page, PageError> {
+        let flash = self.state.flash.take();
+        if flash.is_some() {
+            self.save().await?;
+        }
+        let mut page = self.visitor.page(console).with_flash(flash.as_ref());
+        page.account = Some(AccountBar { name: self.account.name.clone(), uin: self.account.uin });
+        Ok(page)
+    }
+
+    /// Leaves a message for the next page.
+    pub async fn leave_flash(&mut self, flash: Flash) -> Result<(), PageError> {
+        self.state.flash = Some(flash);
+        self.save().await
+    }
+
+    /// The proof that the last verification still holds.
+    pub fn verified(&self, console: &Console) -> Option<Verified> {
+        Verified::within_window(&console.app, self.state.uin, self.state.verified_at)
+    }
+
+    /// Remembers a verification, under a new session id.
+    pub async fn remember_verification(&mut self, console: &Console) -> Result<(), PageError> {
+        self.state.verified_at = Some(console.app.clock.now());
+        self.visitor.enter(Stage::SignedIn(Box::new(self.state.clone()))).await
+    }
+
+    /// Leaves a recorded reveal for the next page.
+    pub async fn leave_reveal(&mut self, ticket: RevealTicket) -> Result<(), PageError> {
+        self.state.reveal = Some(ticket);
+        self.save().await
+    }
+
+    /// Takes the reveal left for this page. The next page finds none.
+    pub async fn take_reveal(&mut self) -> Result<Option<RevealTicket>, PageError> {
+        let ticket = self.state.reveal.take();
+        if ticket.is_some() {
+            self.save().await?;
+        }
+        Ok(ticket)
+    }
+
+    async fn save(&mut self) -> Result<(), PageError> {
+        let stage = Stage::SignedIn(Box::new(self.state.clone()));
+        self.visitor.session.insert(STAGE, &stage).await?;
+        self.visitor.stage = Some(stage);
+        Ok(())
+    }
+}
+
+/// A handler that serves anybody names this to say so.
+impl FromRequestParts<Console> for Console {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_parts: &mut Parts, console: &Console) -> Result<Self, Infallible> {
+        Ok(console.clone())
+    }
+}

@@ -1,0 +1,86 @@
+//! How the console is reached: its address, the names it answers to, its cookies.
+
+use std::net::SocketAddr;
+
+use tower_cookies::Cookie;
+use tower_cookies::cookie::SameSite;
+use url::{Host, Url};
+
+/// The console as browsers see it.
+#[derive(Debug)]
+pub struct Site {
+    /// The address in links.
+    pub public_url: Url,
+    /// Is that address https?
+    pub https: bool,
+    /// Origins its own forms are sent from.
+    pub origins: Vec<String>,
+    hosts: Vec<String>,
+    /// May cookies be bound to a secure channel? On https, and on this machine itself.
+    pub secure_cookies: bool,
+    /// The cookies' names.
+    pub cookies: CookieNames,
+}
+
+/// The names of the console's cookies.
+#[derive(Debug)]
+pub struct CookieNames {
+    /// The session's.
+    pub session: String,
+    /// A random value that forms of strangers are bound to.
+    pub visitor: String,
+    /// A browser that has signed in before.
+    pub device: String,
+}
+
+impl Site {
+    /// The site at `public_url`, served from `listener`. A console on loopback also answers to every name of loopback.
+    pub fn new(public_url: Url, listener: SocketAddr) -> Self {
+        let https = public_url.scheme() == "https";
+        let mut bases = vec![public_url.clone()];
+        if listener.ip().is_loopback() {
+            let local = ["localhost", "127.0.0.1", "[::1]"].map(|name| format!("http://{name}:{}", listener.port()));
+            bases.extend(local.iter().filter_map(|base| base.parse::<Url>().ok()));
+        }
+        let secure_cookies = https || is_loopback(&public_url);
+        let prefix = if secure_cookies { "__Host-" } else { "" };
+        let name = |name: &str| format!("{prefix}latchkey-{name}");
+        Self {
+            https,
+            origins: bases.iter().map(|base| base.origin().ascii_serialization()).collect(),
+            hosts: bases.iter().map(|base| base.authority().to_owned()).collect(),
+            secure_cookies,
+            cookies: CookieNames { session: name("session"), visitor: name("visitor"), device: name("device") },
+            public_url,
+        }
+    }
+
+    /// Is this `Host` header one of the console's names?
+    pub fn is_own_host(&self, host: &str) -> bool {
+        self.hosts.iter().any(|own| own.eq_ignore_ascii_case(host))
+    }
+
+    /// Is this `Origin` header one of the console's own?
+    pub fn is_own_origin(&self, origin: &str) -> bool {
+        self.origins.iter().any(|own| own == origin)
+    }
+
+    /// A cookie for this browser only, out of scripts' reach, sent to this site only.
+    pub fn cookie(&self, name: String, value: String) -> Cookie<'static> {
+        Cookie::build((name, value))
+            .path("/")
+            .http_only(true)
+            .secure(self.secure_cookies)
+            .same_site(SameSite::Strict)
+            .build()
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}

@@ -1,0 +1,32 @@
+//! The console's addresses, in one place.
+
+use crate::id::SecretId;
+
+/// Sign-in, first step.
+pub const LOGIN: &str = "/login";
+/// Sign-in after a session has ended.
+pub const LOGIN_EXPIRED: &str = "/login?notice=expired";
+/// Sign-in after signing out.
+pub const LOGIN_SIGNED_OUT: &str = "/login?notice=signed-out";
+/// Sign-in, second step.
+pub const LOGIN_CODE: &str = "/login/code";
+/// Sign-out.
+pub const LOGOUT: &str = "/logout";
+/// Set-up, first step.
+pub const SETUP: &str = "/setup";
+/// Set-up, second step.
+pub const SETUP_AUTHENTICATOR: &str = "/setup/authenticator";
+/// The page of the keys.
+pub const KEYS: &str = "/cam/capi";
+/// Creating a key.
+pub const CREATE_KEY: &str = "/cam/capi/keys";
+
+/// Where the row of a key is.
+pub fn key(secret_id: &SecretId) -> String {
+    format!("{KEYS}#{secret_id}")
+}
+
+/// Where a key's secret is shown from.
+pub fn show(secret_id: &SecretId) -> String {
+    format!("{CREATE_KEY}/{secret_id}/show")
+}

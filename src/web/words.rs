@@ -1,0 +1,140 @@
+//! Every text of the console, in one place for each language. A field a language lacks does not compile.
+
+use crate::clock::Timestamp;
+use crate::secret::password::PasswordFlaw;
+use crate::web::error::Problem;
+use crate::web::flash::Flash;
+
+/// The texts of one language.
+#[expect(missing_docs, reason = "the English texts say what each field is")]
+#[derive(Debug)]
+pub struct Words {
+    pub lang: &'static str,
+    pub product: &'static str,
+    // Around every page.
+    pub skip_to_content: &'static str,
+    pub navigation: &'static str,
+    pub nav_keys: &'static str,
+    pub uin: &'static str,
+    pub sign_out: &'static str,
+    pub copied: &'static str,
+    pub copy_failed: &'static str,
+    pub copy: &'static str,
+    pub print: &'static str,
+    pub download: &'static str,
+    pub next: &'static str,
+    pub cancel: &'static str,
+    pub confirm: &'static str,
+    pub save: &'static str,
+    pub edit: &'static str,
+    pub please_correct: &'static str,
+    pub back_to_start: &'static str,
+    pub request_id: &'static str,
+    // Signing in.
+    pub sign_in: &'static str,
+    pub account_name: &'static str,
+    pub password: &'static str,
+    pub second_step: &'static str,
+    pub code: &'static str,
+    pub code_hint: &'static str,
+    pub code_once_hint: &'static str,
+    pub recovery_code: &'static str,
+    pub recovery_code_hint: &'static str,
+    pub use_recovery_code: &'static str,
+    pub use_authenticator: &'static str,
+    pub start_over: &'static str,
+    pub sign_in_refused: &'static str,
+    pub address_blocked: &'static str,
+    pub code_refused: &'static str,
+    pub signed_out: &'static str,
+    pub session_expired: &'static str,
+    // Setting up.
+    pub setup: &'static str,
+    pub setup_intro: &'static str,
+    pub setup_mfa: &'static str,
+    pub setup_mfa_intro: &'static str,
+    pub setup_step_1: &'static str,
+    pub setup_step_2: &'static str,
+    pub setup_step_3: &'static str,
+    pub new_password: &'static str,
+    pub password_advice: &'static str,
+    pub password_again: &'static str,
+    pub password_differs: &'static str,
+    pub password_wrong: &'static str,
+    pub name_invalid: &'static str,
+    pub name_taken: &'static str,
+    pub setup_authenticator: &'static str,
+    pub setup_authenticator_intro: &'static str,
+    pub setup_code_hint: &'static str,
+    pub setup_code_refused: &'static str,
+    pub qr_label: &'static str,
+    pub cannot_scan: &'static str,
+    pub open_in_app: &'static str,
+    pub recovery_codes: &'static str,
+    pub recovery_codes_intro: &'static str,
+    pub codes_saved: &'static str,
+    pub to_the_keys: &'static str,
+    // The page of the keys.
+    pub keys_title: &'static str,
+    pub last_sign_in: &'static str,
+    pub notes: &'static str,
+    pub note_limit: &'static str,
+    pub note_identity: &'static str,
+    pub note_rotate: &'static str,
+    pub create_key: &'static str,
+    pub at_limit: &'static str,
+    pub no_keys: &'static str,
+    pub no_keys_hint: &'static str,
+    pub app_id: &'static str,
+    pub key: &'static str,
+    pub created: &'static str,
+    pub last_used: &'static str,
+    pub never: &'static str,
+    pub status: &'static str,
+    pub operation: &'static str,
+    pub enabled: &'static str,
+    pub disabled: &'static str,
+    pub show: &'static str,
+    pub hide: &'static str,
+    pub masked: &'static str,
+    pub masks_itself: &'static str,
+    pub seconds_left: &'static str,
+    pub longer: &'static str,
+    pub remark: &'static str,
+    pub no_remark: &'static str,
+    pub remark_invalid: &'static str,
+    pub verify_title: &'static str,
+    pub verify_intro: &'static str,
+    pub verify_code_refused: &'static str,
+    pub enable: &'static str,
+    pub disable: &'static str,
+    pub disable_title: &'static str,
+    pub disable_effect: &'static str,
+    pub calls_24h: &'static str,
+    pub addresses_24h: &'static str,
+    pub delete: &'static str,
+    pub delete_title: &'static str,
+    pub delete_effect: &'static str,
+    pub disabled_since: &'static str,
+    pub refused_since: &'static str,
+    // With something filled in.
+    pub last_sign_in_rest: fn(Option<&str>, i64) -> String,
+    pub flash: fn(&Flash) -> String,
+    pub flaw: fn(PasswordFlaw) -> &'static str,
+    pub problem: fn(Problem) -> (&'static str, &'static str),
+}
+
+/// An instant for a `<time>` element: for machines and, without script, for people.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    /// `datetime`, in UTC.
+    pub rfc3339: String,
+    /// The text, in UTC with its offset.
+    pub people: String,
+}
+
+impl From<Timestamp> for Moment {
+    fn from(at: Timestamp) -> Self {
+        Self { rfc3339: at.rfc3339(), people: at.for_people() }
+    }
+}

@@ -1,0 +1,221 @@
+//! The console in English.
+
+use crate::api_key::KeyState;
+use crate::secret::password::PasswordFlaw;
+use crate::web::error::Problem;
+use crate::web::flash::Flash;
+use crate::web::words::Words;
+
+/// English.
+pub static EN: Words = Words {
+    lang: "en",
+    product: "Latchkey",
+    skip_to_content: "Skip to content",
+    navigation: "Console",
+    nav_keys: "API Keys",
+    uin: "UIN",
+    sign_out: "Sign out",
+    copied: "Copied.",
+    copy_failed: "The browser does not allow copying here. The text is selected: press Ctrl+C or ⌘C.",
+    copy: "Copy",
+    print: "Print",
+    download: "Download",
+    next: "Next",
+    cancel: "Cancel",
+    confirm: "Confirm",
+    save: "Save",
+    edit: "Edit",
+    please_correct: "That did not work yet:",
+    back_to_start: "Back to the start",
+    request_id: "Request ID",
+    sign_in: "Sign in",
+    account_name: "Account name",
+    password: "Password",
+    second_step: "Second step",
+    code: "Authenticator code",
+    code_hint: "The six digits your authenticator app shows for this account.",
+    code_once_hint: "Six digits. Each code works once: if you have just used one, wait for the next.",
+    recovery_code: "Recovery code",
+    recovery_code_hint: "One of the ten codes you saved at set-up. Each works once; dashes and capitals do not matter.",
+    use_recovery_code: "Use a recovery code instead",
+    use_authenticator: "Use the authenticator app instead",
+    start_over: "Start over",
+    sign_in_refused: "The name or the password is wrong, or there were too many tries. Check both, wait a little, and try again.",
+    address_blocked: "There were too many failed tries from your address. Wait a few minutes and try again.",
+    code_refused: "This code is wrong or has been used already, or there were too many tries. Wait for the next code and try again.",
+    signed_out: "You are signed out.",
+    session_expired: "Your session has ended. Sign in again to go on.",
+    setup: "Set up your account",
+    setup_intro: "Choose the name and the password you will sign in with. In the next step you add an authenticator app.",
+    setup_mfa: "Add a new authenticator",
+    setup_mfa_intro: "Give the password of your account; in the next step you add a new authenticator app.",
+    setup_step_1: "Step 1 of 3",
+    setup_step_2: "Step 2 of 3",
+    setup_step_3: "Step 3 of 3",
+    new_password: "New password",
+    password_advice: "At least 8 characters; 15 or more are better. A few unrelated words make a good one.",
+    password_again: "New password again",
+    password_differs: "The two passwords differ. Type both again.",
+    password_wrong: "This is not the password of the account, or there were too many tries. Check it, wait a little, and try again.",
+    name_invalid: "Choose a name of 1 to 64 characters, without a colon.",
+    name_taken: "There is an account with this name. Choose another.",
+    setup_authenticator: "Add your authenticator app",
+    setup_authenticator_intro: "Scan the picture with an authenticator app, then type the code the app shows.",
+    setup_code_hint: "Six digits; the app shows new ones every 30 seconds.",
+    setup_code_refused: "This is not the code for this picture. Check that your device's clock is right, wait for the next code, and type that.",
+    qr_label: "QR code for the authenticator app; the key beside it says the same",
+    cannot_scan: "If you cannot scan it, type this key into the app:",
+    open_in_app: "Open in an app on this device",
+    recovery_codes: "Recovery codes",
+    recovery_codes_intro: "If you lose your authenticator, each of these codes lets you sign in once in its place. They are shown only now: keep them where you keep other important papers.",
+    codes_saved: "I have saved these codes",
+    to_the_keys: "Go to the API keys",
+    keys_title: "API Key Management",
+    last_sign_in: "Last sign-in before this one:",
+    notes: "Notes",
+    note_limit: "An account has at most 2 keys; disabled keys count.",
+    note_identity: "A key stands for your account with all its permissions, just as your password does. Give its SecretKey to nobody.",
+    note_rotate: "Keep keys in a safe place and change them regularly: create the new one, move your programs to it, then disable and delete the old one.",
+    create_key: "Create Key",
+    at_limit: "Both keys of this account are in use. Delete a disabled key to make room.",
+    no_keys: "No keys yet",
+    no_keys_hint: "Create a key to sign requests with. Its SecretKey stays masked until you ask to see it.",
+    app_id: "APPID",
+    key: "Key",
+    created: "Creation Time",
+    last_used: "Last Used",
+    never: "Never",
+    status: "Status",
+    operation: "Operation",
+    enabled: "Enabled",
+    disabled: "Disabled",
+    show: "Show",
+    hide: "Hide",
+    masked: "hidden",
+    masks_itself: "Hidden again after a minute.",
+    seconds_left: "Hidden again in {n} s",
+    longer: "Longer",
+    remark: "Remark",
+    no_remark: "None",
+    remark_invalid: "A remark is at most 1024 characters on one line. Shorten it, or take out line breaks and control characters.",
+    verify_title: "Verify it is you",
+    verify_intro: "The SecretKey gives full access to your account. To see it, give your password and a code from your authenticator app.",
+    verify_code_refused: "This code is wrong or has been used already, or there were too many tries. Wait for the next code and try again.",
+    enable: "Enable",
+    disable: "Disable",
+    disable_title: "Disable this key?",
+    disable_effect: "From the moment you confirm, every request signed with this key is refused. You can enable it again at any time.",
+    calls_24h: "Calls in the last 24 hours",
+    addresses_24h: "Different addresses in the last 24 hours",
+    delete: "Delete",
+    delete_title: "Delete this key?",
+    delete_effect: "A deleted key cannot be retrieved: its SecretKey is destroyed, and programs that still use it have to be given another.",
+    disabled_since: "Disabled since",
+    refused_since: "Calls refused since then",
+    last_sign_in_rest,
+    flash,
+    flaw,
+    problem,
+};
+
+fn last_sign_in_rest(address: Option<&str>, failures: i64) -> String {
+    let from = address.map(|address| format!(" from {address}")).unwrap_or_default();
+    match failures {
+        0 => format!("{from}. No failed tries since."),
+        1 => format!("{from}. One failed try since."),
+        many => format!("{from}. {many} failed tries since."),
+    }
+}
+
+fn flash(flash: &Flash) -> String {
+    match flash {
+        Flash::KeyCreated(id) => {
+            format!("Key {} was created and is enabled. Its SecretKey is shown after you verify it is you: press Show.", id.short())
+        }
+        Flash::KeyEnabled(id) => {
+            format!("Key {} is enabled. Requests signed with it are accepted again.", id.short())
+        }
+        Flash::KeyDisabled(id) => {
+            format!("Key {} is disabled. Every request signed with it is refused from now on.", id.short())
+        }
+        Flash::KeyDeleted(id) => format!("Key {} is deleted. Its SecretKey has been destroyed.", id.short()),
+        Flash::KeyAlready(id, KeyState::Disabled) => {
+            format!("Key {} was disabled already, perhaps in another tab. Nothing has changed.", id.short())
+        }
+        Flash::KeyAlready(id, _) => {
+            format!("Key {} was enabled already, perhaps in another tab. Nothing has changed.", id.short())
+        }
+        Flash::KeyLimit => {
+            "No key was created: the account already has 2 keys. Delete a disabled one to make room.".to_owned()
+        }
+        Flash::KeyNotDisabled(id) => {
+            format!("Key {} was not deleted, because it is enabled. Disable it first, then delete it.", id.short())
+        }
+        Flash::RemarkSaved(id) => format!("The remark of key {} was saved.", id.short()),
+        Flash::RecoveryCodesLeft(0) => {
+            "You signed in with your last recovery code. If your authenticator is lost, ask whoever runs this server for a new set-up link.".to_owned()
+        }
+        Flash::RecoveryCodesLeft(1) => "You signed in with a recovery code. One is left.".to_owned(),
+        Flash::RecoveryCodesLeft(left) => format!("You signed in with a recovery code. {left} are left."),
+    }
+}
+
+fn flaw(flaw: PasswordFlaw) -> &'static str {
+    match flaw {
+        PasswordFlaw::TooShort => "This password is shorter than 8 characters. Choose a longer one.",
+        PasswordFlaw::TooLong => "This password is longer than 128 characters. Choose a shorter one.",
+        PasswordFlaw::Common => {
+            "This password is among the first that are guessed: a common word, name or pattern. Choose another."
+        }
+        PasswordFlaw::Name => "This password is made of the name of the account or the product. Choose another.",
+    }
+}
+
+fn problem(problem: Problem) -> (&'static str, &'static str) {
+    match problem {
+        Problem::NotFound => ("Page not found", "There is no page at this address. Check it, or go back to the start."),
+        Problem::KeyNotFound => {
+            ("No such key", "There is no such key in this account. It may have been deleted, perhaps in another tab.")
+        }
+        Problem::LinkInvalid => (
+            "This link cannot be used",
+            "The set-up link has been used, is more than a day old, or is not complete. Ask whoever runs this server for a new one.",
+        ),
+        Problem::FormExpired => (
+            "This form is out of date",
+            "Nothing was changed. The page was open too long, or you have signed in or out since. Go back, reload the page, and send the form again.",
+        ),
+        Problem::FormMalformed => (
+            "This form could not be read",
+            "Nothing was changed. Something in the form is missing or too long. Go back, check what you entered, and send it again.",
+        ),
+        Problem::CrossSite => (
+            "Sent from another site",
+            "Nothing was changed. The form did not come from this console. Open the console yourself and try again.",
+        ),
+        Problem::MethodNotAllowed => (
+            "Not possible in this way",
+            "This address exists but cannot be called like that. Go back to the start and try again from there.",
+        ),
+        Problem::TooLarge => (
+            "Too much at once",
+            "Nothing was changed. What was sent is larger than this page takes. Shorten it and try again.",
+        ),
+        Problem::WrongHost => (
+            "Another address, please",
+            "This console does not answer under the name you used. Open it under the address that whoever runs the server gave you.",
+        ),
+        Problem::TooManyTries => {
+            ("Too many tries", "There were too many failed tries from your address. Wait a few minutes and try again.")
+        }
+        Problem::Busy => (
+            "Busy for a moment",
+            "More sign-ins are waiting than the server takes on. Wait a few seconds and send the form again.",
+        ),
+        Problem::TimedOut => ("That took too long", "The request was not finished in time. Try again in a moment."),
+        Problem::Fault => (
+            "Something went wrong here",
+            "This is a fault of the server, not yours, and it has been logged. Try again; if it stays, tell whoever runs the server the request ID.",
+        ),
+    }
+}

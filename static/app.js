@@ -1,0 +1,99 @@
+'use strict';
+// The pages do everything without this file. It adds what only a script can: the clipboard, the
+// countdown, the reader's own time.
+(() => {
+  const HOME = '/cam/capi';
+  const words = document.body.dataset;
+  const status = document.getElementById('status');
+  let saying;
+
+  // Emptied first: the same words put in place of themselves would not be announced again.
+  const say = (text) => {
+    clearTimeout(saying);
+    status.textContent = '';
+    saying = setTimeout(() => {
+      status.textContent = text;
+      saying = setTimeout(() => { status.textContent = ''; }, 8000);
+    }, 60);
+  };
+
+  const copy = async (element) => {
+    const items = [...element.querySelectorAll('li')];
+    // A set-up key is shown in groups for the eye, and not every app takes it with the spaces.
+    const text = items.length
+      ? items.map((item) => item.textContent.trim()).join('\n')
+      : element.textContent.replace(/\s/g, '');
+    try {
+      await navigator.clipboard.writeText(text); // no clipboard at all outside https and localhost
+      say(words.copied);
+    } catch {
+      getSelection().selectAllChildren(element);
+      say(words.copyFailed);
+    }
+  };
+
+  for (const button of document.querySelectorAll('[data-copy], [data-print], [data-extend]')) {
+    button.hidden = false;
+  }
+  for (const button of document.querySelectorAll('[data-copy]')) {
+    button.addEventListener('click', () => copy(document.getElementById(button.dataset.copy)));
+  }
+  for (const button of document.querySelectorAll('[data-print]')) {
+    button.addEventListener('click', () => print());
+  }
+
+  const secret = document.querySelector('[data-secret]');
+  if (secret) {
+    const countdown = secret.querySelector('[data-countdown]');
+    // A point in time and not a count: timers of a page in the background run late.
+    let end = Date.now() + secret.dataset.secret * 1000;
+    let shown;
+    let warned = false;
+
+    const left = () => Math.max(0, Math.ceil((end - Date.now()) / 1000));
+    const phrase = () => secret.dataset.left.replace('{n}', left());
+    const leave = () => {
+      clearInterval(timer);
+      secret.remove();
+      location.replace(HOME);
+    };
+    const tick = () => {
+      const now = left();
+      if (now === 0) return leave();
+      if (now === shown) return;
+      shown = now;
+      countdown.textContent = phrase();
+      if (now <= 10 && !warned) {
+        warned = true;
+        say(phrase());
+      }
+    };
+    const timer = setInterval(tick, 250);
+
+    countdown.setAttribute('aria-live', 'off');
+    secret.querySelector('[data-extend]').addEventListener('click', () => {
+      end += 60000;
+      warned = false;
+      tick();
+      say(phrase());
+    });
+    document.addEventListener('visibilitychange', tick);
+    // The page may be kept whole in memory for Back, so it goes there without the secret.
+    addEventListener('pagehide', () => secret.remove());
+    addEventListener('pageshow', (event) => { if (event.persisted) leave(); });
+    tick();
+  }
+
+  const two = (number) => String(Math.floor(number)).padStart(2, '0');
+  for (const time of document.querySelectorAll('time[datetime]')) {
+    const at = new Date(time.dateTime);
+    if (isNaN(at)) continue;
+    const offset = -at.getTimezoneOffset();
+    const local = new Date(at.getTime() + offset * 60000).toISOString();
+    const zone = Math.abs(offset);
+    time.title = time.textContent;
+    time.textContent = `${local.slice(0, 10)} ${local.slice(11, 19)}\u00a0${offset < 0 ? '-' : '+'}${two(zone / 60)}:${two(zone % 60)}`;
+  }
+
+  document.querySelector('.summary')?.focus();
+})();
