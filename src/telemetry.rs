@@ -14,9 +14,10 @@ use tracing_subscriber::EnvFilter;
 use crate::id::RequestId;
 use crate::state::App;
 
-/// Starts logging. `filter` as in `RUST_LOG`; `info` without one.
+/// Starts logging. `filter` as in `RUST_LOG`; without one `info`, and of the database driver only what is wrong.
 pub fn start(filter: Option<&str>) {
-    let filter = filter.and_then(|filter| EnvFilter::try_new(filter).ok()).unwrap_or_else(|| EnvFilter::new("info"));
+    let filter =
+        filter.and_then(|filter| EnvFilter::try_new(filter).ok()).unwrap_or_else(|| EnvFilter::new("info,sqlx=warn"));
     tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 

@@ -66,8 +66,8 @@ impl Subject {
 
     fn delay_after(&self, failures: i64) -> Duration {
         let (free, first, longest) = self.policy();
-        let Ok(doublings) = u32::try_from(failures - free - 1) else { return Duration::ZERO };
-        first.saturating_mul(2_u32.saturating_pow(doublings.min(20))).min(longest)
+        let Ok(doublings) = u32::try_from((failures - free - 1).min(20)) else { return Duration::ZERO };
+        first.saturating_mul(2_u32.saturating_pow(doublings)).min(longest)
     }
 }
 

@@ -20,6 +20,7 @@ const STEP_MILLIS: i64 = 30_000;
 
 /// Serves from a throw-away directory with one ready account, and shows its current code until stopped.
 pub(super) async fn demo(settings: Settings) -> Result<(), StartError> {
+    let shutdown = stop_signal()?;
     let failed = |cause| StartError::Io { what: "cannot make a directory for the demo", cause };
     let directory = tempfile::Builder::new().prefix("latchkey-demo-").tempdir().map_err(failed)?;
     let settings = settings.for_demo(directory.path().to_owned());
@@ -30,7 +31,7 @@ pub(super) async fn demo(settings: Settings) -> Result<(), StartError> {
 
     introduce(&app, &listeners, &password);
     let codes = tokio::spawn(show_codes(app.clock.clone(), account.seed));
-    let ended = serve::run(app, listeners, None, stop_signal()?).await;
+    let ended = serve::run(app, listeners, None, shutdown).await;
     codes.abort();
     let removed = directory.close().map_err(|cause| StartError::Io { what: "cannot remove the demo's data", cause });
     say("\nThe demo is over; its data is gone.\n");

@@ -13,11 +13,12 @@ use crate::state::App;
 
 /// Opens, binds, says where, and serves until a signal.
 pub(super) async fn serve(settings: Settings) -> Result<(), StartError> {
+    // First of all, so that a signal at any moment is a request to stop and not a kill.
+    let shutdown = stop_signal()?;
     let tls = serve::load_tls(&settings).await?;
     let listeners = Listeners::bind(&settings)?;
     let app = App::open(settings, Clock::system()).await?;
     print_addresses(&app, &listeners).await?;
-    let shutdown = stop_signal()?;
     serve::run(app, listeners, tls, shutdown).await
 }
 

@@ -1,0 +1,271 @@
+//! The signed API at `/`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::signer::{Call, Signer, answer, error_code};
+use crate::support::{Browser, Owner, Product};
+
+struct Fixture {
+    product: Product,
+    owner: Owner,
+    browser: Browser,
+    key: String,
+    signer: Signer,
+}
+
+async fn fixture(engine: crate::support::Engine) -> Fixture {
+    let product = Product::start(engine).await;
+    let (mut owner, mut browser) = product.signed_in("root").await;
+    let key = browser.create_key().await;
+    let secret = owner.reveal(&product, &mut browser, &key).await;
+    let signer = Signer::new(product.api, &key, &secret);
+    Fixture { product, owner, browser, key, signer }
+}
+
+impl Fixture {
+    async fn operate(&mut self, action: &str) {
+        self.browser.operate(&format!("/cam/capi/keys/{}/{action}", self.key), &[]).await;
+    }
+
+    async fn code(&self, call: &Call) -> Option<String> {
+        error_code(&self.signer.send(call).await)
+    }
+
+    fn identity(&self) -> Call {
+        Call::identity(self.product.clock.now())
+    }
+}
+
+on_both_engines! {
+    async fn a_signed_call_is_answered_with_the_identity(engine) {
+        let f = fixture(engine).await;
+        let uin = f.owner.uin.to_string();
+        let response = f.signer.send(&f.identity()).await;
+        assert_eq!(response["AccountId"], json!(uin));
+        assert_eq!(response["Arn"], json!(format!("qcs::cam:{uin}:uin/{uin}")));
+        assert_eq!(response["Type"], json!("CAMUser"));
+
+        let get = Call {
+            method: "GET",
+            body: String::new(),
+            content_type: "application/x-www-form-urlencoded".to_owned(),
+            ..f.identity()
+        };
+        assert_eq!(f.code(&get).await, None);
+        let unsigned = Call {
+            unsigned_payload: true,
+            extra_headers: vec![("x-tc-content-sha256", "UNSIGNED-PAYLOAD".to_owned())],
+            ..f.identity()
+        };
+        assert_eq!(f.code(&unsigned).await, None);
+        let host_without_port = Call { signed_host: Some("127.0.0.1".to_owned()), ..f.identity() };
+        assert_eq!(f.code(&host_without_port).await, None);
+        let more_headers = Call { signed_headers: "content-type;host;x-tc-action".to_owned(), ..f.identity() };
+        assert_eq!(f.code(&more_headers).await, None);
+        let odd_service = Call { service: "localhost:8081".to_owned(), ..f.identity() };
+        assert_eq!(f.code(&odd_service).await, None);
+    }
+
+    async fn keys_are_listed_without_their_secrets(engine) {
+        let mut f = fixture(engine).await;
+        let other = f.browser.create_key().await;
+        f.browser.operate(&format!("/cam/capi/keys/{other}/disable"), &[]).await;
+        f.browser.operate(&format!("/cam/capi/keys/{other}/remark"), &[("remark", "old shop")]).await;
+        let response = f.signer.send(&Call::list_keys(f.product.clock.now())).await;
+        let keys = response["AccessKeys"].as_array().unwrap();
+        let by_id = |id: &str| keys.iter().find(|key| key["AccessKeyId"] == json!(id)).unwrap().clone();
+        assert_eq!(by_id(&f.key)["Status"], json!("Active"));
+        assert_eq!(by_id(&other)["Status"], json!("Inactive"));
+        assert_eq!(by_id(&other)["Description"], json!("old shop"));
+        assert!(!response.to_string().contains(&f.signer.secret_key));
+
+        let now = f.product.clock.now();
+        let with = |body: &str| Call { body: body.to_owned(), ..Call::list_keys(now) };
+        let own = f.owner.uin.0;
+        assert_eq!(f.code(&with(&format!("{{\"TargetUin\": {own}}}"))).await, None);
+        assert_eq!(f.code(&with(&format!("{{\"TargetUin\": \"{own}\"}}"))).await, None);
+        assert_eq!(f.code(&with("{\"TargetUin\": 1}")).await.unwrap(), "OperationDenied.UinNotMatch");
+        assert_eq!(f.code(&with("{\"TargetUin\": []}")).await.unwrap(), "InvalidParameterValue");
+        assert_eq!(f.code(&with("{\"Nonsense\": 1}")).await.unwrap(), "UnknownParameter");
+        assert_eq!(f.code(&with("not json")).await.unwrap(), "InvalidParameter");
+        assert_eq!(f.code(&with(&"[".repeat(100_000))).await.unwrap(), "InvalidParameter");
+        assert_eq!(f.code(&with("")).await, None);
+    }
+
+    /// Attack 18.
+    async fn whatever_is_not_signed_exactly_is_refused(engine) {
+        let f = fixture(engine).await;
+        let good = f.identity();
+        let authorization = f.signer.authorization(&good);
+        let send = async |call: &Call, authorization: &str| {
+            error_code(&answer(f.signer.request(call, authorization)).await).unwrap_or_default()
+        };
+        assert_eq!(send(&good, &authorization).await, "");
+
+        let altered = |change: fn(&mut Call)| {
+            let mut call = f.identity();
+            change(&mut call);
+            call
+        };
+        assert_eq!(send(&altered(|c| c.body = "{} ".to_owned()), &authorization).await, "AuthFailure.SignatureFailure");
+        assert_eq!(send(&altered(|c| c.query = "a=1".to_owned()), &authorization).await, "AuthFailure.SignatureFailure");
+        assert_eq!(send(&altered(|c| c.timestamp += 1), &authorization).await, "AuthFailure.SignatureFailure");
+        assert_eq!(send(&altered(|c| c.content_type = "text/plain".to_owned()), &authorization).await, "AuthFailure.SignatureFailure");
+
+        let signature = authorization.rsplit_once('=').unwrap().1.to_owned();
+        let with_signature = |other: &str| authorization.replace(&signature, other);
+        for malformed in [with_signature(""), with_signature(&signature.to_uppercase()), with_signature(&format!("{signature}0")),
+            with_signature(&signature[1..]), "SKIP".to_owned(), authorization.replace("SHA256", "SHA1"),
+            authorization.replace("content-type;host", "content-type"), authorization.replace("content-type;host", "host")] {
+            assert_eq!(send(&good, &malformed).await, "AuthFailure.InvalidAuthorization", "{malformed}");
+        }
+        let flipped = if signature.ends_with('0') { "1" } else { "0" };
+        let wrong = with_signature(&format!("{}{flipped}", &signature[..63]));
+        assert_eq!(send(&good, &wrong).await, "AuthFailure.SignatureFailure");
+        assert_eq!(send(&good, &authorization.replace(&f.key, "AKIDshort")).await, "AuthFailure.InvalidSecretId");
+        let unknown = "AKIDaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+        assert_eq!(send(&good, &authorization.replace(&f.key, unknown)).await, "AuthFailure.SecretIdNotFound");
+
+        let twice = f.signer.request(&good, &authorization).header("authorization", &authorization);
+        assert_eq!(error_code(&answer(twice).await).unwrap(), "AuthFailure.InvalidAuthorization");
+        let none = f.signer.client.post(format!("http://{}/", f.product.api)).body("{}");
+        assert_eq!(error_code(&answer(none).await).unwrap(), "AuthFailure.InvalidAuthorization");
+        let token = Call { extra_headers: vec![("x-tc-token", "x".to_owned())], ..f.identity() };
+        assert_eq!(f.code(&token).await.unwrap(), "AuthFailure.TokenFailure");
+        let put = Call { method: "PUT", ..f.identity() };
+        assert_eq!(f.code(&put).await.unwrap(), "UnsupportedProtocol");
+    }
+
+    async fn another_keys_signature_is_not_this_ones(engine) {
+        let f = fixture(engine).await;
+        let mut other = f.product.signed_in("other").await;
+        let key = other.1.create_key().await;
+        let secret = other.0.reveal(&f.product, &mut other.1, &key).await;
+        let crossed = Signer::new(f.product.api, &f.key, &secret);
+        assert_eq!(crossed.refusal(f.product.clock.now()).await.unwrap(), "AuthFailure.SignatureFailure");
+    }
+
+    async fn the_clocks_may_differ_by_five_minutes(engine) {
+        let f = fixture(engine).await;
+        let now = f.product.clock.now();
+        for (offset, refusal) in [(-300, None), (300, None), (-301, Some("AuthFailure.SignatureExpire")), (301, Some("AuthFailure.SignatureExpire"))] {
+            let at = latchkey::clock::Timestamp(now.0 + offset * 1000);
+            assert_eq!(f.code(&Call::identity(at)).await.as_deref(), refusal, "{offset}");
+        }
+        let other_date = Call { date: "2020-01-01".to_owned(), ..f.identity() };
+        assert_eq!(f.code(&other_date).await.unwrap(), "AuthFailure.SignatureFailure");
+        for timestamp in [i64::MAX, i64::MIN, 0, -1] {
+            let call = Call { timestamp, ..f.identity() };
+            assert!(f.code(&call).await.is_some());
+        }
+    }
+
+    async fn unknown_actions_and_versions_are_named(engine) {
+        let f = fixture(engine).await;
+        let call = |version, action| Call { version, action, ..f.identity() };
+        assert_eq!(f.code(&call("2018-08-13", "Nonsense")).await.unwrap(), "InvalidAction");
+        assert_eq!(f.code(&call("2019-01-16", "GetCallerIdentity")).await.unwrap(), "InvalidAction");
+        assert_eq!(f.code(&call("1999-01-01", "GetCallerIdentity")).await.unwrap(), "NoSuchVersion");
+    }
+
+    async fn disabled_and_deleted_keys_are_unknown_on_the_next_call(engine) {
+        let mut f = fixture(engine).await;
+        let sibling = f.product.sibling().await;
+        let elsewhere = Signer { address: sibling.api, ..f.signer.clone() };
+        let now = f.product.clock.now();
+        for _ in 0..3 {
+            f.operate("disable").await;
+            assert_eq!(f.signer.refusal(now).await.unwrap(), "AuthFailure.SecretIdNotFound");
+            assert_eq!(elsewhere.refusal(now).await.unwrap(), "AuthFailure.SecretIdNotFound");
+            f.operate("enable").await;
+            assert_eq!(f.signer.refusal(now).await, None);
+            assert_eq!(elsewhere.refusal(now).await, None);
+        }
+        f.operate("disable").await;
+        f.operate("delete").await;
+        assert_eq!(f.signer.refusal(now).await.unwrap(), "AuthFailure.SecretIdNotFound");
+    }
+
+    async fn use_reaches_the_page(engine) {
+        let mut f = fixture(engine).await;
+        f.browser.get("/cam/capi").await.says("Never");
+        for _ in 0..3 {
+            assert_eq!(f.code(&f.identity()).await, None);
+        }
+        let wrong = Signer { secret_key: "x".repeat(32), ..f.signer.clone() };
+        assert!(wrong.refusal(f.product.clock.now()).await.is_some());
+        let page = f.browser.get("/cam/capi").await;
+        page.says("GetCallerIdentity").says("<span class=\"address\">127.0.0.1</span>");
+        let disable = f.browser.get(&format!("/cam/capi/keys/{}/disable", f.key)).await;
+        disable.says("<dt>Calls in the last 24 hours</dt><dd class=\"num\">3</dd>");
+        disable.says("<dt>Different addresses in the last 24 hours</dt><dd class=\"num\">1</dd>");
+
+        f.product.advance(Duration::from_secs(1));
+        f.operate("disable").await;
+        for _ in 0..2 {
+            assert!(f.code(&f.identity()).await.is_some());
+        }
+        let delete = f.browser.get(&format!("/cam/capi/keys/{}/delete", f.key)).await;
+        delete.says("<dt>Calls refused since then</dt><dd class=\"num\">2</dd>");
+        f.product.advance(Duration::from_hours(25));
+    }
+
+    /// Attack 19: calls in a loop from 16 connections while the key is disabled and enabled 50 times. What counts is
+    /// when a call started: none that started after a Disable was answered succeeds, none after an Enable fails.
+    async fn no_call_after_a_disable_succeeds_and_none_after_an_enable_fails(engine) {
+        let f = fixture(engine).await;
+        let now = f.product.clock.now();
+        // Even while the key is surely enabled, odd while it is surely disabled; in between it is being changed.
+        let epoch = Arc::new(AtomicU64::new(0));
+        let changing = Arc::new(AtomicBool::new(false));
+        let stop = Arc::new(AtomicBool::new(false));
+        let callers: Vec<_> = (0..16)
+            .map(|_| {
+                let client = reqwest::Client::builder().no_proxy().build().unwrap();
+                let signer = Signer { client, ..f.signer.clone() };
+                let (epoch, changing, stop) = (epoch.clone(), changing.clone(), stop.clone());
+                tokio::spawn(async move {
+                    let (mut accepted, mut refused) = (0, 0);
+                    while !stop.load(Ordering::SeqCst) {
+                        let settled = !changing.load(Ordering::SeqCst);
+                        let before = epoch.load(Ordering::SeqCst);
+                        let refusal = signer.refusal(now).await;
+                        // Judged only if the state was settled before the call started and no change began before it ended.
+                        let same = epoch.load(Ordering::SeqCst) == before && !changing.load(Ordering::SeqCst);
+                        if settled && same {
+                            assert_eq!(refusal.is_none(), before % 2 == 0, "epoch {before}: {refusal:?}");
+                        }
+                        // Even if a change began meanwhile: started after a Disable and ended before an Enable began.
+                        if refusal.is_none() { accepted += 1 } else { refused += 1 }
+                    }
+                    (accepted, refused)
+                })
+            })
+            .collect();
+        let mut browser = f.browser.clone();
+        for _ in 0..50 {
+            for action in ["disable", "enable"] {
+                changing.store(true, Ordering::SeqCst);
+                browser.operate(&format!("/cam/capi/keys/{}/{action}", f.key), &[]).await;
+                epoch.fetch_add(1, Ordering::SeqCst);
+                changing.store(false, Ordering::SeqCst);
+                // Let some calls start and end in this state.
+                for _ in 0..3 {
+                    assert_eq!(f.signer.refusal(now).await.is_none(), action == "enable");
+                }
+            }
+        }
+        stop.store(true, Ordering::SeqCst);
+        let (mut accepted, mut refused) = (0, 0);
+        for caller in callers {
+            let (a, r) = caller.await.unwrap();
+            accepted += a;
+            refused += r;
+        }
+        assert!(accepted > 0 && refused > 0, "{accepted} accepted, {refused} refused");
+    }
+}

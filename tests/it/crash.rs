@@ -1,0 +1,91 @@
+//! Attack 21: `kill -9` in a stream of operations. Whatever was acknowledged is there on restart, and nothing is half done.
+
+use latchkey::audit::Verdict;
+use latchkey::clock::Clock;
+use latchkey::config::Settings;
+use latchkey::secret::totp::Seed;
+use latchkey::state::App;
+use serde_json::Value;
+
+use crate::support::browser::key_ids;
+use crate::support::process::{Server, latchkey, run};
+use crate::support::{Browser, Store};
+
+const ROUNDS: u32 = 50;
+const PASSWORD: &str = "a quiet blue lantern";
+
+fn seed_of(made: &Value) -> Seed {
+    let uri = made["totp_uri"].as_str().unwrap();
+    let secret = uri.split("secret=").nth(1).unwrap().split('&').next().unwrap();
+    Seed::from_bytes(&data_encoding::BASE32_NOPAD.decode(secret.as_bytes()).unwrap()).unwrap()
+}
+
+/// Creates, disables and deletes keys until the server is gone; returns the page after the last acknowledged operation,
+/// as (id, enabled) pairs, and what was under way.
+async fn operate_until_killed(
+    browser: &mut Browser,
+    mut keys: Vec<(String, bool)>,
+    after: u32,
+    server: &mut Server,
+) -> Vec<(String, bool)> {
+    let token = browser.get("/cam/capi").await.form_token();
+    for operation in 0..after {
+        let path = match keys.as_slice() {
+            [] | [_] if operation % 3 == 0 => "/cam/capi/keys".to_owned(),
+            [(id, true), ..] => format!("/cam/capi/keys/{id}/disable"),
+            [(id, false), ..] => format!("/cam/capi/keys/{id}/delete"),
+            [] => "/cam/capi/keys".to_owned(),
+        };
+        browser.post(&path, &token, &[]).await.is(303);
+        keys = shown(browser).await;
+    }
+    // The last one is cut off: the server dies while it is under way, and it may or may not have been done.
+    let last = browser.clone();
+    let under_way = tokio::spawn(async move {
+        let request = last.request(reqwest::Method::POST, "/cam/capi/keys").form(&[("form_token", token)]);
+        let _ = request.send().await;
+    });
+    tokio::task::yield_now().await;
+    server.kill();
+    under_way.await.unwrap();
+    keys
+}
+
+async fn shown(browser: &mut Browser) -> Vec<(String, bool)> {
+    let page = browser.get("/cam/capi").await;
+    let ids = key_ids(page.is(200));
+    let enabled = |id: &String| page.body.contains(&format!("/cam/capi/keys/{id}/disable"));
+    ids.iter().map(|id| (id.clone(), enabled(id))).collect()
+}
+
+on_both_engines! {
+    async fn what_was_acknowledged_survives(engine) {
+        let store = Store::new(engine).await;
+        let made = run(latchkey(&store, &["account", "create", "root", "--password-stdin", "--json"]), PASSWORD);
+        let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+        let seed = seed_of(&made);
+        let mut server = Server::start(&store);
+        let mut browser = Browser::new(format!("http://localhost:{}", server.console.port()));
+        browser.submit("/login", "/login", &[("name", "root"), ("password", PASSWORD)]).await.leads_to("/login/code");
+        let code = seed.code_at(Clock::system().now());
+        browser.submit("/login/code", "/login/code", &[("kind", "totp"), ("code", &code)]).await.leads_to("/cam/capi");
+
+        let mut keys = Vec::new();
+        for round in 0..ROUNDS {
+            let acknowledged = operate_until_killed(&mut browser, keys, 1 + round % 4, &mut server).await;
+            server = Server::start(&store);
+            // The session outlives the process, too.
+            browser = browser.at(format!("http://localhost:{}", server.console.port()));
+            keys = shown(&mut browser).await;
+            for key in &acknowledged {
+                assert!(keys.contains(key), "round {round}: {key:?} of {acknowledged:?} is not in {keys:?}");
+            }
+            assert!(keys.len() <= acknowledged.len() + 1);
+        }
+        server.terminate();
+
+        let settings = Settings::resolve(store.given()).unwrap();
+        let app = App::open(settings, Clock::system()).await.unwrap();
+        assert!(matches!(app.audit.verify(&app.db).await.unwrap(), Verdict::Intact { .. }));
+    }
+}

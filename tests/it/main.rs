@@ -1,0 +1,20 @@
+//! The product through its front door: the real routers on port 0, or the real binary, over a real database.
+//!
+//! Files mirror the routes. Every test of the store runs on SQLite and on PostgreSQL; `scripts/test` starts the latter.
+
+#![expect(unreachable_pub, reason = "a test binary has no outside")]
+
+#[macro_use]
+mod support;
+
+mod access;
+mod api;
+mod audit;
+mod cli;
+mod crash;
+mod cross_site;
+mod keys;
+mod login;
+mod pages;
+mod serve;
+mod setup;

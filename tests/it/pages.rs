@@ -1,0 +1,100 @@
+//! What holds for every page: headers, error pages, names, assets.
+
+use reqwest::Method;
+
+use crate::support::{Engine, Product};
+
+on_both_engines! {
+    async fn every_answer_carries_the_security_headers(engine) {
+        let product = Product::start(engine).await;
+        let (_, mut browser) = product.signed_in("root").await;
+        let css = browser.get("/cam/capi").await.between("stylesheet\" href=\"", "\"").unwrap();
+        for path in ["/cam/capi", "/login", "/", "/nowhere", "/setup?token=x", "/cam/capi/keys", &css] {
+            let page = browser.get(path).await;
+            let header = |name: &str| page.headers.get(name).unwrap_or_else(|| panic!("{path} {name}")).to_str().unwrap().to_owned();
+            let policy = header("content-security-policy");
+            for rule in ["default-src 'none'", "script-src 'nonce-", "style-src 'nonce-", "form-action 'self'",
+                "frame-ancestors 'none'", "base-uri 'none'", "require-trusted-types-for 'script'"] {
+                assert!(policy.contains(rule), "{path}: {policy}");
+            }
+            assert!(!policy.contains("unsafe"));
+            assert_eq!(header("x-content-type-options"), "nosniff");
+            assert_eq!(header("referrer-policy"), "no-referrer");
+            assert_eq!(header("cross-origin-opener-policy"), "same-origin");
+            assert_eq!(header("cross-origin-resource-policy"), "same-origin");
+            assert!(header("permissions-policy").contains("camera=()"));
+            let cache = header("cache-control");
+            assert_eq!(cache.contains("no-store"), path != css, "{path}: {cache}");
+            assert!(page.headers.get("strict-transport-security").is_none(), "not on http");
+        }
+        let one = browser.get("/login").await.headers["content-security-policy"].clone();
+        let two = browser.get("/login").await.headers["content-security-policy"].clone();
+        assert_ne!(one, two, "a nonce is used once");
+    }
+
+    async fn errors_are_pages_with_a_request_id(engine) {
+        let product = Product::start(engine).await;
+        let (_, mut browser) = product.signed_in("root").await;
+        browser.get("/nowhere").await.is(404).says("Page not found").says("Request ID");
+        browser.get("/cam/capi/keys").await.is(405).says("Not possible in this way").says("Request ID");
+        browser.get("/cam//capi").await.is(404);
+        browser.get("/static/..%2fCargo.toml").await.is(404);
+        let long = "x".repeat(70_000);
+        browser.submit("/cam/capi", "/cam/capi/keys", &[("x", &long)]).await.is(413).says("Too much at once");
+        browser.submit("/login", "/logout", &[("form_token", "")]).await;
+        let missing = product.browser().submit("/login", "/login", &[("name", "only")]).await;
+        missing.is(422).says("could not be read");
+    }
+
+    /// Attack 10: a hostile name reaches no redirect and no link, and gets no page.
+    async fn only_the_consoles_own_names_are_answered(engine) {
+        let product = Product::start(engine).await;
+        let mut browser = product.browser();
+        let port = product.console.port();
+        for host in ["evil.example".to_owned(), format!("evil.example:{port}"), "localhost".to_owned(), format!("localhost:{}", port ^ 1)] {
+            let request = browser.request(Method::GET, "/login").header("host", &host);
+            browser.send(request).await.is(421).says("Another address").does_not_say("evil.example");
+        }
+        for host in [format!("127.0.0.1:{port}"), format!("LOCALHOST:{port}"), format!("[::1]:{port}")] {
+            let request = browser.request(Method::GET, "/login").header("host", &host);
+            browser.send(request).await.is(200);
+        }
+        let request = browser.request(Method::GET, "/").header("x-forwarded-host", "evil.example");
+        browser.send(request).await.leads_to("/cam/capi");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_https_everything_is_bound_to_it() {
+    let product = Product::start_with(Engine::Sqlite, |mut given| {
+        given.public_url = Some("https://keys.example".parse().unwrap());
+        given
+    })
+    .await;
+    let mut browser = product.browser();
+    let request = browser.request(Method::GET, "/login").header("host", "keys.example");
+    let page = browser.send(request).await;
+    assert_eq!(page.is(200).headers["strict-transport-security"], "max-age=31536000; includeSubDomains");
+    let cookie = page.headers["set-cookie"].to_str().unwrap();
+    assert!(
+        cookie.starts_with("__Host-") && cookie.contains("Secure") && cookie.contains("SameSite=Strict"),
+        "{cookie}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plain_http_name_gets_cookies_that_work_there() {
+    let product = Product::start_with(Engine::Sqlite, |mut given| {
+        given.public_url = Some("http://keys.intranet:8080".parse().unwrap());
+        given
+    })
+    .await;
+    let mut browser = product.browser();
+    let request = browser.request(Method::GET, "/login").header("host", "keys.intranet:8080");
+    let page = browser.send(request).await;
+    let cookie = page.headers["set-cookie"].to_str().unwrap();
+    assert!(
+        cookie.starts_with("latchkey-visitor=") && !cookie.contains("Secure") && cookie.contains("HttpOnly"),
+        "{cookie}"
+    );
+}

@@ -1,0 +1,174 @@
+//! Starts the product, and stands in for the people and programs that use it.
+
+pub mod browser;
+pub mod owner;
+pub mod process;
+pub mod signer;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use latchkey::clock::{Clock, Timestamp};
+use latchkey::config::{GivenSettings, Settings};
+use latchkey::db::Db;
+use latchkey::serve::{self, Listeners};
+use latchkey::state::App;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+pub use browser::{Browser, Page};
+pub use owner::Owner;
+
+/// Writes each test twice, once an engine.
+macro_rules! on_both_engines {
+    ($($(#[$meta:meta])* async fn $name:ident($engine:ident) $body:block)*) => {$(
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            $(#[$meta])*
+            async fn check($engine: crate::support::Engine) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                check(crate::support::Engine::Sqlite).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                check(crate::support::Engine::Postgres).await;
+            }
+        }
+    )*};
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// A fresh database and a place for the master key, shared by every process of one installation.
+pub struct Store {
+    pub dir: TempDir,
+    pub database: Option<String>,
+}
+
+impl Store {
+    pub async fn new(engine: Engine) -> Self {
+        let dir = TempDir::new().unwrap();
+        let database = match engine {
+            Engine::Sqlite => None,
+            Engine::Postgres => Some(new_postgres_database().await),
+        };
+        Self { dir, database }
+    }
+
+    pub fn given(&self) -> GivenSettings {
+        GivenSettings {
+            data_dir: Some(self.dir.path().join("data")),
+            database: self.database.clone(),
+            console: Some("127.0.0.1:0".parse().unwrap()),
+            api: Some("127.0.0.1:0".parse().unwrap()),
+            ..GivenSettings::default()
+        }
+    }
+
+    /// The database itself, for looking behind the scenes.
+    pub async fn db(&self) -> Db {
+        let file = self.dir.path().join("data/latchkey.db");
+        let url = self.database.clone().unwrap_or_else(|| format!("sqlite:{}", file.display()));
+        Db::open(&url).await.unwrap()
+    }
+}
+
+async fn new_postgres_database() -> String {
+    use sqlx::{Connection, Executor};
+    #[expect(clippy::disallowed_methods, reason = "the tests' own setting")]
+    let admin = std::env::var("LATCHKEY_TEST_POSTGRES")
+        .expect("LATCHKEY_TEST_POSTGRES is not set: run scripts/test, which starts PostgreSQL");
+    let name = format!("test_{}", latchkey::secret::token::alphanumeric(12).to_lowercase());
+    let mut connection = sqlx::PgConnection::connect(&admin).await.unwrap();
+    connection.execute(sqlx::AssertSqlSafe(format!("create database {name}"))).await.unwrap();
+    let (server, _) = admin.rsplit_once('/').unwrap();
+    format!("{server}/{name}")
+}
+
+/// A running product with a clock the test sets.
+pub struct Product {
+    pub app: App,
+    pub clock: Clock,
+    pub console: SocketAddr,
+    pub api: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    task: Option<JoinHandle<()>>,
+    /// Kept so that the data lives as long as the product.
+    pub store: std::sync::Arc<Store>,
+}
+
+pub const START: Timestamp = Timestamp(1_800_000_000_000);
+
+impl Product {
+    pub async fn start(engine: Engine) -> Self {
+        Self::start_with(engine, |given| given).await
+    }
+
+    pub async fn start_with(engine: Engine, change: impl FnOnce(GivenSettings) -> GivenSettings) -> Self {
+        let store = std::sync::Arc::new(Store::new(engine).await);
+        let given = change(store.given());
+        Self::run(store, given, Clock::manual(START)).await
+    }
+
+    /// Another process of the same installation, with the same clock.
+    pub async fn sibling(&self) -> Self {
+        Self::run(self.store.clone(), self.store.given(), self.clock.clone()).await
+    }
+
+    async fn run(store: std::sync::Arc<Store>, given: GivenSettings, clock: Clock) -> Self {
+        let settings = Settings::resolve(given).unwrap();
+        let listeners = Listeners::bind(&settings).unwrap();
+        let console = listeners.console.as_ref().unwrap().address;
+        let api = listeners.api.as_ref().unwrap().address;
+        let app = App::open(settings, clock.clone()).await.unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let running = app.clone();
+        let task = tokio::spawn(async move {
+            let stopped = async {
+                let _ = stopped.await;
+            };
+            serve::run(running, listeners, None, stopped).await.unwrap();
+        });
+        Self { app, clock, console, api, stop: Some(stop), task: Some(task), store }
+    }
+
+    /// The console's address.
+    pub fn url(&self) -> String {
+        format!("http://localhost:{}", self.console.port())
+    }
+
+    pub fn browser(&self) -> Browser {
+        Browser::new(self.url())
+    }
+
+    pub async fn owner(&self, name: &str) -> Owner {
+        Owner::create(self, name).await
+    }
+
+    /// An owner, signed in.
+    pub async fn signed_in(&self, name: &str) -> (Owner, Browser) {
+        let mut owner = self.owner(name).await;
+        let browser = owner.sign_in(self).await;
+        (owner, browser)
+    }
+
+    pub fn advance(&self, span: Duration) {
+        self.clock.advance(span);
+    }
+
+    /// Stops it and waits until all is written.
+    pub async fn stop(mut self) {
+        let _ = self.stop.take().unwrap().send(());
+        self.task.take().unwrap().await.unwrap();
+    }
+}

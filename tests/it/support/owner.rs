@@ -1,0 +1,68 @@
+//! The owner of an account, with an authenticator.
+
+use std::time::Duration;
+
+use latchkey::account::operator;
+use latchkey::clock::Timestamp;
+use latchkey::id::Uin;
+use latchkey::secret::totp::Seed;
+use secrecy::ExposeSecret;
+
+use super::{Browser, Product};
+
+pub const PASSWORD: &str = "a quiet blue lantern";
+
+pub struct Owner {
+    pub name: String,
+    pub uin: Uin,
+    pub seed: Seed,
+    pub recovery_codes: Vec<String>,
+    spent: i64,
+}
+
+impl Owner {
+    pub async fn create(product: &Product, name: &str) -> Self {
+        let made = operator::create_complete(&product.app, name, PASSWORD.to_owned().into()).await.unwrap();
+        let recovery_codes = made.recovery_codes.iter().map(|code| code.expose_secret().to_owned()).collect();
+        Self { name: name.to_owned(), uin: made.uin, seed: made.seed, recovery_codes, spent: 0 }
+    }
+
+    /// A code that has not been used, moving the clock on if need be.
+    pub fn code(&mut self, product: &Product) -> String {
+        let step = |now: Timestamp| now.seconds() / 30;
+        if step(product.clock.now()) <= self.spent {
+            product.advance(Duration::from_secs(30));
+        }
+        self.spent = step(product.clock.now());
+        self.seed.code_at(product.clock.now())
+    }
+
+    /// Through both steps, in a new browser.
+    pub async fn sign_in(&mut self, product: &Product) -> Browser {
+        let mut browser = product.browser();
+        self.sign_in_with(product, &mut browser).await;
+        browser
+    }
+
+    pub async fn sign_in_with(&mut self, product: &Product, browser: &mut Browser) {
+        self.give_password(browser).await;
+        let code = self.code(product);
+        let done = browser.submit("/login/code", "/login/code", &[("kind", "totp"), ("code", &code)]).await;
+        done.leads_to("/cam/capi");
+    }
+
+    /// The first step only.
+    pub async fn give_password(&self, browser: &mut Browser) {
+        let fields = [("name", self.name.as_str()), ("password", PASSWORD)];
+        browser.submit("/login", "/login", &fields).await.leads_to("/login/code");
+    }
+
+    /// Reveals the key's secret through the page.
+    pub async fn reveal(&mut self, product: &Product, browser: &mut Browser, key: &str) -> String {
+        let code = self.code(product);
+        let show = format!("/cam/capi/keys/{key}/show");
+        let shown = browser.submit("/cam/capi", &show, &[("password", PASSWORD), ("code", &code)]).await;
+        shown.leads_to(&format!("/cam/capi#{key}"));
+        browser.get("/cam/capi").await.secret().expect("the secret is shown")
+    }
+}

@@ -1,0 +1,93 @@
+//! The real binary.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+use super::Store;
+
+/// The binary on the data of `store`, with these further arguments.
+pub fn latchkey(store: &Store, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
+    command.current_dir(store.dir.path()).env_clear();
+    command.arg("--data-dir").arg(store.dir.path().join("data"));
+    if let Some(database) = &store.database {
+        command.args(["--database", database]);
+    }
+    command.args(arguments);
+    command
+}
+
+/// Runs a command to its end, with `input` on its standard input.
+pub fn run(mut command: Command, input: &str) -> Output {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+/// The one line on stderr of a command that must fail with `status`.
+#[track_caller]
+pub fn failure(command: Command, status: i32) -> String {
+    let output = run(command, "");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(status), "{stderr}");
+    stderr
+}
+
+/// A running server.
+pub struct Server {
+    child: Child,
+    pub console: SocketAddr,
+    pub api: SocketAddr,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Server {
+    pub fn start(store: &Store) -> Self {
+        Self::start_with(store, &[])
+    }
+
+    pub fn start_with(store: &Store, arguments: &[&str]) -> Self {
+        let mut command = latchkey(store, &["--console", "127.0.0.1:0", "--api", "127.0.0.1:0"]);
+        command.args(arguments).env("RUST_LOG", "warn");
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let console = address(&mut stdout, "console http://");
+        let api = address(&mut stdout, "api http://");
+        Self { child, console, api, stdout }
+    }
+
+    /// Reads the line with the set-up link, which is printed where no account exists.
+    pub fn read_setup_link(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line.strip_prefix("setup ").expect("a set-up link").trim().to_owned()
+    }
+
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to stop and waits until it has; returns what was left on stdout.
+    pub fn terminate(&mut self) -> (i32, String) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let mut rest = String::new();
+        self.stdout.read_to_string(&mut rest).unwrap();
+        (self.child.wait().unwrap().code().unwrap(), rest)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn address(stdout: &mut impl BufRead, prefix: &str) -> SocketAddr {
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    line.strip_prefix(prefix).unwrap_or_else(|| panic!("{line:?}")).trim().parse().unwrap()
+}
