@@ -21,6 +21,9 @@ pub fn start(filter: Option<&str>) {
     tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
+/// Where a container's health check asks, every half minute: not worth a line each.
+pub const HEALTH_PATH: &str = "/healthz";
+
 /// Logs a panic in its own words, which the client is not told.
 pub fn log_panic(panic: &(dyn std::any::Any + Send)) {
     let message = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
@@ -52,7 +55,11 @@ pub async fn track(State(app): State<App>, mut request: Request, next: Next) -> 
         let response = next.run(request).await;
         let (status, micros) = (response.status().as_u16(), started.elapsed().as_micros());
         // The path without the query: a set-up link's token is in the query.
-        tracing::info!(%method, path, status, micros, %address, "answered");
+        if path == HEALTH_PATH {
+            tracing::debug!(%method, path, status, micros, %address, "answered");
+        } else {
+            tracing::info!(%method, path, status, micros, %address, "answered");
+        }
         response
     }
     .instrument(span)

@@ -13,7 +13,7 @@
     status.textContent = '';
     saying = setTimeout(() => {
       status.textContent = text;
-      saying = setTimeout(() => { status.textContent = ''; }, 8000);
+      saying = setTimeout(() => { status.textContent = ''; }, 10000);
     }, 60);
   };
 

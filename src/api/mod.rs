@@ -36,7 +36,7 @@ const ACTION_LIMIT: usize = 64;
 /// The API's routes and layers.
 pub fn router(app: App) -> Router {
     Router::new()
-        .route("/healthz", get(async || "ok\n"))
+        .route(telemetry::HEALTH_PATH, get(async || "ok\n"))
         .fallback(answer)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(app.clone(), telemetry::track))

@@ -7,6 +7,7 @@ use http_body_util::Empty;
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 
+use crate::telemetry::HEALTH_PATH;
 use crate::config::{Listen, Settings, StartError};
 
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -41,7 +42,7 @@ async fn ask(address: SocketAddr, tls: bool) -> Result<(), Box<dyn std::error::E
     }
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let request = hyper::Request::get("/healthz").header("host", address.to_string()).body(Empty::<Bytes>::new())?;
+    let request = hyper::Request::get(HEALTH_PATH).header("host", address.to_string()).body(Empty::<Bytes>::new())?;
     let status = sender.send_request(request).await?.status();
     if status.is_success() { Ok(()) } else { Err(format!("it answered {status}").into()) }
 }

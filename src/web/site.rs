@@ -34,12 +34,15 @@ pub struct CookieNames {
 }
 
 impl Site {
-    /// The site at `public_url`, served from `listener`. A console on loopback also answers to every name of loopback.
+    /// The site at `public_url`, served from `listener`. A console on loopback answers to every name of loopback.
     pub fn new(public_url: Url, listener: SocketAddr) -> Self {
         let https = public_url.scheme() == "https";
         let mut bases = vec![public_url.clone()];
-        if listener.ip().is_loopback() {
-            let local = ["localhost", "127.0.0.1", "[::1]"].map(|name| format!("http://{name}:{}", listener.port()));
+        let own_port = listener.ip().is_loopback().then_some(listener.port());
+        let public_port = public_url.port_or_known_default().filter(|_| is_loopback(&public_url));
+        for port in own_port.into_iter().chain(public_port) {
+            let names = ["localhost", "127.0.0.1", "[::1]"];
+            let local = names.map(|name| format!("{}://{name}:{port}", public_url.scheme()));
             bases.extend(local.iter().filter_map(|base| base.parse::<Url>().ok()));
         }
         let secure_cookies = https || is_loopback(&public_url);

@@ -111,10 +111,10 @@ on_both_engines! {
             change(&mut call);
             call
         };
-        assert_eq!(send(&altered(|c| c.body = "{} ".to_owned()), &authorization).await, "AuthFailure.SignatureFailure");
-        assert_eq!(send(&altered(|c| c.query = "a=1".to_owned()), &authorization).await, "AuthFailure.SignatureFailure");
+        assert_eq!(send(&altered(|c| c.body.push(' ')), &authorization).await, "AuthFailure.SignatureFailure");
+        assert_eq!(send(&altered(|c| c.query.push_str("a=1")), &authorization).await, "AuthFailure.SignatureFailure");
         assert_eq!(send(&altered(|c| c.timestamp += 1), &authorization).await, "AuthFailure.SignatureFailure");
-        assert_eq!(send(&altered(|c| c.content_type = "text/plain".to_owned()), &authorization).await, "AuthFailure.SignatureFailure");
+        assert_eq!(send(&altered(|c| c.content_type.push_str("; x=1")), &authorization).await, "AuthFailure.SignatureFailure");
 
         let signature = authorization.rsplit_once('=').unwrap().1.to_owned();
         let with_signature = |other: &str| authorization.replace(&signature, other);

@@ -38,7 +38,7 @@ on_both_engines! {
         browser.get("/login?notice=signed-out").await.says("You are signed out");
         browser.get("/cam/capi").await.leads_to("/login");
 
-        product.advance(Duration::from_secs(60));
+        product.advance(Duration::from_mins(1));
         for _ in 0..2 {
             try_password(&mut product.browser(), "root", "wrong").await.is(422);
         }

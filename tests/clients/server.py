@@ -1,0 +1,85 @@
+"""The real binary, run in a directory of its own."""
+
+import json
+import os
+import re
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 30
+STOP_SECONDS = 15
+
+
+def binary() -> Path:
+    return Path(os.environ.get("LATCHKEY_BIN") or ROOT / "target/debug/latchkey").resolve()
+
+
+@dataclass(frozen=True)
+class Account:
+    name: str
+    password: str
+    uin: str
+    totp_uri: str
+
+
+class Server:
+    """A running server. Its ports are free ones, its data directory is thrown away with the test run."""
+
+    def __init__(self, directory: Path):
+        self.directory = directory
+        self.stdout = directory / "stdout"
+        self.log = directory / "log"
+        # A setting or a settings file of whoever runs the tests must not reach the server under test.
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("LATCHKEY_")}
+        command = self._command("serve", "--console", "127.0.0.1:0", "--api", "127.0.0.1:0")
+        with self.stdout.open("wb") as stdout, self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                command, cwd=directory, env=self.environment, stdin=subprocess.DEVNULL, stdout=stdout, stderr=log
+            )
+        try:
+            self.console, self.api = self._addresses()
+        except BaseException:
+            self.process.kill()
+            raise
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [str(binary()), *arguments, "--data-dir", str(self.directory / "data")]
+
+    def _addresses(self) -> tuple[str, str]:
+        """HOST:PORT of the console and of the API, from the lines printed once both are bound."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            printed = dict(re.findall(r"^(console|api) http://(\S+)\n", self.stdout.read_text(), re.MULTILINE))
+            if len(printed) == 2:
+                return printed["console"], printed["api"]
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.02)
+        raise RuntimeError(f"the server did not start; it said: {self.log.read_text()}")
+
+    def create_account(self, name: str, password: str) -> Account:
+        """Makes a complete account the way an operator does it, while the server runs."""
+        made = subprocess.run(
+            self._command("account", "create", name, "--password-stdin", "--json"),
+            cwd=self.directory,
+            env=self.environment,
+            input=password + "\n",
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert made.returncode == 0, made.stderr
+        told = json.loads(made.stdout)
+        return Account(name, password, told["uin"], told["totp_uri"])
+
+    def stop(self) -> int:
+        self.process.terminate()
+        try:
+            return self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
