@@ -15,7 +15,7 @@ use crate::db::api_keys::{self as db, ApiKeyRow};
 use crate::error::Error;
 use crate::id::{SecretId, Uin};
 use crate::secret::token;
-use crate::secret::vault::{Place, Sealed};
+use crate::secret::vault::{Place, Sealed, Vault};
 use crate::state::App;
 
 /// How many keys an account can have, disabled ones counted. The schema holds it: two slots an account.
@@ -62,20 +62,30 @@ pub fn check_remark(remark: &str) -> Result<Option<&str>, Error> {
     Ok(Some(remark).filter(|remark| !remark.is_empty()))
 }
 
+/// A new pair.
+#[derive(Debug)]
+pub struct Created {
+    /// The public half.
+    pub secret_id: SecretId,
+    /// The secret half: the API's caller gets it once, the console shows it after verification only.
+    pub secret_key: SecretString,
+}
+
 /// Makes a key. [`Error::KeyLimit`] if the account has two.
-pub async fn create(app: &App, origin: &Origin, uin: Uin) -> Result<SecretId, Error> {
+pub async fn create(app: &App, origin: &Origin, uin: Uin, remark: Option<&str>) -> Result<Created, Error> {
+    let remark = remark.map(check_remark).transpose()?.flatten();
     let secret_id = SecretId::generate();
     let secret_key: SecretString = token::alphanumeric(SECRET_KEY_CHARS).into();
     let sealed = seal_secret(app, &secret_id, &secret_key)?;
 
     let mut tx = app.db.begin().await?;
     let change = db::next_change_number(&mut tx).await?;
-    if !db::insert(&mut tx, uin, &secret_id, &sealed, None, app.clock.now(), change).await? {
+    if !db::insert(&mut tx, uin, &secret_id, &sealed, remark, app.clock.now(), change).await? {
         return Err(Error::KeyLimit);
     }
     app.audit.append(&mut tx, origin, Event::done(Action::KeyCreated, uin).on_key(&secret_id)).await?;
     tx.commit().await?;
-    Ok(secret_id)
+    Ok(Created { secret_id, secret_key })
 }
 
 /// The account's live keys, oldest first.
@@ -119,7 +129,7 @@ pub async fn record_reveal(
 /// Opens the secret of a recorded reveal, which is used up by it.
 pub async fn reveal(app: &App, uin: Uin, ticket: RevealTicket) -> Result<SecretString, Error> {
     let sealed = db::sealed_secret(&app.db, uin, &ticket.secret_id).await?.ok_or(Error::KeyNotFound)?;
-    open_secret(app, &ticket.secret_id, &sealed)
+    open_secret(&app.vault, &ticket.secret_id, &sealed)
 }
 
 /// From when this returns, no request signed with the key is accepted.
@@ -183,9 +193,9 @@ fn seal_secret(app: &App, secret_id: &SecretId, secret_key: &SecretString) -> Re
     Ok(app.vault.seal(secret_place(secret_id), secret_key.expose_secret().as_bytes())?)
 }
 
-/// Opens a stored secret: for a recorded reveal, and for the verifier.
-pub(crate) fn open_secret(app: &App, secret_id: &SecretId, sealed: &Sealed) -> Result<SecretString, Error> {
-    let bytes = app.vault.open(secret_place(secret_id), sealed)?;
+/// Opens a stored secret: for a recorded reveal, and for the registry.
+pub(crate) fn open_secret(vault: &Vault, secret_id: &SecretId, sealed: &Sealed) -> Result<SecretString, Error> {
+    let bytes = vault.open(secret_place(secret_id), sealed)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| Error::internal("a stored secret is not text"))?;
     Ok(text.to_owned().into())
 }

@@ -153,6 +153,12 @@ pub struct GivenSettings {
     /// A session ends after this long in any case [default: 12h]
     #[arg(long, global = true, env = "LATCHKEY_SESSION_MAX", value_name = "TIME")]
     pub session_max: Option<Span>,
+    /// May a key create, disable and delete keys through the API? [default: true]
+    #[arg(long, global = true, env = "LATCHKEY_API_MANAGES_KEYS", value_name = "BOOL")]
+    pub api_manages_keys: Option<bool>,
+    /// Are calls of the API limited to the documented rates for each account and action? [default: true]
+    #[arg(long, global = true, env = "LATCHKEY_API_RATE_LIMITS", value_name = "BOOL")]
+    pub api_rate_limits: Option<bool>,
     /// The settings file [default: latchkey.toml if it is there]
     #[arg(long, global = true, env = "LATCHKEY_CONFIG", value_name = "FILE")]
     #[serde(skip)]
@@ -175,6 +181,8 @@ impl GivenSettings {
             verification_window: self.verification_window.or(lower.verification_window),
             session_idle: self.session_idle.or(lower.session_idle),
             session_max: self.session_max.or(lower.session_max),
+            api_manages_keys: self.api_manages_keys.or(lower.api_manages_keys),
+            api_rate_limits: self.api_rate_limits.or(lower.api_rate_limits),
             config: self.config,
         }
     }
@@ -217,6 +225,10 @@ pub struct Settings {
     pub session_idle: Duration,
     /// The longest a session lasts.
     pub session_max: Duration,
+    /// May a key create, disable and delete keys?
+    pub api_manages_keys: bool,
+    /// Are calls of the API limited to the documented rates?
+    pub api_rate_limits: bool,
 }
 
 impl Settings {
@@ -242,6 +254,8 @@ impl Settings {
             verification_window: span(given.verification_window, 5),
             session_idle: span(given.session_idle, 15),
             session_max: span(given.session_max, 12 * 60),
+            api_manages_keys: given.api_manages_keys.unwrap_or(true),
+            api_rate_limits: given.api_rate_limits.unwrap_or(true),
         };
         settings.check()?;
         Ok(settings)

@@ -1,7 +1,7 @@
 //! Latchkey: a self-hosted console for API key pairs, and the server that checks every request signed with them.
 //!
 //! ```text
-//! main, cli → serve → { web, api } → { account, api_key, verifier, audit, usage, throttle } → db
+//! main, cli → serve → { web, api } → { account, api_key, verifier, audit, usage, throttle } → { registry, db }
 //!                                                                     → { signature, secret, id, clock, error }
 //! ```
 //!
@@ -13,12 +13,14 @@ pub mod account;
 pub mod api;
 pub mod api_key;
 pub mod audit;
+pub mod call_rates;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod db;
 pub mod error;
 pub mod id;
+pub mod registry;
 pub mod secret;
 pub mod serve;
 pub mod signature;

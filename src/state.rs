@@ -6,10 +6,12 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::audit::AuditLog;
+use crate::call_rates::CallRates;
 use crate::clock::Clock;
 use crate::config::{Settings, StartError};
 use crate::db::{Db, OpenError, installation};
 use crate::error::Error;
+use crate::registry::Registry;
 use crate::secret::password::PasswordHasher;
 use crate::secret::token;
 use crate::secret::vault::{Place, Sealed, Vault};
@@ -27,7 +29,9 @@ pub struct Parts {
     /// The store.
     pub db: Db,
     /// Opens and seals what is secret at rest.
-    pub vault: Vault,
+    pub vault: Arc<Vault>,
+    /// The keys in memory, and the barrier before them.
+    pub registry: Registry,
     /// Hashes passwords on threads of its own.
     pub hasher: PasswordHasher,
     /// Tells the time.
@@ -36,6 +40,8 @@ pub struct Parts {
     pub audit: AuditLog,
     /// The records of use.
     pub usage: UsageRecorder,
+    /// How often each account calls the API.
+    pub call_rates: CallRates,
     /// Authenticates form tokens.
     pub form_key: FormKey,
 }
@@ -72,7 +78,21 @@ impl App {
         let audit = AuditLog::new(audit_key, clock.clone());
         let usage = UsageRecorder::start(database.clone());
         let hasher = PasswordHasher::start();
-        Ok(Self(Arc::new(Parts { settings, db: database, vault, hasher, clock, audit, usage, form_key })))
+        let call_rates = CallRates::new(clock.clone());
+        let vault = Arc::new(vault);
+        let registry = Registry::start(database.clone(), vault.clone());
+        Ok(Self(Arc::new(Parts {
+            settings,
+            db: database,
+            vault,
+            registry,
+            hasher,
+            clock,
+            audit,
+            usage,
+            call_rates,
+            form_key,
+        })))
     }
 }
 

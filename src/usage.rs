@@ -86,13 +86,11 @@ async fn write_out(database: Db, mut receiver: mpsc::Receiver<Message>) {
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let waiting = tokio::select! {
-            message = receiver.recv() => match message {
+            // A full batch waits for its second, and so does the buffer behind it: writing has a bound, too.
+            message = receiver.recv(), if batch.len() < BUFFER => match message {
                 Some(Message::Record(record)) => {
                     batch.push(record);
-                    if batch.len() < BUFFER {
-                        continue;
-                    }
-                    None
+                    continue;
                 }
                 Some(Message::Flush(done)) => Some(done),
                 None => {

@@ -1,21 +1,22 @@
 //! The one check behind every door: signature, key, state, clock, record.
 //!
-//! Invariant: a positive answer rests on a read of the key that began after the request arrived. Where the key's state
-//! cannot be known, the request is refused.
+//! Invariant: a positive answer rests on a read of the change number that began after the request arrived (see
+//! [`crate::registry`]). Where the key's state cannot be known, the request is refused.
 
 use axum::http::HeaderMap;
+use secrecy::SecretString;
 
-use crate::api_key::{self, KeyState};
+use crate::api_key::KeyState;
 use crate::clock::Timestamp;
-use crate::db::api_keys as db;
 use crate::error::Error;
 use crate::id::{AppId, SecretId, Uin};
-use crate::signature::v3::{self, Authorization, Malformed, SignedRequest};
+use crate::signature::v3::{Authorization, SignedRequest};
+use crate::signature::{v1, v3};
 use crate::state::App;
 use crate::usage::UseRecord;
 
 /// How far the client's clock may be from the server's, in seconds.
-pub const MAX_SKEW_SECONDS: i64 = 300;
+pub const MAX_SKEW_SECONDS: u64 = 300;
 
 /// Whoever signed a request. Made here only.
 #[derive(Clone, Debug)]
@@ -45,17 +46,20 @@ impl Signed {
 /// Why a request is refused, in full. The caller is told less: see `api::envelope`.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// No `Authorization` header, or not one of version 3.
+    /// The `Authorization` header is not one of version 3.
     #[error("{0}")]
-    Malformed(#[from] Malformed),
-    /// No `Authorization` header, or more than one.
-    #[error("there must be exactly one Authorization header")]
+    MalformedV3(#[from] v3::Malformed),
+    /// The parameters are not those of version 1.
+    #[error("{0}")]
+    MalformedV1(#[from] v1::Malformed),
+    /// Neither version's signature, or more than one.
+    #[error("there must be exactly one Authorization header, or the parameters of signature version 1")]
     NoAuthorization,
-    /// No usable `X-TC-Timestamp`.
-    #[error("X-TC-Timestamp must be given once, as seconds since 1970")]
+    /// No usable timestamp.
+    #[error("the timestamp must be given once, as seconds since 1970")]
     NoTimestamp,
     /// The id is not the shape of a SecretId.
-    #[error("the SecretId in the Credential is not the shape of one")]
+    #[error("the SecretId is not the shape of one")]
     SecretIdShape,
     /// A temporary token, which this server does not issue.
     #[error("a token was sent, and this server issues none")]
@@ -94,43 +98,93 @@ impl Refusal {
     }
 }
 
-/// A request as it arrived, and what to record of it.
-#[derive(Clone, Copy, Debug)]
-pub struct Request<'a> {
-    /// Method, upper case.
-    pub method: &'a str,
-    /// Path as sent.
-    pub path: &'a str,
-    /// Query as sent, empty for none.
-    pub query: &'a str,
-    /// All headers.
-    pub headers: &'a HeaderMap,
-    /// SHA-256 of the payload, hexadecimal, as [`v3::payload_hash`] makes it.
-    pub payload_sha256: &'a str,
-    /// For the record: what it asks for.
-    pub action: &'a str,
-    /// For the record: where it comes from.
-    pub address: &'a str,
+/// What a request says of itself: whose it is, when it was signed, and that it was.
+#[derive(Debug)]
+pub enum Claim<'a> {
+    /// By header.
+    V3 {
+        /// The parsed header.
+        authorization: Authorization<'a>,
+        /// What it signs.
+        request: SignedRequest<'a>,
+        /// Is a temporary token sent along?
+        token: bool,
+    },
+    /// By parameters.
+    V1 {
+        /// The parameters.
+        claim: &'a v1::Claim,
+        /// In upper case.
+        method: &'a str,
+        /// As sent.
+        host: &'a str,
+    },
 }
 
-/// Checks a request and records the outcome for its key.
-pub async fn check(app: &App, request: Request<'_>) -> Result<Signed, Refusal> {
-    let header = only(request.headers, "authorization").ok_or(Refusal::NoAuthorization)?;
-    let authorization = Authorization::parse(header)?;
-    let secret_id: SecretId = authorization.secret_id.parse().map_err(|_| Refusal::SecretIdShape)?;
-    let timestamp = only(request.headers, "x-tc-timestamp").ok_or(Refusal::NoTimestamp)?;
-    let seconds: i64 = timestamp.parse().map_err(|_| Refusal::NoTimestamp)?;
-    let now = app.clock.now();
+impl<'a> Claim<'a> {
+    /// Of a version 3 request. `payload_sha256` is as [`v3::payload_hash`] makes it.
+    pub fn v3(
+        method: &'a str,
+        path: &'a str,
+        query: &'a str,
+        headers: &'a HeaderMap,
+        payload_sha256: &'a str,
+    ) -> Result<Self, Refusal> {
+        let header = only(headers, "authorization").ok_or(Refusal::NoAuthorization)?;
+        let authorization = Authorization::parse(header)?;
+        let timestamp = only(headers, "x-tc-timestamp").ok_or(Refusal::NoTimestamp)?;
+        let request = SignedRequest { method, path, query, headers, payload_sha256, timestamp };
+        Ok(Self::V3 { authorization, request, token: headers.contains_key("x-tc-token") })
+    }
 
-    let outcome = check_key(app, &authorization, &secret_id, request, timestamp, seconds, now).await;
+    fn secret_id(&self) -> Result<SecretId, Refusal> {
+        let sent = match self {
+            Self::V3 { authorization, .. } => authorization.secret_id,
+            Self::V1 { claim, .. } => claim.get("SecretId").unwrap_or_default(),
+        };
+        sent.parse().map_err(|_| Refusal::SecretIdShape)
+    }
+
+    fn seconds(&self) -> Result<i64, Refusal> {
+        let sent = match self {
+            Self::V3 { request, .. } => request.timestamp,
+            Self::V1 { claim, .. } => claim.get("Timestamp").unwrap_or_default(),
+        };
+        sent.parse().map_err(|_| Refusal::NoTimestamp)
+    }
+
+    fn has_token(&self) -> bool {
+        match self {
+            Self::V3 { token, .. } => *token,
+            Self::V1 { claim, .. } => claim.get("Token").is_some_and(|token| !token.is_empty()),
+        }
+    }
+
+    fn matches(&self, seconds: i64, secret_key: &SecretString) -> bool {
+        match self {
+            Self::V3 { authorization, request, .. } => {
+                authorization.date == Timestamp(seconds.saturating_mul(1000)).utc_date()
+                    && v3::matches(authorization, request, secret_key)
+            }
+            Self::V1 { claim, method, host } => claim.matches(method, host, secret_key),
+        }
+    }
+}
+
+/// Checks a request and records the outcome for its key: `action` is what it asks for, `address` where it comes from.
+pub async fn check(app: &App, claim: Claim<'_>, action: &str, address: &str) -> Result<Signed, Refusal> {
+    let secret_id = claim.secret_id()?;
+    let seconds = claim.seconds()?;
+    let now = app.clock.now();
+    let outcome = check_key(app, &claim, &secret_id, seconds, now).await;
     let refusal = outcome.as_ref().err();
     // A key that was never known has nobody to show the record to.
     if refusal.is_none_or(|refusal| refusal.recorded().is_some()) {
         app.usage.record(UseRecord {
             secret_id,
             at: now,
-            action: request.action.to_owned(),
-            address: request.address.to_owned(),
+            action: action.to_owned(),
+            address: address.to_owned(),
             refusal: refusal.and_then(Refusal::recorded),
         });
     }
@@ -139,30 +193,25 @@ pub async fn check(app: &App, request: Request<'_>) -> Result<Signed, Refusal> {
 
 async fn check_key(
     app: &App,
-    authorization: &Authorization<'_>,
+    claim: &Claim<'_>,
     secret_id: &SecretId,
-    request: Request<'_>,
-    timestamp: &str,
     seconds: i64,
     now: Timestamp,
 ) -> Result<Signed, Refusal> {
-    let fault = |error: Error| Refusal::Fault(error);
-    let key = db::for_verifier(&app.db, secret_id).await.map_err(|error| fault(error.into()))?;
-    let key = key.ok_or(Refusal::UnknownKey)?;
-    let sealed = key.sealed_secret().ok_or(Refusal::Deleted)?;
-    let secret_key = api_key::open_secret(app, secret_id, &sealed).map_err(fault)?;
-
-    let Request { method, path, query, headers, payload_sha256, .. } = request;
-    let signed = SignedRequest { method, path, query, headers, payload_sha256, timestamp };
-    let right = authorization.date == Timestamp(seconds.saturating_mul(1000)).utc_date()
-        && v3::matches(authorization, &signed, &secret_key);
+    let fresh = app.registry.fresh().await.map_err(Refusal::Fault)?;
+    let key = app.registry.get(&fresh, secret_id).ok_or(Refusal::UnknownKey)?;
+    let secret_key = match (&key.secret_key, key.state) {
+        (Some(secret_key), _) => secret_key,
+        (None, KeyState::Deleted) => return Err(Refusal::Deleted),
+        (None, _) => return Err(Refusal::Fault(Error::internal("the key's stored secret does not open"))),
+    };
     match key.state {
-        KeyState::Enabled if !right => Err(Refusal::Signature),
-        KeyState::Enabled if now.seconds().abs_diff(seconds) > MAX_SKEW_SECONDS.unsigned_abs() => Err(Refusal::Expired),
-        KeyState::Enabled if headers.contains_key("x-tc-token") => Err(Refusal::Token),
-        KeyState::Enabled => Ok(Signed { uin: key.uin, app_id: key.app_id, secret_id: secret_id.clone() }),
         KeyState::Disabled => Err(Refusal::Disabled),
         KeyState::Deleted => Err(Refusal::Deleted),
+        KeyState::Enabled if !claim.matches(seconds, secret_key) => Err(Refusal::Signature),
+        KeyState::Enabled if now.seconds().abs_diff(seconds) > MAX_SKEW_SECONDS => Err(Refusal::Expired),
+        KeyState::Enabled if claim.has_token() => Err(Refusal::Token),
+        KeyState::Enabled => Ok(Signed { uin: key.uin, app_id: key.app_id, secret_id: secret_id.clone() }),
     }
 }
 

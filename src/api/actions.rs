@@ -1,39 +1,74 @@
 //! The actions. Routed by version and action alone: clients put into the signature's service whatever their endpoint
 //! begins with.
 
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::envelope::ApiError;
 use super::params::Params;
 use crate::api_key::{self, KeyState};
+use crate::audit::Origin;
 use crate::db::api_keys::ApiKeyRow;
+use crate::error::Error;
 use crate::state::App;
 use crate::verifier::Signed;
 
 const CAM: &str = "2019-01-16";
 const STS: &str = "2018-08-13";
 
+/// Calls a second and account, where the protocol documents a limit.
+const CHANGES_PER_SECOND: u32 = 5;
+const READS_PER_SECOND: u32 = 20;
+
+/// A checked request for an action.
+pub(super) struct Call<'a> {
+    /// Whose.
+    pub(super) signed: &'a Signed,
+    /// As sent.
+    pub(super) version: Option<&'a str>,
+    /// As sent, cut.
+    pub(super) action: &'a str,
+    /// Its own parameters.
+    pub(super) params: Params,
+}
+
 /// Runs the action of a checked request.
-pub(super) async fn dispatch(
-    app: &App,
-    signed: &Signed,
-    version: Option<&str>,
-    action: &str,
-    params: Params,
-) -> Result<Value, ApiError> {
+pub(super) async fn dispatch(app: &App, origin: &Origin, call: Call<'_>) -> Result<Value, ApiError> {
+    let Call { signed, version, action, params } = call;
     match (version, action) {
         (None, _) => Err(ApiError::MissingParameter("Version")),
         (_, "") => Err(ApiError::MissingParameter("Action")),
-        (Some(STS), "GetCallerIdentity") => get_caller_identity(signed, params),
+        (Some(STS), "GetCallerIdentity") => get_caller_identity(app, signed, params),
+        (Some(STS), "QueryApiKey") => query_api_key(app, signed, params).await,
+        (Some(CAM), "CreateAccessKey") => create_access_key(app, origin, signed, params).await,
         (Some(CAM), "ListAccessKeys") => list_access_keys(app, signed, params).await,
+        (Some(CAM), "UpdateAccessKey") => update_access_key(app, origin, signed, params).await,
+        (Some(CAM), "DeleteAccessKey") => delete_access_key(app, origin, signed, params).await,
+        (Some(CAM), "GetSecurityLastUsed") => get_security_last_used(app, signed, params).await,
+        (Some(CAM), "GetUserAppId") => get_user_app_id(app, signed, params),
+        (Some(CAM), "GetAccountSummary") => get_account_summary(params),
+        (Some(CAM), "DescribeSafeAuthFlag") => describe_safe_auth_flag(params),
         (Some(STS | CAM), _) => Err(ApiError::InvalidAction(action.to_owned())),
         (Some(version), _) => Err(ApiError::NoSuchVersion(version.chars().take(32).collect())),
     }
 }
 
+fn limit(app: &App, signed: &Signed, action: &'static str, per_second: u32) -> Result<(), ApiError> {
+    if !app.settings.api_rate_limits || app.call_rates.admit((signed.uin(), action), per_second) {
+        Ok(())
+    } else {
+        Err(ApiError::RateLimit)
+    }
+}
+
+fn may_manage_keys(app: &App) -> Result<(), ApiError> {
+    if app.settings.api_manages_keys { Ok(()) } else { Err(ApiError::Unauthorized) }
+}
+
 /// sts `GetCallerIdentity`: whose key it is.
-fn get_caller_identity(signed: &Signed, params: Params) -> Result<Value, ApiError> {
+fn get_caller_identity(app: &App, signed: &Signed, params: Params) -> Result<Value, ApiError> {
     params.end()?;
+    limit(app, signed, "GetCallerIdentity", READS_PER_SECOND)?;
     let uin = signed.uin().to_string();
     Ok(json!({
         "Arn": format!("qcs::cam:{uin}:uin/{uin}"),
@@ -44,10 +79,37 @@ fn get_caller_identity(signed: &Signed, params: Params) -> Result<Value, ApiErro
     }))
 }
 
+/// sts `QueryApiKey`: the account's keys, briefly.
+async fn query_api_key(app: &App, signed: &Signed, mut params: Params) -> Result<Value, ApiError> {
+    params.target_uin(signed.uin())?;
+    params.end()?;
+    let keys = api_key::list(app, signed.uin()).await?;
+    let brief = |key: &ApiKeyRow| {
+        let status = if key.state == KeyState::Enabled { 2 } else { 3 };
+        json!({ "SecretId": key.secret_id, "CreateTime": key.created_at.seconds(), "Status": status })
+    };
+    Ok(json!({ "IdKeys": keys.iter().map(brief).collect::<Vec<_>>() }))
+}
+
+/// cam `CreateAccessKey`: the one answer that carries a secret.
+async fn create_access_key(app: &App, origin: &Origin, signed: &Signed, mut params: Params) -> Result<Value, ApiError> {
+    params.target_uin(signed.uin())?;
+    let description = params.description()?;
+    params.end()?;
+    may_manage_keys(app)?;
+    limit(app, signed, "CreateAccessKey", CHANGES_PER_SECOND)?;
+    let created = api_key::create(app, origin, signed.uin(), description.as_deref()).await?;
+    let row = api_key::find(app, signed.uin(), &created.secret_id).await?;
+    let mut shown = access_key(&row);
+    shown["SecretAccessKey"] = json!(created.secret_key.expose_secret());
+    Ok(json!({ "AccessKey": shown }))
+}
+
 /// cam `ListAccessKeys`: the account's keys, without their secrets.
 async fn list_access_keys(app: &App, signed: &Signed, mut params: Params) -> Result<Value, ApiError> {
     params.target_uin(signed.uin())?;
     params.end()?;
+    limit(app, signed, "ListAccessKeys", READS_PER_SECOND)?;
     let keys = api_key::list(app, signed.uin()).await?;
     Ok(json!({ "AccessKeys": keys.iter().map(access_key).collect::<Vec<_>>() }))
 }
@@ -63,4 +125,76 @@ fn access_key(key: &ApiKeyRow) -> Value {
         shown["Description"] = json!(remark);
     }
     shown
+}
+
+/// cam `UpdateAccessKey`: disables or enables a key, the calling one included. Asked for the state it has, it is done.
+async fn update_access_key(app: &App, origin: &Origin, signed: &Signed, mut params: Params) -> Result<Value, ApiError> {
+    params.target_uin(signed.uin())?;
+    let secret_id = params.access_key_id()?;
+    let state = params.one_of("Status", &[("Active", KeyState::Enabled), ("Inactive", KeyState::Disabled)])?;
+    params.end()?;
+    may_manage_keys(app)?;
+    limit(app, signed, "UpdateAccessKey", CHANGES_PER_SECOND)?;
+    let done = match state {
+        KeyState::Enabled => api_key::enable(app, origin, signed.uin(), &secret_id).await,
+        _ => api_key::disable(app, origin, signed.uin(), &secret_id).await,
+    };
+    match done {
+        Ok(()) | Err(Error::KeyAlready(_)) => Ok(json!({})),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// cam `DeleteAccessKey`: destroys a disabled key.
+async fn delete_access_key(app: &App, origin: &Origin, signed: &Signed, mut params: Params) -> Result<Value, ApiError> {
+    params.target_uin(signed.uin())?;
+    let secret_id = params.access_key_id()?;
+    params.end()?;
+    may_manage_keys(app)?;
+    api_key::delete(app, origin, signed.uin(), &secret_id).await?;
+    Ok(json!({}))
+}
+
+/// cam `GetSecurityLastUsed`: when each of up to ten keys was last used.
+async fn get_security_last_used(app: &App, signed: &Signed, mut params: Params) -> Result<Value, ApiError> {
+    let asked = params.secret_id_list()?;
+    params.end()?;
+    app.usage.flush().await;
+    let keys = api_key::list(app, signed.uin()).await?;
+    let mut rows = Vec::with_capacity(asked.len());
+    for id in asked {
+        let key = keys.iter().find(|key| key.secret_id == id).ok_or(ApiError::SecretNotExist)?;
+        rows.push(json!({
+            "SecretId": id,
+            "LastUsedDate": key.last_used_at.map(|at| at.api_time()[..10].to_owned()),
+            "LastSecretUsedDate": key.last_used_at.map(|at| at.0),
+        }));
+    }
+    Ok(json!({ "SecretIdLastUsedRows": rows }))
+}
+
+/// cam `GetUserAppId`: the account's numbers.
+fn get_user_app_id(app: &App, signed: &Signed, params: Params) -> Result<Value, ApiError> {
+    params.end()?;
+    limit(app, signed, "GetUserAppId", READS_PER_SECOND)?;
+    let uin = signed.uin().to_string();
+    Ok(json!({ "Uin": uin, "OwnerUin": uin, "AppId": signed.app_id() }))
+}
+
+/// cam `GetAccountSummary`: a root account here has none of these.
+fn get_account_summary(params: Params) -> Result<Value, ApiError> {
+    params.end()?;
+    Ok(json!({
+        "Policies": 0, "Roles": 0, "Idps": 0, "User": 0, "Group": 0, "Member": 0, "IdentityProviders": 0,
+    }))
+}
+
+/// cam `DescribeSafeAuthFlag`: sign-in and sensitive operations both ask for a TOTP code, always.
+fn describe_safe_auth_flag(params: Params) -> Result<Value, ApiError> {
+    params.end()?;
+    let flag = json!({
+        "Phone": 0, "Token": 0, "Stoken": 1, "Wechat": 0, "Custom": 0, "Mail": 0, "U2FToken": 0, "Passkey": 0,
+    });
+    let offsite = json!({ "VerifyFlag": 0, "NotifyPhone": 0, "NotifyEmail": 0, "NotifyWechat": 0, "Tips": 0 });
+    Ok(json!({ "LoginFlag": flag, "ActionFlag": flag, "OffsiteFlag": offsite, "PromptTrust": 0 }))
 }

@@ -4,9 +4,10 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::words::{self, Language};
 use crate::error::Error;
 use crate::id::RequestId;
-use crate::verifier::{MAX_SKEW_SECONDS, Refusal};
+use crate::verifier::Refusal;
 
 /// What a caller is told of a refusal.
 #[derive(Debug)]
@@ -19,13 +20,19 @@ pub(super) enum ApiError {
     Expired,
     SignatureFailure,
     Token,
+    /// Keys may not manage keys here.
+    Unauthorized,
     InvalidAction(String),
     NoSuchVersion(String),
     MissingParameter(&'static str),
     UnknownParameter(String),
-    InvalidParameter(String),
-    InvalidParameterValue(String),
+    InvalidParameter(&'static str),
+    InvalidParameterValue(&'static str),
     UinNotMatch,
+    OverLimit,
+    SecretNotExist,
+    StateForbids,
+    RateLimit,
     UnsupportedProtocol,
     TooLarge,
     Fault,
@@ -34,7 +41,7 @@ pub(super) enum ApiError {
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::Malformed(_) | Refusal::NoAuthorization | Refusal::NoTimestamp => {
+            Refusal::MalformedV3(_) | Refusal::MalformedV1(_) | Refusal::NoAuthorization | Refusal::NoTimestamp => {
                 Self::Authorization(refusal.to_string())
             }
             Refusal::SecretIdShape => Self::SecretIdShape,
@@ -48,10 +55,18 @@ impl From<Refusal> for ApiError {
 }
 
 impl From<Error> for ApiError {
-    /// Logs the cause, here and only here, and forgets it.
+    /// Logs the cause of a fault, here and only here, and forgets it.
     fn from(error: Error) -> Self {
-        tracing::error!(%error, "an API request failed");
-        Self::Fault
+        match error {
+            Error::KeyLimit => Self::OverLimit,
+            Error::KeyNotFound => Self::SecretNotExist,
+            Error::KeyNotDisabled => Self::StateForbids,
+            Error::RemarkInvalid => Self::InvalidParameterValue("Description"),
+            error => {
+                tracing::error!(%error, "an API request failed");
+                Self::Fault
+            }
+        }
     }
 }
 
@@ -64,6 +79,7 @@ impl ApiError {
             Self::Expired => "AuthFailure.SignatureExpire",
             Self::SignatureFailure => "AuthFailure.SignatureFailure",
             Self::Token => "AuthFailure.TokenFailure",
+            Self::Unauthorized => "AuthFailure.UnauthorizedOperation",
             Self::InvalidAction(_) => "InvalidAction",
             Self::NoSuchVersion(_) => "NoSuchVersion",
             Self::MissingParameter(_) => "MissingParameter",
@@ -71,44 +87,19 @@ impl ApiError {
             Self::InvalidParameter(_) => "InvalidParameter",
             Self::InvalidParameterValue(_) => "InvalidParameterValue",
             Self::UinNotMatch => "OperationDenied.UinNotMatch",
+            Self::OverLimit => "OperationDenied.AccessKeyOverLimit",
+            Self::SecretNotExist => "ResourceNotFound.SecretNotExist",
+            Self::StateForbids => "FailedOperation.Accesskey",
+            Self::RateLimit => "RequestLimitExceeded",
             Self::UnsupportedProtocol => "UnsupportedProtocol",
             Self::TooLarge => "RequestSizeLimitExceeded",
             Self::Fault => "InternalError",
         }
     }
 
-    fn message(&self) -> String {
-        match self {
-            Self::Authorization(why) => format!("The request is not signed as it must be: {why}."),
-            Self::SecretIdShape => "The SecretId is malformed. It is AKID followed by 32 letters or digits.".to_owned(),
-            Self::SecretIdNotFound => {
-                "The SecretId is not found. Check that the key exists and is enabled in the console.".to_owned()
-            }
-            Self::Expired => format!(
-                "The signature is expired: the timestamp is more than {MAX_SKEW_SECONDS} seconds from the server's clock. \
-                 Set the clock of this machine."
-            ),
-            Self::SignatureFailure => {
-                "The signature is not that of this request. Check the SecretKey, and that nothing changes the request on \
-                 its way."
-                    .to_owned()
-            }
-            Self::Token => "This server issues no temporary tokens. Send the request without one.".to_owned(),
-            Self::InvalidAction(what) => format!("The action is not known: {what}."),
-            Self::NoSuchVersion(version) => format!("The version is not known: {version}."),
-            Self::MissingParameter(name) => format!("The parameter {name} is missing."),
-            Self::UnknownParameter(name) => format!("The parameter {name} is not known to this action."),
-            Self::InvalidParameter(why) | Self::InvalidParameterValue(why) => format!("{why}."),
-            Self::UinNotMatch => "TargetUin is not the account of the key.".to_owned(),
-            Self::UnsupportedProtocol => "Only GET and POST are supported.".to_owned(),
-            Self::TooLarge => "The request is too large: at most 32 KB for GET and 10 MB for POST.".to_owned(),
-            Self::Fault => "An internal error occurred. Try again, and report the RequestId if it stays.".to_owned(),
-        }
-    }
-
     /// The refusal in its envelope.
-    pub(super) fn respond(&self, request_id: RequestId) -> Response {
-        let error = json!({ "Code": self.code(), "Message": self.message() });
+    pub(super) fn respond(&self, language: Language, request_id: RequestId) -> Response {
+        let error = json!({ "Code": self.code(), "Message": words::message(self, language) });
         wrap(&json!({ "Error": error, "RequestId": request_id }))
     }
 }

@@ -4,30 +4,40 @@
 //! the error code on any other.
 
 mod actions;
+mod body;
 mod envelope;
 mod params;
+mod words;
 
 use std::any::Any;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Extension, Request, State};
-use axum::http::{HeaderMap, Method, Uri};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::Value;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use self::actions::Call;
 use self::envelope::ApiError;
+use self::params::Params;
+use self::words::Language;
+use crate::audit::{Actor, Origin};
 use crate::id::RequestId;
+use crate::signature::v1;
 use crate::signature::v3::{UNSIGNED_PAYLOAD, payload_hash};
 use crate::state::App;
 use crate::telemetry::{self, ClientAddress};
-use crate::verifier::{self, only};
+use crate::verifier::{self, Claim, only};
 
-/// Longest body of a POST.
-const POST_LIMIT: usize = 10 * 1024 * 1024;
+/// Longest body of a version 3 POST.
+const V3_POST_LIMIT: usize = 10 * 1024 * 1024;
+/// Longest body of a version 1 POST.
+const V1_POST_LIMIT: usize = 1024 * 1024;
 /// Longest query of a GET.
 const GET_LIMIT: usize = 32 * 1024;
 /// Longest action name taken into a record.
@@ -49,51 +59,84 @@ async fn answer(
     Extension(address): Extension<ClientAddress>,
     request: Request,
 ) -> Response {
-    match handle(&app, address, request).await {
+    let language = Language::of(request.headers());
+    let origin = Origin { actor: Actor::Key, address: Some(address.to_string()), request_id: Some(request_id) };
+    match handle(&app, &origin, request).await {
         Ok(response) => envelope::success(response, request_id),
-        Err(error) => error.respond(request_id),
+        Err(error) => error.respond(language, request_id),
     }
 }
 
-async fn handle(app: &App, address: ClientAddress, request: Request) -> Result<Value, ApiError> {
+async fn handle(app: &App, origin: &Origin, request: Request) -> Result<Value, ApiError> {
     let (parts, body) = request.into_parts();
-    let query = query_of(&parts.method, &parts.uri)?;
-    let body = to_bytes(body, POST_LIMIT).await.map_err(|_| ApiError::TooLarge)?;
+    let is_get = match parts.method {
+        Method::GET => true,
+        Method::POST => false,
+        _ => return Err(ApiError::UnsupportedProtocol),
+    };
+    let query = parts.uri.query().unwrap_or_default();
+    if is_get && query.len() > GET_LIMIT {
+        return Err(ApiError::TooLarge);
+    }
+    if parts.headers.contains_key(header::AUTHORIZATION) {
+        let body = body::read(body, V3_POST_LIMIT).await?;
+        return v3_call(app, origin, &parts, query, &body).await;
+    }
+    let params = if is_get {
+        params::decode(query.as_bytes())
+    } else if is_form(&parts.headers) {
+        params::decode(&body::read(body, V1_POST_LIMIT).await?)
+    } else {
+        Vec::new()
+    };
+    v1_call(app, origin, &parts, params).await
+}
+
+async fn v3_call(app: &App, origin: &Origin, parts: &Parts, query: &str, body: &[u8]) -> Result<Value, ApiError> {
     let unsigned = only(&parts.headers, "x-tc-content-sha256") == Some(UNSIGNED_PAYLOAD);
-    let action = action_of(&parts.headers);
-    let signed = verifier::check(
-        app,
-        verifier::Request {
-            method: parts.method.as_str(),
-            path: parts.uri.path(),
-            query,
-            headers: &parts.headers,
-            payload_sha256: &payload_hash(unsigned, &body),
-            action: &action,
-            address: &address.to_string(),
-        },
-    )
-    .await?;
+    let payload_sha256 = payload_hash(unsigned, body);
+    let claim = Claim::v3(parts.method.as_str(), parts.uri.path(), query, &parts.headers, &payload_sha256)?;
+    let action = action_name(only(&parts.headers, "x-tc-action").unwrap_or_default());
+    let address = origin.address.as_deref().unwrap_or_default();
+    let signed = verifier::check(app, claim, &action, address).await?;
+    let params = if parts.method == Method::GET {
+        Params::from_pairs(params::decode(query.as_bytes()))
+    } else {
+        Params::from_body(&parts.headers, body)?
+    };
+    let version = only(&parts.headers, "x-tc-version");
+    run(app, origin, parts, Call { signed: &signed, version, action: &action, params }).await
+}
+
+async fn v1_call(app: &App, origin: &Origin, parts: &Parts, params: Vec<(String, String)>) -> Result<Value, ApiError> {
+    if !params.iter().any(|(name, _)| name == v1::SIGNATURE) {
+        return Err(verifier::Refusal::NoAuthorization.into());
+    }
+    let claim = v1::Claim::parse(params).map_err(verifier::Refusal::from)?;
+    let host = only(&parts.headers, "host").unwrap_or_default();
+    let action = action_name(claim.get("Action").unwrap_or_default());
+    let address = origin.address.as_deref().unwrap_or_default();
+    let asked = Claim::V1 { claim: &claim, method: parts.method.as_str(), host };
+    let signed = verifier::check(app, asked, &action, address).await?;
+    let version = claim.get("Version").map(str::to_owned);
+    let params = Params::from_pairs(params::without_common(claim.into_params()));
+    run(app, origin, parts, Call { signed: &signed, version: version.as_deref(), action: &action, params }).await
+}
+
+async fn run(app: &App, origin: &Origin, parts: &Parts, call: Call<'_>) -> Result<Value, ApiError> {
+    // Signed as it was sent, and so served as it was sent: at no other path.
     if parts.uri.path() != "/" {
-        return Err(ApiError::InvalidAction("actions are served at / only".to_owned()));
+        return Err(ApiError::InvalidAction("/".to_owned()));
     }
-    let params = if parts.method == Method::GET { params::from_query(query) } else { params::from_json(&body)? };
-    actions::dispatch(app, &signed, only(&parts.headers, "x-tc-version"), &action, params).await
+    actions::dispatch(app, origin, call).await
 }
 
-/// The query as sent; only GET and POST are part of the protocol.
-fn query_of<'a>(method: &Method, uri: &'a Uri) -> Result<&'a str, ApiError> {
-    let query = uri.query().unwrap_or_default();
-    match *method {
-        Method::GET if query.len() > GET_LIMIT => Err(ApiError::TooLarge),
-        Method::GET | Method::POST => Ok(query),
-        _ => Err(ApiError::UnsupportedProtocol),
-    }
+fn is_form(headers: &HeaderMap) -> bool {
+    only(headers, "content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
 }
 
-/// The action's name, for routing and for the record of use: cut, and of printable characters only.
-fn action_of(headers: &HeaderMap) -> String {
-    let sent = only(headers, "x-tc-action").unwrap_or_default();
+/// For routing and for the record of use: cut, and of printable characters only.
+fn action_name(sent: &str) -> String {
     sent.chars().filter(char::is_ascii_graphic).take(ACTION_LIMIT).collect()
 }
 
@@ -101,5 +144,5 @@ fn action_of(headers: &HeaderMap) -> String {
 fn panicked(panic: Box<dyn Any + Send>) -> axum::http::Response<Body> {
     telemetry::log_panic(&*panic);
     // The request's own id is out of reach here; the log line carries it.
-    ApiError::Fault.respond(RequestId::generate()).into_response()
+    ApiError::Fault.respond(Language::English, RequestId::generate()).into_response()
 }

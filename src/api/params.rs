@@ -1,45 +1,142 @@
-//! The parameters of an action, from a JSON body or a query, and their validation.
+//! The parameters of an action, from a JSON body, a query or a form, and their validation.
 
+use std::collections::BTreeMap;
+
+use axum::http::HeaderMap;
 use serde_json::{Map, Value};
 
 use super::envelope::ApiError;
-use crate::id::Uin;
+use crate::api_key;
+use crate::id::{SecretId, Uin};
+use crate::verifier::only;
+
+/// Parameters every version 1 request has besides those of its action.
+const COMMON: [&str; 11] = [
+    "Action",
+    "Language",
+    "Nonce",
+    "Region",
+    "RequestClient",
+    "SecretId",
+    "Signature",
+    "SignatureMethod",
+    "Timestamp",
+    "Token",
+    "Version",
+];
+
+/// Decodes a query or form body.
+pub(super) fn decode(encoded: &[u8]) -> Vec<(String, String)> {
+    url::form_urlencoded::parse(encoded).into_owned().collect()
+}
+
+/// Without the parameters that every version 1 request has.
+pub(super) fn without_common(params: Vec<(String, String)>) -> Vec<(String, String)> {
+    params.into_iter().filter(|(name, _)| !COMMON.contains(&name.as_str())).collect()
+}
 
 /// An action's parameters, taken out one by one; what is left at the end is unknown.
 #[derive(Debug)]
 pub(super) struct Params(Map<String, Value>);
 
-/// From the body of a POST; an empty one has none.
-pub(super) fn from_json(body: &[u8]) -> Result<Params, ApiError> {
-    if body.is_empty() {
-        return Ok(Params(Map::new()));
-    }
-    match serde_json::from_slice(body) {
-        Ok(Value::Object(params)) => Ok(Params(params)),
-        _ => Err(ApiError::InvalidParameter("The body is not a JSON object".to_owned())),
-    }
-}
-
-/// From the query of a GET: every value is text.
-pub(super) fn from_query(query: &str) -> Params {
-    let pairs = url::form_urlencoded::parse(query.as_bytes());
-    Params(pairs.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect())
-}
-
 impl Params {
+    /// From the body of a version 3 POST: a JSON object or, of any other type, nothing the actions here know.
+    pub(super) fn from_body(headers: &HeaderMap, body: &[u8]) -> Result<Self, ApiError> {
+        let json = only(headers, "content-type").is_some_and(|kind| kind.starts_with("application/json"));
+        if body.is_empty() {
+            return Ok(Self(Map::new()));
+        }
+        if !json {
+            return Err(ApiError::InvalidParameter("the body"));
+        }
+        match serde_json::from_slice(body) {
+            Ok(Value::Object(params)) => Ok(Self(params)),
+            _ => Err(ApiError::InvalidParameter("the body")),
+        }
+    }
+
+    /// From decoded pairs: every value is text, and lists are written `Name.0`, `Name.1` …
+    pub(super) fn from_pairs(pairs: Vec<(String, String)>) -> Self {
+        let mut params = Map::new();
+        let mut lists: BTreeMap<String, BTreeMap<u32, Value>> = BTreeMap::new();
+        for (name, value) in pairs {
+            match name.rsplit_once('.').and_then(|(list, at)| Some((list.to_owned(), at.parse().ok()?))) {
+                Some((list, at)) => drop(lists.entry(list).or_default().insert(at, Value::String(value))),
+                None => drop(params.insert(name, Value::String(value))),
+            }
+        }
+        params.extend(lists.into_iter().map(|(name, list)| (name, list.into_values().collect())));
+        Self(params)
+    }
+
+    fn take(&mut self, name: &str) -> Option<Value> {
+        self.0.remove(name).filter(|value| !value.is_null())
+    }
+
+    fn text(&mut self, name: &'static str) -> Result<Option<String>, ApiError> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(ApiError::InvalidParameter(name)),
+        }
+    }
+
     /// The optional account that is meant: a number or its decimal text, and none but the key's own.
     pub(super) fn target_uin(&mut self, own: Uin) -> Result<(), ApiError> {
-        let uin = match self.0.remove("TargetUin") {
-            None | Some(Value::Null) => return Ok(()),
+        let uin = match self.take("TargetUin") {
+            None => return Ok(()),
             Some(Value::Number(number)) => number.as_u64(),
             Some(Value::String(text)) => text.parse().ok(),
-            Some(_) => None,
+            Some(_) => return Err(ApiError::InvalidParameter("TargetUin")),
         };
         match uin {
-            None => Err(ApiError::InvalidParameterValue("TargetUin is not a UIN, a whole number".to_owned())),
+            None => Err(ApiError::InvalidParameterValue("TargetUin")),
             Some(uin) if i64::try_from(uin) == Ok(own.0) => Ok(()),
             Some(_) => Err(ApiError::UinNotMatch),
         }
+    }
+
+    /// The key that is meant. What is not the shape of a key names none.
+    pub(super) fn access_key_id(&mut self) -> Result<SecretId, ApiError> {
+        let id = self.text("AccessKeyId")?.ok_or(ApiError::MissingParameter("AccessKeyId"))?;
+        id.parse().map_err(|_| ApiError::SecretNotExist)
+    }
+
+    /// One of the named values.
+    pub(super) fn one_of<T: Copy>(&mut self, name: &'static str, values: &[(&str, T)]) -> Result<T, ApiError> {
+        let sent = self.text(name)?.ok_or(ApiError::MissingParameter(name))?;
+        let known = values.iter().find(|(value, _)| *value == sent);
+        known.map(|(_, value)| *value).ok_or(ApiError::InvalidParameterValue(name))
+    }
+
+    /// A description: 1 to 1024 letters, digits and `_+=,.@:/-`.
+    pub(super) fn description(&mut self) -> Result<Option<String>, ApiError> {
+        let Some(text) = self.text("Description")? else { return Ok(None) };
+        let length = text.chars().count();
+        let allowed = text.chars().all(|c| c.is_alphanumeric() || "_+=,.@:/-".contains(c));
+        if allowed && (1..=api_key::REMARK_MAX_CHARS).contains(&length) {
+            Ok(Some(text))
+        } else {
+            Err(ApiError::InvalidParameterValue("Description"))
+        }
+    }
+
+    /// 1 to 10 keys.
+    pub(super) fn secret_id_list(&mut self) -> Result<Vec<SecretId>, ApiError> {
+        const NAME: &str = "SecretIdList";
+        let list = match self.take(NAME) {
+            None => return Err(ApiError::MissingParameter(NAME)),
+            Some(Value::Array(list)) => list,
+            Some(_) => return Err(ApiError::InvalidParameter(NAME)),
+        };
+        if !(1..=10).contains(&list.len()) {
+            return Err(ApiError::InvalidParameterValue(NAME));
+        }
+        list.iter()
+            .map(|id| {
+                id.as_str().ok_or(ApiError::InvalidParameter(NAME))?.parse().map_err(|_| ApiError::SecretNotExist)
+            })
+            .collect()
     }
 
     /// No parameter may be left.

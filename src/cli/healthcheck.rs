@@ -7,8 +7,8 @@ use http_body_util::Empty;
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 
-use crate::telemetry::HEALTH_PATH;
 use crate::config::{Listen, Settings, StartError};
+use crate::telemetry::HEALTH_PATH;
 
 const PATIENCE: Duration = Duration::from_secs(3);
 

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use super::{Db, Tx, on, on_tx};
 use crate::api_key::KeyState;
 use crate::clock::Timestamp;
-use crate::id::{AppId, SecretId, Uin};
+use crate::id::{SecretId, Uin};
 use crate::secret::vault::Sealed;
 
 /// A live (not deleted) key as its owner sees it, without its secret.
@@ -27,26 +27,6 @@ pub struct ApiKeyRow {
     pub last_used_action: Option<String>,
     /// Where it came from.
     pub last_used_address: Option<String>,
-}
-
-/// What the verifier needs of a key.
-#[derive(Clone, Debug, FromRow)]
-pub struct VerifierRow {
-    /// The owner.
-    pub uin: Uin,
-    /// The owner's APPID.
-    pub app_id: AppId,
-    /// Also `deleted`.
-    pub state: KeyState,
-    secret: Option<Vec<u8>>,
-    secret_key_version: Option<i64>,
-}
-
-impl VerifierRow {
-    /// The sealed secret; none if the key is deleted.
-    pub fn sealed_secret(&self) -> Option<Sealed> {
-        Some(Sealed { key_version: self.secret_key_version?, bytes: self.secret.clone()? })
-    }
 }
 
 /// Raises the change number and returns it. Comes first in every transaction that changes a key: it also makes such
@@ -150,13 +130,6 @@ pub async fn set_remark(
         where uin = $1 and secret_id = $2 and state <> 'deleted'";
     on_tx!(tx, c => sqlx::query(statement).bind(uin).bind(secret_id).bind(remark).bind(change_number)
         .execute(c).await.map(|done| done.rows_affected() == 1))
-}
-
-/// A key of whatever state, for the check of a signed request.
-pub async fn for_verifier(db: &Db, secret_id: &SecretId) -> sqlx::Result<Option<VerifierRow>> {
-    let statement = "select api_key.uin, account.app_id, api_key.state, api_key.secret, api_key.secret_key_version
-        from api_key join account on account.uin = api_key.uin where api_key.secret_id = $1";
-    on!(db, pool => sqlx::query_as(statement).bind(secret_id).fetch_optional(pool).await)
 }
 
 /// Notes the latest accepted call of a key.

@@ -9,6 +9,7 @@
 pub mod accounts;
 pub mod api_keys;
 pub mod audit;
+pub mod freshness;
 pub mod installation;
 pub mod sessions;
 pub mod throttle;
@@ -144,7 +145,7 @@ async fn open_sqlite(url: &str) -> sqlx::Result<SqlitePool> {
         .foreign_keys(true)
         // A destroyed secret is overwritten in its page, not only unlinked.
         .pragma("secure_delete", "on");
-    SqlitePoolOptions::new().max_connections(4).acquire_timeout(PATIENCE).connect_with(options).await
+    SqlitePoolOptions::new().max_connections(5).acquire_timeout(PATIENCE).connect_with(options).await
 }
 
 async fn open_postgres(url: &str) -> sqlx::Result<PgPool> {

@@ -143,32 +143,22 @@ pub fn matches(authorization: &Authorization<'_>, request: &SignedRequest<'_>, s
 
 /// One way in which clients turn headers into signed lines.
 #[derive(Clone, Copy, Debug)]
-struct Reading {
-    host_without_port: bool,
+struct Reading<'a> {
+    host: &'a str,
     raw_values: bool,
 }
 
-fn readings(headers: &HeaderMap) -> impl Iterator<Item = Reading> {
-    let has_port =
-        headers.get("host").and_then(|host| host.to_str().ok()).is_some_and(|host| without_port(host) != host);
-    let hosts = if has_port { [false, true].as_slice() } else { [false].as_slice() };
-    hosts
-        .iter()
-        .flat_map(|&host_without_port| [false, true].map(|raw_values| Reading { host_without_port, raw_values }))
-}
-
-fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => name,
-        _ => host,
-    }
+/// Values in lower case first, as most clients sign them.
+fn readings(headers: &HeaderMap) -> impl Iterator<Item = Reading<'_>> {
+    let sent = headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
+    super::hosts(sent).flat_map(|host| [false, true].map(|raw_values| Reading { host, raw_values }))
 }
 
 /// `None` if a signed header is missing, stands twice, or is not text.
 fn canonical_request(
     authorization: &Authorization<'_>,
     request: &SignedRequest<'_>,
-    reading: Reading,
+    reading: Reading<'_>,
 ) -> Option<String> {
     let mut canonical = String::with_capacity(256);
     for part in [request.method, request.path, request.query] {
@@ -178,7 +168,7 @@ fn canonical_request(
     for name in authorization.signed_headers.split(';') {
         let mut values = request.headers.get_all(name).iter();
         let (value, None) = (values.next()?.to_str().ok()?.trim(), values.next()) else { return None };
-        let value = if name == "host" && reading.host_without_port { without_port(value) } else { value };
+        let value = if name == "host" { reading.host } else { value };
         canonical.push_str(name);
         canonical.push(':');
         if reading.raw_values {
@@ -267,7 +257,7 @@ mod tests {
             payload_sha256: &hash,
             timestamp: TIMESTAMP,
         };
-        let reading = Reading { host_without_port: false, raw_values: true };
+        let reading = Reading { host: "cvm.tencentcloudapi.com", raw_values: true };
         let canonical = canonical_request(&parsed, &request, reading).unwrap();
         assert_eq!(
             sha256_hex(canonical.as_bytes()),
@@ -292,7 +282,7 @@ mod tests {
             payload_sha256: &hash,
             timestamp: TIMESTAMP,
         };
-        let reading = Reading { host_without_port: false, raw_values: false };
+        let reading = Reading { host: "cvm.tencentcloudapi.com", raw_values: false };
         let canonical = canonical_request(&parsed, &request, reading).unwrap();
         assert_eq!(
             sha256_hex(canonical.as_bytes()),
@@ -339,16 +329,69 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_port_is_the_part_after_the_last_colon_if_it_is_digits() {
-        assert_eq!(without_port("127.0.0.1:8081"), "127.0.0.1");
-        assert_eq!(without_port("http://127.0.0.1:8081"), "http://127.0.0.1");
-        assert_eq!(without_port("http://localhost"), "http://localhost");
-        assert_eq!(without_port("[::1]:80"), "[::1]");
-        assert_eq!(without_port("[::1]"), "[::1]");
+    /// A request, its headers and its signature, made from the protocol's description without the code above.
+    fn signed(body: &str, query: &str, timestamp: &str) -> (HeaderMap, String) {
+        fn mac(key: &[u8], text: &str) -> Vec<u8> {
+            let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+            mac.update(text.as_bytes());
+            mac.finalize().into_bytes().to_vec()
+        }
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let body_hash = hex(&Sha256::digest(body.as_bytes()));
+        let canonical =
+            format!("POST\n/\n{query}\ncontent-type:application/json\nhost:h:1\n\ncontent-type;host\n{body_hash}");
+        let canonical_hash = hex(&Sha256::digest(canonical.as_bytes()));
+        let to_sign = format!("TC3-HMAC-SHA256\n{timestamp}\n2019-02-25/cvm/tc3_request\n{canonical_hash}");
+        let key = mac(&mac(&mac(format!("TC3{SECRET}").as_bytes(), "2019-02-25"), "cvm"), "tc3_request");
+        let signature = hex(&mac(&key, &to_sign));
+        (
+            headers(&[("content-type", "application/json"), ("host", "h:1")]),
+            authorization("content-type;host", &signature),
+        )
+    }
+
+    fn accepted(method: &str, query: &str, body: &str, timestamp: &str, headers: &HeaderMap, header: &str) -> bool {
+        let Ok(parsed) = Authorization::parse(header) else { return false };
+        let request = SignedRequest {
+            method,
+            path: "/",
+            query,
+            headers,
+            payload_sha256: &payload_hash(false, body.as_bytes()),
+            timestamp,
+        };
+        matches(&parsed, &request, &SECRET.to_owned().into())
+    }
+
+    fn with_byte(text: &str, at: usize, byte: u8) -> String {
+        let mut bytes = text.as_bytes().to_vec();
+        let at = at % bytes.len();
+        bytes[at] = byte;
+        String::from_utf8(bytes).unwrap()
     }
 
     proptest! {
+        #[test]
+        fn what_is_signed_passes_and_any_other_byte_of_any_part_does_not(
+            body in "[ -~]{1,60}", query in "[a-z=&]{1,20}", timestamp in "[0-9]{10}", at in any::<usize>(), byte in b'!'..=b'~',
+        ) {
+            let (headers, header) = signed(&body, &query, &timestamp);
+            prop_assert!(accepted("POST", &query, &body, &timestamp, &headers, &header));
+            for (part, altered) in [
+                (&body, accepted("POST", &query, &with_byte(&body, at, byte), &timestamp, &headers, &header)),
+                (&query, accepted("POST", &with_byte(&query, at, byte), &body, &timestamp, &headers, &header)),
+                (&timestamp, accepted("POST", &query, &body, &with_byte(&timestamp, at, byte), &headers, &header)),
+            ] {
+                prop_assert_eq!(altered, with_byte(part, at, byte) == *part, "{}", part);
+            }
+            // The id is looked up, not signed; every other byte of the header counts.
+            let credential_end = header.find("/2019").unwrap();
+            let place = credential_end + at % (header.len() - credential_end);
+            let altered = with_byte(&header, place, byte);
+            prop_assert_eq!(accepted("POST", &query, &body, &timestamp, &headers, &altered), altered == header);
+            prop_assert!(!accepted("GET", &query, &body, &timestamp, &headers, &header));
+        }
+
         #[test]
         fn no_header_panics(header in ".{0,200}") {
             let _ = Authorization::parse(&header);

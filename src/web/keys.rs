@@ -152,8 +152,8 @@ pub async fn create(
     mut owner: SignedIn,
     OwnForm(Nothing {}): OwnForm<Nothing>,
 ) -> Result<Redirect, PageError> {
-    let flash = match api_key::create(&console.app, owner.origin(), owner.uin()).await {
-        Ok(secret_id) => Flash::KeyCreated(secret_id),
+    let flash = match api_key::create(&console.app, owner.origin(), owner.uin(), None).await {
+        Ok(created) => Flash::KeyCreated(created.secret_id),
         Err(Error::KeyLimit) => Flash::KeyLimit,
         Err(error) => return Err(error.into()),
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::signer::{Call, Signer, answer, error_code};
+use crate::support::signer::{Call, Signer, V1Call, answer, error_code};
 use crate::support::{Browser, Owner, Product};
 
 struct Fixture {
@@ -70,6 +70,53 @@ on_both_engines! {
         assert_eq!(f.code(&odd_service).await, None);
     }
 
+    async fn version_1_signatures_are_checked_too(engine) {
+        let mut f = fixture(engine).await;
+        let now = f.product.clock.now();
+        for (post, sha256) in [(false, false), (false, true), (true, false), (true, true)] {
+            let call = f.signer.v1_identity(now, post, sha256);
+            let signature = f.signer.v1_signature(&call);
+            let response = f.signer.send_v1(&call, &signature).await;
+            assert_eq!(response["AccountId"], json!(f.owner.uin.to_string()), "{post} {sha256}: {response}");
+
+            let refused = async |call: &V1Call, signature: &str| error_code(&f.signer.send_v1(call, signature).await).unwrap();
+            let mut altered = call.clone();
+            altered.params[3].1 = "1".to_owned();
+            assert_eq!(refused(&altered, &signature).await, "AuthFailure.SignatureFailure");
+            let mut other_method = call.clone();
+            other_method.post = !post;
+            assert_eq!(refused(&other_method, &signature).await, "AuthFailure.SignatureFailure");
+            assert_eq!(refused(&call, "AAAA").await, "AuthFailure.InvalidAuthorization");
+            let mut twice = call.clone();
+            twice.params.push(("Nonce".to_owned(), "2".to_owned()));
+            assert_eq!(refused(&twice, &signature).await, "AuthFailure.InvalidAuthorization");
+            let late = f.signer.v1_identity(now.minus(Duration::from_secs(301)), post, sha256);
+            assert_eq!(refused(&late, &f.signer.v1_signature(&late)).await, "AuthFailure.SignatureExpire");
+        }
+        f.operate("disable").await;
+        let call = f.signer.v1_identity(now, true, true);
+        let response = f.signer.send_v1(&call, &f.signer.v1_signature(&call)).await;
+        assert_eq!(error_code(&response).unwrap(), "AuthFailure.SecretIdNotFound");
+    }
+
+    async fn messages_are_in_the_callers_language(engine) {
+        let f = fixture(engine).await;
+        let chinese = Call { action: "Nonsense", extra_headers: vec![("x-tc-language", "zh-CN".to_owned())], ..f.identity() };
+        assert_eq!(f.signer.send(&chinese).await["Error"]["Message"], json!("接口不存在：Nonsense。"));
+        let english = Call { extra_headers: vec![("accept-language", "en-US".to_owned())], ..chinese };
+        assert!(f.signer.send(&english).await["Error"]["Message"].as_str().unwrap().starts_with("There is no such action"));
+    }
+
+    async fn what_is_too_large_is_refused_in_the_envelope(engine) {
+        let f = fixture(engine).await;
+        let long = Call { method: "GET", query: "a=".to_owned() + &"x".repeat(40_000), body: String::new(), ..f.identity() };
+        assert_eq!(f.code(&long).await.unwrap(), "RequestSizeLimitExceeded");
+        let big = Call { body: " ".repeat(11 * 1024 * 1024), ..f.identity() };
+        assert_eq!(f.code(&big).await.unwrap(), "RequestSizeLimitExceeded");
+        let within = Call { body: " ".repeat(9 * 1024 * 1024) + "{}", ..f.identity() };
+        assert_eq!(f.code(&within).await, None);
+    }
+
     async fn keys_are_listed_without_their_secrets(engine) {
         let mut f = fixture(engine).await;
         let other = f.browser.create_key().await;
@@ -89,7 +136,7 @@ on_both_engines! {
         assert_eq!(f.code(&with(&format!("{{\"TargetUin\": {own}}}"))).await, None);
         assert_eq!(f.code(&with(&format!("{{\"TargetUin\": \"{own}\"}}"))).await, None);
         assert_eq!(f.code(&with("{\"TargetUin\": 1}")).await.unwrap(), "OperationDenied.UinNotMatch");
-        assert_eq!(f.code(&with("{\"TargetUin\": []}")).await.unwrap(), "InvalidParameterValue");
+        assert_eq!(f.code(&with("{\"TargetUin\": []}")).await.unwrap(), "InvalidParameter");
         assert_eq!(f.code(&with("{\"Nonsense\": 1}")).await.unwrap(), "UnknownParameter");
         assert_eq!(f.code(&with("not json")).await.unwrap(), "InvalidParameter");
         assert_eq!(f.code(&with(&"[".repeat(100_000))).await.unwrap(), "InvalidParameter");

@@ -177,8 +177,10 @@ on_both_engines! {
         owner.reveal(&product, &mut browser, &key).await;
         browser.operate(&format!("/cam/capi/keys/{key}/disable"), &[]).await;
         browser.operate(&format!("/cam/capi/keys/{key}/delete"), &[]).await;
-        let row = latchkey::db::api_keys::for_verifier(&product.app.db, &key.parse().unwrap()).await.unwrap().unwrap();
-        assert!(row.sealed_secret().is_none());
+        let mut reader = latchkey::db::freshness::Reader::open(&product.app.db).await.unwrap();
+        let rows = reader.changed_keys(&(-1, String::new())).await.unwrap();
+        assert_eq!(rows.len(), 1, "the tombstone");
+        assert!(rows[0].sealed_secret().is_none());
     }
 }
 

@@ -8,6 +8,7 @@
 mod support;
 
 mod access;
+mod actions;
 mod api;
 mod audit;
 mod cli;

@@ -19,7 +19,7 @@ on_both_engines! {
             }
             assert!(!policy.contains("unsafe"));
             assert_eq!(header("x-content-type-options"), "nosniff");
-            assert_eq!(header("referrer-policy"), "no-referrer");
+            assert_eq!(header("referrer-policy"), "same-origin");
             assert_eq!(header("cross-origin-opener-policy"), "same-origin");
             assert_eq!(header("cross-origin-resource-policy"), "same-origin");
             assert!(header("permissions-policy").contains("camera=()"));

@@ -71,6 +71,8 @@ impl Store {
             database: self.database.clone(),
             console: Some("127.0.0.1:0".parse().unwrap()),
             api: Some("127.0.0.1:0".parse().unwrap()),
+            // The tests' clock stands still, and with it the rates.
+            api_rate_limits: Some(false),
             ..GivenSettings::default()
         }
     }

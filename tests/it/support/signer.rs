@@ -133,6 +133,57 @@ impl Signer {
     }
 }
 
+/// A call of version 1: parameters, method of the HMAC, and where the parameters go.
+#[derive(Clone, Debug)]
+pub struct V1Call {
+    pub post: bool,
+    pub sha256: bool,
+    pub params: Vec<(String, String)>,
+}
+
+impl Signer {
+    /// A version 1 identity call, unsigned as yet.
+    pub fn v1_identity(&self, now: Timestamp, post: bool, sha256: bool) -> V1Call {
+        let method = if sha256 { "HmacSHA256" } else { "HmacSHA1" };
+        let params = [
+            ("Action", "GetCallerIdentity"),
+            ("Version", "2018-08-13"),
+            ("Timestamp", &now.seconds().to_string()),
+            ("Nonce", "9223372036854775807"),
+            ("SecretId", &self.secret_id),
+            ("SignatureMethod", method),
+            ("RequestClient", "a client with spaces + signs"),
+        ];
+        let params = params.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        V1Call { post, sha256, params }
+    }
+
+    pub fn v1_signature(&self, call: &V1Call) -> String {
+        let mut sorted = call.params.clone();
+        sorted.sort();
+        let pairs: Vec<String> = sorted.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let method = if call.post { "POST" } else { "GET" };
+        let message = format!("{method}{}/?{}", self.address, pairs.join("&"));
+        let key = self.secret_key.as_bytes();
+        let mac = if call.sha256 {
+            hmac(key, &message)
+        } else {
+            let mut mac = Hmac::<sha1::Sha1>::new_from_slice(key).unwrap();
+            mac.update(message.as_bytes());
+            mac.finalize().into_bytes().to_vec()
+        };
+        data_encoding::BASE64.encode(&mac)
+    }
+
+    /// Sends it with this signature.
+    pub async fn send_v1(&self, call: &V1Call, signature: &str) -> Value {
+        let mut params = call.params.clone();
+        params.push(("Signature".to_owned(), signature.to_owned()));
+        let url = format!("http://{}/", self.address);
+        answer(if call.post { self.client.post(url).form(&params) } else { self.client.get(url).query(&params) }).await
+    }
+}
+
 /// Checks the envelope and returns what is in it.
 pub async fn answer(request: RequestBuilder) -> Value {
     let response = request.send().await.unwrap();

@@ -1,0 +1,115 @@
+//! The API's messages, in English and Chinese. A message that one of them lacks does not compile.
+
+use axum::http::HeaderMap;
+
+use super::envelope::ApiError;
+use crate::verifier::{MAX_SKEW_SECONDS, only};
+
+/// A language of messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Language {
+    English,
+    Chinese,
+}
+
+impl Language {
+    /// As the caller asks, by `X-TC-Language` before `Accept-Language`; English without either.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let asked = only(headers, "x-tc-language").or_else(|| only(headers, "accept-language"));
+        let chinese = asked.is_some_and(|asked| asked.trim_start().to_ascii_lowercase().starts_with("zh"));
+        if chinese { Self::Chinese } else { Self::English }
+    }
+
+    fn pick(self, english: String, chinese: String) -> String {
+        match self {
+            Self::English => english,
+            Self::Chinese => chinese,
+        }
+    }
+}
+
+/// What a caller is told of an error.
+pub(super) fn message(error: &ApiError, language: Language) -> String {
+    let say = |english: &str, chinese: &str| language.pick(english.to_owned(), chinese.to_owned());
+    match error {
+        ApiError::Authorization(why) => language.pick(
+            format!("The request is not signed as it must be: {why}."),
+            format!("请求的签名格式不正确：{why}。"),
+        ),
+        ApiError::SecretIdShape => say(
+            "The SecretId is malformed. It is AKID followed by 32 letters or digits.",
+            "SecretId 格式不正确，应为 AKID 加 32 位字母或数字。",
+        ),
+        ApiError::SecretIdNotFound => say(
+            "The SecretId is not found. Check that the key exists and is enabled in the console.",
+            "SecretId 不存在，请在控制台确认密钥存在且已启用。",
+        ),
+        ApiError::Expired => language.pick(
+            format!(
+                "The signature is expired: the timestamp is more than {MAX_SKEW_SECONDS} seconds from the server's clock. \
+                 Set the clock of this machine."
+            ),
+            format!("签名已过期：时间戳与服务器时间相差超过 {MAX_SKEW_SECONDS} 秒，请校准本机时钟。"),
+        ),
+        ApiError::SignatureFailure => say(
+            "The signature is not that of this request. Check the SecretKey, and that nothing changes the request on its way.",
+            "签名与请求不符，请检查 SecretKey，并确认请求在途中未被改动。",
+        ),
+        ApiError::Token => say(
+            "This server issues no temporary tokens. Send the request without one.",
+            "本服务器不签发临时令牌，请去掉 Token 后重试。",
+        ),
+        ApiError::Unauthorized => say(
+            "This server does not let keys manage keys. Use the console.",
+            "本服务器不允许用密钥管理密钥，请使用控制台。",
+        ),
+        ApiError::InvalidAction(name) => language.pick(
+            format!("There is no such action here: {name}."),
+            format!("接口不存在：{name}。"),
+        ),
+        ApiError::NoSuchVersion(version) => language.pick(
+            format!("There is no such version here: {version}."),
+            format!("接口版本不存在：{version}。"),
+        ),
+        ApiError::MissingParameter(name) => {
+            language.pick(format!("The parameter {name} is missing."), format!("缺少参数 {name}。"))
+        }
+        ApiError::UnknownParameter(name) => language.pick(
+            format!("The parameter {name} is not known to this action."),
+            format!("未知参数 {name}。"),
+        ),
+        ApiError::InvalidParameter(name) => {
+            language.pick(format!("The type or form of {name} is wrong."), format!("参数 {name} 的类型或格式不正确。"))
+        }
+        ApiError::InvalidParameterValue(name) => language.pick(
+            format!("The value of {name} is not one this action takes."),
+            format!("参数 {name} 的取值不正确。"),
+        ),
+        ApiError::UinNotMatch => {
+            say("TargetUin is not the account of the key.", "TargetUin 与密钥所属账号不一致。")
+        }
+        ApiError::OverLimit => say(
+            "The account already has two keys. Delete a disabled one first.",
+            "每个账号最多两个密钥，请先删除一个已禁用的密钥。",
+        ),
+        ApiError::SecretNotExist => {
+            say("The key is not one of this account's.", "该密钥不存在或不属于此账号。")
+        }
+        ApiError::StateForbids => say(
+            "The key is enabled. Disable it before deleting it.",
+            "密钥处于启用状态，请先禁用再删除。",
+        ),
+        ApiError::RateLimit => {
+            say("Too many calls of this action in one second. Slow down.", "该接口在一秒内的调用次数过多，请放慢速度。")
+        }
+        ApiError::UnsupportedProtocol => say("Only GET and POST are supported.", "仅支持 GET 和 POST。"),
+        ApiError::TooLarge => say(
+            "The request is too large: at most 32 KB for GET, and for POST 10 MB, or 1 MB with signature version 1.",
+            "请求过大：GET 最大 32 KB，POST 最大 10 MB（签名方法 v1 为 1 MB）。",
+        ),
+        ApiError::Fault => say(
+            "An internal error occurred. Try again, and report the RequestId if it stays.",
+            "服务器内部错误，请稍后重试；若仍出现，请提供 RequestId。",
+        ),
+    }
+}

@@ -1,0 +1,157 @@
+//! Keys in memory, and the freshness barrier that makes using them safe.
+//!
+//! Looking a key up in the database for every request costs most of the throughput; a cache with a lifetime accepts
+//! disabled keys. The registry does neither. Every change to a key raises one number in the database, in its own
+//! transaction, and stamps the key's row with it. A request may use the keys in memory only after that number has been
+//! read, by a read that began after the request arrived; if it moved, the rows stamped since are taken in first. One read
+//! serves all requests that wait at that moment, as a Raft leader's read index does, so the cost is one tiny query a
+//! batch. Whoever makes the change, and in which process, does not matter.
+//!
+//! Numbers are committed in their order, because a change holds the number's row from its first statement to its commit:
+//! whoever sees number N sees every row stamped up to N.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::api_key::{self, KeyState};
+use crate::db::Db;
+use crate::db::freshness::{ChangedKey, Reader};
+use crate::error::Error;
+use crate::id::{AppId, SecretId, Uin};
+use crate::secret::vault::Vault;
+
+/// A request that cannot be assured of fresh keys within this time is refused.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A key as it is held in memory.
+#[derive(Debug)]
+pub struct RegisteredKey {
+    /// Its account.
+    pub uin: Uin,
+    /// The account's APPID.
+    pub app_id: AppId,
+    /// Enabled, disabled or deleted.
+    pub state: KeyState,
+    /// None if the key is deleted, or if its stored secret did not open.
+    pub secret_key: Option<SecretString>,
+}
+
+type Keys = Arc<RwLock<HashMap<SecretId, Arc<RegisteredKey>>>>;
+type Waiter = oneshot::Sender<()>;
+
+/// Holds the keys. Cloning shares them.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    keys: Keys,
+    waiting: mpsc::UnboundedSender<Waiter>,
+}
+
+/// Proof that the keys in memory are as fresh as this request needs them.
+#[derive(Debug)]
+pub struct Fresh(());
+
+impl Registry {
+    /// Starts the one task that reads; it ends when the last clone is dropped. It begins to take keys in at once.
+    pub fn start(database: Db, vault: Arc<Vault>) -> Self {
+        let keys = Keys::default();
+        let (waiting, waiters) = mpsc::unbounded_channel();
+        let barrier = Barrier { database, vault, keys: keys.clone(), reader: None, seen: (-1, String::new()) };
+        tokio::spawn(barrier.run(waiters));
+        Self { keys, waiting }
+    }
+
+    /// Waits for a read of the change number that begins after this call. A fault if there is none within two seconds.
+    pub async fn fresh(&self) -> Result<Fresh, Error> {
+        let (sender, read) = oneshot::channel();
+        self.waiting.send(sender).map_err(|_| Error::internal("the registry has stopped"))?;
+        match tokio::time::timeout(PATIENCE, read).await {
+            Ok(Ok(())) => Ok(Fresh(())),
+            Ok(Err(_)) => Err(Error::internal("the change number could not be read")),
+            Err(_) => Err(Error::internal("the change number was not read in time")),
+        }
+    }
+
+    /// A key, as it was at or after the moment that `_fresh` was asked for. None if it never existed.
+    pub fn get(&self, _fresh: &Fresh, secret_id: &SecretId) -> Option<Arc<RegisteredKey>> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).get(secret_id).cloned()
+    }
+}
+
+struct Barrier {
+    database: Db,
+    vault: Arc<Vault>,
+    keys: Keys,
+    reader: Option<Reader>,
+    /// Everything up to this change, and of the same number up to this key, is in memory.
+    seen: (i64, String),
+}
+
+impl Barrier {
+    async fn run(mut self, mut waiters: mpsc::UnboundedReceiver<Waiter>) {
+        if let Err(error) = self.catch_up().await {
+            tracing::error!(%error, "keys could not be taken in; it is tried again with the next request");
+        }
+        let mut batch = Vec::new();
+        // Whoever is in the batch arrived before the read that follows begins.
+        while waiters.recv_many(&mut batch, usize::MAX).await > 0 {
+            let caught_up = tokio::time::timeout(PATIENCE, self.catch_up()).await;
+            match caught_up {
+                Ok(Ok(())) => batch.drain(..).for_each(|waiter| waiter.send(()).unwrap_or_default()),
+                Ok(Err(error)) => {
+                    tracing::error!(%error, refused = batch.len(), "the change number could not be read");
+                    batch.clear();
+                }
+                Err(_) => {
+                    tracing::error!(refused = batch.len(), "the database did not answer in time");
+                    // In the middle of an exchange: not to be used again.
+                    self.reader = None;
+                    batch.clear();
+                }
+            }
+        }
+    }
+
+    /// Reads the number and takes in what has changed, on a new connection if the old one has failed.
+    async fn catch_up(&mut self) -> sqlx::Result<()> {
+        if let Some(mut reader) = self.reader.take()
+            && self.catch_up_on(&mut reader).await.is_ok()
+        {
+            self.reader = Some(reader);
+            return Ok(());
+        }
+        let mut reader = Reader::open(&self.database).await?;
+        self.catch_up_on(&mut reader).await?;
+        self.reader = Some(reader);
+        Ok(())
+    }
+
+    async fn catch_up_on(&mut self, reader: &mut Reader) -> sqlx::Result<()> {
+        if reader.change_number().await? == self.seen.0 {
+            return Ok(());
+        }
+        loop {
+            let changed = reader.changed_keys(&self.seen).await?;
+            let Some(last) = changed.last() else { return Ok(()) };
+            let seen = (last.change_number, last.secret_id.to_string());
+            let opened: Vec<_> = changed.into_iter().map(|key| self.open(key)).collect();
+            self.keys.write().unwrap_or_else(PoisonError::into_inner).extend(opened);
+            self.seen = seen;
+        }
+    }
+
+    fn open(&self, key: ChangedKey) -> (SecretId, Arc<RegisteredKey>) {
+        let secret_key = key.sealed_secret().and_then(|sealed| {
+            api_key::open_secret(&self.vault, &key.secret_id, &sealed)
+                .inspect_err(|error| {
+                    tracing::error!(%error, secret_id = %key.secret_id, "ALARM: a stored secret does not open");
+                })
+                .ok()
+        });
+        let ChangedKey { secret_id, uin, app_id, state, .. } = key;
+        (secret_id, Arc::new(RegisteredKey { uin, app_id, state, secret_key }))
+    }
+}
