@@ -24,7 +24,11 @@ const PASSWORD: &str = "a quiet blue lantern";
 async fn main() {
     let database = std::env::args().skip(1).find(|argument| argument.contains(':'));
     let dir = tempfile::tempdir().unwrap();
-    let given = GivenSettings { data_dir: Some(dir.path().into()), database: database.clone(), ..Default::default() };
+    let given = GivenSettings {
+        data_dir: Some(dir.path().into()),
+        database: database.clone().map(Into::into),
+        ..Default::default()
+    };
     let app = App::open(Settings::resolve(given).unwrap(), Clock::system()).await.unwrap();
     let mut accounts = Vec::new();
     for at in 0..ACCOUNTS {

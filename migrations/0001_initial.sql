@@ -84,6 +84,14 @@ create table known_device (
     expires_at bigint not null
 );
 
+-- A recorded reveal that has not been used yet; taken by whoever shows the secret, once.
+create table reveal_ticket (
+    token_hash bytea  primary key,
+    uin        bigint not null references account (uin),
+    secret_id  text   not null,
+    expires_at bigint not null
+);
+
 create table throttle (
     scope         text   not null,
     subject       text   not null,

@@ -4,6 +4,7 @@
 //! its commit on, and is acknowledged only after it. A reveal is recorded before the secret is opened.
 
 use std::fmt;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -98,18 +99,14 @@ pub async fn find(app: &App, uin: Uin, secret_id: &SecretId) -> Result<ApiKeyRow
     db::find(&app.db, uin, secret_id).await?.ok_or(Error::KeyNotFound)
 }
 
-/// A reveal that has been recorded and not yet been used.
+/// A reveal that has been recorded and not yet been used: for one look, within a minute. Kept in the session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RevealTicket {
-    secret_id: SecretId,
+    token_hash: Vec<u8>,
 }
 
-impl RevealTicket {
-    /// The key it is for.
-    pub fn secret_id(&self) -> &SecretId {
-        &self.secret_id
-    }
-}
+/// How long a recorded reveal waits to be looked at.
+const REVEAL_LIFETIME: Duration = Duration::from_mins(1);
 
 /// Records that the key's secret is about to be shown. What it returns opens the secret once.
 pub async fn record_reveal(
@@ -119,17 +116,24 @@ pub async fn record_reveal(
     secret_id: &SecretId,
 ) -> Result<RevealTicket, Error> {
     let uin = verified.uin();
+    let token_hash = token::bytes::<32>().to_vec();
     let mut tx = app.db.begin().await?;
     db::state(&mut tx, uin, secret_id).await?.ok_or(Error::KeyNotFound)?;
+    db::insert_reveal(&mut tx, &token_hash, uin, secret_id, app.clock.now().plus(REVEAL_LIFETIME)).await?;
     app.audit.append(&mut tx, origin, Event::done(Action::KeyRevealed, uin).on_key(secret_id)).await?;
     tx.commit().await?;
-    Ok(RevealTicket { secret_id: secret_id.clone() })
+    Ok(RevealTicket { token_hash })
 }
 
-/// Opens the secret of a recorded reveal, which is used up by it.
-pub async fn reveal(app: &App, uin: Uin, ticket: RevealTicket) -> Result<SecretString, Error> {
-    let sealed = db::sealed_secret(&app.db, uin, &ticket.secret_id).await?.ok_or(Error::KeyNotFound)?;
-    open_secret(&app.vault, &ticket.secret_id, &sealed)
+/// Opens the secret of a recorded reveal, which is used up by it. None if it has been used, is too old, or its key is
+/// gone.
+pub async fn reveal(app: &App, uin: Uin, ticket: &RevealTicket) -> Result<Option<(SecretId, SecretString)>, Error> {
+    let Some(secret_id) = db::take_reveal(&app.db, &ticket.token_hash, uin, app.clock.now()).await? else {
+        return Ok(None);
+    };
+    let Some(sealed) = db::sealed_secret(&app.db, uin, &secret_id).await? else { return Ok(None) };
+    let secret_key = open_secret(&app.vault, &secret_id, &sealed)?;
+    Ok(Some((secret_id, secret_key)))
 }
 
 /// From when this returns, no request signed with the key is accepted.

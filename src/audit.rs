@@ -197,8 +197,9 @@ impl AuditLog {
         Ok(db::insert(tx, &row).await?)
     }
 
-    /// Reads the whole chain and says whether it is intact, or where it first is not.
-    pub async fn verify(&self, database: &Db) -> Result<Verdict, Error> {
+    /// Reads the whole chain and says whether it is intact, or where it first is not. `noted` is the number and head (in
+    /// hex) that an earlier check printed: only what is noted elsewhere shows that chain and head were cut back together.
+    pub async fn verify(&self, database: &Db, noted: Option<(i64, &str)>) -> Result<Verdict, Error> {
         const PAGE: i64 = 1000;
         // Before the records: one appended meanwhile is then only extra, never taken for a missing one.
         let (head_number, head_mac) = db::head(database).await?;
@@ -215,6 +216,12 @@ impl AuditLog {
                 if self.mac(previous.as_deref(), &row)? != row.mac {
                     return Ok(Verdict::Broken { number: row.number, how: "altered, or not by this installation" });
                 }
+                if let Some((number, head)) = noted
+                    && row.number == number
+                    && data_encoding::HEXLOWER.encode(&row.mac) != head
+                {
+                    return Ok(Verdict::Broken { number, how: "not the record that was noted" });
+                }
                 if row.number == head_number {
                     at_head = Some(row.mac.clone());
                 }
@@ -228,6 +235,11 @@ impl AuditLog {
         }
         if at_head != head_mac {
             return Ok(Verdict::Broken { number: head_number, how: "not the end of the chain that was noted" });
+        }
+        if let Some((number, _)) = noted
+            && number > head_number
+        {
+            return Ok(Verdict::Broken { number: expected, how: "missing: the chain was longer when it was noted" });
         }
         let head = data_encoding::HEXLOWER.encode(&head_mac.unwrap_or_default());
         Ok(Verdict::Intact { records: head_number, head })

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -21,6 +21,7 @@ const DATABASE_FILE: &str = "latchkey.db";
 const MASTER_KEY_FILE: &str = "master.key";
 const MASTER_KEY_VARIABLE: &str = "LATCHKEY_MASTER_KEY";
 const MASTER_KEY_CREDENTIAL: &str = "latchkey.master.key";
+const LONGEST_SESSION: Duration = Duration::from_hours(7 * 24);
 const LONGEST_VERIFICATION_WINDOW: Duration = Duration::from_mins(30);
 
 /// Why the program does not start: one line that says what is wrong and what to do.
@@ -122,7 +123,7 @@ pub struct GivenSettings {
     pub data_dir: Option<PathBuf>,
     /// sqlite:… or postgres:… [default: SQLite in the data directory]
     #[arg(long, global = true, env = "LATCHKEY_DATABASE", value_name = "URL", hide_env_values = true)]
-    pub database: Option<String>,
+    pub database: Option<SecretString>,
     /// The console, for people [default: 127.0.0.1:8080]
     #[arg(long, global = true, env = "LATCHKEY_CONSOLE", value_name = "ADDR")]
     pub console: Option<Listen>,
@@ -244,7 +245,7 @@ impl Settings {
         let span = |given: Option<Span>, minutes| given.map_or(Duration::from_mins(minutes), |span| span.0);
         let settings = Self {
             data_dir: given.data_dir.unwrap_or_else(|| PathBuf::from("data")),
-            database: given.database.map(Into::into),
+            database: given.database,
             console: given.console.unwrap_or(Listen::At(([127, 0, 0, 1], 8080).into())),
             api: given.api.unwrap_or(Listen::At(([127, 0, 0, 1], 8081).into())),
             public_url: given.public_url,
@@ -297,6 +298,9 @@ impl Settings {
         }
         if self.session_idle.is_zero() || self.session_idle > self.session_max {
             return Err(setting("--session-idle is longer than 0 and no longer than --session-max"));
+        }
+        if self.session_max > LONGEST_SESSION {
+            return Err(setting("--session-max is at most 7d"));
         }
         if let Some(url) = &self.public_url
             && (!matches!(url.scheme(), "http" | "https") || url.path() != "/" || url.query().is_some())
@@ -372,9 +376,12 @@ impl Settings {
     fn create_master_key(&self, file: &Path) -> Result<SecretString, StartError> {
         self.make_data_dir()?;
         let text = Vault::generate_master_key();
-        let written = private_file().create_new(true).write(true).open(file).and_then(|mut file| {
-            file.write_all(text.expose_secret().as_bytes())?;
-            file.sync_all()
+        // Whole or not at all: half a key after a crash would lock the database for ever. Temporary files are 0600.
+        let written = tempfile::NamedTempFile::new_in(&self.data_dir).and_then(|mut whole| {
+            whole.write_all(text.expose_secret().as_bytes())?;
+            whole.as_file().sync_all()?;
+            whole.persist_noclobber(file).map_err(|failed| failed.error)?;
+            std::fs::File::open(&self.data_dir)?.sync_all()
         });
         match written {
             Ok(()) => Ok(text),
@@ -395,6 +402,9 @@ fn private_file() -> std::fs::OpenOptions {
 }
 
 fn read_master_key(file: &Path) -> Result<SecretString, StartError> {
+    if std::fs::metadata(file).is_ok_and(|file| file.permissions().mode() & 0o077 != 0) {
+        tracing::warn!(file = %file.display(), "others than its owner can read the master key; chmod it to 600");
+    }
     std::fs::read_to_string(file)
         .map(Into::into)
         .map_err(|cause| StartError::MasterKeyFile { path: file.display().to_string(), cause })

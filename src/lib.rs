@@ -17,6 +17,7 @@ pub mod call_rates;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod connections;
 pub mod db;
 pub mod error;
 pub mod id;

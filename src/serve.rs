@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -11,6 +12,7 @@ use hyper_util::rt::TokioTimer;
 use url::Url;
 
 use crate::config::{Listen, Settings, StartError};
+use crate::connections::Limited;
 use crate::db::sessions;
 use crate::state::App;
 use crate::web::site::Site;
@@ -71,7 +73,11 @@ pub async fn load_tls(settings: &Settings) -> Result<Option<RustlsConfig>, Start
     let Some((cert, key)) = &settings.tls else { return Ok(None) };
     // Fails only if one is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    RustlsConfig::from_pem_file(cert, key).await.map(Some).map_err(StartError::Tls)
+    let config = RustlsConfig::from_pem_file(cert, key).await.map_err(StartError::Tls)?;
+    let mut server = (*config.get_inner()).clone();
+    // HTTP/1.1 only: the routers go by the Host header, and signatures are over it.
+    server.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Some(RustlsConfig::from_config(Arc::new(server))))
 }
 
 /// Serves until `shutdown` is done, then lets requests in flight finish and writes out what is buffered.
@@ -123,12 +129,15 @@ async fn serve(
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     match tls {
         None => {
-            let mut server = axum_server::from_tcp(listener)?.handle(handle);
+            let server = axum_server::from_tcp(listener)?.handle(handle).first_request_timeout(HEADER_TIMEOUT);
+            let mut server = server.map(Limited::new).http1_only();
             limit(server.http_builder());
             server.serve(service).await
         }
         Some(tls) => {
-            let mut server = axum_server::from_tcp_rustls(listener, tls)?.handle(handle);
+            let server =
+                axum_server::from_tcp_rustls(listener, tls)?.handle(handle).first_request_timeout(HEADER_TIMEOUT);
+            let mut server = server.map(Limited::new).http1_only();
             limit(server.http_builder());
             server.serve(service).await
         }

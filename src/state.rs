@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use crate::api::BodyBudget;
 use crate::audit::AuditLog;
 use crate::call_rates::CallRates;
 use crate::clock::Clock;
@@ -40,6 +41,8 @@ pub struct Parts {
     pub audit: AuditLog,
     /// The records of use.
     pub usage: UsageRecorder,
+    /// What bodies of the API in all may take of the memory.
+    pub body_budget: BodyBudget,
     /// How often each account calls the API.
     pub call_rates: CallRates,
     /// Authenticates form tokens.
@@ -91,6 +94,7 @@ impl App {
             audit,
             usage,
             call_rates,
+            body_budget: BodyBudget::default(),
             form_key,
         })))
     }

@@ -13,10 +13,19 @@ use crate::db::throttle::{self as db, ThrottleRow};
 use crate::db::{Db, Tx};
 use crate::error::Error;
 use crate::id::Uin;
+use crate::secret::token;
 
 const HOUR: Duration = Duration::from_hours(1);
-/// A counter that has not moved for this long starts anew.
-const FORGET: Duration = Duration::from_hours(24);
+
+struct Policy {
+    /// Failures that cost nothing.
+    free: i64,
+    /// The delay after the next one; it doubles from there.
+    first: Duration,
+    longest: Duration,
+    /// A counter that has not moved for this long starts anew.
+    forget: Duration,
+}
 
 /// What is counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +37,8 @@ pub struct Subject {
 impl Subject {
     /// Wrong passwords for a name, from browsers that are not known. Exists for every name, taken or not.
     pub fn account(canonical_name: &str) -> Self {
-        Self { scope: "password/account", name: canonical_name.to_owned() }
+        // Hashed: whatever somebody types as a name, the row is of one size and does not repeat it.
+        Self { scope: "password/account", name: data_encoding::HEXLOWER.encode(&token::digest(canonical_name)) }
     }
 
     /// Wrong passwords from a browser that has signed in to the account before.
@@ -55,17 +65,20 @@ impl Subject {
         Self { scope: "code", name: uin.to_string() }
     }
 
-    /// (failures that cost nothing, first delay, longest delay)
-    fn policy(&self) -> (i64, Duration, Duration) {
+    fn policy(&self) -> Policy {
+        let day = 24 * HOUR;
+        let second = Duration::from_secs(1);
         match self.scope {
-            "code" => (9, HOUR, 24 * HOUR),
-            "password/address" => (19, Duration::from_secs(1), HOUR / 4),
-            _ => (4, Duration::from_secs(1), HOUR / 4),
+            "code" => Policy { free: 9, first: HOUR, longest: day, forget: 30 * day },
+            "password/address" => Policy { free: 19, first: second, longest: HOUR / 4, forget: day },
+            // Strangers can cause this one, so it stays short; guessing a password a minute gets nowhere.
+            "password/account" => Policy { free: 4, first: second, longest: HOUR / 60, forget: day },
+            _ => Policy { free: 4, first: second, longest: HOUR / 4, forget: day },
         }
     }
 
     fn delay_after(&self, failures: i64) -> Duration {
-        let (free, first, longest) = self.policy();
+        let Policy { free, first, longest, .. } = self.policy();
         let Ok(doublings) = u32::try_from((failures - free - 1).min(20)) else { return Duration::ZERO };
         first.saturating_mul(2_u32.saturating_pow(doublings)).min(longest)
     }
@@ -97,7 +110,8 @@ pub async fn settle(tx: &mut Tx, subject: &Subject, right: bool, now: Timestamp)
             }
             return Ok(true);
         }
-        let counted = before.filter(|row| row.updated_at.plus(FORGET) > now).map_or(0, |row| row.failures);
+        let counted =
+            before.filter(|row| row.updated_at.plus(subject.policy().forget) > now).map_or(0, |row| row.failures);
         let failures = counted + 1;
         let after = ThrottleRow { failures, blocked_until: now.plus(subject.delay_after(failures)), updated_at: now };
         if db::compare_and_set(tx, subject.scope, &subject.name, before, after).await? {
@@ -114,7 +128,7 @@ pub async fn clear(tx: &mut Tx, subject: &Subject) -> Result<(), Error> {
 
 /// Drops counters nobody needs any more.
 pub async fn purge(database: &Db, now: Timestamp) -> Result<(), Error> {
-    Ok(db::purge(database, now.minus(FORGET), now).await?)
+    Ok(db::purge(database, now.minus(30 * 24 * HOUR), now).await?)
 }
 
 #[cfg(test)]
@@ -123,7 +137,7 @@ mod tests {
 
     #[test]
     fn delays_grow_and_stop_growing() {
-        let account = Subject::account("root");
+        let account = Subject::verification(Uin(1));
         let delays: Vec<u64> = (1..=16).map(|failures| account.delay_after(failures).as_secs()).collect();
         assert_eq!(delays, [0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]);
         let code = Subject::code(Uin(1));

@@ -70,9 +70,12 @@ pub enum Refusal {
     /// The key was deleted.
     #[error("deleted key")]
     Deleted,
-    /// The key is disabled.
+    /// The key is disabled; whether the signature is right matters to its record only.
     #[error("disabled key")]
-    Disabled,
+    Disabled {
+        /// Is the signature that of this request?
+        signed: bool,
+    },
     /// The signature is not that of this request.
     #[error("wrong signature")]
     Signature,
@@ -89,8 +92,8 @@ impl Refusal {
     fn recorded(&self) -> Option<&'static str> {
         match self {
             Self::Deleted => Some("deleted"),
-            Self::Disabled => Some("disabled"),
-            Self::Signature => Some("wrong signature"),
+            Self::Disabled { signed: true } => Some("disabled"),
+            Self::Signature | Self::Disabled { signed: false } => Some("wrong signature"),
             Self::Expired => Some("expired"),
             Self::Token => Some("token"),
             _ => None,
@@ -205,14 +208,28 @@ async fn check_key(
         (None, KeyState::Deleted) => return Err(Refusal::Deleted),
         (None, _) => return Err(Refusal::Fault(Error::internal("the key's stored secret does not open"))),
     };
+    let signed = claim.matches(seconds, secret_key);
     match key.state {
-        KeyState::Disabled => Err(Refusal::Disabled),
+        KeyState::Disabled => Err(Refusal::Disabled { signed }),
         KeyState::Deleted => Err(Refusal::Deleted),
-        KeyState::Enabled if !claim.matches(seconds, secret_key) => Err(Refusal::Signature),
+        KeyState::Enabled if !signed => Err(Refusal::Signature),
         KeyState::Enabled if now.seconds().abs_diff(seconds) > MAX_SKEW_SECONDS => Err(Refusal::Expired),
         KeyState::Enabled if claim.has_token() => Err(Refusal::Token),
         KeyState::Enabled => Ok(Signed { uin: key.uin, app_id: key.app_id, secret_id: secret_id.clone() }),
     }
+}
+
+/// Is a request with these headers worth reading a long body for? A well-formed claim of an enabled key, made now; the
+/// check itself follows when the body is there.
+pub async fn is_worth_reading(app: &App, headers: &HeaderMap) -> Result<(), Refusal> {
+    let claim = Claim::v3("", "", "", headers, "")?;
+    let (secret_id, seconds) = (claim.secret_id()?, claim.seconds()?);
+    let fresh = app.registry.fresh().await.map_err(Refusal::Fault)?;
+    let key = app.registry.get(&fresh, &secret_id).ok_or(Refusal::UnknownKey)?;
+    if key.state != KeyState::Enabled {
+        return Err(Refusal::UnknownKey);
+    }
+    if app.clock.now().seconds().abs_diff(seconds) > MAX_SKEW_SECONDS { Err(Refusal::Expired) } else { Ok(()) }
 }
 
 /// The value of a header that must stand exactly once.

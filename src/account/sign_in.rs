@@ -9,7 +9,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::{canonical_name, open_totp_seed};
+use super::{canonical_name, check_name, open_totp_seed};
 use crate::audit::{Action, Actor, Event, Origin};
 use crate::clock::Timestamp;
 use crate::db::accounts::{self, AccountRow};
@@ -34,7 +34,6 @@ pub struct PasswordAccepted {
 }
 
 /// The second step's proof, as typed.
-#[derive(Debug)]
 pub enum SecondFactor<'a> {
     /// From the authenticator.
     Totp(&'a str),
@@ -78,8 +77,8 @@ pub async fn check_password(
     device: Option<&SecretString>,
 ) -> Result<PasswordAccepted, Error> {
     let now = app.clock.now();
+    let account = account_called(app, name).await?;
     let name = canonical_name(name);
-    let account = accounts::by_name(&app.db, &name).await?.filter(AccountRow::is_complete);
     let uin = account.as_ref().map(|account| account.uin);
     let device_hash = token::digest("");
     let device_hash = device.map_or(device_hash, token::secret_digest);
@@ -137,6 +136,14 @@ pub async fn check_code(
     tx.commit().await?;
     tracing::info!(uin = %account.uin, at = now.0, "signed in");
     Ok(SignedIn { recovery_codes_left, ..signed_in })
+}
+
+/// The complete account of this name. What cannot be a name names none, and is not taken to the database.
+async fn account_called(app: &App, name: &str) -> Result<Option<AccountRow>, Error> {
+    if check_name(name).is_err() {
+        return Ok(None);
+    }
+    Ok(accounts::by_name(&app.db, &canonical_name(name)).await?.filter(AccountRow::is_complete))
 }
 
 /// Notes a completed sign-in of `account` and remembers the browser.

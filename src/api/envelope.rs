@@ -35,6 +35,8 @@ pub(super) enum ApiError {
     RateLimit,
     UnsupportedProtocol,
     TooLarge,
+    /// The body did not arrive in time.
+    Incomplete,
     Fault,
 }
 
@@ -46,7 +48,7 @@ impl From<Refusal> for ApiError {
             }
             Refusal::SecretIdShape => Self::SecretIdShape,
             Refusal::Token => Self::Token,
-            Refusal::UnknownKey | Refusal::Deleted | Refusal::Disabled => Self::SecretIdNotFound,
+            Refusal::UnknownKey | Refusal::Deleted | Refusal::Disabled { .. } => Self::SecretIdNotFound,
             Refusal::Signature => Self::SignatureFailure,
             Refusal::Expired => Self::Expired,
             Refusal::Fault(error) => error.into(),
@@ -84,7 +86,7 @@ impl ApiError {
             Self::NoSuchVersion(_) => "NoSuchVersion",
             Self::MissingParameter(_) => "MissingParameter",
             Self::UnknownParameter(_) => "UnknownParameter",
-            Self::InvalidParameter(_) => "InvalidParameter",
+            Self::InvalidParameter(_) | Self::Incomplete => "InvalidParameter",
             Self::InvalidParameterValue(_) => "InvalidParameterValue",
             Self::UinNotMatch => "OperationDenied.UinNotMatch",
             Self::OverLimit => "OperationDenied.AccessKeyOverLimit",
@@ -111,6 +113,10 @@ pub(super) fn success(mut response: Value, request_id: RequestId) -> Response {
 }
 
 fn wrap(response: &Value) -> Response {
-    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
     (headers, json!({ "Response": response }).to_string()).into_response()
 }

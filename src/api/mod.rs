@@ -22,6 +22,8 @@ use axum::routing::get;
 use serde_json::Value;
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use self::body::BodyBudget;
+
 use self::actions::Call;
 use self::envelope::ApiError;
 use self::params::Params;
@@ -79,13 +81,16 @@ async fn handle(app: &App, origin: &Origin, request: Request) -> Result<Value, A
         return Err(ApiError::TooLarge);
     }
     if parts.headers.contains_key(header::AUTHORIZATION) {
-        let body = body::read(body, V3_POST_LIMIT).await?;
+        if body::is_long(&body) {
+            verifier::is_worth_reading(app, &parts.headers).await?;
+        }
+        let body = body::read(app, body, V3_POST_LIMIT).await?;
         return v3_call(app, origin, &parts, query, &body).await;
     }
     let params = if is_get {
         params::decode(query.as_bytes())
     } else if is_form(&parts.headers) {
-        params::decode(&body::read(body, V1_POST_LIMIT).await?)
+        params::decode(&body::read(app, body, V1_POST_LIMIT).await?)
     } else {
         Vec::new()
     };

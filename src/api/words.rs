@@ -107,6 +107,10 @@ pub(super) fn message(error: &ApiError, language: Language) -> String {
             "The request is too large: at most 32 KB for GET, and for POST 10 MB, or 1 MB with signature version 1.",
             "请求过大：GET 最大 32 KB，POST 最大 10 MB（签名方法 v1 为 1 MB）。",
         ),
+        ApiError::Incomplete => say(
+            "The body did not arrive in time. Send the request again.",
+            "请求体未能及时到达，请重新发送。",
+        ),
         ApiError::Fault => say(
             "An internal error occurred. Try again, and report the RequestId if it stays.",
             "服务器内部错误，请稍后重试；若仍出现，请提供 RequestId。",

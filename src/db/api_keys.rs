@@ -144,3 +144,24 @@ pub async fn set_last_used(
         where secret_id = $1 and (last_used_at is null or last_used_at <= $2)";
     on_tx!(tx, c => sqlx::query(statement).bind(secret_id).bind(at).bind(action).bind(address).execute(c).await.map(drop))
 }
+
+/// Keeps a recorded reveal until it is used.
+pub async fn insert_reveal(
+    tx: &mut Tx,
+    token_hash: &[u8],
+    uin: Uin,
+    secret_id: &SecretId,
+    expires_at: Timestamp,
+) -> sqlx::Result<()> {
+    let statement = "insert into reveal_ticket (token_hash, uin, secret_id, expires_at) values ($1, $2, $3, $4)";
+    on_tx!(tx, c => sqlx::query(statement).bind(token_hash).bind(uin).bind(secret_id).bind(expires_at)
+        .execute(c).await.map(drop))
+}
+
+/// Takes a recorded reveal: the key it is for, for the one who takes it and in time; none for everybody else.
+pub async fn take_reveal(db: &Db, token_hash: &[u8], uin: Uin, now: Timestamp) -> sqlx::Result<Option<SecretId>> {
+    let statement = "delete from reveal_ticket where token_hash = $1 and uin = $2 returning secret_id, expires_at";
+    let row: Option<(SecretId, Timestamp)> =
+        on!(db, pool => sqlx::query_as(statement).bind(token_hash).bind(uin).fetch_optional(pool).await)?;
+    Ok(row.filter(|(_, expires_at)| *expires_at > now).map(|(secret_id, _)| secret_id))
+}

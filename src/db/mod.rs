@@ -18,7 +18,7 @@ pub mod usage;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Postgres, Sqlite, Transaction};
 
@@ -149,6 +149,17 @@ async fn open_sqlite(url: &str) -> sqlx::Result<SqlitePool> {
 }
 
 async fn open_postgres(url: &str) -> sqlx::Result<PgPool> {
-    let options = PgConnectOptions::from_str(url)?.application_name("latchkey");
+    let mut options = PgConnectOptions::from_str(url)?.application_name("latchkey");
+    // Over a network the server must prove who it is, unless the address says otherwise.
+    if !url.contains("sslmode=") && !is_local(options.get_host()) {
+        options = options.ssl_mode(PgSslMode::VerifyFull);
+    }
     PgPoolOptions::new().max_connections(8).acquire_timeout(PATIENCE).connect_with(options).await
+}
+
+/// A socket's folder, or a name of loopback.
+fn is_local(host: &str) -> bool {
+    host.starts_with('/')
+        || host == "localhost"
+        || host.trim_matches(['[', ']']).parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
 }

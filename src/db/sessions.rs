@@ -47,16 +47,20 @@ pub async fn delete(db: &Db, id_hash: &[u8]) -> sqlx::Result<()> {
     on!(db, pool => sqlx::query("delete from session where id_hash = $1").bind(id_hash).execute(pool).await.map(drop))
 }
 
-/// Ends every session of an account and says how many there were.
+/// Ends every session of an account and says how many there were. The new credential epoch ends those, too, that are
+/// just about to be made.
 pub async fn delete_all_of(tx: &mut Tx, uin: Uin) -> sqlx::Result<u64> {
+    let epoch = "update account set credential_epoch = credential_epoch + 1 where uin = $1";
+    on_tx!(tx, c => sqlx::query(epoch).bind(uin).execute(c).await.map(drop))?;
     let statement = "delete from session where uin = $1";
     on_tx!(tx, c => sqlx::query(statement).bind(uin).execute(c).await.map(|done| done.rows_affected()))
 }
 
-/// Clears out what has run out: sessions, known devices, used or expired set-up links.
+/// Clears out what has run out: sessions, known devices, reveals nobody looked at, used or expired set-up links.
 pub async fn purge(db: &Db, now: Timestamp, idle_since: Timestamp) -> sqlx::Result<()> {
     let statement = "delete from session where expires_at <= $1 or seen_at <= $2";
     on!(db, pool => sqlx::query(statement).bind(now).bind(idle_since).execute(pool).await.map(drop))?;
     on!(db, pool => sqlx::query("delete from known_device where expires_at <= $1").bind(now).execute(pool).await.map(drop))?;
+    on!(db, pool => sqlx::query("delete from reveal_ticket where expires_at <= $1").bind(now).execute(pool).await.map(drop))?;
     on!(db, pool => sqlx::query("delete from setup_link where expires_at <= $1").bind(now).execute(pool).await.map(drop))
 }

@@ -146,27 +146,33 @@ fn work(jobs: &Receiver<Job>) {
 }
 
 const OUTPUT_BYTES: usize = 32;
+/// Stored parameters of up to 64 MiB are honoured, so that later versions may ask for more.
+const MOST_BLOCKS: usize = 64 * 1024;
 
 /// OWASP's and RFC 9106's second choice: 19 MiB, 2 passes, 1 lane.
 fn current_params() -> Params {
     Params::new(19 * 1024, 2, 1, Some(OUTPUT_BYTES)).expect("within Argon2's limits")
 }
 
-fn derive(password: &SecretString, salt: &[u8], params: Params, memory: &mut Vec<Block>) -> [u8; OUTPUT_BYTES] {
+/// None where salt or parameters are not ones that Argon2, or this server's memory, takes.
+fn derive(password: &SecretString, salt: &[u8], params: Params, memory: &mut Vec<Block>) -> Option<[u8; OUTPUT_BYTES]> {
+    if params.block_count() > MOST_BLOCKS {
+        return None;
+    }
     if memory.len() < params.block_count() {
         memory.resize(params.block_count(), Block::default());
     }
     let mut output = [0; OUTPUT_BYTES];
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password_into_with_memory(password.expose_secret().as_bytes(), salt, &mut output, memory)
-        .expect("salt, output and memory are of lengths Argon2 accepts");
-    output
+        .ok()?;
+    Some(output)
 }
 
 fn hash(password: &SecretString, memory: &mut Vec<Block>) -> String {
     let params = current_params();
     let salt = token::bytes::<16>();
-    let output = derive(password, &salt, params.clone(), memory);
+    let output = derive(password, &salt, params.clone(), memory).expect("our own parameters are ones Argon2 takes");
     PasswordHash {
         algorithm: argon2::ARGON2ID_IDENT,
         version: Some(Version::V0x13.into()),
@@ -182,7 +188,7 @@ fn verify(password: &SecretString, hash: Option<&str>, memory: &mut Vec<Block>) 
         derive(password, &[0; 16], current_params(), memory);
         return false;
     };
-    derive(password, &salt, params, memory).ct_eq(&expected).into()
+    derive(password, &salt, params, memory).is_some_and(|output| output.ct_eq(&expected).into())
 }
 
 fn stored_parts(phc: &str) -> Option<(Params, Vec<u8>, [u8; OUTPUT_BYTES])> {

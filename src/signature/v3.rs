@@ -21,6 +21,8 @@ pub const ALGORITHM: &str = "TC3-HMAC-SHA256";
 pub const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 
 const TERMINATOR: &str = "tc3_request";
+/// More are never needed, and each is looked for among the others.
+const MOST_SIGNED_HEADERS: usize = 32;
 const MANDATORY_HEADERS: [&str; 2] = ["content-type", "host"];
 
 /// The header is not a TC3 authorization; what is wrong with it, for the caller.
@@ -98,7 +100,10 @@ fn parse_credential(credential: &str) -> Result<(&str, &str, &str), Malformed> {
 }
 
 fn check_signed_headers(names: &str) -> Result<(), Malformed> {
-    let names: Vec<&str> = names.split(';').collect();
+    let names: Vec<&str> = names.split(';').take(MOST_SIGNED_HEADERS + 1).collect();
+    if names.len() > MOST_SIGNED_HEADERS {
+        return Err(Malformed::SignedHeaders);
+    }
     let lower = names.iter().all(|name| !name.is_empty() && !name.bytes().any(|b| b.is_ascii_uppercase()));
     let once = names.iter().enumerate().all(|(at, name)| !names[..at].contains(name));
     let mandatory = MANDATORY_HEADERS.iter().all(|name| names.contains(name));
@@ -323,6 +328,8 @@ mod tests {
         assert_eq!(refused(&good.replace("/tc3_request", "/tc3_request/x")), Malformed::Credential);
         assert_eq!(refused(&good.replace("content-type;host", "content-type")), Malformed::SignedHeaders);
         assert_eq!(refused(&good.replace("content-type;host", "content-type;host;host")), Malformed::SignedHeaders);
+        let many = format!("content-type;host{}", ";x".repeat(31));
+        assert_eq!(refused(&good.replace("content-type;host", &many)), Malformed::SignedHeaders);
         assert_eq!(refused(&good.replace("content-type;host", "Content-Type;Host")), Malformed::SignedHeaders);
         for signature in ["", "0", &"0".repeat(63), &"0".repeat(65), &"A".repeat(64), &"g".repeat(64)] {
             assert_eq!(refused(&authorization("content-type;host", signature)), Malformed::Signature, "{signature}");

@@ -115,10 +115,10 @@ pub async fn keys_page(console: Console, mut owner: SignedIn) -> Result<Response
         keys.push(KeyView::new(&console, key).await?);
     }
     if let Some(ticket) = owner.take_reveal().await?
-        && let Some(key) = keys.iter_mut().find(|key| key.secret_id == *ticket.secret_id())
+        && let Some((secret_id, secret_key)) = api_key::reveal(app, owner.uin(), &ticket).await?
+        && let Some(key) = keys.iter_mut().find(|key| key.secret_id == secret_id)
     {
-        let secret = api_key::reveal(app, owner.uin(), ticket).await?;
-        key.revealed = Some(secret.expose_secret().to_owned());
+        key.revealed = Some(secret_key.expose_secret().to_owned());
     }
     let page = owner.page(&console).await?;
     Ok(KeysPage {

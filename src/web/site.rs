@@ -46,6 +46,9 @@ impl Site {
             bases.extend(local.iter().filter_map(|base| base.parse::<Url>().ok()));
         }
         let secure_cookies = https || is_loopback(&public_url);
+        if !secure_cookies {
+            tracing::warn!(%public_url, "passwords and sessions cross the network unprotected; serve the console over https");
+        }
         let prefix = if secure_cookies { "__Host-" } else { "" };
         let name = |name: &str| format!("{prefix}latchkey-{name}");
         Self {

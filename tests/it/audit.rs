@@ -32,7 +32,7 @@ async fn with_history(engine: crate::support::Engine) -> Product {
 }
 
 async fn verdict(product: &Product) -> Verdict {
-    product.app.audit.verify(&product.app.db).await.unwrap()
+    product.app.audit.verify(&product.app.db, None).await.unwrap()
 }
 
 on_both_engines! {

@@ -47,7 +47,13 @@ on_both_engines! {
         }
         let verified = run(latchkey(&store, &["audit", "verify"]), "");
         let verified = String::from_utf8(verified.stdout).unwrap();
-        assert!(verified.contains("5 records, intact; head "), "{verified}");
+        assert!(verified.contains("5 records, intact; note 5:"), "{verified}");
+        let note = verified.trim().rsplit(' ').next().unwrap().to_owned();
+        assert!(run(latchkey(&store, &["audit", "verify", "--noted", &note]), "").status.success());
+        let forged = format!("5:{}", "0".repeat(64));
+        one_line(&failure(latchkey(&store, &["audit", "verify", "--noted", &forged]), 1), &["record 5", "noted"]);
+        let longer = note.replace("5:", "6:");
+        one_line(&failure(latchkey(&store, &["audit", "verify", "--noted", &longer]), 1), &["was longer"]);
     }
 
     async fn the_server_says_where_it_is_and_stops_when_told(engine) {

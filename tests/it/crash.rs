@@ -86,6 +86,6 @@ on_both_engines! {
 
         let settings = Settings::resolve(store.given()).unwrap();
         let app = App::open(settings, Clock::system()).await.unwrap();
-        assert!(matches!(app.audit.verify(&app.db).await.unwrap(), Verdict::Intact { .. }));
+        assert!(matches!(app.audit.verify(&app.db, None).await.unwrap(), Verdict::Intact { .. }));
     }
 }

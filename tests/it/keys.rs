@@ -102,6 +102,28 @@ on_both_engines! {
         assert_eq!(browser.get("/cam/capi").await.secret(), None);
     }
 
+    async fn one_reveal_is_one_look_within_a_minute(engine) {
+        let (product, mut owner, mut browser) = with_owner(engine).await;
+        let key = browser.create_key().await;
+        let show = format!("/cam/capi/keys/{key}/show");
+        let code = owner.code(&product);
+        browser.submit("/cam/capi", &show, &[("password", PASSWORD), ("code", &code)]).await.is(303);
+        let looks: Vec<_> = (0..8)
+            .map(|_| {
+                let mut browser = browser.clone();
+                tokio::spawn(async move { browser.get("/cam/capi").await.secret().is_some() })
+            })
+            .collect();
+        let mut shown = 0;
+        for look in looks {
+            shown += usize::from(look.await.unwrap());
+        }
+        assert_eq!(shown, 1);
+        browser.submit("/cam/capi", &show, &[]).await.is(303);
+        product.advance(Duration::from_mins(1));
+        assert_eq!(browser.get("/cam/capi").await.secret(), None);
+    }
+
     async fn a_window_of_zero_asks_every_time(engine) {
         let product = Product::start_with(engine, |mut given| {
             given.verification_window = Some("0".parse().unwrap());

@@ -181,6 +181,13 @@ on_both_engines! {
         }
     }
 
+    async fn whatever_is_typed_as_a_name_is_answered_in_the_same_words(engine) {
+        let product = Product::start(engine).await;
+        for name in ["", "\0", "a\0b", "a:b", &"字".repeat(6000), &"x".repeat(50_000)] {
+            try_password(&mut product.browser(), name, PASSWORD).await.is(422).says("The name or the password is wrong");
+        }
+    }
+
     async fn a_stranger_cannot_keep_the_owner_out(engine) {
         let product = Product::start(engine).await;
         let (mut owner, mut known) = product.signed_in("root").await;

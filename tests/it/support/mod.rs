@@ -68,7 +68,7 @@ impl Store {
     pub fn given(&self) -> GivenSettings {
         GivenSettings {
             data_dir: Some(self.dir.path().join("data")),
-            database: self.database.clone(),
+            database: self.database.clone().map(Into::into),
             console: Some("127.0.0.1:0".parse().unwrap()),
             api: Some("127.0.0.1:0".parse().unwrap()),
             // The tests' clock stands still, and with it the rates.
