@@ -65,7 +65,7 @@ mod tests {
         assert_eq!(admitted(9), 5);
         clock.advance(Duration::from_millis(400));
         assert_eq!(admitted(9), 2);
-        clock.advance(Duration::from_secs(60));
+        clock.advance(Duration::from_mins(1));
         assert_eq!(admitted(9), 5);
         assert!(rates.admit((Uin(2), "A"), 5) && rates.admit((Uin(1), "B"), 5), "each account and action by itself");
     }

@@ -78,6 +78,7 @@
       say(phrase());
     });
     document.addEventListener('visibilitychange', tick);
+    document.getElementById('secret').focus();
     // The page may be kept whole in memory for Back, so it goes there without the secret.
     addEventListener('pagehide', () => secret.remove());
     addEventListener('pageshow', (event) => { if (event.persisted) leave(); });
@@ -93,6 +94,10 @@
     const zone = Math.abs(offset);
     time.title = time.textContent;
     time.textContent = `${local.slice(0, 10)} ${local.slice(11, 19)}\u00a0${offset < 0 ? '-' : '+'}${two(zone / 60)}:${two(zone % 60)}`;
+  }
+
+  for (const details of document.querySelectorAll('.remark')) {
+    details.addEventListener('toggle', () => { if (details.open) details.querySelector('input[name=remark]').focus(); });
   }
 
   document.querySelector('.summary')?.focus();

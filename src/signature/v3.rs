@@ -343,7 +343,7 @@ mod tests {
             mac.update(text.as_bytes());
             mac.finalize().into_bytes().to_vec()
         }
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
         let body_hash = hex(&Sha256::digest(body.as_bytes()));
         let canonical =
             format!("POST\n/\n{query}\ncontent-type:application/json\nhost:h:1\n\ncontent-type;host\n{body_hash}");

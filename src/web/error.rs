@@ -133,14 +133,15 @@ pub struct Rendered;
 
 /// Middleware: gives every error that is not a page yet its page.
 pub async fn render(request: Request, next: Next) -> Response {
-    let page = Page::bare(request.extensions());
+    let bare = Page::bare(request.extensions());
     let request_id = request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default();
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) || response.extensions().get::<Rendered>().is_some() {
         return response;
     }
     let problem = response.extensions().get().copied().unwrap_or_else(|| Problem::of_status(status));
+    let page = response.extensions_mut().remove::<Page>().unwrap_or(bare);
     let (title, text) = (page.t.problem)(problem);
     let mut error_page = ErrorPage { page, title, text, request_id }.into_response();
     *error_page.status_mut() = status;

@@ -32,7 +32,25 @@ pub async fn secure(State(console): State<Console>, mut request: Request, next: 
     request.extensions_mut().insert(nonce.clone());
     let mut response = next.run(request).await;
     set(response.headers_mut(), &nonce.0, console.site.https);
+    if console.site.secure_cookies {
+        complete_cookies(response.headers_mut());
+    }
     response
+}
+
+/// The session layer takes a cookie back without the attributes it was set with, and browsers ignore that for a
+/// `__Host-` name: the cookie would stay.
+fn complete_cookies(headers: &mut HeaderMap) {
+    let cookies: Vec<HeaderValue> = headers.get_all(header::SET_COOKIE).iter().cloned().collect();
+    headers.remove(header::SET_COOKIE);
+    for cookie in cookies {
+        let complete = cookie
+            .to_str()
+            .ok()
+            .filter(|text| !text.contains("; Secure"))
+            .and_then(|text| HeaderValue::from_str(&format!("{text}; Secure; HttpOnly; SameSite=Strict")).ok());
+        headers.append(header::SET_COOKIE, complete.unwrap_or(cookie));
+    }
 }
 
 fn set(headers: &mut HeaderMap, nonce: &str, https: bool) {

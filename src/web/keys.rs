@@ -121,7 +121,7 @@ pub async fn keys_page(console: Console, mut owner: SignedIn) -> Result<Response
         key.revealed = Some(secret_key.expose_secret().to_owned());
     }
     let page = owner.page(&console).await?;
-    Ok(KeysPage {
+    Ok(page::of_account(KeysPage {
         account_name: owner.account.name.clone(),
         app_id: owner.account.app_id,
         last_sign_in: LastSignIn::new(page.t, owner.previous()),
@@ -131,8 +131,7 @@ pub async fn keys_page(console: Console, mut owner: SignedIn) -> Result<Response
         mask_after: MASK_AFTER_SECONDS,
         keys,
         page,
-    }
-    .into_response())
+    }))
 }
 
 /// The key an address names. What is not the shape of a key names none of the account's.
@@ -233,7 +232,7 @@ async fn confirm_page(
         return Ok(tell(&mut owner, flash).await?.into_response());
     }
     let key = KeyView::new(console, key).await?;
-    Ok(ConfirmPage { page: owner.page(console).await?, key }.into_response())
+    Ok(page::of_account(ConfirmPage { page: owner.page(console).await?, key }))
 }
 
 /// `GET /cam/capi/keys/{id}/disable`
@@ -280,7 +279,7 @@ pub async fn show_page(
     Path(secret_id): Path<String>,
 ) -> Result<Response, PageError> {
     let key = api_key::find(&console.app, owner.uin(), &named(&secret_id)?).await?;
-    Ok(show_form(&console, owner, key.secret_id, FormState::default()).await?.into_response())
+    Ok(page::of_account(show_form(&console, owner, key.secret_id, FormState::default()).await?))
 }
 
 /// Password and code; neither within the window of an earlier verification.

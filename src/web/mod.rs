@@ -82,7 +82,8 @@ pub fn router(app: App, site: Site) -> Router {
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(cross_site(&console))
-        .layer(sessions(&console));
+        .layer(sessions(&console))
+        .layer(from_fn_with_state(console.clone(), session::identify));
     Router::new()
         .merge(routes)
         .route("/static/{name}", get(assets::serve))

@@ -13,7 +13,7 @@ use super::words_en::EN;
 use crate::id::Uin;
 
 /// The frame of a page. Templates call it `page`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Page {
     /// The texts.
     pub t: &'static Words,
@@ -110,6 +110,14 @@ impl FormState {
     pub fn error(&self, field: &str) -> Option<&'static str> {
         self.errors.iter().find(|error| error.field == field).map(|error| error.text)
     }
+}
+
+/// A page of somebody's account.
+///
+/// 203, not 200: browsers keep pages whole in memory for Back, `no-store` or not, and would show account and secret again
+/// after sign-out. A page with another status than 200 they do not keep, and show all the same (RFC 9110, section 15.3.4).
+pub fn of_account(page: impl IntoResponse) -> Response {
+    (StatusCode::NON_AUTHORITATIVE_INFORMATION, page).into_response()
 }
 
 /// A page with a form whose errors it shows: 422, and complete as it is.

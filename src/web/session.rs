@@ -6,9 +6,11 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::Extensions;
 use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use tower_cookies::{Cookie, Cookies};
 use tower_sessions::Session;
@@ -69,6 +71,8 @@ pub struct SignedInState {
     uin: Uin,
     epoch: i64,
     since: Timestamp,
+    /// What form tokens are bound to from sign-in to sign-out: verifying in one tab leaves the forms of others alone.
+    form_binding: String,
     /// The sign-in before.
     pub previous: Previous,
     verified_at: Option<Timestamp>,
@@ -139,6 +143,7 @@ impl Visitor {
     /// What form tokens are bound to: the session where there is one, else a random cookie of this browser.
     pub(super) fn binding(&self, console: &Console) -> String {
         match (&self.stage, self.session.id()) {
+            (Some(Stage::SignedIn(state)), _) => state.form_binding.clone(),
             (Some(_), Some(id)) => id.to_string(),
             _ => self.browser_token(console),
         }
@@ -198,6 +203,7 @@ impl Visitor {
             uin: done.uin,
             epoch: done.epoch,
             since: console.app.clock.now(),
+            form_binding: token::alphanumeric(32),
             previous: done.previous,
             verified_at: None,
             reveal: None,
@@ -307,9 +313,13 @@ impl SignedIn {
         if flash.is_some() {
             self.save().await?;
         }
-        let mut page = self.visitor.page(console).with_flash(flash.as_ref());
+        Ok(self.frame(console).with_flash(flash.as_ref()))
+    }
+
+    fn frame(&self, console: &Console) -> Page {
+        let mut page = self.visitor.page(console);
         page.account = Some(AccountBar { name: self.account.name.clone(), uin: self.account.uin });
-        Ok(page)
+        page
     }
 
     /// Leaves a message for the next page.
@@ -350,6 +360,20 @@ impl SignedIn {
         self.visitor.stage = Some(stage);
         Ok(())
     }
+}
+
+/// Middleware: lets an error's page know whose session it is in, so that it has the account's bar and sign-out.
+pub async fn identify(State(console): State<Console>, request: Request, next: Next) -> Response {
+    let extensions = request.extensions().clone();
+    let mut response = next.run(request).await;
+    if response.status().is_client_error() || response.status().is_server_error() {
+        let (mut parts, ()) = axum::http::Request::new(()).into_parts();
+        parts.extensions = extensions;
+        if let Ok(owner) = SignedIn::from_request_parts(&mut parts, &console).await {
+            response.extensions_mut().insert(owner.frame(&console));
+        }
+    }
+    response
 }
 
 /// A handler that serves anybody names this to say so.

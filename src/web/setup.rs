@@ -147,7 +147,7 @@ fn authenticator(
 /// `GET /setup/authenticator`
 pub async fn authenticator_page(console: Console, setting_up: SettingUp) -> Result<Response, PageError> {
     let SettingUp { visitor, enrolment } = setting_up;
-    Ok(authenticator(&console, &visitor, &enrolment, FormState::default())?.into_response())
+    Ok(page::of_account(authenticator(&console, &visitor, &enrolment, FormState::default())?))
 }
 
 #[derive(Template, WebTemplate)]
@@ -188,5 +188,5 @@ pub async fn confirm(
     visitor.complete_sign_in(&console, done).await?;
     let codes: Vec<String> = completed.recovery_codes.iter().map(|code| code.expose_secret().to_owned()).collect();
     let download = codes.join("%0A");
-    Ok(CodesPage { page: visitor.page(&console), codes, download }.into_response())
+    Ok(page::of_account(CodesPage { page: visitor.page(&console), codes, download }))
 }

@@ -151,7 +151,7 @@ on_both_engines! {
         flattened.method = "GET";
         flattened.query = format!("SecretIdList.0={id}");
         flattened.body = String::new();
-        flattened.content_type = "application/x-www-form-urlencoded".to_owned();
+        "application/x-www-form-urlencoded".clone_into(&mut flattened.content_type);
         assert_eq!(c.signer.send(&flattened).await["SecretIdLastUsedRows"][0]["SecretId"], json!(id));
 
         let query = Call { action: "QueryApiKey", ..Call::identity(c.product.clock.now()) };

@@ -81,7 +81,7 @@ on_both_engines! {
 
             let refused = async |call: &V1Call, signature: &str| error_code(&f.signer.send_v1(call, signature).await).unwrap();
             let mut altered = call.clone();
-            altered.params[3].1 = "1".to_owned();
+            altered.params[3].1.push('1');
             assert_eq!(refused(&altered, &signature).await, "AuthFailure.SignatureFailure");
             let mut other_method = call.clone();
             other_method.post = !post;

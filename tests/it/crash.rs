@@ -53,7 +53,7 @@ async fn operate_until_killed(
 
 async fn shown(browser: &mut Browser) -> Vec<(String, bool)> {
     let page = browser.get("/cam/capi").await;
-    let ids = key_ids(page.is(200));
+    let ids = key_ids(page.is_account_page());
     let enabled = |id: &String| page.body.contains(&format!("/cam/capi/keys/{id}/disable"));
     ids.iter().map(|id| (id.clone(), enabled(id))).collect()
 }

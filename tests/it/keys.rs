@@ -26,7 +26,7 @@ on_both_engines! {
         assert_eq!(browser.get("/cam/capi").await.secret(), None, "a reload masks it");
 
         let path = |action: &str| format!("/cam/capi/keys/{key}/{action}");
-        browser.get(&path("disable")).await.is(200).says("Disable this key?").says("Calls in the last 24 hours");
+        browser.get(&path("disable")).await.is_account_page().says("Disable this key?").says("Calls in the last 24 hours");
         browser.operate(&path("disable"), &[]).await.says("refused from now on").says("Disabled");
         browser.operate(&path("disable"), &[]).await.says("was disabled already");
         browser.get(&path("disable")).await.leads_to("/cam/capi");
@@ -35,7 +35,7 @@ on_both_engines! {
         browser.operate(&path("delete"), &[]).await.says("because it is enabled. Disable it first");
         browser.get(&path("delete")).await.leads_to("/cam/capi");
         browser.operate(&path("disable"), &[]).await;
-        browser.get(&path("delete")).await.is(200).says("cannot be retrieved").says(&key);
+        browser.get(&path("delete")).await.is_account_page().says("cannot be retrieved").says(&key);
         browser.operate(&path("delete"), &[]).await.says("is deleted").says("No keys yet");
         for action in ["disable", "enable", "delete", "show"] {
             let page = browser.submit("/cam/capi", &path(action), &[]).await;
@@ -80,7 +80,7 @@ on_both_engines! {
         let (product, mut owner, mut browser) = with_owner(engine).await;
         let key = browser.create_key().await;
         let show = format!("/cam/capi/keys/{key}/show");
-        browser.get(&show).await.is(200).says("Verify it is you");
+        browser.get(&show).await.is_account_page().says("Verify it is you");
         browser.submit("/cam/capi", &show, &[]).await.leads_to(&show);
         let code = owner.code(&product);
         let wrong = browser.submit(&show, &show, &[("password", "wrong"), ("code", &code)]).await;
@@ -122,6 +122,15 @@ on_both_engines! {
         browser.submit("/cam/capi", &show, &[]).await.is(303);
         product.advance(Duration::from_mins(1));
         assert_eq!(browser.get("/cam/capi").await.secret(), None);
+    }
+
+    async fn verifying_in_one_tab_leaves_the_forms_of_others_alone(engine) {
+        let (product, mut owner, mut browser) = with_owner(engine).await;
+        let key = browser.create_key().await;
+        let other_tab = browser.get("/cam/capi").await.form_token();
+        owner.reveal(&product, &mut browser, &key).await;
+        let disabled = browser.post(&format!("/cam/capi/keys/{key}/disable"), &other_tab, &[]).await;
+        disabled.leads_to("/cam/capi");
     }
 
     async fn a_window_of_zero_asks_every_time(engine) {

@@ -33,8 +33,12 @@ on_both_engines! {
         let mut browser = product.browser();
         browser.get("/cam/capi").await.leads_to("/login");
         owner.sign_in_with(&product, &mut browser).await;
-        browser.get("/cam/capi").await.is(200).says("Root").does_not_say("Last sign-in");
-        browser.submit("/cam/capi", "/logout", &[]).await.leads_to("/login?notice=signed-out");
+        browser.get("/cam/capi").await.is_account_page().says("Root").does_not_say("Last sign-in");
+        let out = browser.submit("/cam/capi", "/logout", &[]).await;
+        out.leads_to("/login?notice=signed-out");
+        // Without these attributes a browser ignores the removal.
+        let removal = out.headers.get_all("set-cookie").iter().find(|cookie| cookie.to_str().unwrap().contains("Max-Age=0"));
+        assert!(removal.unwrap().to_str().unwrap().contains("; Secure"));
         browser.get("/login?notice=signed-out").await.says("You are signed out");
         browser.get("/cam/capi").await.leads_to("/login");
 
@@ -251,7 +255,7 @@ on_both_engines! {
         let (mut owner, mut browser) = product.signed_in("root").await;
         for _ in 0..3 {
             product.advance(Duration::from_mins(14));
-            browser.get("/cam/capi").await.is(200);
+            browser.get("/cam/capi").await.is_account_page();
         }
         product.advance(Duration::from_mins(15));
         browser.get("/cam/capi").await.leads_to("/login?notice=expired");
@@ -259,7 +263,7 @@ on_both_engines! {
         let mut browser = owner.sign_in(&product).await;
         for _ in 0..71 {
             product.advance(Duration::from_mins(10));
-            browser.get("/cam/capi").await.is(200);
+            browser.get("/cam/capi").await.is_account_page();
         }
         product.advance(Duration::from_mins(10));
         browser.get("/cam/capi").await.leads_to("/login?notice=expired");

@@ -35,7 +35,8 @@ on_both_engines! {
     async fn errors_are_pages_with_a_request_id(engine) {
         let product = Product::start(engine).await;
         let (_, mut browser) = product.signed_in("root").await;
-        browser.get("/nowhere").await.is(404).says("Page not found").says("Request ID");
+        browser.get("/nowhere").await.is(404).says("Page not found").says("Request ID").says("Sign out");
+        product.browser().get("/nowhere").await.is(404).says("Page not found").does_not_say("Sign out");
         browser.get("/cam/capi/keys").await.is(405).says("Not possible in this way").says("Request ID");
         browser.get("/cam//capi").await.is(404);
         browser.get("/static/..%2fCargo.toml").await.is(404);

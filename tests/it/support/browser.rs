@@ -56,6 +56,12 @@ impl Page {
         self
     }
 
+    /// A page of an account, which browsers must not keep for Back.
+    #[track_caller]
+    pub fn is_account_page(&self) -> &Self {
+        self.is(203)
+    }
+
     #[track_caller]
     pub fn leads_to(&self, location: &str) -> &Self {
         assert_eq!((self.status.as_u16(), self.location.as_deref()), (303, Some(location)), "{}", self.body);

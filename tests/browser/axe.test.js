@@ -1,0 +1,71 @@
+// What a machine can tell about accessibility, on every page in every state, in both themes, wide and narrow; and that
+// nothing sticks out and nothing is refused by the browser.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import axe from 'axe-core';
+
+import { launch, Watch } from './support/browser.js';
+import { Server } from './support/server.js';
+import { states } from './support/states.js';
+
+const THEMES = ['light', 'dark'];
+/** 320 is 1280 at a zoom of 400 %, which WCAG 1.4.10 asks for. */
+const SIZES = [{ width: 1280, height: 800 }, { width: 320, height: 640 }];
+
+/** Runs in the page. Returns the violations in words. */
+async function findings() {
+  // Off by default, since it is new in WCAG 2.2.
+  const { violations, passes } = await globalThis.axe.run(document, { rules: { 'target-size': { enabled: true } } });
+  if (!passes.some(({ id }) => id === 'color-contrast')) return ['nothing was looked at'];
+  return violations.flatMap(({ id, help, nodes }) =>
+    nodes.map((node) => `${id} (${help}): ${node.target.join(' ')}: ${node.failureSummary.replace(/\s+/g, ' ')}`),
+  );
+}
+
+/** Runs in the page. Returns what reaches out of the window to the right. */
+function stickingOut() {
+  const wide = document.documentElement.scrollWidth;
+  const found = wide > innerWidth ? [`the page is ${wide} wide in a window of ${innerWidth}`] : [];
+  for (const element of document.body.querySelectorAll('*')) {
+    const { width, right } = element.getBoundingClientRect();
+    if (width <= 1 || right <= innerWidth + 0.5) continue; // 1: there for screen readers only
+    found.push(`${element.localName}.${element.className} ends at ${right} in a window of ${innerWidth}`);
+  }
+  return found;
+}
+
+test('Every page, in both themes, wide and narrow', async (t) => {
+  const server = await Server.start();
+  const browser = await launch();
+  try {
+    // Without motion, so that no colour is measured on its way to another.
+    const context = await browser.newContext({ baseURL: server.console, reducedMotion: 'reduce' });
+    context.setDefaultTimeout(20_000);
+    const watch = new Watch(context, server.console);
+    const page = await context.newPage();
+    const inspector = await context.newCDPSession(page);
+    for await (const name of states(server, page, { extreme: true })) {
+      await t.test(name, async () => {
+        // The inspector's word, unlike the page's, is not subject to the page's content security policy.
+        await inspector.send('Runtime.evaluate', { expression: axe.source });
+        const found = [];
+        for (const colorScheme of THEMES) {
+          await page.emulateMedia({ colorScheme });
+          for (const size of SIZES) {
+            await page.setViewportSize(size);
+            const all = [...(await page.evaluate(stickingOut)), ...(await page.evaluate(findings))];
+            found.push(...all.map((finding) => `${colorScheme}, ${size.width} wide: ${finding}`));
+          }
+        }
+        await page.setViewportSize(SIZES[0]);
+        found.push(...watch.take());
+        assert.deepEqual(found, [], `\n${found.join('\n')}`);
+      });
+    }
+  } finally {
+    await browser.close();
+    await server.stop();
+  }
+});

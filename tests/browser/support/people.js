@@ -1,0 +1,90 @@
+// What the owner of an account does, over and over: set up, sign in, find a key.
+
+import { Authenticator } from './authenticator.js';
+import { press } from './browser.js';
+
+export const NAME = 'Mara Lindqvist';
+export const PASSWORD = 'seven tin kettles hum';
+
+const field = (page, label) => page.getByLabel(label, { exact: true });
+const button = (page, name) => page.getByRole('button', { name, exact: true });
+
+/** Fills in the first page of a set-up and sends it. */
+export async function giveNameAndPassword(page, { name = NAME, password = PASSWORD, again = password } = {}) {
+  await field(page, 'Account name').fill(name);
+  await field(page, 'New password').fill(password);
+  await field(page, 'New password again').fill(again);
+  return press(button(page, 'Next'));
+}
+
+/** Takes the key the enrolment page shows into an authenticator. */
+export async function scan(page) {
+  return new Authenticator(await page.locator('#seed').innerText());
+}
+
+export async function giveFirstCode(page, code) {
+  await field(page, 'Authenticator code').fill(code);
+  return press(button(page, 'Confirm'));
+}
+
+export async function readRecoveryCodes(page) {
+  return page.getByRole('listitem').locator('code').allInnerTexts();
+}
+
+/** From the set-up link to the page of the keys. */
+export async function setUp(page, link, name = NAME) {
+  await page.goto(link);
+  await giveNameAndPassword(page, { name });
+  const authenticator = await scan(page);
+  await giveFirstCode(page, await authenticator.code());
+  const recoveryCodes = await readRecoveryCodes(page);
+  await page.getByRole('checkbox').check();
+  await press(button(page, 'Go to the API keys'));
+  return { authenticator, recoveryCodes };
+}
+
+export async function givePassword(page, { name = NAME, password = PASSWORD } = {}) {
+  await field(page, 'Account name').fill(name);
+  await field(page, 'Password').fill(password);
+  return press(button(page, 'Next'));
+}
+
+export async function giveCode(page, label, code) {
+  await field(page, label).fill(code);
+  return press(button(page, 'Sign in'));
+}
+
+export async function signOut(page) {
+  return press(button(page, 'Sign out'));
+}
+
+export async function createKey(page) {
+  return press(button(page, 'Create Key'));
+}
+
+/** The keys on the page, oldest first. */
+export async function secretIds(page) {
+  return page.locator('tbody tr').evaluateAll((rows) => rows.map((row) => row.id));
+}
+
+/** A key's row, and what is in it. */
+export function row(page, secretId) {
+  const whole = page.locator(`tr[id="${secretId}"]`);
+  return {
+    whole,
+    secret: whole.locator('[data-secret] code'),
+    mask: whole.getByRole('img', { name: 'hidden' }),
+    status: whole.locator('[data-label="Status"]'),
+    lastUsed: whole.locator('[data-label="Last Used"]'),
+    remark: whole.locator('details'),
+    // A button's name goes on with the end of the key's id.
+    button: (name) => whole.getByRole('button', { name: new RegExp(`^${name}\\b`) }),
+  };
+}
+
+/** Gives password and code in whatever asks for them: the pop-up or the full page. */
+export async function verify(scope, { password = PASSWORD, code }) {
+  await scope.getByLabel('Password', { exact: true }).fill(password);
+  await scope.getByLabel('Authenticator code', { exact: true }).fill(code);
+  return press(scope.getByRole('button', { name: 'Show', exact: true }));
+}

@@ -1,0 +1,153 @@
+// Every page of the console in every state that looks different, reached one after the other.
+
+import { leads, press } from './browser.js';
+import * as people from './people.js';
+import { row, secretIds } from './people.js';
+import { call } from './signed.js';
+
+/**
+ * Leads `page` through the states and yields the name of each, with the page in it. With `extreme`, whatever an owner
+ * can make long is as long as it can be.
+ */
+export async function* states(server, page, { extreme = false } = {}) {
+  const name = extreme ? 'W'.repeat(64) : people.NAME;
+  const remark = extreme ? 'm'.repeat(1024) : 'Nightly back-up of the shop';
+  const action = extreme ? 'DescribeTheStateOfEveryThingThatThisAccountHasInAllOfItsRegions1' : 'GetCallerIdentity';
+  const button = (label) => page.getByRole('button', { name: label, exact: true });
+  const dialog = page.getByRole('dialog');
+  /** Sends a form of the page as the page itself would not: from behind a disabled button, or with these values. */
+  const sendByForce = (form, values = {}) =>
+    leads(page, () =>
+      form.evaluate((form, values) => {
+        for (const [name, value] of Object.entries(values)) form.elements[name].value = value;
+        form.submit();
+      }, values),
+    );
+  const openPopUp = async (key, operation) => {
+    await key.button(operation).click();
+    await dialog.waitFor({ state: 'visible' });
+  };
+
+  // Setting up.
+  await page.goto('/setup?token=of-no-link');
+  yield 'link that cannot be used';
+  await page.goto(server.setup);
+  yield 'set-up';
+  await people.giveNameAndPassword(page, { name: 'a:b' });
+  yield 'set-up, name refused';
+  await people.giveNameAndPassword(page, { name, password: 'password123' });
+  yield 'set-up, password refused';
+  await people.giveNameAndPassword(page, { name, again: 'something else' });
+  yield 'set-up, passwords differ';
+  await people.giveNameAndPassword(page, { name });
+  yield 'set-up, authenticator';
+  const authenticator = await people.scan(page);
+  await people.giveFirstCode(page, authenticator.wrongCode());
+  yield 'set-up, code refused';
+  await people.giveFirstCode(page, await authenticator.code());
+  const recoveryCodes = await people.readRecoveryCodes(page);
+  yield 'set-up, recovery codes';
+  await page.getByRole('checkbox').check();
+  await press(button('Go to the API keys'));
+  yield 'no keys';
+
+  // Two keys.
+  await people.createKey(page);
+  yield 'one key, created';
+  await people.createKey(page);
+  await page.goto('/cam/capi');
+  yield 'two keys';
+  await sendByForce(page.locator('form.create'));
+  yield 'third key refused';
+  const [first, second] = await secretIds(page);
+  const one = row(page, first);
+  const other = row(page, second);
+
+  // Show.
+  await openPopUp(one, 'Show');
+  yield 'show, pop-up';
+  await page.goto(`/cam/capi/keys/${first}/show`);
+  yield 'show, page';
+  await people.verify(page, { password: 'not the password', code: authenticator.wrongCode() });
+  yield 'show, password refused';
+  await people.verify(page, { code: authenticator.wrongCode() });
+  yield 'show, code refused';
+  await people.verify(page, { code: await authenticator.code() });
+  const secretKey = await one.secret.innerText();
+  yield 'shown';
+  await page.goto('/cam/capi');
+  yield 'verified a moment ago';
+  await page.locator('#status').evaluate((status) => { status.textContent = document.body.dataset.copyFailed; });
+  yield 'message of the script';
+
+  // The remark.
+  await page.goto('/cam/capi');
+  await one.remark.locator('summary').click();
+  yield 'remark, open';
+  await one.remark.getByRole('textbox').fill(remark);
+  await press(one.remark.getByRole('button', { name: 'Save' }));
+  yield 'remark, saved';
+  await sendByForce(one.remark.locator('form'), { remark: 'm'.repeat(1025) });
+  yield 'remark, refused';
+
+  // Used, disabled, enabled, deleted.
+  await call(server.api, { secretId: first, secretKey }, action);
+  await page.goto('/cam/capi');
+  yield 'used key';
+  await openPopUp(one, 'Disable');
+  yield 'disable, pop-up';
+  await page.goto(`/cam/capi/keys/${first}/disable`);
+  yield 'disable, page';
+  await press(button('Confirm'));
+  yield 'disabled key';
+  await page.goto(`/cam/capi/keys/${first}/disable`);
+  yield 'disabled already';
+  await openPopUp(one, 'Delete');
+  yield 'delete, pop-up';
+  await page.goto(`/cam/capi/keys/${first}/delete`);
+  yield 'delete, page';
+  await page.goto(`/cam/capi/keys/${second}/delete`);
+  yield 'delete, refused';
+  await openPopUp(other, 'Disable');
+  await press(dialog.getByRole('button', { name: 'Confirm' }));
+  yield 'both keys disabled';
+
+  // Errors that are pages.
+  await page.goto('/no-such-page');
+  yield 'no such page';
+  await page.goto(`/cam/capi/keys/AKID${'0'.repeat(32)}/delete`);
+  yield 'no such key';
+  await page.goto('/logout');
+  yield 'not possible in this way';
+  await page.goto('/cam/capi');
+  await sendByForce(page.locator('form.create'), { form_token: 'of-another-session' });
+  yield 'form out of date';
+
+  // Signing in.
+  await page.goto('/cam/capi');
+  await people.signOut(page);
+  yield 'signed out';
+  await page.goto('/login?notice=expired');
+  yield 'session ended';
+  await page.goto('/login');
+  yield 'sign-in';
+  await people.givePassword(page, { name, password: 'not the password' });
+  yield 'sign-in, refused';
+  await people.givePassword(page, { name });
+  yield 'second step';
+  await people.giveCode(page, 'Authenticator code', authenticator.wrongCode());
+  yield 'second step, refused';
+  await press(page.getByRole('link', { name: 'Use a recovery code instead' }));
+  yield 'recovery code';
+  await people.giveCode(page, 'Recovery code', 'not-a-code');
+  yield 'recovery code, refused';
+  await people.giveCode(page, 'Recovery code', recoveryCodes[0]);
+  yield 'signed in with a recovery code';
+
+  // Links from the command line.
+  await page.context().clearCookies();
+  await page.goto(server.linkFrom(await server.command('account', 'create', 'second')));
+  yield 'set-up of a further account';
+  await page.goto(server.linkFrom(await server.command('account', 'reset-mfa', name)));
+  yield 'set-up of a new authenticator';
+}
