@@ -65,8 +65,9 @@ async fn sign_in_all(base: &str, accounts: Vec<(String, Seed)>) -> Figures {
         .map(|_| {
             let (accounts, next, base) = (accounts.clone(), next.clone(), base.to_owned());
             tokio::spawn(async move {
+                let client = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
                 while let Some((name, seed)) = accounts.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    sign_in(&base, name, seed).await;
+                    sign_in(&client, &base, name, seed).await;
                 }
             })
         })
@@ -90,13 +91,12 @@ async fn sign_in_all(base: &str, accounts: Vec<(String, Seed)>) -> Figures {
     Figures { rate, seconds, pages: probing.await.unwrap() }
 }
 
-async fn sign_in(base: &str, name: &str, seed: &Seed) {
-    let client = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
+async fn sign_in(client: &Client, base: &str, name: &str, seed: &Seed) {
     let mut cookies = Vec::new();
     let password = [("name", name), ("password", PASSWORD)];
-    submit(&client, base, "/login", &mut cookies, &password, "/login/code").await;
+    submit(client, base, "/login", &mut cookies, &password, "/login/code").await;
     let code = seed.code_at(Clock::system().now());
-    submit(&client, base, "/login/code", &mut cookies, &[("kind", "totp"), ("code", &code)], "/cam/capi").await;
+    submit(client, base, "/login/code", &mut cookies, &[("kind", "totp"), ("code", &code)], "/cam/capi").await;
 }
 
 async fn submit(

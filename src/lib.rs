@@ -1,7 +1,7 @@
 //! Latchkey: a self-hosted console for API key pairs, and the server that checks every request signed with them.
 //!
 //! ```text
-//! main, cli → serve → { web, api } → { account, api_key, verifier, audit, usage, throttle } → { registry, db }
+//! main, cli → serve → { web, api, guard } → { account, api_key, verifier, audit, usage, throttle } → { registry, db }
 //!                                                                     → { signature, secret, id, clock, error }
 //! ```
 //!
@@ -13,6 +13,7 @@ pub mod account;
 pub mod api;
 pub mod api_key;
 pub mod audit;
+pub mod body;
 pub mod call_rates;
 pub mod cli;
 pub mod clock;
@@ -20,6 +21,7 @@ pub mod config;
 pub mod connections;
 pub mod db;
 pub mod error;
+pub mod guard;
 pub mod id;
 pub mod registry;
 pub mod secret;

@@ -16,7 +16,7 @@ use crate::connections::Limited;
 use crate::db::sessions;
 use crate::state::App;
 use crate::web::site::Site;
-use crate::{api, throttle, usage, web};
+use crate::{api, guard, throttle, usage, web};
 
 /// How long requests in flight may take once the server is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -40,12 +40,18 @@ pub struct Listeners {
     pub console: Option<Bound>,
     /// For programs.
     pub api: Option<Bound>,
+    /// Before a back end.
+    pub guard: Option<Bound>,
 }
 
 impl Listeners {
     /// Binds every listener the settings ask for.
     pub fn bind(settings: &Settings) -> Result<Self, StartError> {
-        Ok(Self { console: bind("console", settings.console)?, api: bind("api", settings.api)? })
+        Ok(Self {
+            console: bind("console", settings.console)?,
+            api: bind("api", settings.api)?,
+            guard: bind("guard", settings.guard)?,
+        })
     }
 }
 
@@ -102,6 +108,9 @@ pub async fn run(
     }
     if let Some(bound) = listeners.api {
         start(bound, api::router(app.clone()));
+    }
+    if let (Some(bound), Some(upstream)) = (listeners.guard, &app.settings.guard_upstream) {
+        start(bound, guard::router(app.clone(), upstream));
     }
 
     shutdown.await;

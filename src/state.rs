@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use crate::api::BodyBudget;
 use crate::audit::AuditLog;
+use crate::body::BodyBudget;
 use crate::call_rates::CallRates;
 use crate::clock::Clock;
 use crate::config::{Settings, StartError};
@@ -41,6 +41,8 @@ pub struct Parts {
     pub audit: AuditLog,
     /// The records of use.
     pub usage: UsageRecorder,
+    /// Digests of the tokens that callers of `/v1/verify` present.
+    pub verify_tokens: Vec<Vec<u8>>,
     /// What bodies of the API in all may take of the memory.
     pub body_budget: BodyBudget,
     /// How often each account calls the API.
@@ -69,6 +71,7 @@ impl Deref for App {
 impl App {
     /// Opens the database (brought up to date) and the vault, checks that they belong together, and starts the helpers.
     pub async fn open(settings: Settings, clock: Clock) -> Result<Self, StartError> {
+        let verify_tokens = settings.verify_tokens()?;
         let url = settings.database_url()?;
         let database = Db::open(&url).await.map_err(|cause| could_not_open(&settings, cause))?;
         database.migrate().await.map_err(|cause| could_not_open(&settings, cause))?;
@@ -94,6 +97,7 @@ impl App {
             audit,
             usage,
             call_rates,
+            verify_tokens,
             body_budget: BodyBudget::default(),
             form_key,
         })))

@@ -40,13 +40,20 @@ impl std::fmt::Display for ClientAddress {
     }
 }
 
+/// Is the peer itself, whoever it speaks for, a trusted proxy?
+#[derive(Clone, Copy, Debug)]
+pub struct PeerIsTrusted(pub bool);
+
 /// Middleware of every listener: gives the request its id and address, and logs it when it has been answered.
 pub async fn track(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = RequestId::generate();
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     let peer = peer.unwrap_or(IpAddr::from([0, 0, 0, 0]));
-    let address = ClientAddress(client_address(peer, request.headers(), &app.settings.trusted_proxies));
+    let trusted = &app.settings.trusted_proxies;
+    let address = ClientAddress(client_address(peer, request.headers(), trusted));
+    let peer_is_trusted = PeerIsTrusted(trusted.iter().any(|network| network.contains(&peer.to_canonical())));
+    request.extensions_mut().insert(peer_is_trusted);
     request.extensions_mut().insert(id);
     request.extensions_mut().insert(address);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());

@@ -1,17 +1,19 @@
 //! The envelope every answer wears, and the error codes callers know.
 
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::words::{self, Language};
+use crate::body::Unread;
 use crate::error::Error;
 use crate::id::RequestId;
 use crate::verifier::Refusal;
 
 /// What a caller is told of a refusal.
 #[derive(Debug)]
-pub(super) enum ApiError {
+#[expect(missing_docs, reason = "the words of each say it")]
+pub enum ApiError {
     /// The request is not signed well enough to be looked at.
     Authorization(String),
     SecretIdShape,
@@ -34,6 +36,14 @@ pub(super) enum ApiError {
     StateForbids,
     RateLimit,
     UnsupportedProtocol,
+    /// The payload is not signed, and guarded requests must have it signed.
+    UnsignedPayload,
+    /// The headers by which a proxy says which request is meant are incomplete or do not agree.
+    ContradictoryForward,
+    /// The guarded back end did not answer.
+    UpstreamDown,
+    /// The guarded back end did not answer in time.
+    UpstreamSlow,
     TooLarge,
     /// The body did not arrive in time.
     Incomplete,
@@ -56,6 +66,15 @@ impl From<Refusal> for ApiError {
     }
 }
 
+impl From<Unread> for ApiError {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::TooLong => Self::TooLarge,
+            Unread::Incomplete => Self::Incomplete,
+        }
+    }
+}
+
 impl From<Error> for ApiError {
     /// Logs the cause of a fault, here and only here, and forgets it.
     fn from(error: Error) -> Self {
@@ -73,7 +92,8 @@ impl From<Error> for ApiError {
 }
 
 impl ApiError {
-    fn code(&self) -> &'static str {
+    /// The code callers know it by.
+    pub(super) fn code(&self) -> &'static str {
         match self {
             Self::Authorization(_) => "AuthFailure.InvalidAuthorization",
             Self::SecretIdShape => "AuthFailure.InvalidSecretId",
@@ -94,8 +114,24 @@ impl ApiError {
             Self::StateForbids => "FailedOperation.Accesskey",
             Self::RateLimit => "RequestLimitExceeded",
             Self::UnsupportedProtocol => "UnsupportedProtocol",
+            Self::UnsignedPayload => "AuthFailure.UnauthorizedOperation",
+            Self::ContradictoryForward => "InvalidParameter",
+            Self::UpstreamDown | Self::UpstreamSlow => "InternalError.UpstreamFailure",
             Self::TooLarge => "RequestSizeLimitExceeded",
             Self::Fault => "InternalError",
+        }
+    }
+
+    /// For doors whose callers go by the status.
+    pub(super) fn guard_status(&self) -> StatusCode {
+        match self {
+            Self::UnsignedPayload | Self::ContradictoryForward => StatusCode::FORBIDDEN,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Incomplete => StatusCode::REQUEST_TIMEOUT,
+            Self::UpstreamDown => StatusCode::BAD_GATEWAY,
+            Self::UpstreamSlow => StatusCode::GATEWAY_TIMEOUT,
+            Self::Fault => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::UNAUTHORIZED,
         }
     }
 

@@ -4,9 +4,10 @@
 //! the error code on any other.
 
 mod actions;
-mod body;
 mod envelope;
+mod forward_auth;
 mod params;
+mod verify;
 mod words;
 
 use std::any::Any;
@@ -18,16 +19,16 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{any, get, post};
 use serde_json::Value;
 use tower_http::catch_panic::CatchPanicLayer;
 
-pub use self::body::BodyBudget;
+pub use self::envelope::ApiError;
+pub use self::forward_auth::{action, identity, refuse};
+pub use self::words::Language;
 
 use self::actions::Call;
-use self::envelope::ApiError;
 use self::params::Params;
-use self::words::Language;
 use crate::audit::{Actor, Origin};
 use crate::id::RequestId;
 use crate::signature::v1;
@@ -49,6 +50,9 @@ const ACTION_LIMIT: usize = 64;
 pub fn router(app: App) -> Router {
     Router::new()
         .route(telemetry::HEALTH_PATH, get(async || "ok\n"))
+        .route(forward_auth::PATH, any(forward_auth::answer))
+        .route(&format!("{}/{{*meant}}", forward_auth::PATH), any(forward_auth::answer))
+        .route(verify::PATH, post(verify::answer))
         .fallback(answer)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(app.clone(), telemetry::track))
@@ -81,16 +85,16 @@ async fn handle(app: &App, origin: &Origin, request: Request) -> Result<Value, A
         return Err(ApiError::TooLarge);
     }
     if parts.headers.contains_key(header::AUTHORIZATION) {
-        if body::is_long(&body) {
+        if crate::body::is_long(&body) {
             verifier::is_worth_reading(app, &parts.headers).await?;
         }
-        let body = body::read(app, body, V3_POST_LIMIT).await?;
+        let body = app.body_budget.read(body, V3_POST_LIMIT).await?;
         return v3_call(app, origin, &parts, query, &body).await;
     }
     let params = if is_get {
         params::decode(query.as_bytes())
     } else if is_form(&parts.headers) {
-        params::decode(&body::read(app, body, V1_POST_LIMIT).await?)
+        params::decode(&app.body_budget.read(body, V1_POST_LIMIT).await?)
     } else {
         Vec::new()
     };
@@ -146,7 +150,7 @@ fn action_name(sent: &str) -> String {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands over the box")]
-fn panicked(panic: Box<dyn Any + Send>) -> axum::http::Response<Body> {
+pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> axum::http::Response<Body> {
     telemetry::log_panic(&*panic);
     // The request's own id is out of reach here; the log line carries it.
     ApiError::Fault.respond(Language::English, RequestId::generate()).into_response()

@@ -7,14 +7,16 @@ use crate::verifier::{MAX_SKEW_SECONDS, only};
 
 /// A language of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Language {
+pub enum Language {
+    /// English.
     English,
+    /// Simplified Chinese.
     Chinese,
 }
 
 impl Language {
     /// As the caller asks, by `X-TC-Language` before `Accept-Language`; English without either.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    pub fn of(headers: &HeaderMap) -> Self {
         let asked = only(headers, "x-tc-language").or_else(|| only(headers, "accept-language"));
         let chinese = asked.is_some_and(|asked| asked.trim_start().to_ascii_lowercase().starts_with("zh"));
         if chinese { Self::Chinese } else { Self::English }
@@ -106,6 +108,21 @@ pub(super) fn message(error: &ApiError, language: Language) -> String {
         ApiError::TooLarge => say(
             "The request is too large: at most 32 KB for GET, and for POST 10 MB, or 1 MB with signature version 1.",
             "请求过大：GET 最大 32 KB，POST 最大 10 MB（签名方法 v1 为 1 MB）。",
+        ),
+        ApiError::UnsignedPayload => say(
+            "The payload of a request to this back end must be signed.",
+            "访问此后端的请求必须对请求体签名。",
+        ),
+        ApiError::ContradictoryForward => say(
+            "The proxy's headers do not say clearly which request is meant.",
+            "代理转发头不完整或相互矛盾。",
+        ),
+        ApiError::UpstreamDown => {
+            say("The service behind this guard does not answer. Try again later.", "后端服务没有响应，请稍后重试。")
+        }
+        ApiError::UpstreamSlow => say(
+            "The service behind this guard did not answer in time. Try again later.",
+            "后端服务响应超时，请稍后重试。",
         ),
         ApiError::Incomplete => say(
             "The body did not arrive in time. Send the request again.",

@@ -26,7 +26,7 @@ pub(super) async fn serve(settings: Settings) -> Result<(), StartError> {
 async fn print_addresses(app: &App, listeners: &Listeners) -> Result<(), StartError> {
     let scheme = if app.settings.tls.is_some() { "https" } else { "http" };
     let mut lines = String::new();
-    for (name, bound) in [("console", &listeners.console), ("api", &listeners.api)] {
+    for (name, bound) in [("console", &listeners.console), ("api", &listeners.api), ("guard", &listeners.guard)] {
         if let Some(bound) = bound {
             let _ = writeln!(lines, "{name} {scheme}://{}", bound.address);
         }

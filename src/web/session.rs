@@ -178,8 +178,6 @@ impl Visitor {
     pub async fn enter(&mut self, stage: Stage) -> Result<(), PageError> {
         self.session.cycle_id().await?;
         self.session.insert(STAGE, &stage).await?;
-        // Now and not with the response, so that the new id is known to the forms of the page.
-        self.session.save().await?;
         self.stage = Some(stage);
         Ok(())
     }

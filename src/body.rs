@@ -1,13 +1,10 @@
-//! Reading a body: up to its limit, within its time, and within what all bodies together may take.
+//! Reading a request's body: up to its limit, within its time, and within what all bodies together may take.
 
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use http_body_util::BodyExt;
 use tokio::sync::Semaphore;
-
-use super::envelope::ApiError;
-use crate::state::App;
 
 /// Of a body over its limit, this much is still read, and thrown away, so that its sender hears the answer: most clients
 /// do not listen before they have sent all.
@@ -19,6 +16,17 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What long bodies in all may take, in KiB.
 const BUDGET_KIB: usize = 64 * 1024;
 
+/// Why a body was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unread {
+    /// It is longer than its limit.
+    #[error("the body is too long")]
+    TooLong,
+    /// It did not arrive in time.
+    #[error("the body did not arrive in time")]
+    Incomplete,
+}
+
 /// What long bodies may take of the memory.
 #[derive(Debug)]
 pub struct BodyBudget(Semaphore);
@@ -29,27 +37,29 @@ impl Default for BodyBudget {
     }
 }
 
+impl BodyBudget {
+    /// The whole body, if it is no longer than `limit`.
+    pub async fn read(&self, body: Body, limit: usize) -> Result<Bytes, Unread> {
+        let within_budget = async {
+            let share = if is_long(&body) { u32::try_from(limit.div_ceil(1024)).unwrap_or(u32::MAX) } else { 0 };
+            let _share = self.0.acquire_many(share).await;
+            read_frames(body, limit).await
+        };
+        tokio::time::timeout(PATIENCE, within_budget).await.unwrap_or(Err(Unread::Incomplete))
+    }
+}
+
 /// Is it, or may it be, longer than what is read without further ado?
-pub(super) fn is_long(body: &Body) -> bool {
+pub fn is_long(body: &Body) -> bool {
     body.size_hint().exact().is_none_or(|length| length > SHORT as u64)
 }
 
-/// The whole body, if it is no longer than `limit`.
-pub(super) async fn read(app: &App, body: Body, limit: usize) -> Result<Bytes, ApiError> {
-    let within_budget = async {
-        let share = if is_long(&body) { u32::try_from(limit.div_ceil(1024)).unwrap_or(u32::MAX) } else { 0 };
-        let _share = app.body_budget.0.acquire_many(share).await;
-        read_frames(body, limit).await
-    };
-    tokio::time::timeout(PATIENCE, within_budget).await.unwrap_or(Err(ApiError::Incomplete))
-}
-
-async fn read_frames(mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
+async fn read_frames(mut body: Body, limit: usize) -> Result<Bytes, Unread> {
     let mut read = Vec::new();
     let mut length = 0_usize;
     while let Some(frame) = body.frame().await {
         // The client is gone in the middle of it; nobody will see this answer.
-        let Ok(frame) = frame else { return Err(ApiError::Incomplete) };
+        let Ok(frame) = frame else { return Err(Unread::Incomplete) };
         let Some(data) = frame.data_ref() else { continue };
         length = length.saturating_add(data.len());
         if length <= limit {
@@ -61,5 +71,5 @@ async fn read_frames(mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
             }
         }
     }
-    if length <= limit { Ok(read.into()) } else { Err(ApiError::TooLarge) }
+    if length <= limit { Ok(read.into()) } else { Err(Unread::TooLong) }
 }

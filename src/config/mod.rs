@@ -1,26 +1,27 @@
 //! Settings: from flags, then variables, then `latchkey.toml`. The only reader of the environment.
 
-use std::io::Write as _;
+mod given;
+mod master_key;
+
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 use url::Url;
+
+pub use self::given::{GivenSettings, Listen, Span};
 
 use crate::db::OpenError;
 use crate::error::Error;
-use crate::secret::vault::{MasterKeyFormat, Vault};
+use crate::secret::token;
+use crate::secret::vault::MasterKeyFormat;
 
-const DEFAULT_CONFIG: &str = "latchkey.toml";
 const DATABASE_FILE: &str = "latchkey.db";
-const MASTER_KEY_FILE: &str = "master.key";
 const MASTER_KEY_VARIABLE: &str = "LATCHKEY_MASTER_KEY";
-const MASTER_KEY_CREDENTIAL: &str = "latchkey.master.key";
+const SHORTEST_TOKEN: usize = 16;
 const LONGEST_SESSION: Duration = Duration::from_hours(7 * 24);
 const LONGEST_VERIFICATION_WINDOW: Duration = Duration::from_mins(30);
 
@@ -50,6 +51,8 @@ pub enum StartError {
          --master-key-file or {MASTER_KEY_VARIABLE}"
     )]
     WrongMasterKey { version: i64 },
+    #[error("cannot read the tokens for /v1/verify in {path}: {cause}")]
+    VerifyTokens { path: String, cause: String },
     #[error("cannot listen on {address} ({what}): {cause}; free the port, or choose another with --{what}")]
     Bind { what: &'static str, address: SocketAddr, cause: std::io::Error },
     #[error("cannot use the TLS certificate: {0}; check --tls-cert and --tls-key")]
@@ -58,149 +61,6 @@ pub enum StartError {
     Domain(#[from] Error),
     #[error("{what}: {cause}")]
     Io { what: &'static str, cause: std::io::Error },
-}
-
-/// Where a listener listens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub enum Listen {
-    /// Not at all.
-    Off,
-    /// Here; port 0 takes a free one.
-    At(SocketAddr),
-}
-
-impl FromStr for Listen {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "off" {
-            return Ok(Self::Off);
-        }
-        text.parse().map(Self::At).map_err(|_| "expected ADDRESS:PORT such as 127.0.0.1:8080, or off".to_owned())
-    }
-}
-
-impl TryFrom<String> for Listen {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-/// A length of time as people write it: `15m`, `12h`, `0`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Span(Duration);
-
-impl FromStr for Span {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "0" {
-            return Ok(Self(Duration::ZERO));
-        }
-        humantime::parse_duration(text).map(Self).map_err(|_| "expected a length of time such as 5m or 12h".to_owned())
-    }
-}
-
-impl TryFrom<String> for Span {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-/// The settings as they are given, by flag, variable or file. Each may be missing.
-#[derive(Clone, Debug, Default, clap::Args, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[command(next_help_heading = "Settings")]
-pub struct GivenSettings {
-    /// Where the database and the master key are [default: ./data]
-    #[arg(long, global = true, env = "LATCHKEY_DATA_DIR", value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
-    /// sqlite:… or postgres:… [default: SQLite in the data directory]
-    #[arg(long, global = true, env = "LATCHKEY_DATABASE", value_name = "URL", hide_env_values = true)]
-    pub database: Option<SecretString>,
-    /// The console, for people [default: 127.0.0.1:8080]
-    #[arg(long, global = true, env = "LATCHKEY_CONSOLE", value_name = "ADDR")]
-    pub console: Option<Listen>,
-    /// The signed API, for programs [default: 127.0.0.1:8081]
-    #[arg(long, global = true, env = "LATCHKEY_API", value_name = "ADDR")]
-    pub api: Option<Listen>,
-    /// The console's address as its users see it [default: localhost and the console's port]
-    #[arg(long, global = true, env = "LATCHKEY_PUBLIC_URL", value_name = "URL")]
-    pub public_url: Option<Url>,
-    /// Serve https with this certificate chain (PEM)
-    #[arg(long, global = true, env = "LATCHKEY_TLS_CERT", value_name = "FILE")]
-    pub tls_cert: Option<PathBuf>,
-    /// The certificate's private key (PEM)
-    #[arg(long, global = true, env = "LATCHKEY_TLS_KEY", value_name = "FILE")]
-    pub tls_key: Option<PathBuf>,
-    /// The master key [default: master.key in the data directory; made on first start]
-    #[arg(long, global = true, env = "LATCHKEY_MASTER_KEY_FILE", value_name = "FILE")]
-    pub master_key_file: Option<PathBuf>,
-    /// A network of proxies whose X-Forwarded-For is believed (repeatable)
-    #[arg(long, global = true, env = "LATCHKEY_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',')]
-    pub trusted_proxy: Option<Vec<IpNet>>,
-    /// How long an identity verification holds, 0 to 30m [default: 5m]
-    #[arg(long, global = true, env = "LATCHKEY_VERIFICATION_WINDOW", value_name = "TIME")]
-    pub verification_window: Option<Span>,
-    /// A session ends after this long without use [default: 15m]
-    #[arg(long, global = true, env = "LATCHKEY_SESSION_IDLE", value_name = "TIME")]
-    pub session_idle: Option<Span>,
-    /// A session ends after this long in any case [default: 12h]
-    #[arg(long, global = true, env = "LATCHKEY_SESSION_MAX", value_name = "TIME")]
-    pub session_max: Option<Span>,
-    /// May a key create, disable and delete keys through the API? [default: true]
-    #[arg(long, global = true, env = "LATCHKEY_API_MANAGES_KEYS", value_name = "BOOL")]
-    pub api_manages_keys: Option<bool>,
-    /// Are calls of the API limited to the documented rates for each account and action? [default: true]
-    #[arg(long, global = true, env = "LATCHKEY_API_RATE_LIMITS", value_name = "BOOL")]
-    pub api_rate_limits: Option<bool>,
-    /// The settings file [default: latchkey.toml if it is there]
-    #[arg(long, global = true, env = "LATCHKEY_CONFIG", value_name = "FILE")]
-    #[serde(skip)]
-    pub config: Option<PathBuf>,
-}
-
-impl GivenSettings {
-    /// These, and from `lower` what these leave open.
-    fn over(self, lower: Self) -> Self {
-        Self {
-            data_dir: self.data_dir.or(lower.data_dir),
-            database: self.database.or(lower.database),
-            console: self.console.or(lower.console),
-            api: self.api.or(lower.api),
-            public_url: self.public_url.or(lower.public_url),
-            tls_cert: self.tls_cert.or(lower.tls_cert),
-            tls_key: self.tls_key.or(lower.tls_key),
-            master_key_file: self.master_key_file.or(lower.master_key_file),
-            trusted_proxy: self.trusted_proxy.or(lower.trusted_proxy),
-            verification_window: self.verification_window.or(lower.verification_window),
-            session_idle: self.session_idle.or(lower.session_idle),
-            session_max: self.session_max.or(lower.session_max),
-            api_manages_keys: self.api_manages_keys.or(lower.api_manages_keys),
-            api_rate_limits: self.api_rate_limits.or(lower.api_rate_limits),
-            config: self.config,
-        }
-    }
-
-    fn from_file(path: Option<&Path>) -> Result<Self, StartError> {
-        let file = path.unwrap_or(Path::new(DEFAULT_CONFIG));
-        let failed = |cause: String| StartError::ConfigFile { path: file.display().to_string(), cause };
-        match std::fs::read_to_string(file) {
-            Ok(text) => toml::from_str(&text).map_err(|error| failed(one_line(&error))),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && path.is_none() => Ok(Self::default()),
-            Err(error) => Err(failed(error.to_string())),
-        }
-    }
-}
-
-fn one_line(error: &toml::de::Error) -> String {
-    error.message().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The settings, complete and checked.
@@ -230,6 +90,15 @@ pub struct Settings {
     pub api_manages_keys: bool,
     /// Are calls of the API limited to the documented rates?
     pub api_rate_limits: bool,
+    /// The guard's listener, and where it forwards to.
+    pub guard: Listen,
+    /// Where the guard forwards to.
+    pub guard_upstream: Option<Url>,
+    /// Do guard and forward-auth accept requests whose payload is not signed?
+    pub guard_unsigned_payload: bool,
+    verify_token_file: Option<PathBuf>,
+    /// The metrics listener.
+    pub metrics: Listen,
 }
 
 impl Settings {
@@ -257,6 +126,11 @@ impl Settings {
             session_max: span(given.session_max, 12 * 60),
             api_manages_keys: given.api_manages_keys.unwrap_or(true),
             api_rate_limits: given.api_rate_limits.unwrap_or(true),
+            guard: given.guard.unwrap_or(Listen::Off),
+            guard_upstream: given.guard_upstream,
+            guard_unsigned_payload: given.guard_unsigned_payload.unwrap_or(false),
+            verify_token_file: given.verify_token_file,
+            metrics: given.metrics.unwrap_or(Listen::Off),
         };
         settings.check()?;
         Ok(settings)
@@ -277,6 +151,8 @@ impl Settings {
             public_url: None,
             tls: None,
             trusted_proxies: Vec::new(),
+            guard: Listen::Off,
+            metrics: Listen::Off,
             ..self
         }
     }
@@ -298,6 +174,17 @@ impl Settings {
         }
         if self.session_idle.is_zero() || self.session_idle > self.session_max {
             return Err(setting("--session-idle is longer than 0 and no longer than --session-max"));
+        }
+        let is_http =
+            |url: &Url| url.scheme() == "http" && url.has_host() && url.path() == "/" && url.query().is_none();
+        match (self.guard, &self.guard_upstream) {
+            (Listen::At(_), None) => return Err(setting("--guard needs --guard-upstream, the address it forwards to")),
+            (_, Some(url)) if !is_http(url) => {
+                return Err(setting(
+                    "--guard-upstream is an http address without a path, such as http://127.0.0.1:9000",
+                ));
+            }
+            _ => {}
         }
         if self.session_max > LONGEST_SESSION {
             return Err(setting("--session-max is at most 7d"));
@@ -338,6 +225,20 @@ impl Settings {
         }
     }
 
+    /// The digests of the tokens that callers of `/v1/verify` present; none where there is no such door.
+    pub(crate) fn verify_tokens(&self) -> Result<Vec<Vec<u8>>, StartError> {
+        let Some(file) = &self.verify_token_file else { return Ok(Vec::new()) };
+        let path = file.display().to_string();
+        let text = std::fs::read_to_string(file).map(zeroize::Zeroizing::new);
+        let text = text.map_err(|cause| StartError::VerifyTokens { path: path.clone(), cause: cause.to_string() })?;
+        let tokens: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        if tokens.is_empty() || tokens.iter().any(|token| token.len() < SHORTEST_TOKEN) {
+            let cause = format!("it must have a token of at least {SHORTEST_TOKEN} characters on each line");
+            return Err(StartError::VerifyTokens { path, cause });
+        }
+        Ok(tokens.into_iter().map(token::digest).collect())
+    }
+
     fn make_data_dir(&self) -> Result<(), StartError> {
         std::fs::DirBuilder::new()
             .recursive(true)
@@ -348,45 +249,6 @@ impl Settings {
 
     fn data_dir_error(&self, cause: std::io::Error) -> StartError {
         StartError::DataDir { path: self.data_dir.display().to_string(), cause }
-    }
-
-    /// The master key's text: from the variable, the file, systemd's credentials, or the data directory, where it is
-    /// made if `may_create`.
-    pub(crate) fn master_key(&self, may_create: bool) -> Result<SecretString, StartError> {
-        if let Some(text) = variable(MASTER_KEY_VARIABLE) {
-            return Ok(text.into());
-        }
-        if let Some(file) = &self.master_key_file {
-            return read_master_key(file);
-        }
-        if let Some(directory) = variable("CREDENTIALS_DIRECTORY") {
-            let file = Path::new(&directory).join(MASTER_KEY_CREDENTIAL);
-            if file.exists() {
-                return read_master_key(&file);
-            }
-        }
-        let file = self.data_dir.join(MASTER_KEY_FILE);
-        match file.try_exists() {
-            Ok(true) => read_master_key(&file),
-            _ if may_create => self.create_master_key(&file),
-            _ => Err(StartError::MasterKeyMissing { path: file.display().to_string() }),
-        }
-    }
-
-    fn create_master_key(&self, file: &Path) -> Result<SecretString, StartError> {
-        self.make_data_dir()?;
-        let text = Vault::generate_master_key();
-        // Whole or not at all: half a key after a crash would lock the database for ever. Temporary files are 0600.
-        let written = tempfile::NamedTempFile::new_in(&self.data_dir).and_then(|mut whole| {
-            whole.write_all(text.expose_secret().as_bytes())?;
-            whole.as_file().sync_all()?;
-            whole.persist_noclobber(file).map_err(|failed| failed.error)?;
-            std::fs::File::open(&self.data_dir)?.sync_all()
-        });
-        match written {
-            Ok(()) => Ok(text),
-            Err(cause) => Err(StartError::MasterKeyFile { path: file.display().to_string(), cause }),
-        }
     }
 }
 
@@ -401,15 +263,6 @@ fn private_file() -> std::fs::OpenOptions {
     options
 }
 
-fn read_master_key(file: &Path) -> Result<SecretString, StartError> {
-    if std::fs::metadata(file).is_ok_and(|file| file.permissions().mode() & 0o077 != 0) {
-        tracing::warn!(file = %file.display(), "others than its owner can read the master key; chmod it to 600");
-    }
-    std::fs::read_to_string(file)
-        .map(Into::into)
-        .map_err(|cause| StartError::MasterKeyFile { path: file.display().to_string(), cause })
-}
-
 /// What to log, from `RUST_LOG`.
 pub fn log_filter() -> Option<String> {
     variable("RUST_LOG")
@@ -422,6 +275,7 @@ fn variable(name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::given::one_line;
     use super::*;
 
     fn given(text: &str) -> Result<GivenSettings, String> {

@@ -1,0 +1,181 @@
+//! `/forward-auth`: the check as a question of a reverse proxy (nginx `auth_request`, Traefik ForwardAuth, Caddy
+//! `forward_auth`, Envoy `ext_authz`), which lets the request through if the answer is 200.
+//!
+//! It sees no body. The payload hash that the client signed comes in `X-TC-Content-SHA256` and goes back in
+//! `X-Latchkey-Content-SHA256`, for the back end to compare; without one, the payload must be empty.
+//!
+//! Which request is meant, a proxy says in headers, and headers can be sent by anybody: they are believed from trusted
+//! proxies only, and where two kinds of them are there, they must agree.
+
+use axum::extract::{Extension, Request, State};
+use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::envelope::ApiError;
+use super::words::Language;
+use crate::id::RequestId;
+use crate::signature::v3::{UNSIGNED_PAYLOAD, payload_hash};
+use crate::state::App;
+use crate::telemetry::{ClientAddress, PeerIsTrusted};
+use crate::verifier::{self, Claim, Signed, only};
+
+/// The path, and the prefix under which Envoy puts the path that is meant.
+pub(super) const PATH: &str = "/forward-auth";
+
+/// Longest `METHOD path` taken into a record.
+const ACTION_LIMIT: usize = 128;
+
+/// The account of a checked request, for whoever it is passed on to.
+pub const UIN: HeaderName = HeaderName::from_static("x-latchkey-uin");
+/// The account's APPID.
+pub const APP_ID: HeaderName = HeaderName::from_static("x-latchkey-app-id");
+/// The key.
+pub const SECRET_ID: HeaderName = HeaderName::from_static("x-latchkey-secret-id");
+/// The payload hash that was signed.
+pub const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-latchkey-content-sha256");
+
+/// The identity headers of a checked request.
+pub fn identity(signed: &Signed, content_sha256: &str) -> [(HeaderName, HeaderValue); 4] {
+    let value = |text: &str| HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""));
+    [
+        (UIN, value(&signed.uin().to_string())),
+        (APP_ID, value(&signed.app_id().to_string())),
+        (SECRET_ID, value(signed.secret_id().as_str())),
+        (CONTENT_SHA256, value(content_sha256)),
+    ]
+}
+
+/// What a guarded request asks for, in its record.
+pub fn action(method: &str, path: &str) -> String {
+    format!("{method} {path}").chars().filter(|c| !c.is_control()).take(ACTION_LIMIT).collect()
+}
+
+/// Any method at `/forward-auth`: 200 with the identity, or 401 or 403 with the reason in the envelope.
+pub(super) async fn answer(
+    State(app): State<App>,
+    Extension(request_id): Extension<RequestId>,
+    Extension(address): Extension<ClientAddress>,
+    Extension(PeerIsTrusted(trusted)): Extension<PeerIsTrusted>,
+    request: Request,
+) -> Response {
+    let language = Language::of(request.headers());
+    let meant = Meant::of(&request, trusted);
+    drop(request);
+    match check(&app, address, meant).await {
+        Ok((signed, content_sha256)) => {
+            let mut response = StatusCode::OK.into_response();
+            response.headers_mut().extend(identity(&signed, &content_sha256));
+            response
+        }
+        Err(error) => refuse(&error, language, request_id),
+    }
+}
+
+/// The refusal for programs that go by the status.
+pub fn refuse(error: &ApiError, language: Language, request_id: RequestId) -> Response {
+    let mut response = error.respond(language, request_id);
+    *response.status_mut() = error.guard_status();
+    if response.status() == StatusCode::UNAUTHORIZED {
+        let scheme = HeaderValue::from_static(crate::signature::v3::ALGORITHM);
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+    }
+    response
+}
+
+async fn check(
+    app: &App,
+    address: ClientAddress,
+    meant: Result<Meant, ApiError>,
+) -> Result<(Signed, String), ApiError> {
+    let meant = meant?;
+    let content_sha256 = signed_payload(app, &meant.headers)?;
+    let claim = Claim::v3(&meant.method, &meant.path, &meant.query, &meant.headers, &content_sha256.signed)?;
+    let signed = verifier::check(app, claim, &action(&meant.method, &meant.path), &address.to_string()).await?;
+    Ok((signed, content_sha256.shown))
+}
+
+struct ContentSha256 {
+    /// Goes into the canonical request.
+    signed: String,
+    /// Goes back to the proxy.
+    shown: String,
+}
+
+fn signed_payload(app: &App, headers: &HeaderMap) -> Result<ContentSha256, ApiError> {
+    match only(headers, "x-tc-content-sha256") {
+        None if headers.contains_key("x-tc-content-sha256") => {
+            Err(ApiError::Authorization("X-TC-Content-SHA256 must stand once".to_owned()))
+        }
+        None => {
+            let empty = payload_hash(false, b"");
+            Ok(ContentSha256 { signed: empty.clone(), shown: empty })
+        }
+        Some(UNSIGNED_PAYLOAD) if !app.settings.guard_unsigned_payload => Err(ApiError::UnsignedPayload),
+        Some(UNSIGNED_PAYLOAD) => {
+            Ok(ContentSha256 { signed: payload_hash(true, b""), shown: UNSIGNED_PAYLOAD.to_owned() })
+        }
+        Some(hash) => Ok(ContentSha256 { signed: hash.to_owned(), shown: hash.to_owned() }),
+    }
+}
+
+/// The request that is meant.
+struct Meant {
+    method: String,
+    path: String,
+    query: String,
+    headers: HeaderMap,
+}
+
+impl Meant {
+    fn of(request: &Request, trusted: bool) -> Result<Self, ApiError> {
+        let own = request.uri();
+        let mut headers = request.headers().clone();
+        if !trusted {
+            return Ok(Self::new(request.method().as_str(), own.path(), own.query(), headers));
+        }
+        let original = forwarded(&headers, "x-original-method", "x-original-uri")?;
+        let by_proxy = forwarded(&headers, "x-forwarded-method", "x-forwarded-uri")?;
+        if let (Some(one), Some(other)) = (&original, &by_proxy)
+            && one != other
+        {
+            return Err(ApiError::ContradictoryForward);
+        }
+        // nginx passes the Host on as it was; the others say it in a header of its own.
+        if original.is_none()
+            && let Some(host) = headers.get("x-forwarded-host").cloned()
+        {
+            headers.insert(header::HOST, host);
+        }
+        let (method, uri) = match original.or(by_proxy) {
+            Some(meant) => meant,
+            // Envoy: the method as it is, the path behind ours.
+            None => {
+                let behind = own.path_and_query().map_or("", PathAndQuery::as_str);
+                let behind = behind.strip_prefix(PATH).filter(|rest| rest.starts_with('/'));
+                let uri = behind.unwrap_or_else(|| own.path_and_query().map_or("/", PathAndQuery::as_str));
+                (request.method().as_str().to_owned(), uri.to_owned())
+            }
+        };
+        let (path, query) = uri.split_once('?').map_or((uri.as_str(), None), |(path, query)| (path, Some(query)));
+        Ok(Self::new(&method, path, query, headers))
+    }
+
+    fn new(method: &str, path: &str, query: Option<&str>, headers: HeaderMap) -> Self {
+        let query = query.unwrap_or_default().to_owned();
+        Self { method: method.to_owned(), path: path.to_owned(), query, headers }
+    }
+}
+
+/// Method and address as one kind of headers says them: both, once each, or neither.
+fn forwarded(headers: &HeaderMap, method: &str, uri: &str) -> Result<Option<(String, String)>, ApiError> {
+    if !headers.contains_key(method) && !headers.contains_key(uri) {
+        return Ok(None);
+    }
+    match (only(headers, method), only(headers, uri)) {
+        (Some(method), Some(uri)) if method.parse::<Method>().is_ok() && uri.starts_with('/') => {
+            Ok(Some((method.to_owned(), uri.to_owned())))
+        }
+        _ => Err(ApiError::ContradictoryForward),
+    }
+}

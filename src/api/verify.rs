@@ -1,0 +1,124 @@
+//! `POST /v1/verify`: a back end passes on what it was sent and is told whether it is signed.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Extension, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use subtle::{Choice, ConstantTimeEq};
+
+use super::envelope::ApiError;
+use super::forward_auth::action;
+use crate::secret::token;
+use crate::state::App;
+use crate::telemetry::ClientAddress;
+use crate::verifier::{self, Claim, only};
+
+/// The path.
+pub(super) const PATH: &str = "/v1/verify";
+
+const BODY_LIMIT: usize = 256 * 1024;
+
+/// What a back end was sent.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Question {
+    method: String,
+    /// Path and query as sent.
+    uri: String,
+    /// Each with one value, or all of its values.
+    headers: BTreeMap<String, Values>,
+    /// SHA-256 of the body in lower-case hexadecimal, or `UNSIGNED-PAYLOAD`.
+    body_sha256: String,
+    /// Where it came from, for the record.
+    address: Option<std::net::IpAddr>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Values {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// 200 with `{"valid":true,…}` or `{"valid":false,"code":…}`; 400 for a question that cannot be read, 401 for a caller
+/// without a token, 404 where the server has none.
+pub(super) async fn answer(
+    State(app): State<App>,
+    Extension(peer): Extension<ClientAddress>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    if app.verify_tokens.is_empty() {
+        return problem(StatusCode::NOT_FOUND, "this server has no /v1/verify; start it with --verify-token-file");
+    }
+    if !may_ask(&app, &headers) {
+        return problem(StatusCode::UNAUTHORIZED, "send one of the server's tokens as Authorization: Bearer");
+    }
+    let Ok(body) = app.body_budget.read(body, BODY_LIMIT).await else {
+        return problem(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the question is longer than 256 KiB, or did not arrive in time",
+        );
+    };
+    let question: Question = match serde_json::from_slice(&body) {
+        Ok(question) => question,
+        Err(error) => return problem(StatusCode::BAD_REQUEST, &format!("the question cannot be read: {error}")),
+    };
+    match check(&app, peer, &question).await {
+        Ok(identity) => Json(identity).into_response(),
+        Err(ApiError::Fault) => problem(StatusCode::SERVICE_UNAVAILABLE, "the key's state could not be known"),
+        Err(error) => Json(json!({ "valid": false, "code": error.code() })).into_response(),
+    }
+}
+
+fn problem(status: StatusCode, error: &str) -> Response {
+    (status, Json(json!({ "error": error }))).into_response()
+}
+
+/// Every token is compared, so that the time says nothing about which one came close.
+fn may_ask(app: &App, headers: &HeaderMap) -> bool {
+    let sent = only(headers, header::AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer "));
+    let digest = token::digest(sent.unwrap_or_default());
+    app.verify_tokens.iter().fold(Choice::from(0), |found, token| found | token.ct_eq(&digest)).into()
+}
+
+async fn check(app: &App, peer: ClientAddress, question: &Question) -> Result<Value, ApiError> {
+    let headers = header_map(&question.headers).ok_or(ApiError::InvalidParameter("headers"))?;
+    let (path, query) = question.uri.split_once('?').unwrap_or((&question.uri, ""));
+    let unsigned = question.body_sha256 == crate::signature::v3::UNSIGNED_PAYLOAD;
+    if unsigned && !app.settings.guard_unsigned_payload {
+        return Err(ApiError::UnsignedPayload);
+    }
+    let payload = crate::signature::v3::payload_hash(true, b"");
+    let payload = if unsigned { &payload } else { &question.body_sha256 };
+    let claim = Claim::v3(&question.method, path, query, &headers, payload)?;
+    let address = question.address.unwrap_or(peer.0).to_string();
+    let signed = verifier::check(app, claim, &action(&question.method, path), &address).await?;
+    Ok(json!({
+        "valid": true,
+        "code": "VALID",
+        "uin": signed.uin().to_string(),
+        "app_id": signed.app_id().to_string(),
+        "secret_id": signed.secret_id(),
+    }))
+}
+
+fn header_map(given: &BTreeMap<String, Values>) -> Option<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    for (name, values) in given {
+        let name: HeaderName = name.parse().ok()?;
+        let values = match values {
+            Values::One(value) => std::slice::from_ref(value),
+            Values::Many(values) => values,
+        };
+        for value in values {
+            headers.append(&name, HeaderValue::from_str(value).ok()?);
+        }
+    }
+    Some(headers)
+}

@@ -1,0 +1,231 @@
+//! The guard: a reverse proxy that lets only validly signed requests through, so that blocking is a matter of topology.
+//!
+//! The whole body is read into a bounded buffer and hashed before anything is forwarded; the response streams. What is
+//! signed is what is forwarded: path and query go on byte for byte. A connection that was upgraded (WebSocket) is cut when
+//! its key is disabled.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Extension, Request, State};
+use axum::http::header::{self, HeaderName};
+use axum::http::uri::Parts as UriParts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, Version};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use http_body_util::Full;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tower_http::catch_panic::CatchPanicLayer;
+use url::Url;
+
+use crate::api::{ApiError, Language, action, identity, panicked, refuse};
+use crate::api_key::KeyState;
+use crate::id::RequestId;
+use crate::signature::v3::{UNSIGNED_PAYLOAD, payload_hash};
+use crate::state::App;
+use crate::telemetry::{self, ClientAddress};
+use crate::verifier::{self, Claim, Signed, only};
+
+/// Longest body.
+const BODY_LIMIT: usize = 10 * 1024 * 1024;
+/// How long the upstream may take to begin its answer.
+const UPSTREAM_PATIENCE: Duration = Duration::from_secs(60);
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+/// How often an upgraded connection's key is looked at.
+const WATCH_EVERY: Duration = Duration::from_millis(500);
+
+/// Names of headers that are between two neighbours and not for whoever comes next (RFC 9110, section 7.6.1).
+const HOP_BY_HOP: [HeaderName; 7] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+];
+
+#[derive(Clone)]
+struct Guard {
+    app: App,
+    upstream: Uri,
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+/// The proxy before `upstream`.
+pub fn router(app: App, upstream: &Url) -> Router {
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(CONNECT_PATIENCE));
+    connector.set_nodelay(true);
+    let client = Client::builder(TokioExecutor::new()).build(connector);
+    let upstream = upstream.as_str().parse().expect("an http address is a URI");
+    let guard = Guard { app: app.clone(), upstream, client };
+    Router::new()
+        .fallback(answer)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(app, telemetry::track))
+        .with_state(guard)
+}
+
+async fn answer(
+    State(guard): State<Guard>,
+    Extension(request_id): Extension<RequestId>,
+    Extension(address): Extension<ClientAddress>,
+    mut request: Request,
+) -> Response {
+    let language = Language::of(request.headers());
+    let upgrade = request.extensions_mut().remove::<OnUpgrade>();
+    match pass(&guard, address, request, upgrade).await {
+        Ok(response) => response,
+        Err(error) => refuse(&error, language, request_id),
+    }
+}
+
+async fn pass(
+    guard: &Guard,
+    address: ClientAddress,
+    request: Request,
+    upgrade: Option<OnUpgrade>,
+) -> Result<Response, ApiError> {
+    let app = &guard.app;
+    let (parts, body) = request.into_parts();
+    if crate::body::is_long(&body) {
+        verifier::is_worth_reading(app, &parts.headers).await?;
+    }
+    let body = app.body_budget.read(body, BODY_LIMIT).await?;
+    let unsigned = only(&parts.headers, "x-tc-content-sha256") == Some(UNSIGNED_PAYLOAD);
+    if unsigned && !app.settings.guard_unsigned_payload {
+        return Err(ApiError::UnsignedPayload);
+    }
+    let hash = payload_hash(unsigned, &body);
+    let (method, path) = (parts.method.as_str(), parts.uri.path());
+    let claim = Claim::v3(method, path, parts.uri.query().unwrap_or_default(), &parts.headers, &hash)?;
+    let signed = verifier::check(app, claim, &action(method, path), &address.to_string()).await?;
+
+    let shown = if unsigned { UNSIGNED_PAYLOAD } else { &hash };
+    let upgrading = upgrade.is_some() && is_upgrade(&parts.headers);
+    let mut forwarded = axum::http::Request::new(Full::new(body));
+    *forwarded.method_mut() = parts.method.clone();
+    *forwarded.uri_mut() = at_upstream(&guard.upstream, &parts.uri)?;
+    *forwarded.version_mut() = Version::HTTP_11;
+    *forwarded.headers_mut() = forwarded_headers(&parts.headers, &signed, shown, address, upgrading);
+    let asked = tokio::time::timeout(UPSTREAM_PATIENCE, guard.client.request(forwarded)).await;
+    let response = match asked {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "the upstream did not answer");
+            return Err(ApiError::UpstreamDown);
+        }
+        Err(_) => return Err(ApiError::UpstreamSlow),
+    };
+    Ok(returned(guard, response, &signed, upgrade.filter(|_| upgrading)))
+}
+
+fn at_upstream(upstream: &Uri, asked: &Uri) -> Result<Uri, ApiError> {
+    let mut parts = UriParts::default();
+    parts.scheme = upstream.scheme().cloned();
+    parts.authority = upstream.authority().cloned();
+    parts.path_and_query = asked.path_and_query().cloned();
+    Uri::from_parts(parts).map_err(|_| ApiError::InvalidParameter("the address"))
+}
+
+fn is_upgrade(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::UPGRADE)
+        && headers
+            .get_all(header::CONNECTION)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(|token| token.trim().eq_ignore_ascii_case("upgrade"))
+}
+
+/// As they came, without what is between neighbours and without any identity but the checked one.
+fn forwarded_headers(
+    sent: &HeaderMap,
+    signed: &Signed,
+    content_sha256: &str,
+    address: ClientAddress,
+    upgrading: bool,
+) -> HeaderMap {
+    let mut headers = without_hop_by_hop(sent, upgrading);
+    let forged: Vec<HeaderName> =
+        headers.keys().filter(|name| name.as_str().starts_with("x-latchkey-")).cloned().collect();
+    for name in forged {
+        headers.remove(name);
+    }
+    headers.extend(identity(signed, content_sha256));
+    if let Ok(address) = HeaderValue::from_str(&address.to_string()) {
+        headers.insert("x-forwarded-for", address);
+    }
+    if let Some(host) = sent.get(header::HOST) {
+        headers.insert("x-forwarded-host", host.clone());
+    }
+    headers
+}
+
+fn without_hop_by_hop(sent: &HeaderMap, upgrading: bool) -> HeaderMap {
+    let mut headers = sent.clone();
+    let named: Vec<String> = sent
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|name| name.trim().to_ascii_lowercase())
+        .collect();
+    let upgrade = sent.get(header::UPGRADE).cloned();
+    for name in named.iter().map(String::as_str).chain(HOP_BY_HOP.iter().map(HeaderName::as_str)) {
+        headers.remove(name);
+    }
+    headers.remove(header::UPGRADE);
+    if upgrading && let Some(upgrade) = upgrade {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(header::UPGRADE, upgrade);
+    }
+    headers
+}
+
+/// The upstream's answer on its way back; of an upgrade, with the two connections joined.
+fn returned(
+    guard: &Guard,
+    mut response: axum::http::Response<hyper::body::Incoming>,
+    signed: &Signed,
+    client: Option<OnUpgrade>,
+) -> Response {
+    let switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if let (true, Some(client)) = (switching, client) {
+        let upstream = hyper::upgrade::on(&mut response);
+        tokio::spawn(join(guard.app.clone(), signed.clone(), client, upstream));
+    }
+    let (mut parts, body) = response.into_parts();
+    parts.headers = without_hop_by_hop(&parts.headers, switching);
+    Response::from_parts(parts, Body::new(body)).into_response()
+}
+
+/// Passes bytes both ways until either side ends, or the key is no longer enabled.
+async fn join(app: App, signed: Signed, client: OnUpgrade, upstream: OnUpgrade) {
+    let (Ok(client), Ok(upstream)) = tokio::join!(client, upstream) else { return };
+    let (mut client, mut upstream) = (TokioIo::new(client), TokioIo::new(upstream));
+    tokio::select! {
+        _ = tokio::io::copy_bidirectional(&mut client, &mut upstream) => {}
+        () = until_disabled(&app, &signed) => {
+            tracing::info!(secret_id = %signed.secret_id(), "an upgraded connection was cut: its key is disabled");
+        }
+    }
+}
+
+async fn until_disabled(app: &App, signed: &Signed) {
+    let mut tick = tokio::time::interval(WATCH_EVERY);
+    loop {
+        tick.tick().await;
+        // Where the state cannot be known, the connection does not go on either.
+        let Ok(fresh) = app.registry.fresh().await else { return };
+        let key = app.registry.get(&fresh, signed.secret_id());
+        if key.is_none_or(|key| key.state != KeyState::Enabled) {
+            return;
+        }
+    }
+}
