@@ -27,13 +27,13 @@ pub(super) const PATH: &str = "/forward-auth";
 const ACTION_LIMIT: usize = 128;
 
 /// The account of a checked request, for whoever it is passed on to.
-pub const UIN: HeaderName = HeaderName::from_static("x-latchkey-uin");
+const UIN: HeaderName = HeaderName::from_static("x-latchkey-uin");
 /// The account's APPID.
-pub const APP_ID: HeaderName = HeaderName::from_static("x-latchkey-app-id");
+const APP_ID: HeaderName = HeaderName::from_static("x-latchkey-app-id");
 /// The key.
-pub const SECRET_ID: HeaderName = HeaderName::from_static("x-latchkey-secret-id");
+const SECRET_ID: HeaderName = HeaderName::from_static("x-latchkey-secret-id");
 /// The payload hash that was signed.
-pub const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-latchkey-content-sha256");
+const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-latchkey-content-sha256");
 
 /// The identity headers of a checked request.
 pub fn identity(signed: &Signed, content_sha256: &str) -> [(HeaderName, HeaderValue); 4] {

@@ -16,7 +16,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Extension, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
@@ -50,6 +50,7 @@ const ACTION_LIMIT: usize = 64;
 pub fn router(app: App) -> Router {
     Router::new()
         .route(telemetry::HEALTH_PATH, get(async || "ok\n"))
+        .route("/readyz", get(ready))
         .route(forward_auth::PATH, any(forward_auth::answer))
         .route(&format!("{}/{{*meant}}", forward_auth::PATH), any(forward_auth::answer))
         .route(verify::PATH, post(verify::answer))
@@ -57,6 +58,14 @@ pub fn router(app: App) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(app.clone(), telemetry::track))
         .with_state(app)
+}
+
+/// Can keys be checked here? The barrier is asked as a request would ask it, and so the database is.
+async fn ready(State(app): State<App>) -> Response {
+    match app.registry.fresh().await {
+        Ok(_) => "ready\n".into_response(),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "not ready: the database does not answer\n").into_response(),
+    }
 }
 
 async fn answer(

@@ -5,6 +5,7 @@ mod audit;
 mod demo;
 mod healthcheck;
 mod serve;
+mod sign;
 
 use std::process::ExitCode;
 
@@ -42,6 +43,8 @@ enum Command {
     Audit(audit::Command),
     /// Bring the database's schema up to date, without serving
     Migrate,
+    /// Print a signed curl command, with the key in TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY
+    Sign(sign::Sign),
     /// Ask the signed API whether it is up; exit status 0 if so
     Healthcheck,
 }
@@ -74,6 +77,7 @@ async fn dispatch(command: Command, given: GivenSettings) -> Result<(), StartErr
         Command::Account(command) => account::run(command, settings).await,
         Command::Audit(command) => audit::run(command, settings).await,
         Command::Migrate => migrate(settings).await,
+        Command::Sign(asked) => sign::sign(&asked),
         Command::Healthcheck => healthcheck::healthcheck(&settings).await,
     }
 }

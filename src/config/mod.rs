@@ -268,6 +268,11 @@ pub fn log_filter() -> Option<String> {
     variable("RUST_LOG")
 }
 
+/// The key that `latchkey sign` signs with, from where the official clients take theirs.
+pub fn signing_key() -> Option<(String, SecretString)> {
+    Some((variable("TENCENTCLOUD_SECRET_ID")?, variable("TENCENTCLOUD_SECRET_KEY")?.into()))
+}
+
 fn variable(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "this file reads the environment for everybody")]
     std::env::var(name).ok().filter(|value| !value.is_empty())

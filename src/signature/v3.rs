@@ -146,6 +146,27 @@ pub fn matches(authorization: &Authorization<'_>, request: &SignedRequest<'_>, s
     })
 }
 
+/// The `Authorization` header of `request`, with content type and host signed as they stand in its headers. `None` if one
+/// of them is missing or not text.
+pub fn authorize(
+    request: &SignedRequest<'_>,
+    secret_id: &str,
+    secret_key: &SecretString,
+    date: &str,
+    service: &str,
+) -> Option<String> {
+    let signed_headers = "content-type;host";
+    let unsigned = Authorization { secret_id, date, service, signed_headers, signature: [0; 32] };
+    let canonical = canonical_request(&unsigned, request, readings(request.headers).next()?)?;
+    let to_sign = string_to_sign(&unsigned, request, &canonical);
+    let signature = hmac(signing_key(secret_key, date, service).as_slice(), to_sign.as_bytes()).finalize();
+    let signature = data_encoding::HEXLOWER.encode(&signature.into_bytes());
+    Some(format!(
+        "{ALGORITHM} Credential={secret_id}/{date}/{service}/{TERMINATOR}, SignedHeaders={signed_headers}, \
+         Signature={signature}"
+    ))
+}
+
 /// One way in which clients turn headers into signed lines.
 #[derive(Clone, Copy, Debug)]
 struct Reading<'a> {

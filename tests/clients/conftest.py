@@ -1,11 +1,14 @@
-"""One server for all tests, and for each test an account of its own whose owner is signed in."""
+"""Servers for all tests, every way to call them, and accounts whose owners are signed in at the console."""
 
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
+from clients import WAYS, Client, Clients, Way
 from console import Console, Key
 from server import Server, binary
 
@@ -14,30 +17,87 @@ for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
     os.environ.pop(name.upper(), None)
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests marked `ways` are for those ways only that the marker's function says yes to."""
+
+    def is_wanted(item: pytest.Item) -> bool:
+        marker = item.get_closest_marker("ways")
+        return marker is None or marker.args[0](item.callspec.params["way"])
+
+    config.hook.pytest_deselected(items=[item for item in items if not is_wanted(item)])
+    items[:] = filter(is_wanted, items)
+
+
+@contextmanager
+def running(directory: Path, *settings: str) -> Iterator[Server]:
     if not os.access(binary(), os.X_OK):
         pytest.exit(f"there is no program at {binary()}; run 'cargo build', or set LATCHKEY_BIN", returncode=2)
-    running = Server(tmp_path_factory.mktemp("latchkey"))
-    yield running
-    assert running.stop() == 0, "the server does not stop cleanly"
-    faults = [line for line in running.log.read_text().splitlines() if '"level":"ERROR"' in line]
-    assert not faults, "the server has logged faults that no client noticed"
+    server = Server(directory, *settings)
+    yield server
+    assert server.stop() == 0, "the server does not stop cleanly"
+    server.check_log()
 
 
-@pytest.fixture
-def owner(server: Server) -> Console:
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running(tmp_path_factory.mktemp("server"), "--api-rate-limits", "false") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
+    clients = Clients(tmp_path_factory.mktemp("clients"))
+    yield clients
+    assert clients.node.stop() == 0
+
+
+def sign_up(server: Server) -> Console:
+    """An account's owner, signed in."""
     account = server.create_account(f"owner-{secrets.token_hex(4)}", secrets.token_urlsafe(18))
-    console = Console(server.console, account)
+    console = Console(server, account)
     console.sign_in()
     return console
 
 
+# Tests that take the same way follow each other, in an account that has one key.
+
+
+@pytest.fixture(scope="session", params=WAYS, ids=str)
+def way(request: pytest.FixtureRequest) -> Way:
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def client(clients: Clients, way: Way, server: Server) -> Client:
+    return clients.get(way, server.api)
+
+
+@pytest.fixture(scope="session")
+def owner(way: Way, server: Server) -> Console:
+    return sign_up(server)
+
+
+@pytest.fixture(scope="session")
+def key(owner: Console) -> Key:
+    return owner.create_key()
+
+
 @pytest.fixture
-def key(owner: Console, server: Server) -> Iterator[Key]:
-    made = owner.create_key()
-    yield made
-    assert made.secret_key not in server.log.read_text(), "a SecretKey is in the log"
+def second_key(owner: Console, key: Key) -> Iterator[Key]:
+    yield owner.create_key()
+    owner.remove_all_but(key)
+
+
+@pytest.fixture
+def room_for_a_key(owner: Console, key: Key) -> Iterator[None]:
+    yield
+    owner.remove_all_but(key)
+
+
+@pytest.fixture(scope="session")
+def foreign_key(server: Server) -> Key:
+    """Another account's."""
+    return sign_up(server).create_key()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pyotp
 import requests
 from bs4 import BeautifulSoup
 
-from server import Account
+from server import Account, Server
 
 KEYS = "/cam/capi"
 STEP_SECONDS = 30
@@ -47,11 +47,12 @@ class Key:
 class Console:
     """A browser's session. Operations go through the forms that the page offers, with what is in them."""
 
-    def __init__(self, address: str, account: Account):
+    def __init__(self, server: Server, account: Account):
         self.account = account
-        self._base = f"http://{address}"
+        self._secrets = server.secrets
+        self._base = f"http://{server.console}"
         # The cookies are bound to the console's name, which is localhost wherever it listens.
-        self._host = f"localhost:{address.rpartition(':')[2]}"
+        self._host = f"localhost:{server.console.rpartition(':')[2]}"
         self._codes = Codes(account.totp_uri)
         self._cookies: dict[str, str] = {}
         self._http = requests.Session()
@@ -104,10 +105,23 @@ class Console:
         page = self.submit(page, f"{KEYS}/keys")
         (secret_id,) = set(_key_ids(page)) - set(before)
         assert not page.find(id="secret"), "creating a key has shown its secret"
-        return Key(secret_id, self.show(secret_id))
+        return Key(secret_id, self._show(page, secret_id))
+
+    def key_ids(self) -> list[str]:
+        return _key_ids(self.get(KEYS))
+
+    def remark(self, secret_id: str) -> str:
+        form = self.get(KEYS).find("form", action=f"{KEYS}/keys/{secret_id}/remark")
+        return form.find("input", attrs={"name": "remark"})["value"]
+
+    def keep_secret(self, secret_key: str) -> None:
+        """For the server, to look for it where it must not be."""
+        self._secrets.append(secret_key)
 
     def show(self, secret_id: str) -> str:
-        page = self.get(KEYS)
+        return self._show(self.get(KEYS), secret_id)
+
+    def _show(self, page: BeautifulSoup, secret_id: str) -> str:
         action = f"{KEYS}/keys/{secret_id}/show"
         # Within the window of an earlier verification the form asks for nothing.
         asked = page.select(f'form[action="{action}"] input[name=password]')
@@ -116,6 +130,7 @@ class Console:
         secret = page.find("code", id="secret")
         assert secret and page.find("tr", id=secret_id).find(id="secret"), "Show does not show the key's secret"
         assert not self.get(KEYS).find(id="secret"), "the secret is shown twice"
+        self.keep_secret(secret.string)
         return secret.string
 
     def disable(self, secret_id: str) -> None:
@@ -127,6 +142,15 @@ class Console:
     def delete(self, secret_id: str) -> None:
         page = self._operate(secret_id, "delete")
         assert secret_id not in _key_ids(page)
+
+    def remove_all_but(self, key: Key) -> None:
+        """Whatever state the account's other keys are in."""
+        page = self.get(KEYS)
+        for secret_id in set(_key_ids(page)) - {key.secret_id}:
+            if page.find("form", action=f"{KEYS}/keys/{secret_id}/disable"):
+                page = self.submit(page, f"{KEYS}/keys/{secret_id}/disable")
+            page = self.submit(page, f"{KEYS}/keys/{secret_id}/delete")
+        assert _key_ids(page) == [key.secret_id]
 
     def set_remark(self, secret_id: str, remark: str) -> None:
         self._operate(secret_id, "remark", remark=remark)

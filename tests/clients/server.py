@@ -28,13 +28,15 @@ class Account:
 class Server:
     """A running server. Its ports are free ones, its data directory is thrown away with the test run."""
 
-    def __init__(self, directory: Path):
+    def __init__(self, directory: Path, *settings: str):
         self.directory = directory
+        # Of all keys on this server, to look for them where they must not be.
+        self.secrets: list[str] = []
         self.stdout = directory / "stdout"
         self.log = directory / "log"
         # A setting or a settings file of whoever runs the tests must not reach the server under test.
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("LATCHKEY_")}
-        command = self._command("serve", "--console", "127.0.0.1:0", "--api", "127.0.0.1:0")
+        command = self._command("serve", "--console", "127.0.0.1:0", "--api", "127.0.0.1:0", *settings)
         with self.stdout.open("wb") as stdout, self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 command, cwd=directory, env=self.environment, stdin=subprocess.DEVNULL, stdout=stdout, stderr=log
@@ -74,6 +76,14 @@ class Server:
         assert made.returncode == 0, made.stderr
         told = json.loads(made.stdout)
         return Account(name, password, told["uin"], told["totp_uri"])
+
+    def check_log(self) -> None:
+        lines = self.log.read_text().splitlines()
+        faults = [line for line in lines if '"level":"ERROR"' in line]
+        assert not faults, "the server has logged faults that no client noticed"
+        assert lines and self.secrets, "nothing was logged, or no key was made"
+        told = [line for line in lines if any(secret in line for secret in self.secrets)]
+        assert not told, "a SecretKey is in the log"
 
     def stop(self) -> int:
         self.process.terminate()

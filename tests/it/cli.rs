@@ -195,3 +195,32 @@ async fn the_demo_is_ready_and_leaves_nothing_behind() {
     assert!(rest.contains("The demo is over"));
     assert_eq!(std::fs::read_dir(store.dir.path()).unwrap().count(), 0, "nothing is left");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signed_command_is_printed_for_trying() {
+    use crate::support::Product;
+    let product = Product::start(Engine::Sqlite).await;
+    let (mut owner, mut browser) = product.signed_in("root").await;
+    let key = browser.create_key().await;
+    let secret = owner.reveal(&product, &mut browser, &key).await;
+    product.clock.set(latchkey::clock::Clock::system().now());
+
+    let store = Store::new(Engine::Sqlite).await;
+    let url = format!("http://{}/", product.api);
+    let sign = || latchkey(&store, &["sign", "--url", &url, "--data", "{ }"]);
+    one_line(&failure(sign(), 1), &["TENCENTCLOUD_SECRET_ID"]);
+    let mut command = sign();
+    command.env("TENCENTCLOUD_SECRET_ID", &key).env("TENCENTCLOUD_SECRET_KEY", &secret);
+    let printed = String::from_utf8(run(command, "").stdout).unwrap();
+    assert!(!printed.contains(&secret));
+    // What the shell would make of it.
+    let words = shlex::split(&printed).unwrap();
+    assert_eq!(words[0], "curl");
+    let mut request = reqwest::Client::new().post(&words[3]).body(words.last().unwrap().clone());
+    for pair in words.windows(2).filter(|pair| pair[0] == "-H") {
+        let (name, value) = pair[1].split_once(": ").unwrap();
+        request = request.header(name, value);
+    }
+    let answer = crate::support::signer::answer(request).await;
+    assert_eq!(answer["Type"], "CAMUser", "{answer}");
+}

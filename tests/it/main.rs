@@ -14,6 +14,7 @@ mod audit;
 mod cli;
 mod crash;
 mod cross_site;
+mod freshness;
 mod keys;
 mod login;
 mod pages;

@@ -48,8 +48,8 @@ async function outcome(call) {
     return { answer: await send(clientFor(call), call) };
   } catch (error) {
     const { code, message, requestId, httpCode } = error;
-    // Without a code of the API's it is no refusal of the API's.
-    return { error: { code: code ?? `HTTP ${httpCode}`, message, requestId } };
+    // Without a code it is not the API's refusal, and called by a name that no refusal of the API's has.
+    return { error: { code: code ?? (httpCode ? `HTTP ${httpCode}` : 'NoAnswer'), message, requestId } };
   } finally {
     globalThis.Date = RealDate;
   }

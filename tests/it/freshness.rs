@@ -1,0 +1,139 @@
+//! The freshness barrier: what happens between the read and the answer, while keys are taken in, and when the database
+//! does not answer.
+
+use std::time::Duration;
+
+use latchkey::api_key;
+use latchkey::audit::Origin;
+use latchkey::db::Db;
+use latchkey::id::{SecretId, Uin};
+use latchkey::registry::Registry;
+
+use crate::support::{Engine, Product};
+
+async fn key_of(product: &Product) -> (Uin, SecretId) {
+    let owner = product.owner("root").await;
+    let created = api_key::create(&product.app, &Origin::operator(), owner.uin, None).await.unwrap();
+    (owner.uin, created.secret_id)
+}
+
+on_both_engines! {
+    /// A read that began before a change does not serve a request that arrived after it.
+    async fn a_request_after_a_change_sees_it(engine) {
+        let product = Product::start(engine).await;
+        let (uin, id) = key_of(&product).await;
+        let app = &product.app;
+        for round in 0..100 {
+            // Many wait for one read while the key changes; the one that asks after the change is among them.
+            let crowd: Vec<_> = (0..20)
+                .map(|_| {
+                    let registry = app.registry.clone();
+                    tokio::spawn(async move { registry.fresh().await.is_ok() })
+                })
+                .collect();
+            let enabled = round % 2 == 1;
+            if enabled {
+                api_key::enable(app, &Origin::operator(), uin, &id).await.unwrap();
+            } else {
+                api_key::disable(app, &Origin::operator(), uin, &id).await.unwrap();
+            }
+            let fresh = app.registry.fresh().await.unwrap();
+            let state = app.registry.get(&fresh, &id).unwrap().state;
+            assert_eq!(state == api_key::KeyState::Enabled, enabled, "round {round}");
+            for one in crowd {
+                assert!(one.await.unwrap());
+            }
+        }
+    }
+
+    /// The same while another process is still taking in the keys for the first time.
+    async fn a_change_while_keys_are_taken_in_is_seen(engine) {
+        let product = Product::start(engine).await;
+        let (uin, id) = key_of(&product).await;
+        for round in 0..20 {
+            let starting = Registry::start(product.app.db.clone(), product.app.vault.clone());
+            if round % 2 == 0 {
+                api_key::disable(&product.app, &Origin::operator(), uin, &id).await.unwrap();
+            } else {
+                api_key::enable(&product.app, &Origin::operator(), uin, &id).await.unwrap();
+            }
+            let fresh = starting.fresh().await.unwrap();
+            let enabled = starting.get(&fresh, &id).unwrap().state == api_key::KeyState::Enabled;
+            assert_eq!(enabled, round % 2 == 1);
+        }
+    }
+
+    /// More keys than are taken in at a time, and many of one change number's neighbourhood.
+    async fn all_keys_are_taken_in(engine) {
+        let product = Product::start(engine).await;
+        let (_, id) = key_of(&product).await;
+        crowd(&product, 4500).await;
+        let registry = Registry::start(product.app.db.clone(), product.app.vault.clone());
+        let fresh = registry.fresh().await.unwrap();
+        assert!(registry.get(&fresh, &id).is_some());
+        for at in [0, 1999, 2000, 4499] {
+            let id: SecretId = format!("AKID{at:0>32}").parse().unwrap();
+            assert_eq!(registry.get(&fresh, &id).unwrap().state, api_key::KeyState::Deleted, "{at}");
+        }
+    }
+}
+
+/// What cannot be known is refused, and known again without a restart. On PostgreSQL, where a lock makes readers wait;
+/// SQLite's readers wait for nobody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stalled_database_refuses_and_recovers() {
+    let product = Product::start(Engine::Postgres).await;
+    let (_, id) = key_of(&product).await;
+    let registry = product.app.registry.clone();
+    registry.fresh().await.unwrap();
+    let ready = format!("http://{}/readyz", product.api);
+    assert_eq!(reqwest::get(&ready).await.unwrap().status().as_u16(), 200);
+
+    let Db::Postgres(pool) = &product.app.db else { panic!() };
+    let mut stalled = pool.begin().await.unwrap();
+    sqlx::query("lock table key_change in access exclusive mode").execute(&mut *stalled).await.unwrap();
+    assert!(registry.fresh().await.is_err());
+    assert_eq!(reqwest::get(&ready).await.unwrap().status().as_u16(), 503);
+    stalled.rollback().await.unwrap();
+
+    let back = async { while registry.fresh().await.is_err() {} };
+    tokio::time::timeout(Duration::from_secs(20), back).await.unwrap();
+    let fresh = registry.fresh().await.unwrap();
+    assert!(registry.get(&fresh, &id).is_some());
+    assert_eq!(reqwest::get(&ready).await.unwrap().status().as_u16(), 200);
+}
+
+/// The same when the connection itself is cut, as when the server is restarted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cut_connection_is_replaced() {
+    let product = Product::start(Engine::Postgres).await;
+    let (_, id) = key_of(&product).await;
+    product.app.registry.fresh().await.unwrap();
+    let Db::Postgres(pool) = &product.app.db else { panic!() };
+    let cut = "select count(pg_terminate_backend(pid)) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid()";
+    sqlx::query(cut).execute(pool).await.unwrap();
+    let fresh = product.app.registry.fresh().await.unwrap();
+    assert!(product.app.registry.get(&fresh, &id).is_some());
+}
+
+/// Many deleted keys, made behind the product's back, all but the first two of one change.
+async fn crowd(product: &Product, many: i64) {
+    let owner = product.owner("crowd").await;
+    let statement = "with recursive counted (at) as (select 0 union all select at + 1 from counted where at + 1 < $2)
+        insert into api_key (secret_id, uin, state, created_at, state_changed_at, change_number)
+        select 'AKID' || substr('00000000000000000000000000000000' || at, length('' || at) + 1), $1, 'deleted', 0, 0,
+            case when at < 2 then 7 else 8 end
+        from counted";
+    let number = "update key_change set number = 8";
+    match &product.app.db {
+        Db::Sqlite(pool) => {
+            sqlx::query(statement).bind(owner.uin).bind(many).execute(pool).await.unwrap();
+            sqlx::query(number).execute(pool).await.unwrap();
+        }
+        Db::Postgres(pool) => {
+            sqlx::query(statement).bind(owner.uin).bind(many).execute(pool).await.unwrap();
+            sqlx::query(number).execute(pool).await.unwrap();
+        }
+    }
+}
