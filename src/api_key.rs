@@ -77,7 +77,7 @@ pub async fn create(app: &App, origin: &Origin, uin: Uin, remark: Option<&str>) 
     let remark = remark.map(check_remark).transpose()?.flatten();
     let secret_id = SecretId::generate();
     let secret_key: SecretString = token::alphanumeric(SECRET_KEY_CHARS).into();
-    let sealed = seal_secret(app, &secret_id, &secret_key)?;
+    let sealed = seal_secret(&app.vault, &secret_id, &secret_key)?;
 
     let mut tx = app.db.begin().await?;
     let change = db::next_change_number(&mut tx).await?;
@@ -192,13 +192,14 @@ pub async fn set_remark(app: &App, origin: &Origin, uin: Uin, secret_id: &Secret
     Ok(tx.commit().await?)
 }
 
-fn seal_secret(app: &App, secret_id: &SecretId, secret_key: &SecretString) -> Result<Sealed, Error> {
+/// Seals a secret for its row.
+pub fn seal_secret(vault: &Vault, secret_id: &SecretId, secret_key: &SecretString) -> Result<Sealed, Error> {
     use secrecy::ExposeSecret;
-    Ok(app.vault.seal(secret_place(secret_id), secret_key.expose_secret().as_bytes())?)
+    Ok(vault.seal(secret_place(secret_id), secret_key.expose_secret().as_bytes())?)
 }
 
 /// Opens a stored secret: for a recorded reveal, and for the registry.
-pub(crate) fn open_secret(vault: &Vault, secret_id: &SecretId, sealed: &Sealed) -> Result<SecretString, Error> {
+pub fn open_secret(vault: &Vault, secret_id: &SecretId, sealed: &Sealed) -> Result<SecretString, Error> {
     let bytes = vault.open(secret_place(secret_id), sealed)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| Error::internal("a stored secret is not text"))?;
     Ok(text.to_owned().into())

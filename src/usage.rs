@@ -10,7 +10,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Timestamp;
-use crate::db::{Db, api_keys, usage as db};
+use crate::db::usage::{self as db, DayCounts, UseCounts, UseRow};
+use crate::db::{Db, api_keys};
 use crate::error::Error;
 use crate::id::SecretId;
 
@@ -135,6 +136,32 @@ async fn try_write(database: &Db, records: &[UseRecord]) -> Result<(), Error> {
         api_keys::set_last_used(&mut tx, secret_id, record.at, &record.action, &record.address).await?;
     }
     Ok(tx.commit().await?)
+}
+
+/// What a key has been used for.
+#[derive(Debug)]
+pub struct Report {
+    /// The days that had calls.
+    pub days: Vec<DayCounts>,
+    /// All calls since the key was last enabled or disabled.
+    pub since_change: UseCounts,
+    /// The latest calls, the latest first.
+    pub calls: Vec<UseRow>,
+}
+
+/// The use of a key: by day since `first_day`, in all since `changed`, and its latest `calls`.
+pub async fn report(
+    database: &Db,
+    secret_id: &SecretId,
+    first_day: Timestamp,
+    changed: Timestamp,
+    calls: i64,
+) -> Result<Report, Error> {
+    Ok(Report {
+        days: db::per_day(database, secret_id, first_day).await?,
+        since_change: db::counts(database, secret_id, changed).await?,
+        calls: db::latest(database, secret_id, calls).await?,
+    })
 }
 
 /// Drops records that are too old or too many.

@@ -41,6 +41,47 @@ pub async fn counts(db: &Db, secret_id: &SecretId, since: Timestamp) -> sqlx::Re
     on!(db, pool => sqlx::query_as(statement).bind(secret_id).bind(since).fetch_one(pool).await)
 }
 
+/// The calls of one day.
+#[derive(Clone, Copy, Debug, FromRow)]
+pub struct DayCounts {
+    /// Days since 1970, in UTC.
+    pub day: i64,
+    /// Accepted calls.
+    pub accepted: i64,
+    /// Refused calls.
+    pub refused: i64,
+}
+
+/// The calls of a key on each day that had any, since `since`.
+pub async fn per_day(db: &Db, secret_id: &SecretId, since: Timestamp) -> sqlx::Result<Vec<DayCounts>> {
+    let statement = "select at / 86400000 as day, count(case when accepted then 1 end) as accepted,
+            count(case when not accepted then 1 end) as refused
+        from use_record where secret_id = $1 and at >= $2 group by at / 86400000 order by day";
+    on!(db, pool => sqlx::query_as(statement).bind(secret_id).bind(since).fetch_all(pool).await)
+}
+
+/// One call.
+#[derive(Clone, Debug, FromRow)]
+pub struct UseRow {
+    /// When.
+    pub at: Timestamp,
+    /// What it asked for.
+    pub action: String,
+    /// Where it came from.
+    pub address: String,
+    /// Was it let through?
+    pub accepted: bool,
+    /// Why not, in full.
+    pub reason: String,
+}
+
+/// The latest calls of a key, the latest first.
+pub async fn latest(db: &Db, secret_id: &SecretId, limit: i64) -> sqlx::Result<Vec<UseRow>> {
+    let statement = "select at, action, address, accepted, reason from use_record where secret_id = $1
+        order by at desc limit $2";
+    on!(db, pool => sqlx::query_as(statement).bind(secret_id).bind(limit).fetch_all(pool).await)
+}
+
 /// Drops records older than `before`.
 pub async fn purge(db: &Db, before: Timestamp) -> sqlx::Result<()> {
     on!(db, pool => sqlx::query("delete from use_record where at < $1").bind(before).execute(pool).await.map(drop))

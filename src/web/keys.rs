@@ -135,7 +135,7 @@ pub async fn keys_page(console: Console, mut owner: SignedIn) -> Result<Response
 }
 
 /// The key an address names. What is not the shape of a key names none of the account's.
-fn named(secret_id: &str) -> Result<SecretId, PageError> {
+pub(super) fn named(secret_id: &str) -> Result<SecretId, PageError> {
     secret_id.parse().map_err(|_| Problem::KeyNotFound.into())
 }
 

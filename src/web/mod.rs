@@ -8,6 +8,7 @@ pub mod error;
 pub mod flash;
 pub mod forms;
 pub mod headers;
+pub mod key;
 pub mod keys;
 pub mod login;
 pub mod page;
@@ -67,6 +68,7 @@ pub fn router(app: App, site: Site) -> Router {
         .route(urls::SETUP_AUTHENTICATOR, get(setup::authenticator_page).post(setup::confirm))
         .route(urls::KEYS, get(keys::keys_page))
         .route(urls::CREATE_KEY, post(keys::create))
+        .route(&format!("{}/{{secret_id}}", urls::CREATE_KEY), get(key::key_page))
         .route(&key("show"), get(keys::show_page).post(keys::show))
         .route(&key("disable"), get(keys::disable_page).post(keys::disable))
         .route(&key("enable"), post(keys::enable))

@@ -112,6 +112,22 @@ pub static EN: Words = Words {
     delete_effect: "A deleted key cannot be retrieved: its SecretKey is destroyed, and programs that still use it have to be given another.",
     disabled_since: "Disabled since",
     refused_since: "Calls refused since then",
+    all_calls: "All calls",
+    calls_a_day: "Calls a day, the last 30 days",
+    days_are_utc: "Days are those of UTC.",
+    as_a_table: "As a table",
+    day: "Day",
+    accepted: "Accepted",
+    refused: "Refused",
+    latest_calls: "Latest calls",
+    no_calls: "No call has been checked yet.",
+    time: "Time",
+    action: "Action",
+    address: "Address",
+    result: "Result",
+    since_disabled,
+    chart_bar,
+    refusal,
     last_sign_in_rest,
     flash,
     flaw,
@@ -124,6 +140,26 @@ fn last_sign_in_rest(address: Option<&str>, failures: i64) -> String {
         0 => format!("{from}. No failed tries since."),
         1 => format!("{from}. One failed try since."),
         many => format!("{from}. {many} failed tries since."),
+    }
+}
+
+fn since_disabled(accepted: i64, refused: i64) -> String {
+    format!("; since then {accepted} accepted, {refused} refused")
+}
+
+fn chart_bar(date: &str, accepted: i64, refused: i64) -> String {
+    format!("{date}: {accepted} accepted, {refused} refused")
+}
+
+/// The stored reasons are `verifier::Refusal`'s.
+fn refusal(stored: &str) -> &'static str {
+    match stored {
+        "disabled" => "the key was disabled",
+        "deleted" => "the key was deleted",
+        "wrong signature" => "wrong signature",
+        "expired" => "clock too far off",
+        "token" => "a temporary token was sent",
+        _ => "not accepted",
     }
 }
 

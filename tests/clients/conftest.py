@@ -45,6 +45,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
+def limited_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """With the documented rates, as it is by default."""
+    with running(tmp_path_factory.mktemp("limited")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def closed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Where keys may not manage keys."""
+    settings = ("--api-rate-limits", "false", "--api-manages-keys", "false")
+    with running(tmp_path_factory.mktemp("closed"), *settings) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
     clients = Clients(tmp_path_factory.mktemp("clients"))
     yield clients

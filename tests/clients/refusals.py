@@ -8,6 +8,10 @@ from console import Key
 from expect import CHINESE, ENGLISH
 
 
+# Each call of tccli is a process, so it is enough that it has told a code once in both languages.
+_told_by_tccli: set[str] = set()
+
+
 def refusal(
     client: Client,
     key: Key,
@@ -20,9 +24,12 @@ def refusal(
     **more: object,
 ) -> str:
     """The code. The message says what it is about: a parameter's name, say."""
-    codes = set()
     # Version 1 is known to be deaf to its parameter; see test_languages.py.
-    for language in (ENGLISH, CHINESE) if client.way.is_v3 and not in_english_only else (ENGLISH,):
+    languages = (ENGLISH, CHINESE) if client.way.is_v3 and not in_english_only else (ENGLISH,)
+    code = ""
+    for language in languages:
+        if language == CHINESE and code in _told_by_tccli:
+            break
         with pytest.raises(Refused) as raised:
             client.call(key, service, action, params, language=language, **more)
         error = raised.value
@@ -30,6 +37,8 @@ def refusal(
         assert expect.UUID.fullmatch(error.request_id), error
         expect.message(error.code, error.message, language)
         assert about in error.message
-        codes.add(error.code)
-    (code,) = codes
+        assert code in ("", error.code), "another language, another code"
+        code = error.code
+    if client.way.client == "tccli":
+        _told_by_tccli.add(code)
     return code

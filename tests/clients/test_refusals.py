@@ -31,8 +31,7 @@ def test_an_unknown_key(client: Client, key: Key, unknown_id: str) -> None:
     assert refusal(client, unknown, "cam", "ListAccessKeys") == "AuthFailure.SecretIdNotFound"
 
 
-@pytest.mark.parametrize("malformed", ["x", "AKIDshort", "AKID" + "x" * 33, "akid" + "x" * 32, "AKID" + "-" * 32])
-@pytest.mark.ways(lambda way: way.client in ("tccli", "python_common", "node_common"))
+@pytest.mark.parametrize("malformed", ["AKIDshort", "akid" + "x" * 32, "AKID" + "-" * 32])
 def test_a_malformed_key(client: Client, key: Key, malformed: str) -> None:
     assert refusal(client, Key(malformed, key.secret_key), *IDENTITY) == "AuthFailure.InvalidSecretId"
 
@@ -136,6 +135,7 @@ def test_types_that_are_not_taken(client: Client, key: Key) -> None:
         ("ListAccessKeys", {"TargetUin": [1]}, "TargetUin", wrong, wrong),
         ("ListAccessKeys", {"TargetUin": "x"}, "TargetUin", value, value),
         ("ListAccessKeys", {"TargetUin": 1.5}, "TargetUin", value, value),
+        ("ListAccessKeys", {"TargetUin": 2**64}, "TargetUin", value, value),
         ("ListAccessKeys", {"TargetUin": True}, "TargetUin", wrong, value),
         ("UpdateAccessKey", own | {"Status": 1}, "Status", wrong, value),
         # Without one, nothing is left of the list.

@@ -43,6 +43,7 @@ const ROUTES: &[(&str, &str, &[Stage])] = &[
     ("POST", "/setup/authenticator", ENROLLING),
     ("GET", "/cam/capi", IN),
     ("POST", "/cam/capi/keys", IN),
+    ("GET", "/cam/capi/keys/{key}", IN),
     ("GET", "/cam/capi/keys/{key}/show", IN),
     ("POST", "/cam/capi/keys/{key}/show", IN),
     ("GET", "/cam/capi/keys/{key}/disable", IN),

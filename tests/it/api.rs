@@ -258,7 +258,14 @@ on_both_engines! {
         }
         let delete = f.browser.get(&format!("/cam/capi/keys/{}/delete", f.key)).await;
         delete.says("<dt>Calls refused since then</dt><dd class=\"num\">2</dd>");
-        f.product.advance(Duration::from_hours(25));
+
+        // The key's own page has the true reasons, which the caller is not told.
+        let page = f.browser.get(&format!("/cam/capi/keys/{}", f.key)).await;
+        page.says("since then 0 accepted, 2 refused").says("Refused: the key was disabled").says("Refused: wrong signature");
+        let date = f.product.clock.now().utc_date();
+        page.says(&format!("<title>{date}: 3 accepted, 3 refused</title>"));
+        page.says(&format!("<th scope=\"row\">{date}</th><td class=\"num\">3</td><td class=\"num\">3</td>"));
+        assert_eq!(page.body.matches("<td data-label=\"Result\">").count(), 6);
     }
 
     /// Attack 19: calls in a loop from 16 connections while the key is disabled and enabled 50 times. What counts is

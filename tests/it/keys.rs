@@ -180,6 +180,7 @@ on_both_engines! {
                 let fields = [("remark", "x"), ("password", PASSWORD), ("code", code.as_str())];
                 let page = browser.submit("/cam/capi", &path, &fields).await;
                 page.is(404).says("There is no such key in this account");
+                browser.get(&format!("/cam/capi/keys/{id}")).await.is(404).says("There is no such key in this account");
                 if matches!(action, "show" | "disable" | "delete") {
                     browser.get(&path).await.is(404).says("There is no such key in this account");
                 }

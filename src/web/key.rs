@@ -1,0 +1,167 @@
+//! The page of one key, `/cam/capi/keys/{id}`: its use.
+
+use std::time::Duration;
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::extract::Path;
+use axum::response::Response;
+
+use super::Console;
+use super::error::PageError;
+use super::keys::named;
+use super::page::{self, Page};
+use super::session::SignedIn;
+use super::words::Moment;
+use crate::api_key::{self, KeyState};
+use crate::clock::Timestamp;
+use crate::db::usage::DayCounts;
+use crate::id::SecretId;
+use crate::usage;
+
+/// Days in the chart.
+const DAYS: i64 = 30;
+const DAY: Duration = Duration::from_hours(24);
+/// Calls in the list.
+const CALLS: i64 = 50;
+
+#[derive(Template, WebTemplate)]
+#[template(path = "key.html")]
+struct KeyPage {
+    page: Page,
+    secret_id: SecretId,
+    short: String,
+    enabled: bool,
+    remark: Option<String>,
+    since: Option<Since>,
+    chart: Chart,
+    days: Vec<Day>,
+    calls: Vec<Call>,
+}
+
+/// "0 accepted, N refused since …" for a disabled key.
+struct Since {
+    before: &'static str,
+    at: Moment,
+    after: String,
+}
+
+struct Day {
+    date: String,
+    accepted: i64,
+    refused: i64,
+}
+
+struct Call {
+    at: Moment,
+    action: String,
+    address: String,
+    accepted: bool,
+    reason: &'static str,
+}
+
+/// `GET /cam/capi/keys/{id}`
+pub async fn key_page(
+    console: Console,
+    mut owner: SignedIn,
+    Path(secret_id): Path<String>,
+) -> Result<Response, PageError> {
+    let app = &console.app;
+    let key = api_key::find(app, owner.uin(), &named(&secret_id)?).await?;
+    app.usage.flush().await;
+    let now = app.clock.now();
+    let first_day = now.day() - DAYS + 1;
+    let since_day = Timestamp::of_day(first_day);
+    let report = usage::report(&app.db, &key.secret_id, since_day, key.state_changed_at, CALLS).await?;
+    let days: Vec<Day> = (first_day..=now.day()).map(|day| Day::new(day, &report.days)).collect();
+    let page = owner.page(&console).await?;
+    let words = page.t;
+    let since = (key.state == KeyState::Disabled).then(|| Since {
+        before: words.disabled_since,
+        at: key.state_changed_at.into(),
+        after: (words.since_disabled)(report.since_change.accepted, report.since_change.refused),
+    });
+    let calls = report.calls.into_iter().map(|call| Call {
+        at: call.at.into(),
+        action: call.action,
+        address: call.address,
+        accepted: call.accepted,
+        reason: (words.refusal)(&call.reason),
+    });
+    Ok(page::of_account(KeyPage {
+        short: key.secret_id.short(),
+        enabled: key.state == KeyState::Enabled,
+        remark: key.remark,
+        since,
+        chart: Chart::new(&days, words.chart_bar),
+        days,
+        calls: calls.collect(),
+        secret_id: key.secret_id,
+        page,
+    }))
+}
+
+impl Day {
+    fn new(day: i64, counted: &[DayCounts]) -> Self {
+        let counts = counted.iter().find(|counts| counts.day == day);
+        Self {
+            date: Timestamp::of_day(day).utc_date(),
+            accepted: counts.map_or(0, |counts| counts.accepted),
+            refused: counts.map_or(0, |counts| counts.refused),
+        }
+    }
+}
+
+impl Timestamp {
+    /// Whole days since 1970, in UTC.
+    fn day(self) -> i64 {
+        self.0.div_euclid(i64::try_from(DAY.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn of_day(day: i64) -> Self {
+        Self(day.saturating_mul(i64::try_from(DAY.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
+/// Bars of accepted calls, with the refused ones on top.
+struct Chart {
+    width: i64,
+    height: i64,
+    base: i64,
+    bar_width: i64,
+    bars: Vec<Bar>,
+}
+
+struct Bar {
+    title: String,
+    x: i64,
+    accepted_y: i64,
+    accepted_height: i64,
+    refused_y: i64,
+    refused_height: i64,
+}
+
+impl Chart {
+    fn new(days: &[Day], title: fn(&str, i64, i64) -> String) -> Self {
+        const STEP: i64 = 20;
+        const TALLEST: i64 = 120;
+        let highest = days.iter().map(|day| day.accepted + day.refused).max().unwrap_or(0).max(1);
+        // Whatever happened is seen: a call among thousands still has a line.
+        let tall = |calls: i64| if calls == 0 { 0 } else { (calls * TALLEST / highest).max(2) };
+        let mut x = 0;
+        let bars = days.iter().map(|day| {
+            let (accepted, refused) = (tall(day.accepted), tall(day.refused));
+            x += STEP;
+            Bar {
+                title: title(&day.date, day.accepted, day.refused),
+                x: x - STEP + 2,
+                accepted_y: TALLEST + 4 - accepted,
+                accepted_height: accepted,
+                refused_y: TALLEST + 4 - accepted - refused,
+                refused_height: refused,
+            }
+        });
+        let bars = bars.collect();
+        Self { width: x, height: TALLEST + 6, base: TALLEST + 4, bar_width: STEP - 4, bars }
+    }
+}
