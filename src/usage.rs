@@ -120,10 +120,7 @@ async fn write_batch(database: &Db, batch: &mut Vec<UseRecord>) {
 
 async fn try_write(database: &Db, records: &[UseRecord]) -> Result<(), Error> {
     let mut tx = database.begin().await?;
-    for record in records {
-        let UseRecord { secret_id, at, action, address, refusal } = record;
-        db::insert(&mut tx, secret_id, *at, action, address, *refusal).await?;
-    }
+    db::insert(&mut tx, records).await?;
     // One update a key and batch is enough: the latest accepted call.
     let mut latest: std::collections::BTreeMap<&SecretId, &UseRecord> = std::collections::BTreeMap::new();
     for record in records.iter().filter(|record| record.refusal.is_none()) {

@@ -106,6 +106,12 @@ export async function* states(server, page, { extreme = false } = {}) {
   yield 'delete, pop-up';
   await page.goto(`/cam/capi/keys/${first}/delete`);
   yield 'delete, page';
+  await page.goto(`/cam/capi/keys/${first}`);
+  yield 'key page, used and disabled';
+  await page.locator('details summary').click();
+  yield 'key page, table of the days';
+  await page.goto(`/cam/capi/keys/${second}`);
+  yield 'key page, never used';
   await page.goto(`/cam/capi/keys/${second}/delete`);
   yield 'delete, refused';
   await openPopUp(other, 'Disable');
