@@ -33,7 +33,7 @@ use crate::verifier::{self, Claim, Signed, only};
 /// Longest body.
 const BODY_LIMIT: usize = 10 * 1024 * 1024;
 /// How long the upstream may take to begin its answer.
-const UPSTREAM_PATIENCE: Duration = Duration::from_secs(60);
+const UPSTREAM_PATIENCE: Duration = Duration::from_mins(1);
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// How often an upgraded connection's key is looked at.
 const WATCH_EVERY: Duration = Duration::from_millis(500);

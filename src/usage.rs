@@ -3,8 +3,8 @@
 //! Recording never slows or blocks the check: records go into a bounded buffer that a task of its own writes out every
 //! second. A full buffer drops records and counts them; a crash may lose the last second of them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -37,33 +37,40 @@ pub struct UseRecord {
     pub refusal: Option<&'static str>,
 }
 
-enum Message {
-    Record(UseRecord),
-    Flush(oneshot::Sender<()>),
+/// What waits to be written.
+#[derive(Debug, Default)]
+struct Buffer {
+    records: Mutex<Vec<UseRecord>>,
+    dropped: AtomicU64,
 }
 
 /// Takes records and writes them out in batches. Cloning shares the buffer.
 #[derive(Clone, Debug)]
 pub struct UsageRecorder {
-    sender: mpsc::Sender<Message>,
-    dropped: Arc<AtomicU64>,
+    buffer: Arc<Buffer>,
+    flushes: mpsc::Sender<oneshot::Sender<()>>,
 }
 
 impl UsageRecorder {
     /// Starts the writing task; it ends when the last clone is dropped.
     pub fn start(database: Db) -> Self {
-        let (sender, receiver) = mpsc::channel(BUFFER);
-        tokio::spawn(write_out(database, receiver));
-        Self { sender, dropped: Arc::default() }
+        let buffer = Arc::<Buffer>::default();
+        let (flushes, asked) = mpsc::channel(64);
+        tokio::spawn(write_out(database, buffer.clone(), asked));
+        Self { buffer, flushes }
     }
 
-    /// Takes a record, or drops and counts it where the buffer is full.
+    /// Takes a record, or drops and counts it where the buffer is full. Wakes nobody: the check goes on at once.
     pub fn record(&self, record: UseRecord) {
-        if self.sender.try_send(Message::Record(record)).is_err() {
-            let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
-            if dropped.is_power_of_two() {
-                tracing::warn!(dropped, "the buffer of use records is full; records are dropped");
-            }
+        let mut records = self.buffer.records.lock().unwrap_or_else(PoisonError::into_inner);
+        if records.len() < BUFFER {
+            records.push(record);
+            return;
+        }
+        drop(records);
+        let dropped = self.buffer.dropped.fetch_add(1, Ordering::Relaxed) + 1;
+        if dropped.is_power_of_two() {
+            tracing::warn!(dropped, "the buffer of use records is full; records are dropped");
         }
     }
 
@@ -71,7 +78,7 @@ impl UsageRecorder {
     pub async fn flush(&self) {
         let (sender, done) = oneshot::channel();
         let flushed = async {
-            if self.sender.send(Message::Flush(sender)).await.is_ok() {
+            if self.flushes.send(sender).await.is_ok() {
                 let _ = done.await;
             }
         };
@@ -81,39 +88,33 @@ impl UsageRecorder {
     }
 }
 
-async fn write_out(database: Db, mut receiver: mpsc::Receiver<Message>) {
-    let mut batch = Vec::new();
+async fn write_out(database: Db, buffer: Arc<Buffer>, mut asked: mpsc::Receiver<oneshot::Sender<()>>) {
     let mut tick = tokio::time::interval(FLUSH_EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        let waiting = tokio::select! {
-            // A full batch waits for its second, and so does the buffer behind it: writing has a bound, too.
-            message = receiver.recv(), if batch.len() < BUFFER => match message {
-                Some(Message::Record(record)) => {
-                    batch.push(record);
-                    continue;
-                }
-                Some(Message::Flush(done)) => Some(done),
-                None => {
-                    write_batch(&database, &mut batch).await;
-                    return;
-                }
-            },
-            _ = tick.tick() => None,
+        let (waiting, last) = tokio::select! {
+            flush = asked.recv() => {
+                let last = flush.is_none();
+                (flush, last)
+            }
+            _ = tick.tick() => (None, false),
         };
-        write_batch(&database, &mut batch).await;
+        let batch = std::mem::take(&mut *buffer.records.lock().unwrap_or_else(PoisonError::into_inner));
+        write_batch(&database, &batch).await;
         if let Some(done) = waiting {
             let _ = done.send(());
+        }
+        if last {
+            return;
         }
     }
 }
 
-async fn write_batch(database: &Db, batch: &mut Vec<UseRecord>) {
-    if batch.is_empty() {
+async fn write_batch(database: &Db, records: &[UseRecord]) {
+    if records.is_empty() {
         return;
     }
-    let records = std::mem::take(batch);
-    if let Err(error) = try_write(database, &records).await {
+    if let Err(error) = try_write(database, records).await {
         tracing::error!(%error, lost = records.len(), "use records could not be written");
     }
 }

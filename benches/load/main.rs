@@ -6,6 +6,7 @@
 
 mod lookup;
 
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -163,6 +164,7 @@ pub(crate) fn settings(data: &Path, database: Option<&str>) -> Settings {
     Settings::resolve(given).unwrap()
 }
 
+#[derive(Clone, Copy)]
 enum Door {
     Action,
     ForwardAuth,
@@ -275,7 +277,7 @@ fn run_wrk(dir: &Path, subject: &Subject) -> Round {
     let quoted = |text: &str| format!("[==[{text}]==]");
     let mut lua = format!("wrk.method = {}\nwrk.body = {}\n", quoted(call.method), quoted(&call.body));
     for (name, value) in &call.headers {
-        lua.push_str(&format!("wrk.headers[ {} ] = {}\n", quoted(name), quoted(value)));
+        let _ = writeln!(lua, "wrk.headers[ {} ] = {}", quoted(name), quoted(value));
     }
     lua.push_str(
         "function done(summary, latency) io.write(string.format('FIGURES %d %d %d %d %d\\n', summary.requests, \

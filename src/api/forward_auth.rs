@@ -1,4 +1,4 @@
-//! `/forward-auth`: the check as a question of a reverse proxy (nginx `auth_request`, Traefik ForwardAuth, Caddy
+//! `/forward-auth`: the check as a question of a reverse proxy (nginx `auth_request`, Traefik `ForwardAuth`, Caddy
 //! `forward_auth`, Envoy `ext_authz`), which lets the request through if the answer is 200.
 //!
 //! It sees no body. The payload hash that the client signed comes in `X-TC-Content-SHA256` and goes back in
@@ -147,16 +147,12 @@ impl Meant {
         {
             headers.insert(header::HOST, host);
         }
-        let (method, uri) = match original.or(by_proxy) {
-            Some(meant) => meant,
+        let (method, uri) = original.or(by_proxy).unwrap_or_else(|| {
             // Envoy: the method as it is, the path behind ours.
-            None => {
-                let behind = own.path_and_query().map_or("", PathAndQuery::as_str);
-                let behind = behind.strip_prefix(PATH).filter(|rest| rest.starts_with('/'));
-                let uri = behind.unwrap_or_else(|| own.path_and_query().map_or("/", PathAndQuery::as_str));
-                (request.method().as_str().to_owned(), uri.to_owned())
-            }
-        };
+            let asked = own.path_and_query().map_or("/", PathAndQuery::as_str);
+            let behind = asked.strip_prefix(PATH).filter(|rest| rest.starts_with('/'));
+            (request.method().as_str().to_owned(), behind.unwrap_or(asked).to_owned())
+        });
         let (path, query) = uri.split_once('?').map_or((uri.as_str(), None), |(path, query)| (path, Some(query)));
         Ok(Self::new(&method, path, query, headers))
     }

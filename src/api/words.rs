@@ -31,6 +31,7 @@ impl Language {
 }
 
 /// What a caller is told of an error.
+#[expect(clippy::too_many_lines, reason = "a table: one message after the other")]
 pub(super) fn message(error: &ApiError, language: Language) -> String {
     let say = |english: &str, chinese: &str| language.pick(english.to_owned(), chinese.to_owned());
     match error {

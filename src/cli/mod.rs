@@ -43,7 +43,7 @@ enum Command {
     Audit(audit::Command),
     /// Bring the database's schema up to date, without serving
     Migrate,
-    /// Print a signed curl command, with the key in TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY
+    /// Print a signed curl command, with the key in `TENCENTCLOUD_SECRET_ID` and `TENCENTCLOUD_SECRET_KEY`
     Sign(sign::Sign),
     /// Ask the signed API whether it is up; exit status 0 if so
     Healthcheck,

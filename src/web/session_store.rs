@@ -1,4 +1,4 @@
-//! tower-sessions' store over [`Db`]: ids are stored hashed, rows carry the account, times come from the clock.
+//! tower-sessions' store over the database: ids are stored hashed, rows carry the account, times come from the clock.
 
 use std::time::Duration;
 
