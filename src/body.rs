@@ -1,10 +1,11 @@
 //! Reading a request's body: up to its limit, within its time, and within what all bodies together may take.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use http_body_util::BodyExt;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Of a body over its limit, this much is still read, and thrown away, so that its sender hears the answer: most clients
 /// do not listen before they have sent all.
@@ -29,21 +30,34 @@ pub enum Unread {
 
 /// What long bodies may take of the memory.
 #[derive(Debug)]
-pub struct BodyBudget(Semaphore);
+pub struct BodyBudget(Arc<Semaphore>);
 
 impl Default for BodyBudget {
     fn default() -> Self {
-        Self(Semaphore::new(BUDGET_KIB))
+        Self(Arc::new(Semaphore::new(BUDGET_KIB)))
     }
+}
+
+/// A body that has been read, with its share of the memory until it is dropped.
+#[derive(Debug)]
+pub struct ReadBody {
+    /// All of it.
+    pub bytes: Bytes,
+    _share: Option<OwnedSemaphorePermit>,
 }
 
 impl BodyBudget {
     /// The whole body, if it is no longer than `limit`.
-    pub async fn read(&self, body: Body, limit: usize) -> Result<Bytes, Unread> {
+    pub async fn read(&self, body: Body, limit: usize) -> Result<ReadBody, Unread> {
         let within_budget = async {
-            let share = if is_long(&body) { u32::try_from(limit.div_ceil(1024)).unwrap_or(u32::MAX) } else { 0 };
-            let _share = self.0.acquire_many(share).await;
-            read_frames(body, limit).await
+            let share = if is_long(&body) {
+                let kib = u32::try_from(limit.div_ceil(1024)).unwrap_or(u32::MAX);
+                self.0.clone().acquire_many_owned(kib).await.ok()
+            } else {
+                None
+            };
+            let bytes = read_frames(body, limit).await?;
+            Ok(ReadBody { bytes, _share: share })
         };
         tokio::time::timeout(PATIENCE, within_budget).await.unwrap_or(Err(Unread::Incomplete))
     }

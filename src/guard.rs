@@ -96,19 +96,24 @@ async fn pass(
     if crate::body::is_long(&body) {
         verifier::is_worth_reading(app, &parts.headers).await?;
     }
+    if names_signed_header(&parts.headers) {
+        return Err(ApiError::ContradictoryForward);
+    }
+    // Its share of the memory is held until the upstream has it.
     let body = app.body_budget.read(body, BODY_LIMIT).await?;
     let unsigned = only(&parts.headers, "x-tc-content-sha256") == Some(UNSIGNED_PAYLOAD);
-    if unsigned && !app.settings.guard_unsigned_payload {
+    let hash = payload_hash(unsigned, &body.bytes);
+    // The literal as a body has the hash of an unsigned payload.
+    if hash == payload_hash(true, b"") && !app.settings.guard_unsigned_payload {
         return Err(ApiError::UnsignedPayload);
     }
-    let hash = payload_hash(unsigned, &body);
     let (method, path) = (parts.method.as_str(), parts.uri.path());
     let claim = Claim::v3(method, path, parts.uri.query().unwrap_or_default(), &parts.headers, &hash)?;
     let signed = verifier::check(app, claim, &action(method, path), &address.to_string()).await?;
 
     let shown = if unsigned { UNSIGNED_PAYLOAD } else { &hash };
     let upgrading = upgrade.is_some() && is_upgrade(&parts.headers);
-    let mut forwarded = axum::http::Request::new(Full::new(body));
+    let mut forwarded = axum::http::Request::new(Full::new(body.bytes.clone()));
     *forwarded.method_mut() = parts.method.clone();
     *forwarded.uri_mut() = at_upstream(&guard.upstream, &parts.uri)?;
     *forwarded.version_mut() = Version::HTTP_11;
@@ -122,7 +127,7 @@ async fn pass(
         }
         Err(_) => return Err(ApiError::UpstreamSlow),
     };
-    Ok(returned(guard, response, &signed, upgrade.filter(|_| upgrading)))
+    returned(guard, response, &signed, upgrade.filter(|_| upgrading))
 }
 
 fn at_upstream(upstream: &Uri, asked: &Uri) -> Result<Uri, ApiError> {
@@ -133,14 +138,32 @@ fn at_upstream(upstream: &Uri, asked: &Uri) -> Result<Uri, ApiError> {
     Uri::from_parts(parts).map_err(|_| ApiError::InvalidParameter("the address"))
 }
 
+/// To WebSocket, and to nothing else: another HTTP within it would carry requests that nobody checks.
 fn is_upgrade(headers: &HeaderMap) -> bool {
-    headers.contains_key(header::UPGRADE)
-        && headers
-            .get_all(header::CONNECTION)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .any(|token| token.trim().eq_ignore_ascii_case("upgrade"))
+    only(headers, header::UPGRADE.as_str()).is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"))
+        && connection_names(headers).any(|name| name == "upgrade")
+}
+
+/// The names in `Connection`, in lower case.
+fn connection_names(headers: &HeaderMap) -> impl Iterator<Item = String> {
+    let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase())
+}
+
+/// Would `Connection` take away what was signed, after the check?
+fn names_signed_header(headers: &HeaderMap) -> bool {
+    connection_names(headers).any(|name| {
+        name == "host" || name == "authorization" || name.starts_with("content-") || name.starts_with("x-tc-")
+    })
+}
+
+/// Headers by which neighbours tell an upstream who asks for what. Only what this guard says itself may reach it; some
+/// back ends take an underscore for a dash.
+fn is_said_by_proxies(name: &HeaderName) -> bool {
+    let name = name.as_str().replace('_', "-");
+    let families = ["x-latchkey-", "x-forwarded-", "x-original-"];
+    let single = ["forwarded", "x-real-ip", "x-rewrite-url", "x-http-method-override", "http2-settings"];
+    families.iter().any(|family| name.starts_with(family)) || single.contains(&name.as_str())
 }
 
 /// As they came, without what is between neighbours and without any identity but the checked one.
@@ -152,8 +175,7 @@ fn forwarded_headers(
     upgrading: bool,
 ) -> HeaderMap {
     let mut headers = without_hop_by_hop(sent, upgrading);
-    let forged: Vec<HeaderName> =
-        headers.keys().filter(|name| name.as_str().starts_with("x-latchkey-")).cloned().collect();
+    let forged: Vec<HeaderName> = headers.keys().filter(|name| is_said_by_proxies(name)).cloned().collect();
     for name in forged {
         headers.remove(name);
     }
@@ -169,13 +191,7 @@ fn forwarded_headers(
 
 fn without_hop_by_hop(sent: &HeaderMap, upgrading: bool) -> HeaderMap {
     let mut headers = sent.clone();
-    let named: Vec<String> = sent
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(|name| name.trim().to_ascii_lowercase())
-        .collect();
+    let named: Vec<String> = connection_names(sent).collect();
     let upgrade = sent.get(header::UPGRADE).cloned();
     for name in named.iter().map(String::as_str).chain(HOP_BY_HOP.iter().map(HeaderName::as_str)) {
         headers.remove(name);
@@ -194,15 +210,17 @@ fn returned(
     mut response: axum::http::Response<hyper::body::Incoming>,
     signed: &Signed,
     client: Option<OnUpgrade>,
-) -> Response {
+) -> Result<Response, ApiError> {
     let switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    if let (true, Some(client)) = (switching, client) {
+    if switching {
+        // Not asked for: what follows would be nobody's.
+        let client = client.ok_or(ApiError::UpstreamDown)?;
         let upstream = hyper::upgrade::on(&mut response);
         tokio::spawn(join(guard.app.clone(), signed.clone(), client, upstream));
     }
     let (mut parts, body) = response.into_parts();
     parts.headers = without_hop_by_hop(&parts.headers, switching);
-    Response::from_parts(parts, Body::new(body)).into_response()
+    Ok(Response::from_parts(parts, Body::new(body)).into_response())
 }
 
 /// Passes bytes both ways until either side ends, or the key is no longer enabled.

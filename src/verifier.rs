@@ -137,7 +137,7 @@ impl<'a> Claim<'a> {
         let authorization = Authorization::parse(header)?;
         let timestamp = only(headers, "x-tc-timestamp").ok_or(Refusal::NoTimestamp)?;
         let request = SignedRequest { method, path, query, headers, payload_sha256, timestamp };
-        Ok(Self::V3 { authorization, request, token: headers.contains_key("x-tc-token") })
+        Ok(Self::V3 { authorization, request, token: headers.get("x-tc-token").is_some_and(|token| !token.is_empty()) })
     }
 
     fn secret_id(&self) -> Result<SecretId, Refusal> {

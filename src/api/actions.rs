@@ -26,7 +26,7 @@ pub(super) struct Call<'a> {
     pub(super) signed: &'a Signed,
     /// As sent.
     pub(super) version: Option<&'a str>,
-    /// As sent, cut.
+    /// As sent.
     pub(super) action: &'a str,
     /// Its own parameters.
     pub(super) params: Params,
@@ -36,7 +36,7 @@ pub(super) struct Call<'a> {
 pub(super) async fn dispatch(app: &App, origin: &Origin, call: Call<'_>) -> Result<Value, ApiError> {
     let Call { signed, version, action, params } = call;
     match (version, action) {
-        (None, _) => Err(ApiError::MissingParameter("Version")),
+        (None | Some(""), _) => Err(ApiError::MissingParameter("Version")),
         (_, "") => Err(ApiError::MissingParameter("Action")),
         (Some(STS), "GetCallerIdentity") => get_caller_identity(app, signed, params),
         (Some(STS), "QueryApiKey") => query_api_key(app, signed, params).await,
@@ -48,7 +48,7 @@ pub(super) async fn dispatch(app: &App, origin: &Origin, call: Call<'_>) -> Resu
         (Some(CAM), "GetUserAppId") => get_user_app_id(app, signed, params),
         (Some(CAM), "GetAccountSummary") => get_account_summary(params),
         (Some(CAM), "DescribeSafeAuthFlag") => describe_safe_auth_flag(params),
-        (Some(STS | CAM), _) => Err(ApiError::InvalidAction(action.to_owned())),
+        (Some(STS | CAM), _) => Err(ApiError::InvalidAction(super::for_record(action))),
         (Some(version), _) => Err(ApiError::NoSuchVersion(version.chars().take(32).collect())),
     }
 }

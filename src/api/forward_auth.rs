@@ -89,34 +89,34 @@ async fn check(
     meant: Result<Meant, ApiError>,
 ) -> Result<(Signed, String), ApiError> {
     let meant = meant?;
-    let content_sha256 = signed_payload(app, &meant.headers)?;
-    let claim = Claim::v3(&meant.method, &meant.path, &meant.query, &meant.headers, &content_sha256.signed)?;
+    let said = content_sha256(&meant.headers)?;
+    let payload_sha256 = signed_hash(app, &said)?;
+    let claim = Claim::v3(&meant.method, &meant.path, &meant.query, &meant.headers, &payload_sha256)?;
     let signed = verifier::check(app, claim, &action(&meant.method, &meant.path), &address.to_string()).await?;
-    Ok((signed, content_sha256.shown))
+    Ok((signed, said))
 }
 
-struct ContentSha256 {
-    /// Goes into the canonical request.
-    signed: String,
-    /// Goes back to the proxy.
-    shown: String,
-}
-
-fn signed_payload(app: &App, headers: &HeaderMap) -> Result<ContentSha256, ApiError> {
+/// The payload hash as the client says it: of nothing, if it says none.
+fn content_sha256(headers: &HeaderMap) -> Result<String, ApiError> {
     match only(headers, "x-tc-content-sha256") {
+        Some(said) => Ok(said.to_owned()),
         None if headers.contains_key("x-tc-content-sha256") => {
             Err(ApiError::Authorization("X-TC-Content-SHA256 must stand once".to_owned()))
         }
-        None => {
-            let empty = payload_hash(false, b"");
-            Ok(ContentSha256 { signed: empty.clone(), shown: empty })
-        }
-        Some(UNSIGNED_PAYLOAD) if !app.settings.guard_unsigned_payload => Err(ApiError::UnsignedPayload),
-        Some(UNSIGNED_PAYLOAD) => {
-            Ok(ContentSha256 { signed: payload_hash(true, b""), shown: UNSIGNED_PAYLOAD.to_owned() })
-        }
-        Some(hash) => Ok(ContentSha256 { signed: hash.to_owned(), shown: hash.to_owned() }),
+        None => Ok(payload_hash(false, b"")),
     }
+}
+
+/// What goes into the canonical request for a payload hash as it was said: a hash, or that the payload is not signed,
+/// where the setting allows it.
+pub(super) fn signed_hash(app: &App, said: &str) -> Result<String, ApiError> {
+    let unsigned = payload_hash(true, b"");
+    // The hash of the literal makes the same signature as the literal.
+    if said == UNSIGNED_PAYLOAD || said == unsigned {
+        return if app.settings.guard_unsigned_payload { Ok(unsigned) } else { Err(ApiError::UnsignedPayload) };
+    }
+    let hash = said.len() == 64 && said.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    if hash { Ok(said.to_owned()) } else { Err(ApiError::Authorization("the payload hash is not one".to_owned())) }
 }
 
 /// The request that is meant.
@@ -136,23 +136,21 @@ impl Meant {
         }
         let original = forwarded(&headers, "x-original-method", "x-original-uri")?;
         let by_proxy = forwarded(&headers, "x-forwarded-method", "x-forwarded-uri")?;
-        if let (Some(one), Some(other)) = (&original, &by_proxy)
-            && one != other
-        {
-            return Err(ApiError::ContradictoryForward);
-        }
-        // nginx passes the Host on as it was; the others say it in a header of its own.
-        if original.is_none()
-            && let Some(host) = headers.get("x-forwarded-host").cloned()
-        {
+        // Envoy: the method as it is, the path behind ours.
+        let asked = own.path_and_query().map_or("/", PathAndQuery::as_str);
+        let behind = asked.strip_prefix(PATH).filter(|rest| rest.starts_with('/'));
+        let behind = behind.map(|uri| (request.method().as_str().to_owned(), uri.to_owned()));
+        // Only Traefik and Caddy say the host in a header of its own; the others pass it on as it was.
+        if original.is_none() && behind.is_none() && by_proxy.is_some() && headers.contains_key("x-forwarded-host") {
+            let host = only(&headers, "x-forwarded-host").ok_or(ApiError::ContradictoryForward)?;
+            let host = HeaderValue::from_str(host).map_err(|_| ApiError::ContradictoryForward)?;
             headers.insert(header::HOST, host);
         }
-        let (method, uri) = original.or(by_proxy).unwrap_or_else(|| {
-            // Envoy: the method as it is, the path behind ours.
-            let asked = own.path_and_query().map_or("/", PathAndQuery::as_str);
-            let behind = asked.strip_prefix(PATH).filter(|rest| rest.starts_with('/'));
-            (request.method().as_str().to_owned(), behind.unwrap_or(asked).to_owned())
-        });
+        let mut said = [original, by_proxy, behind].into_iter().flatten();
+        let (method, uri) = said.next().ok_or(ApiError::ContradictoryForward)?;
+        if said.any(|other| other != (method.clone(), uri.clone())) {
+            return Err(ApiError::ContradictoryForward);
+        }
         let (path, query) = uri.split_once('?').map_or((uri.as_str(), None), |(path, query)| (path, Some(query)));
         Ok(Self::new(&method, path, query, headers))
     }

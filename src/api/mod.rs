@@ -74,15 +74,15 @@ async fn answer(
     Extension(address): Extension<ClientAddress>,
     request: Request,
 ) -> Response {
-    let language = Language::of(request.headers());
+    let mut language = Language::of(request.headers());
     let origin = Origin { actor: Actor::Key, address: Some(address.to_string()), request_id: Some(request_id) };
-    match handle(&app, &origin, request).await {
+    match handle(&app, &origin, &mut language, request).await {
         Ok(response) => envelope::success(response, request_id),
         Err(error) => error.respond(language, request_id),
     }
 }
 
-async fn handle(app: &App, origin: &Origin, request: Request) -> Result<Value, ApiError> {
+async fn handle(app: &App, origin: &Origin, language: &mut Language, request: Request) -> Result<Value, ApiError> {
     let (parts, body) = request.into_parts();
     let is_get = match parts.method {
         Method::GET => true,
@@ -98,15 +98,19 @@ async fn handle(app: &App, origin: &Origin, request: Request) -> Result<Value, A
             verifier::is_worth_reading(app, &parts.headers).await?;
         }
         let body = app.body_budget.read(body, V3_POST_LIMIT).await?;
-        return v3_call(app, origin, &parts, query, &body).await;
+        return v3_call(app, origin, &parts, query, &body.bytes).await;
     }
     let params = if is_get {
         params::decode(query.as_bytes())
     } else if is_form(&parts.headers) {
-        params::decode(&app.body_budget.read(body, V1_POST_LIMIT).await?)
+        params::decode(&app.body_budget.read(body, V1_POST_LIMIT).await?.bytes)
     } else {
         Vec::new()
     };
+    // Version 1 says its language among the parameters.
+    if let Some((_, asked)) = params.iter().find(|(name, _)| name == "Language") {
+        *language = Language::named(asked);
+    }
     v1_call(app, origin, &parts, params).await
 }
 
@@ -114,16 +118,16 @@ async fn v3_call(app: &App, origin: &Origin, parts: &Parts, query: &str, body: &
     let unsigned = only(&parts.headers, "x-tc-content-sha256") == Some(UNSIGNED_PAYLOAD);
     let payload_sha256 = payload_hash(unsigned, body);
     let claim = Claim::v3(parts.method.as_str(), parts.uri.path(), query, &parts.headers, &payload_sha256)?;
-    let action = action_name(only(&parts.headers, "x-tc-action").unwrap_or_default());
+    let action = only(&parts.headers, "x-tc-action").unwrap_or_default();
     let address = origin.address.as_deref().unwrap_or_default();
-    let signed = verifier::check(app, claim, &action, address).await?;
+    let signed = verifier::check(app, claim, &for_record(action), address).await?;
     let params = if parts.method == Method::GET {
         Params::from_pairs(params::decode(query.as_bytes()))
     } else {
         Params::from_body(&parts.headers, body)?
     };
     let version = only(&parts.headers, "x-tc-version");
-    run(app, origin, parts, Call { signed: &signed, version, action: &action, params }).await
+    run(app, origin, parts, Call { signed: &signed, version, action, params }).await
 }
 
 async fn v1_call(app: &App, origin: &Origin, parts: &Parts, params: Vec<(String, String)>) -> Result<Value, ApiError> {
@@ -132,10 +136,10 @@ async fn v1_call(app: &App, origin: &Origin, parts: &Parts, params: Vec<(String,
     }
     let claim = v1::Claim::parse(params).map_err(verifier::Refusal::from)?;
     let host = only(&parts.headers, "host").unwrap_or_default();
-    let action = action_name(claim.get("Action").unwrap_or_default());
+    let action = claim.get("Action").unwrap_or_default().to_owned();
     let address = origin.address.as_deref().unwrap_or_default();
     let asked = Claim::V1 { claim: &claim, method: parts.method.as_str(), host };
-    let signed = verifier::check(app, asked, &action, address).await?;
+    let signed = verifier::check(app, asked, &for_record(&action), address).await?;
     let version = claim.get("Version").map(str::to_owned);
     let params = Params::from_pairs(params::without_common(claim.into_params()));
     run(app, origin, parts, Call { signed: &signed, version: version.as_deref(), action: &action, params }).await
@@ -153,9 +157,9 @@ fn is_form(headers: &HeaderMap) -> bool {
     only(headers, "content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
 }
 
-/// For routing and for the record of use: cut, and of printable characters only.
-fn action_name(sent: &str) -> String {
-    sent.chars().filter(char::is_ascii_graphic).take(ACTION_LIMIT).collect()
+/// An action's name for the record of use and for messages: cut, and on one line.
+fn for_record(action: &str) -> String {
+    action.chars().filter(|c| !c.is_control()).take(ACTION_LIMIT).collect()
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands over the box")]

@@ -10,6 +10,9 @@ use crate::api_key;
 use crate::id::{SecretId, Uin};
 use crate::verifier::only;
 
+/// What is wrong where it is the body as a whole.
+pub(super) const BODY: &str = "the body";
+
 /// Parameters every version 1 request has besides those of its action.
 const COMMON: [&str; 11] = [
     "Action",
@@ -47,11 +50,11 @@ impl Params {
             return Ok(Self(Map::new()));
         }
         if !json {
-            return Err(ApiError::InvalidParameter("the body"));
+            return Err(ApiError::InvalidParameter(BODY));
         }
         match serde_json::from_slice(body) {
             Ok(Value::Object(params)) => Ok(Self(params)),
-            _ => Err(ApiError::InvalidParameter("the body")),
+            _ => Err(ApiError::InvalidParameter(BODY)),
         }
     }
 
@@ -86,7 +89,8 @@ impl Params {
         let uin = match self.take("TargetUin") {
             None => return Ok(()),
             Some(Value::Number(number)) => number.as_u64(),
-            Some(Value::String(text)) => text.parse().ok(),
+            Some(Value::String(text)) if text.bytes().all(|b| b.is_ascii_digit()) => text.parse().ok(),
+            Some(Value::String(_)) => None,
             Some(_) => return Err(ApiError::InvalidParameter("TargetUin")),
         };
         match uin {

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use subtle::{Choice, ConstantTimeEq};
 
 use super::envelope::ApiError;
-use super::forward_auth::action;
+use super::forward_auth::{action, signed_hash};
 use crate::secret::token;
 use crate::state::App;
 use crate::telemetry::ClientAddress;
@@ -65,7 +65,7 @@ pub(super) async fn answer(
             "the question is longer than 256 KiB, or did not arrive in time",
         );
     };
-    let question: Question = match serde_json::from_slice(&body) {
+    let question: Question = match serde_json::from_slice(&body.bytes) {
         Ok(question) => question,
         Err(error) => return problem(StatusCode::BAD_REQUEST, &format!("the question cannot be read: {error}")),
     };
@@ -88,15 +88,16 @@ fn may_ask(app: &App, headers: &HeaderMap) -> bool {
 }
 
 async fn check(app: &App, peer: ClientAddress, question: &Question) -> Result<Value, ApiError> {
+    if question.method.parse::<Method>().is_err() {
+        return Err(ApiError::InvalidParameter("method"));
+    }
+    if !question.uri.starts_with('/') || question.uri.chars().any(|c| c.is_control() || c == ' ') {
+        return Err(ApiError::InvalidParameter("uri"));
+    }
     let headers = header_map(&question.headers).ok_or(ApiError::InvalidParameter("headers"))?;
     let (path, query) = question.uri.split_once('?').unwrap_or((&question.uri, ""));
-    let unsigned = question.body_sha256 == crate::signature::v3::UNSIGNED_PAYLOAD;
-    if unsigned && !app.settings.guard_unsigned_payload {
-        return Err(ApiError::UnsignedPayload);
-    }
-    let payload = crate::signature::v3::payload_hash(true, b"");
-    let payload = if unsigned { &payload } else { &question.body_sha256 };
-    let claim = Claim::v3(&question.method, path, query, &headers, payload)?;
+    let payload = signed_hash(app, &question.body_sha256)?;
+    let claim = Claim::v3(&question.method, path, query, &headers, &payload)?;
     let address = question.address.unwrap_or(peer.0).to_string();
     let signed = verifier::check(app, claim, &action(&question.method, path), &address).await?;
     Ok(json!({

@@ -3,6 +3,7 @@
 use axum::http::HeaderMap;
 
 use super::envelope::ApiError;
+use super::params;
 use crate::verifier::{MAX_SKEW_SECONDS, only};
 
 /// A language of messages.
@@ -18,7 +19,12 @@ impl Language {
     /// As the caller asks, by `X-TC-Language` before `Accept-Language`; English without either.
     pub fn of(headers: &HeaderMap) -> Self {
         let asked = only(headers, "x-tc-language").or_else(|| only(headers, "accept-language"));
-        let chinese = asked.is_some_and(|asked| asked.trim_start().to_ascii_lowercase().starts_with("zh"));
+        asked.map_or(Self::English, Self::named)
+    }
+
+    /// Chinese for whatever begins with `zh`, English for everything else.
+    pub(super) fn named(asked: &str) -> Self {
+        let chinese = asked.trim_start().to_ascii_lowercase().starts_with("zh");
         if chinese { Self::Chinese } else { Self::English }
     }
 
@@ -37,7 +43,7 @@ pub(super) fn message(error: &ApiError, language: Language) -> String {
     match error {
         ApiError::Authorization(why) => language.pick(
             format!("The request is not signed as it must be: {why}."),
-            format!("请求的签名格式不正确：{why}。"),
+            "请求的签名格式不正确，请检查 Authorization 请求头或签名参数。".to_owned(),
         ),
         ApiError::SecretIdShape => say(
             "The SecretId is malformed. It is AKID followed by 32 letters or digits.",
@@ -81,6 +87,9 @@ pub(super) fn message(error: &ApiError, language: Language) -> String {
             format!("The parameter {name} is not known to this action."),
             format!("未知参数 {name}。"),
         ),
+        ApiError::InvalidParameter(name) if *name == params::BODY => {
+            say("The type or form of the body is wrong.", "请求体的类型或格式不正确。")
+        }
         ApiError::InvalidParameter(name) => {
             language.pick(format!("The type or form of {name} is wrong."), format!("参数 {name} 的类型或格式不正确。"))
         }

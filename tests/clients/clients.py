@@ -26,7 +26,7 @@ from tencentcloud.sts.v20180813 import models as sts_models
 from tencentcloud.sts.v20180813 import sts_client
 
 from console import Key
-from expect import CHINESE, ENGLISH
+from expect import ENGLISH
 
 VERSIONS = {"cam": "2019-01-16", "sts": "2018-08-13"}
 REGION = "ap-guangzhou"
@@ -138,6 +138,8 @@ class Tccli:
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         # Of the caller's environment it gets no credentials.
         environment |= {"HOME": str(self.home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+        # What newer Pythons have against its source would stand in its stderr, once.
+        environment["PYTHONWARNINGS"] = "ignore"
         if prefix := os.environ.get("PYTHONPYCACHEPREFIX"):
             environment["PYTHONPYCACHEPREFIX"] = prefix
         return subprocess.run(
@@ -300,6 +302,8 @@ class NodeSdk:
 
 
 WAYS = (*Tccli.WAYS, *PythonSdk.WAYS, *NodeSdk.WAYS)
+# For what depends on neither the client nor the way.
+ANY_WAY = PythonSdk.WAYS[0]
 
 
 class Clients:

@@ -26,6 +26,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     config.hook.pytest_deselected(items=[item for item in items if not is_wanted(item)])
     items[:] = filter(is_wanted, items)
+    # Run side by side, a module's tests with one client stay together: they share an account.
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(f"{item.callspec.params['way'].client} {item.path.stem}"))
 
 
 @contextmanager
@@ -74,7 +77,7 @@ def sign_up(server: Server) -> Console:
     return console
 
 
-# Tests that take the same way follow each other, in an account that has one key.
+# Tests that take the same way follow each other, in an account of their client's that has one key.
 
 
 @pytest.fixture(scope="session", params=WAYS, ids=str)
@@ -88,13 +91,21 @@ def client(clients: Clients, way: Way, server: Server) -> Client:
 
 
 @pytest.fixture(scope="session")
-def owner(way: Way, server: Server) -> Console:
-    return sign_up(server)
+def owners(server: Server) -> dict[str, tuple[Console, Key]]:
+    return {}
 
 
 @pytest.fixture(scope="session")
-def key(owner: Console) -> Key:
-    return owner.create_key()
+def owner(way: Way, owners: dict[str, tuple[Console, Key]], server: Server) -> Console:
+    if way.client not in owners:
+        console = sign_up(server)
+        owners[way.client] = console, console.create_key()
+    return owners[way.client][0]
+
+
+@pytest.fixture(scope="session")
+def key(way: Way, owner: Console, owners: dict[str, tuple[Console, Key]]) -> Key:
+    return owners[way.client][1]
 
 
 @pytest.fixture

@@ -79,7 +79,9 @@ class Console:
 
     def get(self, path: str) -> BeautifulSoup:
         answer = self._send("GET", path)
-        assert answer.status_code in (200, 203), f"GET {path} answered {answer.status_code} {answer.headers.get('Location')}"
+        assert answer.status_code in (200, 203), (
+            f"GET {path} answered {answer.status_code} {answer.headers.get('Location')}"
+        )
         return BeautifulSoup(answer.text, "html.parser")
 
     def submit(self, page: BeautifulSoup, action: str, **typed: str) -> BeautifulSoup:

@@ -1,7 +1,7 @@
 """What every client must get."""
 
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 # The vendor's zone, in which the API states times without saying so.
 API_ZONE = timezone(timedelta(hours=8))
@@ -62,7 +62,7 @@ def identity(answer: dict, uin: str) -> None:
 
 
 def just_now(moment: datetime) -> None:
-    age = datetime.now(timezone.utc) - moment
+    age = datetime.now(UTC) - moment
     assert timedelta(seconds=-1) <= age < timedelta(minutes=5), f"{moment} is {age} ago"
 
 

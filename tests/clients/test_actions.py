@@ -1,6 +1,6 @@
 """Each action, by every client in every way it can sign and send."""
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 
@@ -67,7 +67,7 @@ def test_when_keys_were_last_used(client: Client, key: Key, second_key: Key) -> 
         return answer["SecretIdLastUsedRows"]
 
     def check_used(row: dict, secret_id: str) -> None:
-        used = datetime.fromtimestamp(row["LastSecretUsedDate"] / 1000, timezone.utc)
+        used = datetime.fromtimestamp(row["LastSecretUsedDate"] / 1000, UTC)
         expect.just_now(used)
         date = used.astimezone(expect.API_ZONE).date().isoformat()
         assert (row["SecretId"], row["LastUsedDate"]) == (secret_id, date)
@@ -85,9 +85,7 @@ def test_when_keys_were_last_used(client: Client, key: Key, second_key: Key) -> 
     check_used(row, second_key.secret_id)
 
 
-def test_a_pair_lives_and_dies_through_the_api(
-    client: Client, owner: Console, key: Key, room_for_a_key: None
-) -> None:
+def test_a_pair_lives_and_dies_through_the_api(client: Client, owner: Console, key: Key, room_for_a_key: None) -> None:
     # Every character that is allowed, and each of them is written differently in a query.
     description = "Nightly_备份+=,.@:/-0"
     answer = expect.without_request_id(client.call(key, "cam", "CreateAccessKey", {"Description": description}))
@@ -109,12 +107,11 @@ def test_a_pair_lives_and_dies_through_the_api(
     expect.identity(client.call(pair, "sts", "GetCallerIdentity"), owner.account.uin)
     assert refusal(client, *delete) == "FailedOperation.Accesskey"
     # Asked for the state it has, it is done.
-    for status in ("Inactive", "Inactive"):
-        update(status)
+    for _ in range(2):
+        update("Inactive")
         assert refusal(client, pair, "sts", "GetCallerIdentity") == "AuthFailure.SecretIdNotFound"
-    for status in ("Active", "Active"):
-        update(status)
-        expect.identity(client.call(pair, "sts", "GetCallerIdentity"), owner.account.uin)
+    update("Active")
+    expect.identity(client.call(pair, "sts", "GetCallerIdentity"), owner.account.uin)
     update("Inactive")
     assert not expect.without_request_id(client.call(*delete))
     assert refusal(client, *delete) == "ResourceNotFound.SecretNotExist"

@@ -18,9 +18,7 @@ def told(client: Client, key: Key, **more: object) -> str:
 
 
 @pytest.mark.parametrize("language", [ENGLISH, CHINESE])
-def test_the_language_asked_for(client: Client, key: Key, language: str, request: pytest.FixtureRequest) -> None:
-    if language == CHINESE and not client.way.is_v3:
-        request.applymarker(pytest.mark.xfail(reason="the parameter Language of version 1 is not heeded"))
+def test_the_language_asked_for(client: Client, key: Key, language: str) -> None:
     expect.message(CODE, told(client, key, language=language), language)
 
 

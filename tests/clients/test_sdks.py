@@ -30,10 +30,8 @@ def test_an_action_in_lower_case(client: Client, key: Key) -> None:
 
 
 @pytest.mark.ways(lambda way: way.client == "node_common")
-def test_an_empty_token(client: Client, owner: Console, key: Key, request: pytest.FixtureRequest) -> None:
+def test_an_empty_token(client: Client, owner: Console, key: Key) -> None:
     # What credentials from a variable that is not set come to. Node sends it along.
-    if client.way.is_v3:
-        request.applymarker(pytest.mark.xfail(reason="an empty X-TC-Token is taken for a token"))
     expect.identity(client.call(key, *IDENTITY, token=""), owner.account.uin)
 
 

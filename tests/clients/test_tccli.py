@@ -67,9 +67,7 @@ def test_its_own_ways_to_show_an_answer(tccli: Tccli, owner: Console, key: Key, 
     assert owner.account.uin in text.stdout.split("\t")
 
 
-def test_its_log_does_not_hold_a_secret_that_came_from_the_environment(
-    tccli: Tccli, client: Client, key: Key
-) -> None:
+def test_its_log_does_not_hold_a_secret_that_came_from_the_environment(tccli: Tccli, client: Client, key: Key) -> None:
     client.call(key, "sts", "GetCallerIdentity")
     log = (tccli.home / ".tccli" / "log" / "tccli.log").read_text()
     assert re.search("sts GetCallerIdentity", log)

@@ -14,6 +14,8 @@ enum Stage {
     Anonymous,
     Enrolling,
     PasswordOnly,
+    /// Past the password, with the tries for the code used up.
+    Locked,
     SignedIn,
     Verified,
     Idle,
@@ -21,10 +23,11 @@ enum Stage {
     OldEpoch,
 }
 
-const STAGES: [Stage; 8] = [
+const STAGES: [Stage; 9] = [
     Stage::Anonymous,
     Stage::Enrolling,
     Stage::PasswordOnly,
+    Stage::Locked,
     Stage::SignedIn,
     Stage::Verified,
     Stage::Idle,
@@ -32,7 +35,7 @@ const STAGES: [Stage; 8] = [
     Stage::OldEpoch,
 ];
 const IN: &[Stage] = &[Stage::SignedIn, Stage::Verified];
-const HALF: &[Stage] = &[Stage::PasswordOnly];
+const HALF: &[Stage] = &[Stage::PasswordOnly, Stage::Locked];
 const ENROLLING: &[Stage] = &[Stage::Enrolling];
 
 /// Every route that is not for everybody, and the stages it is for. `{key}` is a key of the account.
@@ -75,6 +78,18 @@ async fn at(engine: crate::support::Engine, stage: Stage) -> (Product, Browser, 
             browser = product.browser();
             owner.give_password(&mut browser).await;
         }
+        Stage::Locked => {
+            browser = product.browser();
+            owner.give_password(&mut browser).await;
+            for _ in 0..10 {
+                let wrong = [("kind", "totp"), ("code", "000000")];
+                browser.submit("/login/code", "/login/code", &wrong).await.is(422);
+            }
+            // From here on the right code does not help either.
+            let code = owner.code(&product);
+            let right = [("kind", "totp"), ("code", code.as_str())];
+            browser.submit("/login/code", "/login/code", &right).await.is(422);
+        }
         Stage::SignedIn => {}
         Stage::Verified => {
             owner.reveal(&product, &mut browser, &key).await;
@@ -105,7 +120,7 @@ on_both_engines! {
                     visitor.get(&path).await
                 } else {
                     let from = match stage {
-                        Stage::PasswordOnly => "/login/code",
+                        Stage::PasswordOnly | Stage::Locked => "/login/code",
                         Stage::Enrolling => "/setup/authenticator",
                         Stage::SignedIn | Stage::Verified => "/cam/capi",
                         _ => "/login",
