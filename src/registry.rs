@@ -55,7 +55,8 @@ pub struct Registry {
 pub struct Fresh(());
 
 impl Registry {
-    /// Starts the one task that reads; it ends when the last clone is dropped. It begins to take keys in at once.
+    /// Starts the one task that reads; it ends when the last clone is dropped. The first request takes the keys in, so that
+    /// commands that check none read none.
     pub fn start(database: Db, vault: Arc<Vault>) -> Self {
         let keys = Keys::default();
         let (waiting, waiters) = mpsc::unbounded_channel();
@@ -92,9 +93,6 @@ struct Barrier {
 
 impl Barrier {
     async fn run(mut self, mut waiters: mpsc::UnboundedReceiver<Waiter>) {
-        if let Err(error) = self.catch_up().await {
-            tracing::error!(%error, "keys could not be taken in; it is tried again with the next request");
-        }
         let mut batch = Vec::new();
         // Whoever is in the batch arrived before the read that follows begins.
         while waiters.recv_many(&mut batch, usize::MAX).await > 0 {

@@ -95,6 +95,9 @@ pub async fn run(
 ) -> Result<(), StartError> {
     let public_url = public_url(&app.settings, &listeners);
     let maintenance = tokio::spawn(maintain(app.clone()));
+    // So that the keys are there before the first request asks for them.
+    let warming = app.registry.clone();
+    tokio::spawn(async move { warming.fresh().await });
     let mut handles = Vec::new();
     let mut servers = tokio::task::JoinSet::new();
     let mut start = |bound: Bound, router: Router| {
