@@ -96,9 +96,6 @@ pub struct GivenSettings {
     /// Tokens, one a line, that callers of /v1/verify present as `Authorization: Bearer`; without it there is no /v1/verify
     #[arg(long, global = true, env = "LATCHKEY_VERIFY_TOKEN_FILE", value_name = "FILE")]
     pub verify_token_file: Option<PathBuf>,
-    /// Prometheus metrics, for whoever watches over the server [default: off]
-    #[arg(long, global = true, env = "LATCHKEY_METRICS", value_name = "ADDR")]
-    pub metrics: Option<Listen>,
     /// The console's address as its users see it [default: localhost and the console's port]
     #[arg(long, global = true, env = "LATCHKEY_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<Url>,
@@ -157,7 +154,6 @@ impl GivenSettings {
             guard_upstream: self.guard_upstream.or(lower.guard_upstream),
             guard_unsigned_payload: self.guard_unsigned_payload.or(lower.guard_unsigned_payload),
             verify_token_file: self.verify_token_file.or(lower.verify_token_file),
-            metrics: self.metrics.or(lower.metrics),
             config: self.config,
         }
     }

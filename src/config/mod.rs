@@ -97,8 +97,6 @@ pub struct Settings {
     /// Do guard and forward-auth accept requests whose payload is not signed?
     pub guard_unsigned_payload: bool,
     verify_token_file: Option<PathBuf>,
-    /// The metrics listener.
-    pub metrics: Listen,
 }
 
 impl Settings {
@@ -130,7 +128,6 @@ impl Settings {
             guard_upstream: given.guard_upstream,
             guard_unsigned_payload: given.guard_unsigned_payload.unwrap_or(false),
             verify_token_file: given.verify_token_file,
-            metrics: given.metrics.unwrap_or(Listen::Off),
         };
         settings.check()?;
         Ok(settings)
@@ -152,7 +149,6 @@ impl Settings {
             tls: None,
             trusted_proxies: Vec::new(),
             guard: Listen::Off,
-            metrics: Listen::Off,
             ..self
         }
     }
