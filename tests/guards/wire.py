@@ -1,0 +1,59 @@
+"""Sending requests as they are: nothing is added, encoded or put in order but the length of the body, where it does not come in
+chunks of its own."""
+
+import http.client
+import json
+from dataclasses import dataclass
+from typing import Self
+
+from signing import Request
+
+SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def code(self) -> str:
+        """Of a refusal in the API's envelope."""
+        return json.loads(self.body)["Response"]["Error"]["Code"]
+
+
+class Connection:
+    """One, kept alive. Whoever answers and closes it fails the next request."""
+
+    def __init__(self, address: str):
+        self._http = http.client.HTTPConnection(address, timeout=SECONDS)
+        self._http.connect()
+        # Never a second one behind the test's back.
+        self._http.auto_open = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def send(self, request: Request) -> http.client.HTTPResponse:
+        """The answer's head; its body is still to come."""
+        self._http.putrequest(request.method, request.target, skip_host=True, skip_accept_encoding=True)
+        for name, value in request.headers:
+            self._http.putheader(name, value)
+        chunked = any(name == "Transfer-Encoding" for name, _ in request.headers)
+        if not chunked and (request.body or request.method in ("POST", "PUT", "PATCH")):
+            self._http.putheader("Content-Length", str(len(request.body)))
+        self._http.endheaders(request.body)
+        return self._http.getresponse()
+
+    def ask(self, request: Request) -> Answer:
+        response = self.send(request)
+        return Answer(response.status, response.headers, response.read())
+
+
+def ask(address: str, request: Request) -> Answer:
+    with Connection(address) as connection:
+        return connection.ask(request)
