@@ -25,7 +25,7 @@ use url::Url;
 use crate::api::{ApiError, Language, action, identity, panicked, refuse};
 use crate::api_key::KeyState;
 use crate::id::RequestId;
-use crate::signature::v3::{UNSIGNED_PAYLOAD, payload_hash};
+use crate::signature::v3::{Authorization, UNSIGNED_PAYLOAD, payload_hash};
 use crate::state::App;
 use crate::telemetry::{self, ClientAddress};
 use crate::verifier::{self, Claim, Signed, only};
@@ -152,8 +152,11 @@ fn connection_names(headers: &HeaderMap) -> impl Iterator<Item = String> {
 
 /// Would `Connection` take away what was signed, after the check?
 fn names_signed_header(headers: &HeaderMap) -> bool {
+    let header = only(headers, header::AUTHORIZATION.as_str());
+    let authorization = header.and_then(|header| Authorization::parse(header).ok());
     connection_names(headers).any(|name| {
-        name == "host" || name == "authorization" || name.starts_with("content-") || name.starts_with("x-tc-")
+        let signed = authorization.as_ref().is_some_and(|claim| claim.signed_headers().any(|signed| signed == name));
+        signed || name == "authorization" || name.starts_with("content-") || name.starts_with("x-tc-")
     })
 }
 

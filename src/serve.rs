@@ -8,7 +8,8 @@ use std::time::Duration;
 use axum::Router;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
-use hyper_util::rt::TokioTimer;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
 use url::Url;
 
 use crate::config::{Listen, Settings, StartError};
@@ -142,21 +143,23 @@ async fn serve(
     match tls {
         None => {
             let server = axum_server::from_tcp(listener)?.handle(handle).first_request_timeout(HEADER_TIMEOUT);
-            let mut server = server.map(Limited::new).http1_only();
+            let mut server = server.map(Limited::new);
             limit(server.http_builder());
             server.serve(service).await
         }
         Some(tls) => {
             let server =
                 axum_server::from_tcp_rustls(listener, tls)?.handle(handle).first_request_timeout(HEADER_TIMEOUT);
-            let mut server = server.map(Limited::new).http1_only();
+            let mut server = server.map(Limited::new);
             limit(server.http_builder());
             server.serve(service).await
         }
     }
 }
 
-fn limit<E>(builder: &mut hyper_util::server::conn::auto::Builder<E>) {
+/// HTTP/1.1 only, by the builder itself: `axum_server`'s own switch for it would serve without upgrades.
+fn limit(builder: &mut Builder<TokioExecutor>) {
+    *builder = Builder::new(TokioExecutor::new()).http1_only();
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(HEADER_BYTES);
 }
 

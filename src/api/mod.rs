@@ -52,6 +52,7 @@ pub fn router(app: App) -> Router {
         .route(telemetry::HEALTH_PATH, get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route(forward_auth::PATH, any(forward_auth::answer))
+        .route(&format!("{}/", forward_auth::PATH), any(forward_auth::answer))
         .route(&format!("{}/{{*meant}}", forward_auth::PATH), any(forward_auth::answer))
         .route(verify::PATH, post(verify::answer))
         .fallback(answer)
@@ -76,6 +77,12 @@ async fn answer(
 ) -> Response {
     let mut language = Language::of(request.headers());
     let origin = Origin { actor: Actor::Key, address: Some(address.to_string()), request_id: Some(request_id) };
+    // To a proxy that asks at a wrong address, any 200 is a yes.
+    if request.uri().path() != "/" {
+        let mut response = ApiError::InvalidAction(for_record(request.uri().path())).respond(language, request_id);
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        return response;
+    }
     match handle(&app, &origin, &mut language, request).await {
         Ok(response) => envelope::success(response, request_id),
         Err(error) => error.respond(language, request_id),
@@ -127,7 +134,7 @@ async fn v3_call(app: &App, origin: &Origin, parts: &Parts, query: &str, body: &
         Params::from_body(&parts.headers, body)?
     };
     let version = only(&parts.headers, "x-tc-version");
-    run(app, origin, parts, Call { signed: &signed, version, action, params }).await
+    actions::dispatch(app, origin, Call { signed: &signed, version, action, params }).await
 }
 
 async fn v1_call(app: &App, origin: &Origin, parts: &Parts, params: Vec<(String, String)>) -> Result<Value, ApiError> {
@@ -142,14 +149,7 @@ async fn v1_call(app: &App, origin: &Origin, parts: &Parts, params: Vec<(String,
     let signed = verifier::check(app, asked, &for_record(&action), address).await?;
     let version = claim.get("Version").map(str::to_owned);
     let params = Params::from_pairs(params::without_common(claim.into_params()));
-    run(app, origin, parts, Call { signed: &signed, version: version.as_deref(), action: &action, params }).await
-}
-
-async fn run(app: &App, origin: &Origin, parts: &Parts, call: Call<'_>) -> Result<Value, ApiError> {
-    // Signed as it was sent, and so served as it was sent: at no other path.
-    if parts.uri.path() != "/" {
-        return Err(ApiError::InvalidAction("/".to_owned()));
-    }
+    let call = Call { signed: &signed, version: version.as_deref(), action: &action, params };
     actions::dispatch(app, origin, call).await
 }
 

@@ -84,6 +84,11 @@ impl<'a> Authorization<'a> {
         let signature = parse_signature(signature).ok_or(Malformed::Signature)?;
         Ok(Self { secret_id, date, service, signed_headers, signature })
     }
+
+    /// The names of the signed headers, in lower case.
+    pub fn signed_headers(&self) -> impl Iterator<Item = &'a str> {
+        self.signed_headers.split(';')
+    }
 }
 
 /// From the right: the service is what clients make of their endpoint, and may hold anything but a slash.
