@@ -77,6 +77,9 @@ async fn answer(
     Extension(address): Extension<ClientAddress>,
     mut request: Request,
 ) -> Response {
+    if request.version() > Version::HTTP_11 {
+        return StatusCode::HTTP_VERSION_NOT_SUPPORTED.into_response();
+    }
     let language = Language::of(request.headers());
     let upgrade = request.extensions_mut().remove::<OnUpgrade>();
     match pass(&guard, address, request, upgrade).await {

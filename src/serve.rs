@@ -101,20 +101,20 @@ pub async fn run(
     tokio::spawn(async move { warming.fresh().await });
     let mut handles = Vec::new();
     let mut servers = tokio::task::JoinSet::new();
-    let mut start = |bound: Bound, router: Router| {
+    let mut start = |bound: Bound, router: Router, upgrades: bool| {
         let handle = Handle::new();
         handles.push(handle.clone());
-        servers.spawn(serve(bound.listener, router, tls.clone(), handle));
+        servers.spawn(serve(bound.listener, router, tls.clone(), handle, upgrades));
     };
     if let Some(bound) = listeners.console {
         let site = Site::new(public_url, bound.address);
-        start(bound, web::router(app.clone(), site));
+        start(bound, web::router(app.clone(), site), false);
     }
     if let Some(bound) = listeners.api {
-        start(bound, api::router(app.clone()));
+        start(bound, api::router(app.clone()), false);
     }
     if let (Some(bound), Some(upstream)) = (listeners.guard, &app.settings.guard_upstream) {
-        start(bound, guard::router(app.clone(), upstream));
+        start(bound, guard::router(app.clone(), upstream), true);
     }
 
     shutdown.await;
@@ -133,34 +133,38 @@ pub async fn run(
     Ok(())
 }
 
+/// HTTP/1.1 only. `axum_server`'s switch for it also turns upgrades off, so the guard refuses other versions by itself.
 async fn serve(
     listener: TcpListener,
     router: Router,
     tls: Option<RustlsConfig>,
     handle: Handle<SocketAddr>,
+    upgrades: bool,
 ) -> std::io::Result<()> {
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     match tls {
         None => {
             let server = axum_server::from_tcp(listener)?.handle(handle).first_request_timeout(HEADER_TIMEOUT);
-            let mut server = server.map(Limited::new);
+            let server = server.map(Limited::new);
+            let mut server = if upgrades { server } else { server.http1_only() };
             limit(server.http_builder());
             server.serve(service).await
         }
         Some(tls) => {
             let server =
                 axum_server::from_tcp_rustls(listener, tls)?.handle(handle).first_request_timeout(HEADER_TIMEOUT);
-            let mut server = server.map(Limited::new);
+            let server = server.map(Limited::new);
+            let mut server = if upgrades { server } else { server.http1_only() };
             limit(server.http_builder());
             server.serve(service).await
         }
     }
 }
 
-/// HTTP/1.1 only, by the builder itself: `axum_server`'s own switch for it would serve without upgrades.
 fn limit(builder: &mut Builder<TokioExecutor>) {
-    *builder = Builder::new(TokioExecutor::new()).http1_only();
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(HEADER_BYTES);
+    // For the one listener that cannot refuse it as a whole: no more than one request at a time there either.
+    builder.http2().max_concurrent_streams(1);
 }
 
 /// Clears out, now and then, what has run out.

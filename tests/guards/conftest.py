@@ -135,9 +135,7 @@ def lenient_token() -> str:
 
 
 @pytest.fixture(scope="session")
-def trusting(
-    tmp_path_factory: pytest.TempPathFactory, verify_token: str, other_verify_token: str
-) -> Iterator[Site]:
+def trusting(tmp_path_factory: pytest.TempPathFactory, verify_token: str, other_verify_token: str) -> Iterator[Site]:
     """Where headers that say which request is meant are believed from this machine."""
     directory = tmp_path_factory.mktemp("trusting")
     tokens = directory / "tokens"
@@ -155,15 +153,20 @@ def plain(tmp_path_factory: pytest.TempPathFactory, back_end: BackEnd) -> Iterat
 
 
 @pytest.fixture(scope="session")
-def lenient(
-    tmp_path_factory: pytest.TempPathFactory, back_end: BackEnd, lenient_token: str
-) -> Iterator[Site]:
+def lenient(tmp_path_factory: pytest.TempPathFactory, back_end: BackEnd, lenient_token: str) -> Iterator[Site]:
     """As both, and payloads need not be signed."""
     directory = tmp_path_factory.mktemp("lenient")
     tokens = directory / "tokens"
     tokens.write_text(lenient_token)
     guard = ("--guard", "127.0.0.1:0", "--guard-upstream", f"http://{back_end.address}")
-    settings = ("--guard-unsigned-payload", "true", "--trusted-proxy", "127.0.0.0/8", "--verify-token-file", str(tokens))
+    settings = (
+        "--guard-unsigned-payload",
+        "true",
+        "--trusted-proxy",
+        "127.0.0.0/8",
+        "--verify-token-file",
+        str(tokens),
+    )
     with running(directory, *guard, *settings) as site:
         yield site
 
@@ -180,9 +183,7 @@ def abandoned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="session", params=WAYS)
-def door(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, back_end: BackEnd
-) -> Iterator[Door]:
+def door(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, back_end: BackEnd) -> Iterator[Door]:
     way = request.param
     if way == BUILT_IN:
         site = request.getfixturevalue("plain")

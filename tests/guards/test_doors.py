@@ -106,7 +106,16 @@ def test_another_method(door: Door) -> None:
 
 @pytest.mark.parametrize(
     "target",
-    ["/orders/2", "/orders/1/", "/orders", "/", "/orders/1?", "/orders/1?all=true", "/orders/1?all=1&", "/Orders/1?all=1"],
+    [
+        "/orders/2",
+        "/orders/1/",
+        "/orders",
+        "/",
+        "/orders/1?",
+        "/orders/1?all=true",
+        "/orders/1?all=1&",
+        "/Orders/1?all=1",
+    ],
 )
 def test_another_path_or_query(door: Door, target: str) -> None:
     request = door.signed(target="/orders/1?all=1")
@@ -380,7 +389,7 @@ def test_an_odd_address_is_routed_as_it_was_signed_or_refused(door: Door, target
 @pytest.mark.parametrize("target", ODD[: ODD.index("/a%20b+c") + 1])
 def test_an_odd_address_passes(door: Door, target: str) -> None:
     outcome = door.ask(door.signed("GET", target))
-    # nginx refuses to go above the root. Traefik puts addresses in order before it asks, and this is not what was signed.
+    # nginx refuses to go above the root. Traefik puts addresses in order before it asks: not what was signed.
     if (door.way, target) == ("nginx", "/..%2fb") or door.way == "traefik":
         return
     assert outcome.served().target == target

@@ -25,9 +25,7 @@ def test_a_proxy_that_is_not_trusted(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_server_that_does_not_answer(
-    name: str, back_end: BackEnd, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_a_server_that_does_not_answer(name: str, back_end: BackEnd, tmp_path_factory: pytest.TempPathFactory) -> None:
     with running(tmp_path_factory.mktemp("stopped"), "--trusted-proxy", "127.0.0.0/8") as site:
         proxy = proxies.Proxy(name, tmp_path_factory.mktemp(name), site.server.api, back_end.address)
         try:

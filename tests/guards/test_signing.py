@@ -1,4 +1,4 @@
-"""Is the signer of these tests right? Against the published example, so that it does not agree with the server alone."""
+"""Is the signer of these tests right? Held against the published example, not only against the server."""
 
 from signing import sha256, signature
 

@@ -1,5 +1,4 @@
-"""Sending requests as they are: nothing is added, encoded or put in order but the length of the body, where it does not come in
-chunks of its own."""
+"""Sending requests as they are: nothing is encoded or put in order, and only the length of a body is added."""
 
 import http.client
 import json
