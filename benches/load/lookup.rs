@@ -49,9 +49,9 @@ async fn listen(router: Router) {
 }
 
 /// Serves the look-up variant on this database.
-pub(crate) fn serve_with(data: &str, database: Option<&str>) {
+pub(crate) fn serve_with(data: &Path, database: Option<&str>) {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let app = App::open(super::settings(Path::new(data), database), Clock::system()).await.unwrap();
+        let app = App::open(super::settings(data, database), Clock::system()).await.unwrap();
         listen(Router::new().route("/", post(answer)).with_state(app)).await;
     });
 }

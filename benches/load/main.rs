@@ -1,5 +1,5 @@
-//! Requests a second through every door, next to a bare handler: `cargo bench --bench load [-- POSTGRES_URL]`, or
-//! `scripts/bench`, which brings wrk and a PostgreSQL.
+//! Requests a second through every door, next to a bare handler: `cargo bench --bench load [-- --postgres URL]`, or
+//! `scripts/bench`.
 //!
 //! Each subject is a process of its own, on one core; wrk has the other. Subjects take turns, several rounds each, and
 //! the medians of the rounds are printed with their ratio to the bare handler of the same run.
@@ -9,10 +9,11 @@ mod lookup;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use axum::http::{HeaderMap, HeaderValue, header};
+use clap::{Parser, Subcommand};
 use latchkey::clock::Clock;
 use latchkey::config::{GivenSettings, Settings};
 use latchkey::id::{AppId, SecretId, Uin};
@@ -24,19 +25,43 @@ use secrecy::SecretString;
 use serde_json::json;
 
 const CONNECTIONS: &str = "64";
-const ROUNDS: usize = 5;
-const SECONDS: &str = "3";
 const SERVER_CORE: &str = "0";
 const LOAD_CORE: &str = "1";
 
+/// Measures requests a second.
+#[derive(Parser)]
+struct Arguments {
+    /// Measure on this PostgreSQL as well; its database must be empty.
+    #[arg(long, value_name = "URL")]
+    postgres: Option<String>,
+    /// Measure only the subjects with this in their name, and the bare handler.
+    #[arg(long, default_value = "")]
+    only: String,
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    #[arg(long, default_value_t = 3)]
+    seconds: u32,
+    /// What cargo adds.
+    #[arg(long, hide = true)]
+    bench: bool,
+    #[command(subcommand)]
+    serve: Option<Serve>,
+}
+
+/// What the benchmark starts of itself.
+#[derive(Subcommand)]
+#[command(hide = true)]
+enum Serve {
+    ServeBare,
+    ServeLookup { data: PathBuf, database: Option<String> },
+}
+
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["serve-bare"] => lookup::serve(lookup::bare()),
-        ["serve-lookup", data, database] => {
-            lookup::serve_with(data, Some(*database).filter(|url| !url.is_empty()));
-        }
-        rest => measure(rest.first().copied()),
+    let arguments = Arguments::parse();
+    match &arguments.serve {
+        Some(Serve::ServeBare) => lookup::serve(lookup::bare()),
+        Some(Serve::ServeLookup { data, database }) => lookup::serve_with(data, database.as_deref()),
+        None => measure(&arguments),
     }
 }
 
@@ -46,7 +71,7 @@ struct Subject {
     address: SocketAddr,
     call: Call,
     rounds: Vec<Round>,
-    _server: Server,
+    server: Server,
 }
 
 struct Server(Child);
@@ -73,29 +98,42 @@ struct Round {
     p99: f64,
 }
 
-fn measure(postgres: Option<&str>) {
+fn measure(arguments: &Arguments) {
     let dir = tempfile::tempdir().unwrap();
     let mut subjects = vec![bare(dir.path())];
-    for keys in [1, 1_000, 100_000] {
-        let data = dir.path().join(format!("sqlite-{keys}"));
-        let key = prepare(&data, None, keys);
-        subjects.push(product(&format!("GetCallerIdentity, SQLite, {keys} keys"), &data, None, &key, Door::Action));
-        if keys == 1 {
-            subjects.push(looking_up("look-up a request, SQLite", &data, None, &key));
-            subjects.push(product("/forward-auth, SQLite", &data, None, &key, Door::ForwardAuth));
-            subjects.push(product("/v1/verify, SQLite", &data, None, &key, Door::Verify));
+    let wanted = |name: &str| name.contains(&arguments.only);
+    let engines = [("SQLite", None), ("PostgreSQL", arguments.postgres.as_deref())];
+    for (engine, database) in engines.into_iter().filter(|(engine, url)| *engine == "SQLite" || url.is_some()) {
+        // On PostgreSQL in the one database, which ends with all of them.
+        let counts: &[usize] = if database.is_some() { &[1, 100_000] } else { &[1, 1_000, 100_000] };
+        for &keys in counts {
+            let with_keys = format!("{engine}, {keys} keys");
+            let one = keys == 1;
+            let doors = [
+                (format!("GetCallerIdentity, {with_keys}"), Some(Door::Action), true),
+                (format!("look-up a request, {with_keys}"), None, one),
+                (format!("/v1/verify, {with_keys}"), Some(Door::Verify), one),
+                (format!("/forward-auth, {with_keys}"), Some(Door::ForwardAuth), one),
+                (format!("guard, {with_keys}"), Some(Door::Guard), one),
+            ];
+            let doors: Vec<_> = doors.into_iter().filter(|(name, _, offered)| *offered && wanted(name)).collect();
+            if doors.is_empty() {
+                continue;
+            }
+            let data = dir.path().join(format!("{engine}-{keys}"));
+            let key = prepare(&data, database, keys);
+            for (name, door, _) in doors {
+                subjects.push(match door {
+                    Some(door) => product(name, &data, database, &key, door, subjects[0].address),
+                    None => looking_up(name, &data, database, &key),
+                });
+            }
         }
     }
-    if let Some(url) = postgres {
-        let data = dir.path().join("postgres");
-        let key = prepare(&data, Some(url), 1);
-        subjects.push(product("GetCallerIdentity, PostgreSQL, 1 key", &data, Some(url), &key, Door::Action));
-        subjects.push(looking_up("look-up a request, PostgreSQL", &data, Some(url), &key));
-    }
-    for round in 0..ROUNDS {
+    for round in 1..=arguments.rounds {
         for subject in &mut subjects {
-            let measured = run_wrk(dir.path(), subject);
-            eprintln!("round {} of {ROUNDS}: {:<40} {:>8.0}/s", round + 1, subject.name, measured.per_second);
+            let measured = run_wrk(dir.path(), subject, arguments.seconds);
+            eprintln!("round {round}: {:<42} {:>8.0}/s", subject.name, measured.per_second);
             subject.rounds.push(measured);
         }
     }
@@ -104,15 +142,16 @@ fn measure(postgres: Option<&str>) {
 
 fn print_table(subjects: &[Subject]) {
     let bare = median(&subjects[0], |round| round.per_second);
-    println!("{:<40} {:>9} {:>7} {:>9} {:>9}", "", "req/s", "ratio", "p50 ms", "p99 ms");
+    println!("{:<42} {:>9} {:>7} {:>9} {:>9} {:>8}", "", "req/s", "ratio", "p50 ms", "p99 ms", "MiB");
     for subject in subjects {
         let per_second = median(subject, |round| round.per_second);
         println!(
-            "{:<40} {per_second:>9.0} {:>7.2} {:>9.2} {:>9.2}",
+            "{:<42} {per_second:>9.0} {:>7.2} {:>9.2} {:>9.2} {:>8.1}",
             subject.name,
             per_second / bare,
             median(subject, |round| round.p50),
-            median(subject, |round| round.p99)
+            median(subject, |round| round.p99),
+            resident_mib(&subject.server.0),
         );
     }
 }
@@ -169,42 +208,42 @@ enum Door {
     Action,
     ForwardAuth,
     Verify,
+    Guard,
 }
 
 const TOKEN: &str = "a token for the benchmark only";
 
-fn product(name: &str, data: &Path, database: Option<&str>, key: &Key, door: Door) -> Subject {
+fn product(name: String, data: &Path, database: Option<&str>, key: &Key, door: Door, upstream: SocketAddr) -> Subject {
     let tokens = data.join("tokens");
     std::fs::write(&tokens, TOKEN).unwrap();
     let mut command = pinned(env!("CARGO_BIN_EXE_latchkey"));
-    command.arg("--data-dir").arg(data).args([
-        "--console",
-        "off",
-        "--api",
-        "127.0.0.1:0",
-        "--api-rate-limits",
-        "false",
-    ]);
+    command.arg("--data-dir").arg(data).args(["--console", "off", "--api-rate-limits", "false"]);
     command.arg("--verify-token-file").arg(&tokens).env("RUST_LOG", "warn");
+    match door {
+        Door::Guard => command.args(["--api", "off", "--guard", "127.0.0.1:0", "--guard-upstream"]),
+        _ => command.args(["--api", "127.0.0.1:0"]),
+    };
+    if let Door::Guard = door {
+        command.arg(format!("http://{upstream}"));
+    }
     if let Some(database) = database {
         command.args(["--database", database]);
     }
     let (server, address) = start(command);
     let call = match door {
-        Door::Action => signed("POST", "/", "{}", key, address),
+        Door::Action | Door::Guard => signed("POST", "/", "{}", key, address),
         Door::ForwardAuth => signed("GET", "/forward-auth", "", key, address),
         Door::Verify => verify_call(key, address),
     };
-    eprintln!("{name}: {:.1} MiB resident at the start", resident_mib(&server.0));
-    Subject { name: name.to_owned(), address, call, rounds: Vec::new(), _server: server }
+    Subject { name, address, call, rounds: Vec::new(), server }
 }
 
-fn looking_up(name: &str, data: &Path, database: Option<&str>, key: &Key) -> Subject {
+fn looking_up(name: String, data: &Path, database: Option<&str>, key: &Key) -> Subject {
     let mut command = pinned(std::env::current_exe().unwrap());
-    command.arg("serve-lookup").arg(data).arg(database.unwrap_or_default());
+    command.arg("serve-lookup").arg(data).args(database);
     let (server, address) = start(command);
     let call = signed("POST", "/", "{}", key, address);
-    Subject { name: name.to_owned(), address, call, rounds: Vec::new(), _server: server }
+    Subject { name, address, call, rounds: Vec::new(), server }
 }
 
 fn bare(dir: &Path) -> Subject {
@@ -214,7 +253,7 @@ fn bare(dir: &Path) -> Subject {
     // The very bytes that the others are sent.
     let key = Key { id: SecretId::generate(), secret: "x".to_owned().into() };
     let call = signed("POST", "/", "{}", &key, address);
-    Subject { name: "a bare handler".to_owned(), address, call, rounds: Vec::new(), _server: server }
+    Subject { name: "a bare handler".to_owned(), address, call, rounds: Vec::new(), server }
 }
 
 fn pinned(program: impl AsRef<std::ffi::OsStr>) -> Command {
@@ -227,7 +266,8 @@ fn start(mut command: Command) -> (Server, SocketAddr) {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let address = line.trim().strip_prefix("api http://").unwrap_or_else(|| panic!("{line:?}")).parse().unwrap();
+    let (_, address) = line.trim().split_once(" http://").unwrap_or_else(|| panic!("{line:?}"));
+    let address = address.parse().unwrap();
     (Server(child), address)
 }
 
@@ -271,7 +311,7 @@ fn verify_call(key: &Key, address: SocketAddr) -> Call {
     Call { method: "POST", path: "/v1/verify", body: question.to_string(), headers }
 }
 
-fn run_wrk(dir: &Path, subject: &Subject) -> Round {
+fn run_wrk(dir: &Path, subject: &Subject, seconds: u32) -> Round {
     let Subject { call, address, .. } = subject;
     let script = dir.join("call.lua");
     let quoted = |text: &str| format!("[==[{text}]==]");
@@ -285,7 +325,7 @@ fn run_wrk(dir: &Path, subject: &Subject) -> Round {
     );
     std::fs::write(&script, lua).unwrap();
     let output = Command::new("taskset")
-        .args(["--cpu-list", LOAD_CORE, "wrk", "-t1", "-c", CONNECTIONS, "-d", SECONDS, "-s"])
+        .args(["--cpu-list", LOAD_CORE, "wrk", "-t1", "-c", CONNECTIONS, "-d", &seconds.to_string(), "-s"])
         .arg(&script)
         .arg(format!("http://{address}{}", call.path))
         .output()
