@@ -111,7 +111,7 @@ pub struct RequestId(uuid::Uuid);
 impl RequestId {
     /// A new one, at random (UUID version 4, RFC 9562).
     pub fn generate() -> Self {
-        Self(uuid::Builder::from_random_bytes(token::bytes()).into_uuid())
+        Self(uuid::Builder::from_random_bytes(token::name_bytes()).into_uuid())
     }
 }
 

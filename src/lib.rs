@@ -23,6 +23,7 @@ pub mod db;
 pub mod error;
 pub mod guard;
 pub mod id;
+pub mod metrics;
 pub mod registry;
 pub mod secret;
 pub mod serve;

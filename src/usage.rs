@@ -3,7 +3,7 @@
 //! Recording never slows or blocks the check: records go into a bounded buffer that a task of its own writes out every
 //! second. A full buffer drops records and counts them; a crash may lose the last second of them.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use crate::db::usage::{self as db, DayCounts, UseCounts, UseRow};
 use crate::db::{Db, api_keys};
 use crate::error::Error;
 use crate::id::SecretId;
+use crate::metrics::Metrics;
 
 const BUFFER: usize = 8192;
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
@@ -32,16 +33,16 @@ pub struct UseRecord {
     /// What it asked for.
     pub action: String,
     /// Where it came from.
-    pub address: String,
+    pub address: IpAddr,
     /// Why it was refused, in full; none if it was accepted.
     pub refusal: Option<&'static str>,
 }
 
 /// What waits to be written.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Buffer {
     records: Mutex<Vec<UseRecord>>,
-    dropped: AtomicU64,
+    metrics: Metrics,
 }
 
 /// Takes records and writes them out in batches. Cloning shares the buffer.
@@ -53,8 +54,8 @@ pub struct UsageRecorder {
 
 impl UsageRecorder {
     /// Starts the writing task; it ends when the last clone is dropped.
-    pub fn start(database: Db) -> Self {
-        let buffer = Arc::<Buffer>::default();
+    pub fn start(database: Db, metrics: Metrics) -> Self {
+        let buffer = Arc::new(Buffer { records: Mutex::default(), metrics });
         let (flushes, asked) = mpsc::channel(64);
         tokio::spawn(write_out(database, buffer.clone(), asked));
         Self { buffer, flushes }
@@ -68,10 +69,15 @@ impl UsageRecorder {
             return;
         }
         drop(records);
-        let dropped = self.buffer.dropped.fetch_add(1, Ordering::Relaxed) + 1;
+        let dropped = self.buffer.metrics.use_records_dropped.inc() + 1;
         if dropped.is_power_of_two() {
             tracing::warn!(dropped, "the buffer of use records is full; records are dropped");
         }
+    }
+
+    /// How many records wait to be written.
+    pub fn waiting(&self) -> usize {
+        self.buffer.records.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Waits, within bounds, until all that was recorded before is in the database.
@@ -100,7 +106,7 @@ async fn write_out(database: Db, buffer: Arc<Buffer>, mut asked: mpsc::Receiver<
             _ = tick.tick() => (None, false),
         };
         let batch = std::mem::take(&mut *buffer.records.lock().unwrap_or_else(PoisonError::into_inner));
-        write_batch(&database, &batch).await;
+        write_batch(&database, &buffer.metrics, &batch).await;
         if let Some(done) = waiting {
             let _ = done.send(());
         }
@@ -110,11 +116,12 @@ async fn write_out(database: Db, buffer: Arc<Buffer>, mut asked: mpsc::Receiver<
     }
 }
 
-async fn write_batch(database: &Db, records: &[UseRecord]) {
+async fn write_batch(database: &Db, metrics: &Metrics, records: &[UseRecord]) {
     if records.is_empty() {
         return;
     }
     if let Err(error) = try_write(database, records).await {
+        metrics.use_records_lost.inc_by(records.len() as u64);
         tracing::error!(%error, lost = records.len(), "use records could not be written");
     }
 }
@@ -131,7 +138,7 @@ async fn try_write(database: &Db, records: &[UseRecord]) -> Result<(), Error> {
         }
     }
     for (secret_id, record) in latest {
-        api_keys::set_last_used(&mut tx, secret_id, record.at, &record.action, &record.address).await?;
+        api_keys::set_last_used(&mut tx, secret_id, record.at, &record.action, &record.address.to_string()).await?;
     }
     Ok(tx.commit().await?)
 }

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use super::page::Page;
 use super::urls;
 use crate::error::Error;
-use crate::id::RequestId;
+use crate::telemetry::Caller;
 
 /// What a reader is told about an error. The words are in the language's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,7 +134,8 @@ pub struct Rendered;
 /// Middleware: gives every error that is not a page yet its page.
 pub async fn render(request: Request, next: Next) -> Response {
     let bare = Page::bare(request.extensions());
-    let request_id = request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default();
+    let request_id =
+        request.extensions().get::<Caller>().map(|caller| caller.request_id.to_string()).unwrap_or_default();
     let mut response = next.run(request).await;
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) || response.extensions().get::<Rendered>().is_some() {

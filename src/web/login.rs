@@ -61,7 +61,7 @@ pub async fn submit(
 ) -> Result<Response, PageError> {
     let device = visitor.device(&console);
     let LoginForm { name, password } = form;
-    let address = visitor.address.0;
+    let address = visitor.address;
     let accepted =
         sign_in::check_password(&console.app, &visitor.origin, address, &name, password, device.as_ref()).await;
     match accepted {

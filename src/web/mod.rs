@@ -39,6 +39,7 @@ use tower_sessions::{Expiry, SessionManagerLayer};
 use self::error::{PageError, Problem};
 use self::session_store::Store;
 use self::site::Site;
+use crate::metrics::Listener;
 use crate::state::App;
 use crate::telemetry;
 
@@ -76,7 +77,7 @@ pub fn router(app: App, site: Site) -> Router {
         .route(&key("remark"), post(keys::set_remark));
     // From the outside in; a refusal of any of them passes through those above it.
     let layers = ServiceBuilder::new()
-        .layer(from_fn_with_state(console.app.clone(), telemetry::track))
+        .layer(from_fn_with_state((console.app.clone(), Listener::Console), telemetry::track))
         .layer(from_fn_with_state(console.clone(), headers::secure))
         .layer(from_fn(error::render))
         .layer(CatchPanicLayer::custom(panicked))

@@ -4,6 +4,7 @@
 //! the same credential epoch. Every step up takes a new session id.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Request, State};
@@ -28,9 +29,9 @@ use crate::audit::{Actor, Origin};
 use crate::clock::Timestamp;
 use crate::db::accounts::{self, AccountRow};
 use crate::error::Error;
-use crate::id::{RequestId, Uin};
+use crate::id::Uin;
 use crate::secret::token;
-use crate::telemetry::ClientAddress;
+use crate::telemetry::Caller;
 
 /// The one entry of a session's data.
 pub(super) const STAGE: &str = "stage";
@@ -105,7 +106,7 @@ pub struct Visitor {
     /// Where from, by which request; as a stranger until a stage says otherwise.
     pub origin: Origin,
     /// Their address.
-    pub address: ClientAddress,
+    pub address: IpAddr,
     session: Session,
     stage: Option<Stage>,
     cookies: Cookies,
@@ -119,11 +120,10 @@ impl FromRequestParts<Console> for Visitor {
         let missing = || Error::internal("a layer of the console is missing");
         let session = parts.extensions.get::<Session>().cloned().ok_or_else(missing)?;
         let cookies = parts.extensions.get::<Cookies>().cloned().ok_or_else(missing)?;
-        let address = parts.extensions.get::<ClientAddress>().copied().ok_or_else(missing)?;
-        let request_id = parts.extensions.get::<RequestId>().copied();
+        let caller = parts.extensions.get::<Caller>().copied().ok_or_else(missing)?;
         let stage = session.get::<Stage>(STAGE).await?;
-        let origin = Origin { actor: Actor::Stranger, address: Some(address.to_string()), request_id };
-        Ok(Self { origin, address, session, stage, cookies, extensions: parts.extensions.clone() })
+        let origin = caller.origin(Actor::Stranger);
+        Ok(Self { origin, address: caller.address, session, stage, cookies, extensions: parts.extensions.clone() })
     }
 }
 
