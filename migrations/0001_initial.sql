@@ -134,6 +134,22 @@ create table use_record (
 );
 create index use_record_by_key on use_record (secret_id, at);
 
+-- What the server made of some refused requests, so that the key's owner can see what their client did differently.
+create table refused_call (
+    request_id        text   primary key,
+    secret_id         text   not null references api_key (secret_id),
+    at                bigint not null,
+    signed_at         bigint not null,
+    action            text   not null,
+    address           text   not null,
+    reason            text   not null,
+    canonical_request text   not null,
+    string_to_sign    text   not null,
+    -- The part that differs; empty if none was found.
+    cause             text   not null
+);
+create index refused_call_by_key on refused_call (secret_id, at);
+
 -- Append-only. Each record's mac covers the record and the mac before it.
 create table audit_record (
     number     bigint primary key,

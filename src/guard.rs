@@ -29,7 +29,7 @@ use crate::metrics::{Door, Listener};
 use crate::signature::v3::{Authorization, UNSIGNED_PAYLOAD, X_TC_CONTENT_SHA256, payload_hash};
 use crate::state::App;
 use crate::telemetry::{self, Caller};
-use crate::verifier::{self, Claim, Signed, only};
+use crate::verifier::{self, Asked, Claim, Signed, only};
 
 /// Longest body.
 const BODY_LIMIT: usize = 10 * 1024 * 1024;
@@ -78,7 +78,7 @@ async fn answer(State(guard): State<Guard>, Extension(caller): Extension<Caller>
     }
     let language = Language::of(request.headers());
     let upgrade = request.extensions_mut().remove::<OnUpgrade>();
-    match pass(&guard, caller.address, request, upgrade).await {
+    match pass(&guard, &caller, request, upgrade).await {
         Ok(response) => response,
         Err(error) => refuse(&error, language, caller.request_id),
     }
@@ -86,7 +86,7 @@ async fn answer(State(guard): State<Guard>, Extension(caller): Extension<Caller>
 
 async fn pass(
     guard: &Guard,
-    address: IpAddr,
+    caller: &Caller,
     request: Request,
     upgrade: Option<OnUpgrade>,
 ) -> Result<Response, ApiError> {
@@ -108,7 +108,9 @@ async fn pass(
     }
     let (method, path) = (parts.method.as_str(), parts.uri.path());
     let claim = Claim::v3(method, path, parts.uri.query().unwrap_or_default(), &parts.headers, &hash);
-    let signed = verifier::check(app, Door::Guard, claim, &action(method, path), address).await?;
+    let Caller { address, request_id, .. } = *caller;
+    let asked = Asked { door: Door::Guard, action: &action(method, path), address, request_id };
+    let signed = verifier::check(app, claim, asked).await?;
 
     let shown = if unsigned { UNSIGNED_PAYLOAD } else { &hash };
     let upgrading = upgrade.is_some() && is_upgrade(&parts.headers);

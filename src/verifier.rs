@@ -12,13 +12,13 @@ use secrecy::SecretString;
 use crate::api_key::KeyState;
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::id::{AppId, SecretId, Uin};
+use crate::id::{AppId, RequestId, SecretId, Uin};
 use crate::metrics::Door;
 use crate::registry::RegisteredKey;
 use crate::signature::v3::{Authorization, SignedRequest, X_TC_TIMESTAMP, X_TC_TOKEN};
-use crate::signature::{v1, v3};
+use crate::signature::{diagnosis, v1, v3};
 use crate::state::App;
-use crate::usage::UseRecord;
+use crate::usage::{RefusedCall, UseRecord};
 
 /// How far the client's clock may be from the server's, in seconds.
 pub const MAX_SKEW_SECONDS: u64 = 300;
@@ -182,6 +182,14 @@ impl<'a> Claim<'a> {
         }
     }
 
+    /// What the server makes of a version 3 request, for its key's owner.
+    fn diagnose(&self, seconds: i64, key: &RegisteredKey, request_id: RequestId) -> Option<RefusedCall> {
+        let (Self::V3 { authorization, request, .. }, Some(secret_key)) = (self, &key.secret_key) else { return None };
+        let date = Timestamp(seconds.saturating_mul(1000)).utc_date();
+        let diagnosis = diagnosis::diagnose(authorization, request, secret_key, &date);
+        Some(RefusedCall { request_id, signed_at: Timestamp(seconds.saturating_mul(1000)), diagnosis })
+    }
+
     fn matches(&self, seconds: i64, key: &RegisteredKey, secret_key: &SecretString) -> bool {
         match self {
             Self::V3 { authorization, request, .. } => {
@@ -193,24 +201,31 @@ impl<'a> Claim<'a> {
     }
 }
 
-/// Checks a request and records the outcome for its key: `action` is what it asks for, `address` where it comes from.
-pub async fn check(
-    app: &App,
-    door: Door,
-    claim: Result<Claim<'_>, Refusal>,
-    action: &str,
-    address: IpAddr,
-) -> Result<Signed, Refusal> {
+/// What a check is asked for: for records and counters.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// By which door.
+    pub door: Door,
+    /// What the request wants, such as an action's name.
+    pub action: &'a str,
+    /// Where it comes from.
+    pub address: IpAddr,
+    /// The id its caller is told.
+    pub request_id: RequestId,
+}
+
+/// Checks a request and records the outcome for its key.
+pub async fn check(app: &App, claim: Result<Claim<'_>, Refusal>, asked: Asked<'_>) -> Result<Signed, Refusal> {
     let outcome = match claim {
-        Ok(claim) => check_claim(app, &claim, action, address).await,
+        Ok(claim) => check_claim(app, &claim, asked).await,
         Err(refusal) => Err(refusal),
     };
     match outcome {
         Ok(signed) => {
-            app.metrics.checked(door, "accepted");
+            app.metrics.checked(asked.door, "accepted");
             Ok(signed)
         }
-        Err(refusal) => Err(refuse(app, door, refusal)),
+        Err(refusal) => Err(refuse(app, asked.door, refusal)),
     }
 }
 
@@ -220,40 +235,42 @@ pub fn refuse(app: &App, door: Door, refusal: Refusal) -> Refusal {
     refusal
 }
 
-async fn check_claim(app: &App, claim: &Claim<'_>, action: &str, address: IpAddr) -> Result<Signed, Refusal> {
+async fn check_claim(app: &App, claim: &Claim<'_>, asked: Asked<'_>) -> Result<Signed, Refusal> {
     let secret_id = claim.secret_id()?;
     let seconds = claim.seconds()?;
     let now = app.clock.now();
-    let outcome = check_key(app, claim, &secret_id, seconds, now).await;
-    let refusal = outcome.as_ref().err();
-    // A key that was never known has nobody to show the record to.
-    if refusal.is_none_or(|refusal| refusal.recorded().is_some()) {
+    let fresh = app.registry.fresh().await.map_err(Refusal::Fault)?;
+    // A key that was never known has nobody to show a record to.
+    let key = app.registry.get(&fresh, &secret_id).ok_or(Refusal::UnknownKey)?;
+    let outcome = check_key(claim, &key, &secret_id, seconds, now);
+    let refusal = outcome.as_ref().err().and_then(Refusal::recorded);
+    if outcome.is_ok() || refusal.is_some() {
+        let diagnosed = refusal.filter(|_| app.usage.takes_diagnosis());
         app.usage.record(UseRecord {
             secret_id,
             at: now,
-            action: action.to_owned(),
-            address,
-            refusal: refusal.and_then(Refusal::recorded),
+            action: asked.action.to_owned(),
+            address: asked.address,
+            refusal,
+            diagnosed: diagnosed.and_then(|_| claim.diagnose(seconds, &key, asked.request_id)).map(Box::new),
         });
     }
     outcome
 }
 
-async fn check_key(
-    app: &App,
+fn check_key(
     claim: &Claim<'_>,
+    key: &RegisteredKey,
     secret_id: &SecretId,
     seconds: i64,
     now: Timestamp,
 ) -> Result<Signed, Refusal> {
-    let fresh = app.registry.fresh().await.map_err(Refusal::Fault)?;
-    let key = app.registry.get(&fresh, secret_id).ok_or(Refusal::UnknownKey)?;
     let secret_key = match (&key.secret_key, key.state) {
         (Some(secret_key), _) => secret_key,
         (None, KeyState::Deleted) => return Err(Refusal::Deleted),
         (None, _) => return Err(Refusal::Fault(Error::internal("the key's stored secret does not open"))),
     };
-    let signed = claim.matches(seconds, &key, secret_key);
+    let signed = claim.matches(seconds, key, secret_key);
     match key.state {
         KeyState::Disabled => Err(Refusal::Disabled { signed }),
         KeyState::Deleted => Err(Refusal::Deleted),

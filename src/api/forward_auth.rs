@@ -19,7 +19,7 @@ use crate::metrics::Door;
 use crate::signature::v3::{UNSIGNED_PAYLOAD, X_TC_CONTENT_SHA256, payload_hash};
 use crate::state::App;
 use crate::telemetry::Caller;
-use crate::verifier::{self, Claim, Signed, only};
+use crate::verifier::{self, Asked, Claim, Signed, only};
 
 /// The path, and the prefix under which Envoy puts the path that is meant.
 pub(super) const PATH: &str = "/forward-auth";
@@ -83,8 +83,9 @@ async fn check(app: &App, caller: &Caller, meant: Result<Meant, ApiError>) -> Re
     let said = content_sha256(&meant.headers)?;
     let payload_sha256 = signed_hash(app, &said)?;
     let claim = Claim::v3(&meant.method, &meant.path, &meant.query, &meant.headers, &payload_sha256);
-    let signed =
-        verifier::check(app, Door::ForwardAuth, claim, &action(&meant.method, &meant.path), caller.address).await?;
+    let Caller { address, request_id, .. } = *caller;
+    let asked = Asked { door: Door::ForwardAuth, action: &action(&meant.method, &meant.path), address, request_id };
+    let signed = verifier::check(app, claim, asked).await?;
     Ok((signed, said))
 }
 

@@ -36,7 +36,7 @@ use crate::signature::v1;
 use crate::signature::v3::{UNSIGNED_PAYLOAD, X_TC_ACTION, X_TC_CONTENT_SHA256, X_TC_VERSION, payload_hash};
 use crate::state::App;
 use crate::telemetry::{self, Caller};
-use crate::verifier::{self, Claim, Refusal, only};
+use crate::verifier::{self, Asked, Claim, Refusal, Signed, only};
 
 /// Longest body of a version 3 POST.
 const V3_POST_LIMIT: usize = 10 * 1024 * 1024;
@@ -120,12 +120,18 @@ async fn handle(app: &App, caller: &Caller, language: &mut Language, request: Re
     v1_call(app, caller, &parts, params).await
 }
 
+async fn check(app: &App, caller: &Caller, claim: Result<Claim<'_>, Refusal>, action: &str) -> Result<Signed, Refusal> {
+    let Caller { address, request_id, .. } = *caller;
+    let asked = Asked { door: Door::Action, action: &for_record(action), address, request_id };
+    verifier::check(app, claim, asked).await
+}
+
 async fn v3_call(app: &App, caller: &Caller, parts: &Parts, query: &str, body: &[u8]) -> Result<Answer, ApiError> {
     let unsigned = only(&parts.headers, X_TC_CONTENT_SHA256) == Some(UNSIGNED_PAYLOAD);
     let payload_sha256 = payload_hash(unsigned, body);
     let claim = Claim::v3(parts.method.as_str(), parts.uri.path(), query, &parts.headers, &payload_sha256);
     let action = only(&parts.headers, X_TC_ACTION).unwrap_or_default();
-    let signed = verifier::check(app, Door::Action, claim, &for_record(action), caller.address).await?;
+    let signed = check(app, caller, claim, action).await?;
     let params = if parts.method == Method::GET {
         Params::from_pairs(params::decode(query.as_bytes()))
     } else {
@@ -142,7 +148,7 @@ async fn v1_call(app: &App, caller: &Caller, parts: &Parts, params: Vec<(String,
     let host = only(&parts.headers, header::HOST).unwrap_or_default();
     let action = claim.get("Action").unwrap_or_default().to_owned();
     let asked = Claim::V1 { claim: &claim, method: parts.method.as_str(), host };
-    let signed = verifier::check(app, Door::Action, Ok(asked), &for_record(&action), caller.address).await?;
+    let signed = check(app, caller, Ok(asked), &action).await?;
     let version = claim.get("Version").map(str::to_owned);
     let params = Params::from_pairs(params::without_common(claim.into_params()));
     let call = Call { signed: &signed, version: version.as_deref(), action: &action, params };

@@ -17,7 +17,7 @@ use crate::metrics::Door;
 use crate::secret::token;
 use crate::state::App;
 use crate::telemetry::Caller;
-use crate::verifier::{self, Claim, only};
+use crate::verifier::{self, Asked, Claim, only};
 
 /// The path.
 pub(super) const PATH: &str = "/v1/verify";
@@ -100,7 +100,9 @@ async fn check(app: &App, caller: &Caller, question: &Question) -> Result<Value,
     let payload = signed_hash(app, &question.body_sha256)?;
     let claim = Claim::v3(&question.method, path, query, &headers, &payload);
     let address = question.address.unwrap_or(caller.address);
-    let signed = verifier::check(app, Door::Verify, claim, &action(&question.method, path), address).await?;
+    let request_id = caller.request_id;
+    let asked = Asked { door: Door::Verify, action: &action(&question.method, path), address, request_id };
+    let signed = verifier::check(app, claim, asked).await?;
     Ok(json!({
         "valid": true,
         "code": "VALID",

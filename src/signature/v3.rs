@@ -222,19 +222,19 @@ pub fn authorize(
 
 /// One way in which clients turn headers into signed lines.
 #[derive(Clone, Copy, Debug)]
-struct Reading<'a> {
+pub(super) struct Reading<'a> {
     host: &'a str,
     raw_values: bool,
 }
 
 /// Values in lower case first, as most clients sign them.
-fn readings(headers: &HeaderMap) -> impl Iterator<Item = Reading<'_>> {
+pub(super) fn readings(headers: &HeaderMap) -> impl Iterator<Item = Reading<'_>> {
     let sent = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     super::hosts(sent).flat_map(|host| [false, true].map(|raw_values| Reading { host, raw_values }))
 }
 
 /// `None` if a signed header is missing, stands twice, or is not text.
-fn canonical_request(
+pub(super) fn canonical_request(
     authorization: &Authorization<'_>,
     request: &SignedRequest<'_>,
     reading: Reading<'_>,
@@ -269,7 +269,11 @@ fn canonical_request(
     Some(canonical)
 }
 
-fn string_to_sign(authorization: &Authorization<'_>, request: &SignedRequest<'_>, canonical: &str) -> String {
+pub(super) fn string_to_sign(
+    authorization: &Authorization<'_>,
+    request: &SignedRequest<'_>,
+    canonical: &str,
+) -> String {
     let Authorization { date, service, .. } = authorization;
     let hash = sha256_hex(canonical.as_bytes());
     format!("{ALGORITHM}\n{}\n{date}/{service}/{TERMINATOR}\n{hash}", request.timestamp)
