@@ -5,8 +5,8 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::state::App;
 
 /// A door behind which requests are checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Door {
     /// The actions at `/`.
     Action,
@@ -30,7 +30,7 @@ pub enum Door {
 }
 
 /// A listener that answers requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Listener {
     /// For people.
     Console,
@@ -40,15 +40,36 @@ pub enum Listener {
     Guard,
 }
 
+impl Door {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Action => "action",
+            Self::ForwardAuth => "forward_auth",
+            Self::Verify => "verify",
+            Self::Guard => "guard",
+        }
+    }
+}
+
+impl Listener {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Console => "console",
+            Self::Api => "api",
+            Self::Guard => "guard",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Check {
-    door: Door,
+    door: &'static str,
     result: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answer {
-    listener: Listener,
+    listener: &'static str,
     status: u16,
 }
 
@@ -86,12 +107,12 @@ impl Default for Metrics {
 impl Metrics {
     /// Counts a checked request; `result` is `accepted` or the true reason.
     pub fn checked(&self, door: Door, result: &'static str) {
-        self.checks.get_or_create(&Check { door, result }).inc();
+        self.checks.get_or_create(&Check { door: door.as_str(), result }).inc();
     }
 
     /// Counts an answered request.
     pub fn answered(&self, listener: Listener, status: u16) {
-        self.answers.get_or_create(&Answer { listener, status }).inc();
+        self.answers.get_or_create(&Answer { listener: listener.as_str(), status }).inc();
     }
 
     /// All of it in the text format of OpenMetrics.

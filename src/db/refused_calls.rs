@@ -4,7 +4,7 @@ use sqlx::FromRow;
 
 use super::{Db, Tx, on, on_tx};
 use crate::clock::Timestamp;
-use crate::id::{SecretId, Uin};
+use crate::id::{RequestId, SecretId, Uin};
 use crate::usage::{RefusedCall, UseRecord};
 
 /// Longest canonical request that is kept, in bytes.
@@ -52,17 +52,11 @@ pub async fn insert(tx: &mut Tx, record: &UseRecord, call: &RefusedCall, keep: i
 }
 
 /// One of the account's, by its request's id.
-pub async fn find(db: &Db, uin: Uin, request_id: &str) -> sqlx::Result<Option<RefusedCallRow>> {
+pub async fn find(db: &Db, uin: Uin, request_id: RequestId) -> sqlx::Result<Option<RefusedCallRow>> {
     let statement = "select request_id, secret_id, at, signed_at, action, address, reason, canonical_request,
             string_to_sign, cause
         from refused_call where request_id = $2 and secret_id in (select secret_id from api_key where uin = $1)";
-    on!(db, pool => sqlx::query_as(statement).bind(uin).bind(request_id).fetch_optional(pool).await)
-}
-
-/// A key's latest ones, the latest first: request id, when, what it asked for.
-pub async fn latest(db: &Db, secret_id: &SecretId, limit: i64) -> sqlx::Result<Vec<(String, Timestamp, String)>> {
-    let statement = "select request_id, at, action from refused_call where secret_id = $1 order by at desc limit $2";
-    on!(db, pool => sqlx::query_as(statement).bind(secret_id).bind(limit).fetch_all(pool).await)
+    on!(db, pool => sqlx::query_as(statement).bind(uin).bind(request_id.to_string()).fetch_optional(pool).await)
 }
 
 /// Drops what is older than `before`.

@@ -12,6 +12,7 @@ pub mod key;
 pub mod keys;
 pub mod login;
 pub mod page;
+pub mod refused;
 pub mod session;
 pub mod session_store;
 pub mod setup;
@@ -68,6 +69,7 @@ pub fn router(app: App, site: Site) -> Router {
         .route(urls::SETUP, get(setup::setup_page).post(setup::begin))
         .route(urls::SETUP_AUTHENTICATOR, get(setup::authenticator_page).post(setup::confirm))
         .route(urls::KEYS, get(keys::keys_page))
+        .route(urls::REFUSED, get(refused::refused_page))
         .route(urls::CREATE_KEY, post(keys::create))
         .route(&format!("{}/{{secret_id}}", urls::CREATE_KEY), get(key::key_page))
         .route(&key("show"), get(keys::show_page).post(keys::show))

@@ -21,6 +21,9 @@ pub const KEYS: &str = "/cam/capi";
 /// Creating a key.
 pub const CREATE_KEY: &str = "/cam/capi/keys";
 
+/// Why a call was refused.
+pub const REFUSED: &str = "/cam/capi/refused";
+
 /// Where the row of a key is.
 pub fn key(secret_id: &SecretId) -> String {
     format!("{KEYS}#{secret_id}")

@@ -125,6 +125,17 @@ pub static EN: Words = Words {
     action: "Action",
     address: "Address",
     result: "Result",
+    why_refused: "Why was a call refused?",
+    refused_title: "Refused call",
+    refused_intro: "Every answer of the API carries a RequestId. Of calls signed with version 3 that were refused for one of your keys, this page shows what the server made of them, so that you can compare it with what your client made.",
+    refused_unknown: "No refused call of your keys has this RequestId. The latest 100 of a key are kept, for 90 days, and of a flood not every one.",
+    look_up: "Look up",
+    arrived: "Arrived",
+    signed_at: "Signed, by its timestamp",
+    canonical_request: "Canonical request",
+    string_to_sign: "String to sign",
+    compare_with_yours: "Log both in your client and compare them line by line: the first line that differs is the cause. The last line of the canonical request is the hash of the body as it arrived.",
+    refused_cause,
     since_disabled,
     chart_bar,
     refusal,
@@ -160,6 +171,39 @@ fn refusal(stored: &str) -> &'static str {
         "expired" => "clock too far off",
         "token" => "a temporary token was sent",
         _ => "not accepted",
+    }
+}
+
+/// Reason and cause as they are stored: `verifier::Refusal`'s and `diagnosis::Cause`'s.
+fn refused_cause(reason: &str, cause: &str) -> &'static str {
+    match (reason, cause) {
+        (_, "date") => {
+            "The date in the Credential is not the UTC date of X-TC-Timestamp. Make both from one clock, in UTC."
+        }
+        (_, "host") => {
+            "Another host was signed than was sent. Sign the Host header as it is sent, port included; if a proxy stands in between, let it pass the header on unchanged."
+        }
+        (_, "content type") => {
+            "Another Content-Type was signed than was sent. Set the header yourself and sign that very value; many HTTP libraries add a charset."
+        }
+        (_, "body") => {
+            "Another body was signed than was sent. Sign the SHA-256 of the very bytes that are sent: serialise once, sign that, send that. With UNSIGNED-PAYLOAD, send X-TC-Content-SHA256 as well."
+        }
+        (_, "query") => {
+            "Another query was signed than was sent. Sign the query string exactly as it stands in the address; for a POST without one, sign an empty line."
+        }
+        (_, "method") => "Another method was signed than was sent. Sign GET or POST, in upper case, as it is sent.",
+        (_, "path") => "Another path was signed than was sent. Sign the path exactly as it stands in the address.",
+        ("disabled", _) => "The signature is right, and the key is disabled. Enable it, or use another key.",
+        ("expired", _) => {
+            "The signature is right, and its timestamp is more than 300 seconds from the server's clock. Set the clock of the machine that signs."
+        }
+        ("token", _) => {
+            "The signature is right, and a token was sent along. Leave X-TC-Token out: this server issues none."
+        }
+        _ => {
+            "Host, Content-Type, body, query, method and path were each tried in the ways clients go wrong, and none explains the signature. Check the SecretKey first: another pair's, or cut off. Then compare below."
+        }
     }
 }
 

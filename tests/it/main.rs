@@ -17,6 +17,8 @@ mod cross_site;
 mod freshness;
 mod keys;
 mod login;
+mod metrics;
 mod pages;
+mod refused;
 mod serve;
 mod setup;
