@@ -71,7 +71,7 @@ pub static EN: Words = Words {
     codes_saved: "I have saved these codes",
     to_the_keys: "Go to the API keys",
     security: "Security",
-    password_about: "Asked for when you sign in, and before anything that cannot be taken back.",
+    password_about: "Asked for when you sign in, and again before a SecretKey is shown or anything on this page is changed.",
     change_password: "Change password",
     change_password_effect: "From then on only the new password works. All other sessions end at once and have to sign in with it; this one goes on. API keys are not affected.",
     current_password: "Current password",
