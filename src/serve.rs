@@ -181,7 +181,7 @@ async fn maintain(app: App) {
         let now = app.clock.now();
         let idle_since = now.minus(app.settings.session_idle);
         let outcome = async {
-            sessions::purge(&app.db, now, idle_since).await?;
+            sessions::purge(&app.db, now, idle_since, now.minus(app.settings.session_max)).await?;
             throttle::purge(&app.db, now).await?;
             usage::purge(&app.db, now).await
         };

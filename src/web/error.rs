@@ -18,6 +18,7 @@ use crate::telemetry::Caller;
 pub enum Problem {
     NotFound,
     KeyNotFound,
+    SessionNotFound,
     LinkInvalid,
     FormExpired,
     FormMalformed,
@@ -34,7 +35,7 @@ pub enum Problem {
 impl Problem {
     fn status(self) -> StatusCode {
         match self {
-            Self::NotFound | Self::KeyNotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::KeyNotFound | Self::SessionNotFound => StatusCode::NOT_FOUND,
             Self::LinkInvalid => StatusCode::GONE,
             Self::FormExpired | Self::CrossSite => StatusCode::FORBIDDEN,
             Self::FormMalformed => StatusCode::UNPROCESSABLE_ENTITY,
@@ -84,7 +85,9 @@ impl From<Error> for PageError {
     /// Logs faults, here and only here, and forgets their cause.
     fn from(error: Error) -> Self {
         let problem = match &error {
+            Error::SessionOver => return Self::SignIn { expired: true },
             Error::KeyNotFound => Problem::KeyNotFound,
+            Error::SessionNotFound => Problem::SessionNotFound,
             Error::SetupLinkInvalid => Problem::LinkInvalid,
             Error::AddressBlocked => Problem::TooManyTries,
             Error::Busy => Problem::Busy,

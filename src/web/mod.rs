@@ -4,6 +4,8 @@
 //! stages); every form comes through [`forms::OwnForm`]; the template struct stands beside its handler.
 
 pub mod assets;
+pub mod authenticator;
+pub mod enrolment;
 pub mod error;
 pub mod flash;
 pub mod forms;
@@ -12,12 +14,17 @@ pub mod key;
 pub mod keys;
 pub mod login;
 pub mod page;
+pub mod password;
+pub mod recovery_codes;
 pub mod refused;
+pub mod security;
 pub mod session;
 pub mod session_store;
 pub mod setup;
 pub mod site;
 pub mod urls;
+pub mod user_agent;
+pub mod verify;
 pub mod words;
 pub mod words_en;
 
@@ -76,7 +83,14 @@ pub fn router(app: App, site: Site) -> Router {
         .route(&key("disable"), get(keys::disable_page).post(keys::disable))
         .route(&key("enable"), post(keys::enable))
         .route(&key("delete"), get(keys::delete_page).post(keys::delete))
-        .route(&key("remark"), post(keys::set_remark));
+        .route(&key("remark"), post(keys::set_remark))
+        .route(urls::SECURITY, get(security::security_page))
+        .route(urls::PASSWORD, get(password::password_page).post(password::change))
+        .route(urls::AUTHENTICATOR, get(authenticator::replace_page).post(authenticator::begin))
+        .route(urls::NEW_AUTHENTICATOR, get(authenticator::new_page).post(authenticator::confirm))
+        .route(urls::RECOVERY_CODES, get(recovery_codes::replace_page).post(recovery_codes::replace))
+        .route(urls::END_SESSION, get(security::end_page).post(security::end))
+        .route(urls::END_OTHERS, get(security::end_others_page).post(security::end_others));
     // From the outside in; a refusal of any of them passes through those above it.
     let layers = ServiceBuilder::new()
         .layer(from_fn_with_state((console.app.clone(), Listener::Console), telemetry::track))

@@ -20,5 +20,6 @@ mod login;
 mod metrics;
 mod pages;
 mod refused;
+mod security;
 mod serve;
 mod setup;

@@ -1,4 +1,5 @@
 //! The metrics listener.
+#![expect(clippy::float_cmp, reason = "whole numbers, exact as floats")]
 
 use std::collections::HashMap;
 
