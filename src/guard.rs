@@ -22,7 +22,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tower_http::catch_panic::CatchPanicLayer;
 use url::Url;
 
-use crate::api::{ApiError, Language, action, identity, panicked, refuse};
+use crate::api::{ApiError, action, identity, language_of, panicked, refuse};
 use crate::api_key::KeyState;
 use crate::id::RequestId;
 use crate::signature::v3::{Authorization, UNSIGNED_PAYLOAD, payload_hash};
@@ -80,7 +80,7 @@ async fn answer(
     if request.version() > Version::HTTP_11 {
         return StatusCode::HTTP_VERSION_NOT_SUPPORTED.into_response();
     }
-    let language = Language::of(request.headers());
+    let language = language_of(request.headers());
     let upgrade = request.extensions_mut().remove::<OnUpgrade>();
     match pass(&guard, address, request, upgrade).await {
         Ok(response) => response,

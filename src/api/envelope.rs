@@ -4,10 +4,11 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::words::{self, Language};
+use super::words;
 use crate::body::Unread;
 use crate::error::Error;
 use crate::id::RequestId;
+use crate::language::Language;
 use crate::verifier::Refusal;
 
 /// What a caller is told of a refusal.

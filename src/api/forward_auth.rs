@@ -13,8 +13,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::{IntoResponse, Response};
 
 use super::envelope::ApiError;
-use super::words::Language;
+use super::words::language_of;
 use crate::id::RequestId;
+use crate::language::Language;
 use crate::signature::v3::{UNSIGNED_PAYLOAD, payload_hash};
 use crate::state::App;
 use crate::telemetry::{ClientAddress, PeerIsTrusted};
@@ -59,7 +60,7 @@ pub(super) async fn answer(
     Extension(PeerIsTrusted(trusted)): Extension<PeerIsTrusted>,
     request: Request,
 ) -> Response {
-    let language = Language::of(request.headers());
+    let language = language_of(request.headers());
     let meant = Meant::of(&request, trusted);
     drop(request);
     match check(&app, address, meant).await {

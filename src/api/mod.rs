@@ -25,12 +25,13 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use self::envelope::ApiError;
 pub use self::forward_auth::{action, identity, refuse};
-pub use self::words::Language;
+pub use self::words::language_of;
 
 use self::actions::Call;
 use self::params::Params;
 use crate::audit::{Actor, Origin};
 use crate::id::RequestId;
+use crate::language::Language;
 use crate::signature::v1;
 use crate::signature::v3::{UNSIGNED_PAYLOAD, payload_hash};
 use crate::state::App;
@@ -75,7 +76,7 @@ async fn answer(
     Extension(address): Extension<ClientAddress>,
     request: Request,
 ) -> Response {
-    let mut language = Language::of(request.headers());
+    let mut language = language_of(request.headers());
     let origin = Origin { actor: Actor::Key, address: Some(address.to_string()), request_id: Some(request_id) };
     // To a proxy that asks at a wrong address, any 200 is a yes.
     if request.uri().path() != "/" {
@@ -116,7 +117,7 @@ async fn handle(app: &App, origin: &Origin, language: &mut Language, request: Re
     };
     // Version 1 says its language among the parameters.
     if let Some((_, asked)) = params.iter().find(|(name, _)| name == "Language") {
-        *language = Language::named(asked);
+        *language = Language::of_tag(asked).unwrap_or(Language::English);
     }
     v1_call(app, origin, &parts, params).await
 }

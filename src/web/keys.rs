@@ -322,13 +322,14 @@ async fn show_refused(
     secret_id: SecretId,
     error: Error,
 ) -> Result<Response, PageError> {
-    let words = Page::words();
-    let form = match error {
+    let mut asked = show_form(console, owner, secret_id, FormState::default()).await?;
+    let words = asked.page.t;
+    asked.form = match error {
         Error::PasswordWrong => FormState::with_error("password", words.password_wrong),
         Error::CodeRefused => FormState::with_error("code", words.verify_code_refused),
         other => return Err(other.into()),
     };
-    Ok(page::refused(show_form(console, owner, secret_id, form).await?))
+    Ok(page::refused(asked))
 }
 
 #[derive(Template, WebTemplate)]
@@ -357,7 +358,7 @@ pub async fn set_remark(
     match api_key::set_remark(&console.app, owner.origin(), owner.uin(), &id, &form.remark).await {
         Ok(()) => Ok(tell(&mut owner, Flash::RemarkSaved(id)).await?.into_response()),
         Err(Error::RemarkInvalid) => {
-            let page = owner.page(&console).await?;
+            let page = owner.page(&console).await?.at(urls::KEYS);
             let errors = FormState::with_error("remark", page.t.remark_invalid);
             Ok(page::refused(RemarkPage { page, secret_id: id, remark: form.remark, form: errors }))
         }

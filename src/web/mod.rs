@@ -12,6 +12,7 @@ pub mod key;
 pub mod keys;
 pub mod login;
 pub mod page;
+pub mod preferences;
 pub mod session;
 pub mod session_store;
 pub mod setup;
@@ -19,6 +20,7 @@ pub mod site;
 pub mod urls;
 pub mod words;
 pub mod words_en;
+pub mod words_zh;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -64,6 +66,7 @@ pub fn router(app: App, site: Site) -> Router {
         .route(urls::LOGIN, get(login::login_page).post(login::submit))
         .route(urls::LOGIN_CODE, get(login::code_page).post(login::submit_code))
         .route(urls::LOGOUT, post(login::leave))
+        .route(urls::PREFERENCES, post(preferences::choose))
         .route(urls::SETUP, get(setup::setup_page).post(setup::begin))
         .route(urls::SETUP_AUTHENTICATOR, get(setup::authenticator_page).post(setup::confirm))
         .route(urls::KEYS, get(keys::keys_page))
@@ -78,6 +81,7 @@ pub fn router(app: App, site: Site) -> Router {
     let layers = ServiceBuilder::new()
         .layer(from_fn_with_state(console.app.clone(), telemetry::track))
         .layer(from_fn_with_state(console.clone(), headers::secure))
+        .layer(from_fn_with_state(console.clone(), preferences::read))
         .layer(from_fn(error::render))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(console.clone(), headers::known_host))

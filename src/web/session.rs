@@ -20,6 +20,7 @@ use super::error::PageError;
 use super::flash::Flash;
 use super::forms;
 use super::page::{AccountBar, Page};
+use super::preferences::Reader;
 use crate::account::setup::Enrolment;
 use crate::account::sign_in::{self, PasswordAccepted, Previous};
 use crate::account::verification::Verified;
@@ -137,6 +138,7 @@ impl Visitor {
     pub fn page(&self, console: &Console) -> Page {
         let mut page = Page::bare(&self.extensions);
         page.form_token = forms::token(&console.app, &self.binding(console));
+        page.here = self.extensions.get::<Reader>().map(|reader| reader.here.clone());
         page
     }
 
@@ -157,6 +159,11 @@ impl Visitor {
         let value = token::alphanumeric(32);
         self.cookies.add(console.site.cookie(name.clone(), value.clone()));
         value
+    }
+
+    /// Gives their browser this cookie.
+    pub fn set_cookie(&self, cookie: Cookie<'static>) {
+        self.cookies.add(cookie);
     }
 
     /// The token of a browser that has signed in before.
@@ -270,17 +277,8 @@ impl FromRequestParts<Console> for SignedIn {
     type Rejection = PageError;
 
     async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, PageError> {
-        let mut visitor = Visitor::from_request_parts(parts, console).await?;
-        let Some(Stage::SignedIn(state)) = visitor.stage.clone() else {
-            return Err(sign_in_first(parts, console));
-        };
-        let account = accounts::by_uin(&console.app.db, state.uin).await.map_err(Error::from)?;
-        let Some(account) = account.filter(|account| account.credential_epoch == state.epoch) else {
-            visitor.leave().await?;
-            return Err(sign_in_first(parts, console));
-        };
-        visitor.origin.actor = Actor::Account;
-        Ok(Self { visitor, account, state: *state })
+        let visitor = Visitor::from_request_parts(parts, console).await?;
+        Self::of(visitor, console).await?.ok_or_else(|| sign_in_first(parts, console))
     }
 }
 
@@ -290,6 +288,18 @@ fn sign_in_first(parts: &Parts, console: &Console) -> PageError {
 }
 
 impl SignedIn {
+    /// The visitor as an owner, if they are one. A session of an older credential epoch ends here.
+    async fn of(mut visitor: Visitor, console: &Console) -> Result<Option<Self>, PageError> {
+        let Some(Stage::SignedIn(state)) = visitor.stage.clone() else { return Ok(None) };
+        let account = accounts::by_uin(&console.app.db, state.uin).await.map_err(Error::from)?;
+        let Some(account) = account.filter(|account| account.credential_epoch == state.epoch) else {
+            visitor.leave().await?;
+            return Ok(None);
+        };
+        visitor.origin.actor = Actor::Account;
+        Ok(Some(Self { visitor, account, state: *state }))
+    }
+
     /// Whose operation this is, from where.
     pub fn origin(&self) -> &Origin {
         &self.visitor.origin
@@ -360,15 +370,18 @@ impl SignedIn {
     }
 }
 
-/// Middleware: lets an error's page know whose session it is in, so that it has the account's bar and sign-out.
+/// Middleware: lets an error's page know whose session it is in, so that it has the account's bar and sign-out, and the
+/// token that the switches in it need.
 pub async fn identify(State(console): State<Console>, request: Request, next: Next) -> Response {
     let extensions = request.extensions().clone();
     let mut response = next.run(request).await;
     if response.status().is_client_error() || response.status().is_server_error() {
         let (mut parts, ()) = axum::http::Request::new(()).into_parts();
         parts.extensions = extensions;
-        if let Ok(owner) = SignedIn::from_request_parts(&mut parts, &console).await {
-            response.extensions_mut().insert(owner.frame(&console));
+        if let Ok(visitor) = Visitor::from_request_parts(&mut parts, &console).await {
+            let page = visitor.page(&console);
+            let owner = SignedIn::of(visitor, &console).await.ok().flatten();
+            response.extensions_mut().insert(owner.map_or(page, |owner| owner.frame(&console)));
         }
     }
     response

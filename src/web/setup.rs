@@ -52,8 +52,10 @@ async fn first_page(
     form: FormState,
 ) -> Result<SetupPage, PageError> {
     let (purpose, name) = setup::look_up(&console.app, &token).await?;
+    // A form that was sent back has its token in itself and not in its address.
+    let link = format!("{}?token={}", urls::SETUP, token.expose_secret());
     Ok(SetupPage {
-        page: visitor.page(console),
+        page: visitor.page(console).at(&link),
         link_token: token.expose_secret().to_owned(),
         asks_name: purpose.asks_name(),
         asks_new_password: purpose.asks_new_password(),
@@ -188,5 +190,7 @@ pub async fn confirm(
     visitor.complete_sign_in(&console, done).await?;
     let codes: Vec<String> = completed.recovery_codes.iter().map(|code| code.expose_secret().to_owned()).collect();
     let download = codes.join("%0A");
-    Ok(page::of_account(CodesPage { page: visitor.page(&console), codes, download }))
+    // Without switches, for there is no way back to this page.
+    let page = Page { here: None, ..visitor.page(&console) };
+    Ok(page::of_account(CodesPage { page, codes, download }))
 }

@@ -31,6 +31,10 @@ pub struct CookieNames {
     pub visitor: String,
     /// A browser that has signed in before.
     pub device: String,
+    /// The language chosen.
+    pub language: String,
+    /// The theme chosen.
+    pub theme: String,
 }
 
 impl Site {
@@ -56,7 +60,13 @@ impl Site {
             origins: bases.iter().map(|base| base.origin().ascii_serialization()).collect(),
             hosts: bases.iter().map(|base| base.authority().to_owned()).collect(),
             secure_cookies,
-            cookies: CookieNames { session: name("session"), visitor: name("visitor"), device: name("device") },
+            cookies: CookieNames {
+                session: name("session"),
+                visitor: name("visitor"),
+                device: name("device"),
+                language: name("language"),
+                theme: name("theme"),
+            },
             public_url,
         }
     }

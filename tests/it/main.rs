@@ -16,6 +16,7 @@ mod crash;
 mod cross_site;
 mod freshness;
 mod keys;
+mod languages;
 mod login;
 mod pages;
 mod serve;

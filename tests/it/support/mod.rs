@@ -1,6 +1,7 @@
 //! Starts the product, and stands in for the people and programs that use it.
 
 pub mod browser;
+pub mod html;
 pub mod owner;
 pub mod process;
 pub mod signer;
