@@ -4,6 +4,7 @@
 //! stages); every form comes through [`forms::OwnForm`]; the template struct stands beside its handler.
 
 pub mod assets;
+pub mod compression;
 pub mod error;
 pub mod flash;
 pub mod forms;
@@ -81,6 +82,8 @@ pub fn router(app: App, site: Site) -> Router {
     let layers = ServiceBuilder::new()
         .layer(from_fn_with_state(console.app.clone(), telemetry::track))
         .layer(from_fn_with_state(console.clone(), headers::secure))
+        .layer(compression::layer())
+        .layer(from_fn(compression::judge))
         .layer(from_fn_with_state(console.clone(), preferences::read))
         .layer(from_fn(error::render))
         .layer(CatchPanicLayer::custom(panicked))
@@ -93,6 +96,8 @@ pub fn router(app: App, site: Site) -> Router {
     Router::new()
         .merge(routes)
         .route("/static/{name}", get(assets::serve))
+        .route("/favicon.ico", get(assets::favicon))
+        .route("/robots.txt", get(assets::robots))
         .fallback(async || PageError::from(Problem::NotFound))
         .layer(layers)
         .with_state(console)

@@ -10,6 +10,7 @@ use qrcode::{Color, EcLevel, QrCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::compression::confidential;
 use super::error::{PageError, Problem};
 use super::forms::OwnForm;
 use super::page::{self, FormState, Page};
@@ -42,7 +43,7 @@ pub async fn setup_page(
     Query(query): Query<LinkQuery>,
 ) -> Result<Response, PageError> {
     let token = query.token.ok_or(Problem::LinkInvalid)?;
-    Ok(first_page(&console, &visitor, token, FormState::default()).await?.into_response())
+    Ok(confidential(first_page(&console, &visitor, token, FormState::default()).await?))
 }
 
 async fn first_page(
@@ -83,7 +84,7 @@ pub async fn begin(
     let (purpose, _) = setup::look_up(&console.app, &token).await?;
     if differs(purpose, &password, again.as_ref()) {
         let form = FormState::with_error("again", words.password_differs).with_name(name);
-        return Ok(page::refused(first_page(&console, &visitor, token, form).await?));
+        return Ok(confidential(page::refused(first_page(&console, &visitor, token, form).await?)));
     }
     let (field, text) = match setup::begin(&console.app, &visitor.origin, &token, &name, password).await {
         Ok(enrolment) => {
@@ -96,7 +97,7 @@ pub async fn begin(
         Err(error) => return Err(error.into()),
     };
     let form = FormState::with_error(field, text).with_name(name);
-    Ok(page::refused(first_page(&console, &visitor, token, form).await?))
+    Ok(confidential(page::refused(first_page(&console, &visitor, token, form).await?)))
 }
 
 fn differs(purpose: Purpose, password: &SecretString, again: Option<&SecretString>) -> bool {
@@ -149,7 +150,7 @@ fn authenticator(
 /// `GET /setup/authenticator`
 pub async fn authenticator_page(console: Console, setting_up: SettingUp) -> Result<Response, PageError> {
     let SettingUp { visitor, enrolment } = setting_up;
-    Ok(page::of_account(authenticator(&console, &visitor, &enrolment, FormState::default())?))
+    Ok(confidential(page::of_account(authenticator(&console, &visitor, &enrolment, FormState::default())?)))
 }
 
 #[derive(Template, WebTemplate)]
@@ -178,7 +179,7 @@ pub async fn confirm(
         Err(Error::CodeRefused) => {
             let text = visitor.page(&console).t.setup_code_refused;
             let form = FormState::with_error("code", text);
-            return Ok(page::refused(authenticator(&console, &visitor, &enrolment, form)?));
+            return Ok(confidential(page::refused(authenticator(&console, &visitor, &enrolment, form)?)));
         }
         Err(error @ (Error::SetupLinkInvalid | Error::NameTaken)) => {
             visitor.leave().await?;
@@ -192,5 +193,5 @@ pub async fn confirm(
     let download = codes.join("%0A");
     // Without switches, for there is no way back to this page.
     let page = Page { here: None, ..visitor.page(&console) };
-    Ok(page::of_account(CodesPage { page, codes, download }))
+    Ok(confidential(page::of_account(CodesPage { page, codes, download })))
 }

@@ -12,6 +12,7 @@ mod actions;
 mod api;
 mod audit;
 mod cli;
+mod compression;
 mod crash;
 mod cross_site;
 mod freshness;
