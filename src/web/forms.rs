@@ -10,7 +10,7 @@ use sha2::Sha256;
 
 use super::Console;
 use super::error::{PageError, Problem};
-use super::session::Visitor;
+use super::session::{self, Visitor};
 use crate::secret::token;
 use crate::state::App;
 
@@ -59,7 +59,7 @@ impl<T: DeserializeOwned> FromRequest<Console> for OwnForm<T> {
         let sent = url::form_urlencoded::parse(&bytes).find(|(name, _)| name == FIELD);
         let sent = sent.map(|(_, value)| value.into_owned()).unwrap_or_default();
         if !is_token_of(&console.app, &visitor.binding(console), &sent) {
-            return Err(Problem::FormExpired.into());
+            return Err(session::form_refused(&visitor, &parts, console));
         }
         let body = Request::from_parts(parts, Body::from(bytes));
         let Form(form) = Form::<T>::from_request(body, console).await.map_err(|_| Problem::FormMalformed)?;

@@ -6,7 +6,6 @@ use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{Redirect, Response};
 use serde::Deserialize;
-use tower_cookies::Cookie;
 use tower_cookies::cookie::SameSite;
 use tower_cookies::cookie::time::Duration;
 
@@ -124,7 +123,7 @@ pub async fn choose(console: Console, visitor: Visitor, OwnForm(choice): OwnForm
     let names = &console.site.cookies;
     let remember = |name: &String, value: &str| {
         // Lax: a link from elsewhere, too, leads to a page that looks and reads as chosen.
-        let mut cookie: Cookie<'static> = console.site.cookie(name.clone(), value.to_owned());
+        let mut cookie = console.site.cookie(name.clone(), value.to_owned());
         cookie.set_same_site(SameSite::Lax);
         cookie.set_max_age(REMEMBERED);
         visitor.set_cookie(cookie);

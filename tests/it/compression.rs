@@ -44,7 +44,7 @@ async fn static_files_never_change_under_their_names() {
             assert!(headers["vary"].to_str().unwrap().contains("accept-encoding"));
             assert!(length < file.body.len(), "{path}");
         }
-        let other = path.replace("-", "-0");
+        let other = path.replace('-', "-0");
         browser.get(&other).await.is(404);
     }
     browser.get("/robots.txt").await.is(200).says("User-agent: *\nDisallow: /\n");

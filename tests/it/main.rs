@@ -15,6 +15,7 @@ mod cli;
 mod compression;
 mod crash;
 mod cross_site;
+mod errors;
 mod freshness;
 mod keys;
 mod languages;

@@ -1,6 +1,7 @@
 // Every page of the console in every state that looks different, reached one after the other.
 
 import { leads, press } from './browser.js';
+import { named } from './names.js';
 import * as people from './people.js';
 import { row, secretIds } from './people.js';
 import { call } from './signed.js';
@@ -13,7 +14,7 @@ export async function* states(server, page, { extreme = false } = {}) {
   const name = extreme ? 'W'.repeat(64) : people.NAME;
   const remark = extreme ? 'm'.repeat(1024) : 'Nightly back-up of the shop';
   const action = extreme ? 'DescribeTheStateOfEveryThingThatThisAccountHasInAllOfItsRegions1' : 'GetCallerIdentity';
-  const button = (label) => page.getByRole('button', { name: label, exact: true });
+  const button = (label) => page.getByRole('button', { name: named(label) });
   const dialog = page.getByRole('dialog');
   /** Sends a form of the page as the page itself would not: from behind a disabled button, or with these values. */
   const sendByForce = (form, values = {}) =>
@@ -85,7 +86,7 @@ export async function* states(server, page, { extreme = false } = {}) {
   await one.remark.locator('summary').click();
   yield 'remark, open';
   await one.remark.getByRole('textbox').fill(remark);
-  await press(one.remark.getByRole('button', { name: 'Save' }));
+  await press(one.remark.getByRole('button', { name: named('Save') }));
   yield 'remark, saved';
   await sendByForce(one.remark.locator('form'), { remark: 'm'.repeat(1025) });
   yield 'remark, refused';
@@ -115,7 +116,7 @@ export async function* states(server, page, { extreme = false } = {}) {
   await page.goto(`/cam/capi/keys/${second}/delete`);
   yield 'delete, refused';
   await openPopUp(other, 'Disable');
-  await press(dialog.getByRole('button', { name: 'Confirm' }));
+  await press(dialog.getByRole('button', { name: named('Confirm') }));
   yield 'both keys disabled';
 
   // Errors that are pages.
@@ -143,7 +144,7 @@ export async function* states(server, page, { extreme = false } = {}) {
   yield 'second step';
   await people.giveCode(page, 'Authenticator code', authenticator.wrongCode());
   yield 'second step, refused';
-  await press(page.getByRole('link', { name: 'Use a recovery code instead' }));
+  await press(page.getByRole('link', { name: named('Use a recovery code instead') }));
   yield 'recovery code';
   await people.giveCode(page, 'Recovery code', 'not-a-code');
   yield 'recovery code, refused';
