@@ -19,6 +19,7 @@ pub mod session_store;
 pub mod setup;
 pub mod site;
 pub mod urls;
+mod wanted;
 pub mod words;
 pub mod words_en;
 pub mod words_zh;

@@ -7,8 +7,8 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Request, State};
+use axum::http::Extensions;
 use axum::http::request::Parts;
-use axum::http::{Extensions, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,8 @@ use super::flash::Flash;
 use super::forms;
 use super::page::{AccountBar, Page};
 use super::preferences::Reader;
-use super::urls::{self, LocalPath};
+use super::urls::LocalPath;
+use super::wanted;
 use crate::account::setup::Enrolment;
 use crate::account::sign_in::{self, PasswordAccepted, Previous};
 use crate::account::verification::Verified;
@@ -39,8 +40,6 @@ pub(super) const STAGE: &str = "stage";
 
 const ENROLMENT_LIFETIME: Duration = Duration::from_mins(30);
 const HALF_SIGNED_IN_LIFETIME: Duration = Duration::from_mins(5);
-/// How long it is remembered which page somebody wanted.
-const WANTED_LIFETIME: cookie::time::Duration = cookie::time::Duration::minutes(30);
 
 /// How far somebody has come.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -222,13 +221,7 @@ impl Visitor {
 
     /// Where to go once signed in: to the page that was wanted, else to that of the keys.
     pub fn take_wanted(&self, console: &Console) -> LocalPath {
-        let name = &console.site.cookies.wanted;
-        let wanted = self.cookies.get(name).and_then(|cookie| {
-            self.cookies.remove(console.site.cookie(name.clone(), String::new()));
-            let path = data_encoding::BASE64URL_NOPAD.decode(cookie.value().as_bytes()).ok()?;
-            LocalPath::new(std::str::from_utf8(&path).ok()?)
-        });
-        wanted.or_else(|| LocalPath::new(urls::KEYS)).unwrap_or_default()
+        wanted::take(&self.cookies, console)
     }
 
     /// Ends the session.
@@ -293,7 +286,7 @@ impl FromRequestParts<Console> for SignedIn {
     async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, PageError> {
         let visitor = Visitor::from_request_parts(parts, console).await?;
         Self::of(visitor, console).await?.ok_or_else(|| {
-            remember_wanted(parts, console);
+            wanted::remember(parts, console);
             sign_in_first(parts, console)
         })
     }
@@ -308,24 +301,10 @@ fn sign_in_first(parts: &Parts, console: &Console) -> PageError {
 pub(super) fn form_refused(visitor: &Visitor, parts: &Parts, console: &Console) -> PageError {
     match sign_in_first(parts, console) {
         ended @ PageError::SignIn { expired: true } if visitor.stage.is_none() => {
-            remember_wanted(parts, console);
+            wanted::remember(parts, console);
             ended
         }
         _ => Problem::FormExpired.into(),
-    }
-}
-
-/// Keeps for after sign-in which page was asked for, or had the form that was sent.
-fn remember_wanted(parts: &Parts, console: &Console) {
-    let from = || parts.headers.get(header::REFERER).and_then(|from| console.site.own_path(from.to_str().ok()?));
-    let asked = || parts.extensions.get::<Reader>().map(|reader| reader.here.clone());
-    let wanted = if parts.method == Method::GET { asked() } else { from() };
-    if let (Some(wanted), Some(cookies)) = (wanted, parts.extensions.get::<Cookies>()) {
-        // Encoded, for an address may have in it what a cookie may not.
-        let value = data_encoding::BASE64URL_NOPAD.encode(wanted.as_str().as_bytes());
-        let mut cookie = console.site.cookie(console.site.cookies.wanted.clone(), value);
-        cookie.set_max_age(WANTED_LIFETIME);
-        cookies.add(cookie);
     }
 }
 

@@ -157,6 +157,7 @@ pub async fn authenticator_page(console: Console, setting_up: SettingUp) -> Resu
 #[template(path = "setup_codes.html")]
 struct CodesPage {
     page: Page,
+    account_name: String,
     codes: Vec<String>,
     download: String,
 }
@@ -193,5 +194,5 @@ pub async fn confirm(
     let download = codes.join("%0A");
     // Without switches, for there is no way back to this page.
     let page = Page { here: None, ..visitor.page(&console) };
-    Ok(confidential(page::of_account(CodesPage { page, codes, download })))
+    Ok(confidential(page::of_account(CodesPage { page, account_name: enrolment.name().to_owned(), codes, download })))
 }

@@ -62,9 +62,10 @@ async fn every_refusal_is_a_page_in_both_languages() {
     let says = ["This form is out of date", "表单已过期"];
     is_an_error(&mut browser, post("/cam/capi/keys", &[strangers]), 403, says).await;
     let says = ["This form could not be read", "无法读取表单"];
-    is_an_error(&mut browser, post("/preferences", &[own.clone()]), 422, says).await;
-    let elsewhere =
-        |browser: &Browser| post("/cam/capi/keys", &[own.clone()])(browser).header("sec-fetch-site", "cross-site");
+    is_an_error(&mut browser, post("/preferences", std::slice::from_ref(&own)), 422, says).await;
+    let elsewhere = |browser: &Browser| {
+        post("/cam/capi/keys", std::slice::from_ref(&own))(browser).header("sec-fetch-site", "cross-site")
+    };
     is_an_error(&mut browser, elsewhere, 403, ["Sent from another site", "请求来自其他网站"]).await;
     let host = |browser: &Browser| get("/cam/capi")(browser).header("host", "evil.example");
     is_an_error(&mut browser, host, 421, ["Another address, please", "请使用其他地址访问"]).await;

@@ -21,5 +21,6 @@ mod keys;
 mod languages;
 mod login;
 mod pages;
+mod preferences;
 mod serve;
 mod setup;
