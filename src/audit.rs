@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::db::audit::{self as db, AuditRow};
 use crate::db::{Db, Tx};
 use crate::error::Error;
-use crate::id::{RequestId, SecretId, Uin};
+use crate::id::{RequestId, SecretId, SessionHandle, Uin};
 
 /// On whose behalf something is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +80,10 @@ pub enum Action {
     KeyEnabled,
     KeyDeleted,
     KeyRemarked,
+    PasswordChanged,
+    TotpReplaced,
+    RecoveryCodesReplaced,
+    SessionEnded,
 }
 
 impl Action {
@@ -101,6 +105,10 @@ impl Action {
             Self::KeyEnabled => "key.enable",
             Self::KeyDeleted => "key.delete",
             Self::KeyRemarked => "key.remark",
+            Self::PasswordChanged => "account.password",
+            Self::TotpReplaced => "account.totp",
+            Self::RecoveryCodesReplaced => "account.recovery-codes",
+            Self::SessionEnded => "account.end-session",
         }
     }
 }
@@ -130,6 +138,12 @@ impl Event {
     #[must_use]
     pub fn on_key(self, key: &SecretId) -> Self {
         Self { target: Some(key.to_string()), ..self }
+    }
+
+    /// To this session.
+    #[must_use]
+    pub fn on_session(self, handle: &SessionHandle) -> Self {
+        Self { target: Some(handle.to_string()), ..self }
     }
 
     /// In more words.

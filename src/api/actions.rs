@@ -2,15 +2,17 @@
 //! begins with.
 
 use secrecy::ExposeSecret;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::envelope::ApiError;
 use super::params::Params;
 use crate::api_key::{self, KeyState};
-use crate::audit::Origin;
+use crate::audit::{Actor, Origin};
 use crate::db::api_keys::ApiKeyRow;
 use crate::error::Error;
 use crate::state::App;
+use crate::telemetry::Caller;
 use crate::verifier::Signed;
 
 const CAM: &str = "2019-01-16";
@@ -32,13 +34,41 @@ pub(super) struct Call<'a> {
     pub(super) params: Params,
 }
 
+/// What an action answers, without its envelope.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Answer {
+    /// Of `GetCallerIdentity`, which is asked for so often that no tree is built for it.
+    Identity(CallerIdentity),
+    /// Of any other.
+    Other(Value),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct CallerIdentity {
+    arn: String,
+    account_id: String,
+    user_id: String,
+    principal_id: String,
+    #[serde(rename = "Type")]
+    kind: &'static str,
+}
+
 /// Runs the action of a checked request.
-pub(super) async fn dispatch(app: &App, origin: &Origin, call: Call<'_>) -> Result<Value, ApiError> {
-    let Call { signed, version, action, params } = call;
-    match (version, action) {
+pub(super) async fn dispatch(app: &App, caller: &Caller, call: Call<'_>) -> Result<Answer, ApiError> {
+    match (call.version, call.action) {
         (None | Some(""), _) => Err(ApiError::MissingParameter("Version")),
         (_, "") => Err(ApiError::MissingParameter("Action")),
-        (Some(STS), "GetCallerIdentity") => get_caller_identity(app, signed, params),
+        (Some(STS), "GetCallerIdentity") => get_caller_identity(app, call.signed, call.params).map(Answer::Identity),
+        // On the heap: the call that only asks who it is, the commonest by far, need not carry their state.
+        _ => Box::pin(run(app, &caller.origin(Actor::Key), call)).await.map(Answer::Other),
+    }
+}
+
+async fn run(app: &App, origin: &Origin, call: Call<'_>) -> Result<Value, ApiError> {
+    let Call { signed, version, action, params } = call;
+    match (version, action) {
         (Some(STS), "QueryApiKey") => query_api_key(app, signed, params).await,
         (Some(CAM), "CreateAccessKey") => create_access_key(app, origin, signed, params).await,
         (Some(CAM), "ListAccessKeys") => list_access_keys(app, signed, params).await,
@@ -48,8 +78,8 @@ pub(super) async fn dispatch(app: &App, origin: &Origin, call: Call<'_>) -> Resu
         (Some(CAM), "GetUserAppId") => get_user_app_id(app, signed, params),
         (Some(CAM), "GetAccountSummary") => get_account_summary(params),
         (Some(CAM), "DescribeSafeAuthFlag") => describe_safe_auth_flag(params),
-        (Some(STS | CAM), _) => Err(ApiError::InvalidAction(super::for_record(action))),
-        (Some(version), _) => Err(ApiError::NoSuchVersion(version.chars().take(32).collect())),
+        (Some(STS | CAM), _) => Err(ApiError::InvalidAction(super::for_record(action).into_owned())),
+        (version, _) => Err(ApiError::NoSuchVersion(version.unwrap_or_default().chars().take(32).collect())),
     }
 }
 
@@ -66,17 +96,17 @@ fn may_manage_keys(app: &App) -> Result<(), ApiError> {
 }
 
 /// sts `GetCallerIdentity`: whose key it is.
-fn get_caller_identity(app: &App, signed: &Signed, params: Params) -> Result<Value, ApiError> {
+fn get_caller_identity(app: &App, signed: &Signed, params: Params) -> Result<CallerIdentity, ApiError> {
     params.end()?;
     limit(app, signed, "GetCallerIdentity", READS_PER_SECOND)?;
-    let uin = signed.uin().to_string();
-    Ok(json!({
-        "Arn": format!("qcs::cam:{uin}:uin/{uin}"),
-        "AccountId": uin,
-        "UserId": uin,
-        "PrincipalId": uin,
-        "Type": "CAMUser",
-    }))
+    let uin = signed.uin();
+    Ok(CallerIdentity {
+        arn: format!("qcs::cam:{uin}:uin/{uin}"),
+        account_id: uin.to_string(),
+        user_id: uin.to_string(),
+        principal_id: uin.to_string(),
+        kind: "CAMUser",
+    })
 }
 
 /// sts `QueryApiKey`: the account's keys, briefly.

@@ -1,17 +1,19 @@
 //! The API's messages, in English and Chinese. A message that one of them lacks does not compile.
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName, header};
 
 use super::envelope::ApiError;
 use super::params;
 use crate::language::Language;
 use crate::verifier::{MAX_SKEW_SECONDS, only};
 
+const X_TC_LANGUAGE: HeaderName = HeaderName::from_static("x-tc-language");
+
 /// The language a caller asks for, by `X-TC-Language` before `Accept-Language`; English without either.
 pub fn language_of(headers: &HeaderMap) -> Language {
     let named = |tag: &str| Language::of_tag(tag).unwrap_or(Language::English);
-    let accepted = || only(headers, "accept-language").map(Language::preferred);
-    only(headers, "x-tc-language").map(named).or_else(accepted).unwrap_or(Language::English)
+    let accepted = || only(headers, header::ACCEPT_LANGUAGE).map(Language::preferred);
+    only(headers, X_TC_LANGUAGE).map(named).or_else(accepted).unwrap_or(Language::English)
 }
 
 fn pick(language: Language, english: String, chinese: String) -> String {

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use super::assets::{ASSETS, Assets};
 use super::error::Rendered;
 use super::flash::Flash;
-use super::headers::Nonce;
+use super::headers::{Nonce, RequestPath};
 use super::preferences::{Reader, Theme};
 use super::urls::LocalPath;
 use super::words::Words;
@@ -30,6 +30,8 @@ pub struct Page {
     pub assets: &'static Assets,
     /// Lets this page's style and script through the content security policy.
     pub nonce: String,
+    /// The path that was asked for.
+    pub path: String,
     /// Goes with every form.
     pub form_token: String,
     /// Whoever is signed in.
@@ -62,6 +64,7 @@ impl Page {
     /// A page without forms, for nobody in particular.
     pub fn bare(extensions: &Extensions) -> Self {
         let nonce = extensions.get::<Nonce>().map(|nonce| nonce.0.clone()).unwrap_or_default();
+        let path = extensions.get::<RequestPath>().map(|path| path.0.clone()).unwrap_or_default();
         let (language, theme) = extensions
             .get::<Reader>()
             .map_or((Language::English, Theme::System), |reader| (reader.language, reader.theme));
@@ -72,6 +75,7 @@ impl Page {
             here: None,
             assets: &ASSETS,
             nonce,
+            path,
             form_token: String::new(),
             account: None,
             flash: None,
@@ -83,6 +87,11 @@ impl Page {
     pub fn at(mut self, path: &str) -> Self {
         self.here = LocalPath::new(path);
         self
+    }
+
+    /// Does this entry of the navigation lead to this page, or to the one it hangs under?
+    pub fn is_under(&self, entry: &str) -> bool {
+        self.path.strip_prefix(entry).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     /// With this message on top.

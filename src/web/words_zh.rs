@@ -40,7 +40,7 @@ pub static ZH: Words = Words {
     code_hint: "身份验证器应用为此账号显示的 6 位数字。",
     code_once_hint: "6 位数字。每个验证码只能使用一次：如果刚刚用过，请等待下一个。",
     recovery_code: "恢复码",
-    recovery_code_hint: "设置账号时保存的 10 个恢复码之一。每个只能使用一次，不区分大小写，连字符可省略。",
+    recovery_code_hint: "您保存的 10 个恢复码之一。每个只能使用一次，不区分大小写，连字符可省略。",
     use_recovery_code: "改用恢复码",
     use_authenticator: "改用身份验证器应用",
     start_over: "重新登录",
@@ -72,6 +72,37 @@ pub static ZH: Words = Words {
     recovery_codes_intro: "如果身份验证器丢失，可以用恢复码代替动态验证码登录，每个恢复码只能使用一次。恢复码仅在此时显示，请与其他重要文件一起妥善保管。",
     codes_saved: "我已保存这些恢复码",
     to_the_keys: "前往 API 密钥",
+    security: "安全设置",
+    password_about: "登录时需要输入，查看 SecretKey 或更改本页任何设置前也需要再次输入。",
+    change_password: "修改密码",
+    change_password_effect: "修改后仅新密码有效。其他所有会话将立即结束，需用新密码重新登录；当前会话和 API 密钥不受影响。",
+    current_password: "当前密码",
+    authenticator: "身份验证器应用",
+    authenticator_about: "输入密码时，还需同时输入其显示的动态验证码。",
+    replace_authenticator: "更换身份验证器",
+    replace_authenticator_title: "确定更换身份验证器？",
+    replace_authenticator_effect: "下一步将绑定新的身份验证器。在您输入新验证器的验证码之前，原验证器仍然有效；之后其他所有会话将结束。",
+    old_authenticator_holds: "在此之前，原身份验证器仍可照常使用。",
+    keep_old_authenticator: "保留原身份验证器",
+    recovery_codes_about: "没有身份验证器时，可用恢复码登录，每个只能使用一次。",
+    new_recovery_codes: "更换恢复码",
+    new_recovery_codes_title: "确定生成新的恢复码？",
+    new_recovery_codes_effect: "您将获得 10 个新的恢复码，仅显示一次。原恢复码将同时失效。",
+    make_recovery_codes: "生成恢复码",
+    old_codes_void: "此前的恢复码已全部失效。",
+    to_security: "返回安全设置",
+    sessions: "会话",
+    sessions_about: "该账号当前的登录情况。如果发现陌生的会话，请结束该会话并修改密码。",
+    device: "设备",
+    signed_in_at: "登录时间",
+    last_seen: "最近活动",
+    this_session: "当前会话",
+    end: "结束",
+    end_title: "确定结束此会话？",
+    end_effect: "该会话将立即结束，使用者需凭密码和动态验证码重新登录。",
+    end_others: "结束其他所有会话",
+    end_others_title: "确定结束其他所有会话？",
+    end_others_effect: "其他会话将立即结束，尚未完成的登录也会中止。当前会话不受影响。",
     keys_title: "API 密钥管理",
     last_sign_in: "上次登录时间：",
     notes: "使用须知",
@@ -101,8 +132,10 @@ pub static ZH: Words = Words {
     no_remark: "无",
     remark_invalid: "备注最多 1024 个字符，且只能为一行。请缩短内容，或去掉换行符和控制字符。",
     verify_title: "身份验证",
-    verify_intro: "SecretKey 拥有您账号的全部访问权限。如需查看，请输入密码和身份验证器应用显示的动态验证码。",
+    verify_intro: "SecretKey 拥有您账号的全部访问权限。",
+    verify_proof: "如需继续，请输入密码和身份验证器应用显示的动态验证码。",
     verify_code_refused: "验证码错误或已被使用，或尝试次数过多。请等待下一个验证码后再试。",
+    verification_over: "打开此页面后，上次的身份验证已过期。请一并输入身份验证器应用显示的动态验证码。",
     enable: "启用",
     disable: "禁用",
     disable_title: "确定禁用此密钥？",
@@ -127,14 +160,44 @@ pub static ZH: Words = Words {
     action: "接口",
     address: "来源地址",
     result: "结果",
+    why_refused: "调用为何被拒绝？",
+    refused_title: "被拒绝的调用",
+    refused_intro: "API 的每个应答都带有 RequestId。对于使用签名方法 v3 且因您的密钥被拒绝的调用，此页面显示服务器据此计算的内容，便于您与客户端计算的内容对照。",
+    refused_unknown: "您的密钥没有此 RequestId 对应的被拒绝调用。每个密钥保留最近 100 条，最长 90 天；短时间内大量被拒绝时不会逐条保留。",
+    look_up: "查询",
+    arrived: "到达时间",
+    signed_at: "签名时间（请求中的时间戳）",
+    canonical_request: "规范请求串",
+    string_to_sign: "待签名字符串",
+    compare_with_yours: "请在客户端记录这两段内容并逐行对照：第一处不同的行就是原因。规范请求串的最后一行是服务器收到的请求体的哈希值。",
+    refused_cause,
     since_disabled,
     chart_bar,
     refusal,
+    device_name,
+    recovery_codes_left,
     last_sign_in_rest,
     flash,
     flaw,
     problem,
 };
+
+fn device_name(browser: Option<&str>, system: Option<&str>) -> String {
+    match (browser, system) {
+        (Some(browser), Some(system)) => format!("{system} 上的 {browser}"),
+        (Some(browser), None) => browser.to_owned(),
+        (None, Some(system)) => format!("{system} 上的未知浏览器"),
+        (None, None) => "未知浏览器".to_owned(),
+    }
+}
+
+fn recovery_codes_left(left: i64) -> String {
+    match left {
+        0 => "恢复码已用完，请生成新的恢复码。".to_owned(),
+        1 => "仅剩 1 个，请生成新的恢复码。".to_owned(),
+        left => format!("还剩 {left} 个。"),
+    }
+}
 
 fn last_sign_in_rest(address: Option<&str>, failures: i64) -> String {
     let from = address.map(|address| format!("，来源地址 {address}")).unwrap_or_default();
@@ -164,6 +227,33 @@ fn refusal(stored: &str) -> &'static str {
     }
 }
 
+/// Reason and cause as they are stored: `verifier::Refusal`'s and `diagnosis::Cause`'s.
+fn refused_cause(reason: &str, cause: &str) -> &'static str {
+    match (reason, cause) {
+        (_, "date") => "Credential 中的日期不是 X-TC-Timestamp 对应的 UTC 日期。请用同一时钟、按 UTC 生成两者。",
+        (_, "host") => {
+            "签名所用的主机名与实际发送的不同。请按实际发送的 Host 请求头签名，包括端口；如果中间有代理，请让它原样转发该请求头。"
+        }
+        (_, "content type") => {
+            "签名所用的 Content-Type 与实际发送的不同。请自行设置该请求头并按同一取值签名；许多 HTTP 库会自动追加 charset。"
+        }
+        (_, "body") => {
+            "签名所用的请求体与实际发送的不同。请对实际发送的字节计算 SHA-256：只序列化一次，对其签名并原样发送。如果使用 UNSIGNED-PAYLOAD，请同时发送 X-TC-Content-SHA256。"
+        }
+        (_, "query") => {
+            "签名所用的查询字符串与实际发送的不同。请完全按地址中的查询字符串签名；POST 没有查询字符串时，对空行签名。"
+        }
+        (_, "method") => "签名所用的请求方法与实际发送的不同。请按实际发送的 GET 或 POST 签名，使用大写。",
+        (_, "path") => "签名所用的路径与实际发送的不同。请完全按地址中的路径签名。",
+        ("disabled", _) => "签名正确，但密钥已禁用。请启用该密钥，或改用其他密钥。",
+        ("expired", _) => "签名正确，但时间戳与服务器时间相差超过 300 秒。请校准签名所在机器的时钟。",
+        ("token", _) => "签名正确，但请求携带了令牌。请去掉 X-TC-Token：本服务器不签发令牌。",
+        _ => {
+            "已按客户端常见的错误方式逐一核对 Host、Content-Type、请求体、查询字符串、请求方法和路径，均不能解释此签名。请先检查 SecretKey：是否属于另一对密钥，或是否不完整。然后与下方内容对照。"
+        }
+    }
+}
+
 fn flash(flash: &Flash) -> String {
     match flash {
         Flash::KeyCreated(id) => {
@@ -184,9 +274,13 @@ fn flash(flash: &Flash) -> String {
         }
         Flash::RemarkSaved(id) => format!("密钥 {} 的备注已保存。", id.short()),
         Flash::RecoveryCodesLeft(0) => {
-            "您已使用最后一个恢复码登录。如果身份验证器已丢失，请向服务器管理员索取新的设置链接。".to_owned()
+            "您已使用最后一个恢复码登录。请在安全设置页面生成新的恢复码；如果身份验证器已丢失，请向服务器管理员索取新的设置链接。".to_owned()
         }
         Flash::RecoveryCodesLeft(left) => format!("您已使用恢复码登录，还剩 {left} 个恢复码。"),
+        Flash::PasswordChanged => "密码已修改，其他所有会话均已结束。".to_owned(),
+        Flash::TotpReplaced => "新的身份验证器已启用，原身份验证器不再有效。其他所有会话均已结束。".to_owned(),
+        Flash::SessionEnded => "该会话已结束。".to_owned(),
+        Flash::OtherSessionsEnded => "其他所有会话均已结束。".to_owned(),
     }
 }
 
@@ -204,6 +298,9 @@ fn problem(problem: Problem) -> (&'static str, &'static str) {
         Problem::NotFound => ("页面不存在", "该地址没有对应的页面。请检查地址，或返回首页。"),
         Problem::KeyNotFound => {
             ("密钥不存在", "该账号中没有此密钥，可能已在其他标签页中被删除。请返回首页查看现有密钥。")
+        }
+        Problem::SessionNotFound => {
+            ("会话不存在", "该账号没有此会话，可能已自行结束，或已在其他标签页中被结束。请返回安全设置查看现有会话。")
         }
         Problem::LinkInvalid => {
             ("链接无法使用", "该设置链接已被使用、超过一天有效期或不完整。请向服务器管理员索取新的链接。")

@@ -129,6 +129,16 @@ async fn a_page_with_a_secret_is_never_compressed() {
     assert!(plain(browser.request(Method::GET, "/cam/capi")).await.contains("class=\"secret\""));
     let (headers, _) = transfer(navigation(&browser, "/cam/capi", "gzip")).await;
     assert_eq!(encoding(&headers), Some("gzip"), "hidden again");
+
+    // Verified by now, and so asked for nothing.
+    let form = [("form_token", browser.get("/cam/security").await.form_token())];
+    let codes = browser.request(Method::POST, "/cam/security/recovery-codes").form(&form);
+    assert!(plain(codes).await.contains("class=\"codes\""));
+    browser.submit("/cam/security", "/cam/security/authenticator", &[]).await;
+    let new = "/cam/security/authenticator/new";
+    assert!(plain(browser.request(Method::GET, new)).await.contains("class=\"seed\""));
+    let wrong = [form[0].clone(), ("code", "000000".to_owned())];
+    assert!(plain(browser.request(Method::POST, new).form(&wrong)).await.contains("class=\"seed\""));
 }
 
 /// All of a first visit fits in the first round trip of a connection.

@@ -3,8 +3,8 @@
 use reqwest::Method;
 use reqwest::header::{ACCEPT_LANGUAGE, VARY};
 
-use crate::languages::{confirm, setup_link, token_of};
 use crate::support::owner::PASSWORD;
+use crate::support::walk::{confirm, setup_link, token_of};
 use crate::support::{Browser, Engine, Page, Product};
 
 const COOKIE: &str = "__Host-latchkey-language";

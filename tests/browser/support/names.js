@@ -20,6 +20,14 @@ const CHINESE = {
   Disable: '禁用',
   Delete: '删除',
   hidden: '已隐藏',
+  'Current password': '当前密码',
+  'Change password': '修改密码',
+  'Replace authenticator': '更换身份验证器',
+  'New recovery codes': '更换恢复码',
+  'Make new codes': '生成恢复码',
+  'Back to Security': '返回安全设置',
+  End: '结束',
+  'End all others': '结束其他所有会话',
 };
 
 /** Matches just this name, in whichever language the page is. */

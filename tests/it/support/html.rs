@@ -19,7 +19,7 @@ pub fn texts(html: &str) -> Vec<String> {
         }
         let foreign = name != "html" && value(tag, "lang").is_some();
         let written = matches!(value(tag, "class"), Some("name" | "text"));
-        if ["code", "time", "textarea", "script", "style"].contains(&name) || foreign || written {
+        if ["code", "pre", "time", "textarea", "script", "style"].contains(&name) || foreign || written {
             let close = format!("</{name}>");
             rest = &rest[rest.find(&close).unwrap_or_else(|| panic!("{close} is missing: {html}"))..];
         }
