@@ -140,15 +140,24 @@ create table audit_record (
     at         bigint not null,
     uin        bigint,
     actor      text   not null check (actor in ('account', 'key', 'operator', 'stranger')),
+    -- The key that a program acted with.
+    actor_key  text,
     action     text   not null,
     target     text,
     address    text,
     request_id text,
     result     text   not null check (result in ('done', 'refused')),
     detail     text,
-    mac        bytea  not null
+    mac        bytea  not null,
+    check ((actor = 'key') = (actor_key is not null))
 );
-create index audit_record_by_account on audit_record (uin, at);
+-- An account's records, newest first, are read along one of these from wherever a page begins: all of them, or those of
+-- an event or a result or both, or those about a key or by it.
+create index audit_record_by_account on audit_record (uin, at, number);
+create index audit_record_by_action on audit_record (uin, action, result, at, number);
+create index audit_record_by_result on audit_record (uin, result, at, number);
+create index audit_record_by_target on audit_record (uin, target, at, number) where target is not null;
+create index audit_record_by_actor_key on audit_record (uin, actor_key, at, number) where actor_key is not null;
 
 -- The end of the chain, so that a cut tail is noticed too. One row.
 create table audit_head (

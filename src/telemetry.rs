@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use tracing::Instrument;
 use tracing_subscriber::EnvFilter;
 
-use crate::id::RequestId;
+use crate::id::{RequestId, Uin};
 use crate::state::App;
 
 /// Starts logging. `filter` as in `RUST_LOG`; without one `info`, and of the database driver only what is wrong.
@@ -57,7 +57,8 @@ pub async fn track(State(app): State<App>, mut request: Request, next: Next) -> 
     request.extensions_mut().insert(id);
     request.extensions_mut().insert(address);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let span = tracing::info_span!("request", request_id = %id);
+    // The account is told by whoever finds it out.
+    let span = tracing::info_span!("request", request_id = %id, uin = tracing::field::Empty);
     async {
         let response = next.run(request).await;
         let (status, micros) = (response.status().as_u16(), started.elapsed().as_micros());
@@ -71,6 +72,11 @@ pub async fn track(State(app): State<App>, mut request: Request, next: Next) -> 
     }
     .instrument(span)
     .await
+}
+
+/// Has the request's log lines say whose session it is in.
+pub fn name_account(uin: Uin) {
+    tracing::Span::current().record("uin", uin.0);
 }
 
 /// Walks `X-Forwarded-For` from the right past every trusted proxy. Headers from anybody else are not looked at.

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::{canonical_name, check_name, totp_place};
-use crate::audit::{Action, Event, Origin};
+use crate::audit::{Action, Detail, Event, Origin};
 use crate::db::installation::SetupLink;
 use crate::db::{Tx, accounts, installation};
 use crate::error::Error;
@@ -172,7 +172,7 @@ async fn prove_password(app: &App, origin: &Origin, uin: Uin, typed: SecretStrin
     let mut tx = app.db.begin().await?;
     let accepted = throttle::settle(&mut tx, &Subject::verification(uin), right, app.clock.now()).await?;
     if !accepted {
-        app.audit.append(&mut tx, origin, Event::refused(Action::SetUp, Some(uin), "wrong password")).await?;
+        app.audit.append(&mut tx, origin, Event::refused(Action::SetUp, uin, Detail::Password)).await?;
     }
     tx.commit().await?;
     if accepted { Ok(()) } else { Err(Error::PasswordWrong) }
@@ -194,9 +194,15 @@ pub struct Completed {
 pub async fn confirm(app: &App, origin: &Origin, enrolment: &Enrolment, code: &str) -> Result<Completed, Error> {
     let now = app.clock.now();
     let seed = enrolment.seed(app)?;
-    let step = Code::parse(code).and_then(|code| seed.matching_step(&code, now)).ok_or(Error::CodeRefused)?;
+    let step = Code::parse(code).and_then(|code| seed.matching_step(&code, now));
 
     let mut tx = app.db.begin().await?;
+    let Some(step) = step else {
+        let uin = enrolment.purpose.stored().1;
+        app.audit.append(&mut tx, origin, Event::refused(Action::SetUp, uin, Detail::Code)).await?;
+        tx.commit().await?;
+        return Err(Error::CodeRefused);
+    };
     if !installation::spend_setup_link(&mut tx, &enrolment.link_hash, now).await? {
         return Err(Error::SetupLinkInvalid);
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::envelope::ApiError;
 use super::params::Params;
 use crate::api_key::{self, KeyState};
-use crate::audit::Origin;
+use crate::audit::{Actor, Origin};
 use crate::db::api_keys::ApiKeyRow;
 use crate::error::Error;
 use crate::state::App;
@@ -61,6 +61,11 @@ fn limit(app: &App, signed: &Signed, action: &'static str, per_second: u32) -> R
     }
 }
 
+/// Whose act an action is, for its record: the key's.
+fn by_key(origin: &Origin, signed: &Signed) -> Origin {
+    origin.as_actor(Actor::Key(signed.secret_id().clone()))
+}
+
 fn may_manage_keys(app: &App) -> Result<(), ApiError> {
     if app.settings.api_manages_keys { Ok(()) } else { Err(ApiError::Unauthorized) }
 }
@@ -98,7 +103,7 @@ async fn create_access_key(app: &App, origin: &Origin, signed: &Signed, mut para
     params.end()?;
     may_manage_keys(app)?;
     limit(app, signed, "CreateAccessKey", CHANGES_PER_SECOND)?;
-    let created = api_key::create(app, origin, signed.uin(), description.as_deref()).await?;
+    let created = api_key::create(app, &by_key(origin, signed), signed.uin(), description.as_deref()).await?;
     let row = api_key::find(app, signed.uin(), &created.secret_id).await?;
     let mut shown = access_key(&row);
     shown["SecretAccessKey"] = json!(created.secret_key.expose_secret());
@@ -135,9 +140,10 @@ async fn update_access_key(app: &App, origin: &Origin, signed: &Signed, mut para
     params.end()?;
     may_manage_keys(app)?;
     limit(app, signed, "UpdateAccessKey", CHANGES_PER_SECOND)?;
+    let origin = by_key(origin, signed);
     let done = match state {
-        KeyState::Enabled => api_key::enable(app, origin, signed.uin(), &secret_id).await,
-        _ => api_key::disable(app, origin, signed.uin(), &secret_id).await,
+        KeyState::Enabled => api_key::enable(app, &origin, signed.uin(), &secret_id).await,
+        _ => api_key::disable(app, &origin, signed.uin(), &secret_id).await,
     };
     match done {
         Ok(()) | Err(Error::KeyAlready(_)) => Ok(json!({})),
@@ -151,7 +157,7 @@ async fn delete_access_key(app: &App, origin: &Origin, signed: &Signed, mut para
     let secret_id = params.access_key_id()?;
     params.end()?;
     may_manage_keys(app)?;
-    api_key::delete(app, origin, signed.uin(), &secret_id).await?;
+    api_key::delete(app, &by_key(origin, signed), signed.uin(), &secret_id).await?;
     Ok(json!({}))
 }
 
