@@ -37,6 +37,13 @@ impl Timestamp {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// The beginning of a UTC date, `2026-11-24`; none if it is not one, or written in another way.
+    pub fn of_utc_date(text: &str) -> Option<Self> {
+        let date = jiff::civil::Date::strptime("%Y-%m-%d", text).ok()?;
+        let at = Self(date.to_zoned_datetime(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond());
+        Some(at).filter(|at| at.utc_date() == text)
+    }
+
     fn calendar(self) -> jiff::Timestamp {
         jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
     }
@@ -44,6 +51,11 @@ impl Timestamp {
     /// RFC 3339 in UTC, to the second: `2026-11-24T07:30:44Z`.
     pub fn rfc3339(self) -> String {
         self.calendar().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    }
+
+    /// RFC 3339 in UTC, to the millisecond: `2026-11-24T07:30:44.120Z`.
+    pub fn rfc3339_millis(self) -> String {
+        self.calendar().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
     }
 
     /// For people, with its offset: `2026-11-24 07:30:44 UTC`.

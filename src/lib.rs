@@ -1,8 +1,8 @@
 //! Latchkey: a self-hosted console for API key pairs, and the server that checks every request signed with them.
 //!
 //! ```text
-//! main, cli → serve → { web, api, guard } → { account, api_key, verifier, audit, usage, throttle } → { registry, db }
-//!                                                                     → { signature, secret, id, clock, error }
+//! main, cli → serve → { web, api, guard } → { account, api_key, verifier, audit, records, usage, throttle } → { registry, db }
+//!                                                                              → { signature, secret, id, clock, error }
 //! ```
 //!
 //! Whoever looks for something finds it by the file's name: [`web`] is the console, [`api`] the signed API,
@@ -23,6 +23,7 @@ pub mod db;
 pub mod error;
 pub mod guard;
 pub mod id;
+pub mod records;
 pub mod registry;
 pub mod secret;
 pub mod serve;

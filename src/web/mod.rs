@@ -12,6 +12,8 @@ pub mod key;
 pub mod keys;
 pub mod login;
 pub mod page;
+pub mod records;
+pub mod records_csv;
 pub mod session;
 pub mod session_store;
 pub mod setup;
@@ -73,7 +75,9 @@ pub fn router(app: App, site: Site) -> Router {
         .route(&key("disable"), get(keys::disable_page).post(keys::disable))
         .route(&key("enable"), post(keys::enable))
         .route(&key("delete"), get(keys::delete_page).post(keys::delete))
-        .route(&key("remark"), post(keys::set_remark));
+        .route(&key("remark"), post(keys::set_remark))
+        .route(urls::RECORDS, get(records::records_page))
+        .route(urls::RECORDS_CSV, get(records_csv::download));
     // From the outside in; a refusal of any of them passes through those above it.
     let layers = ServiceBuilder::new()
         .layer(from_fn_with_state(console.app.clone(), telemetry::track))

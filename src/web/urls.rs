@@ -21,6 +21,11 @@ pub const KEYS: &str = "/cam/capi";
 /// Creating a key.
 pub const CREATE_KEY: &str = "/cam/capi/keys";
 
+/// The page of the records.
+pub const RECORDS: &str = "/cam/records";
+/// The records as CSV.
+pub const RECORDS_CSV: &str = "/cam/records.csv";
+
 /// Where the row of a key is.
 pub fn key(secret_id: &SecretId) -> String {
     format!("{KEYS}#{secret_id}")
