@@ -151,13 +151,14 @@ create table audit_record (
     mac        bytea  not null,
     check ((actor = 'key') = (actor_key is not null))
 );
--- An account's records, newest first, are read along one of these from wherever a page begins: all of them, or those of
--- an event or a result or both, or those about a key or by it.
-create index audit_record_by_account on audit_record (uin, at, number);
-create index audit_record_by_action on audit_record (uin, action, result, at, number);
+-- An account's records of a result are read along one of these, by time from wherever a page begins: all of them, those
+-- of an event, those about a key, or those of what was done with it.
 create index audit_record_by_result on audit_record (uin, result, at, number);
-create index audit_record_by_target on audit_record (uin, target, at, number) where target is not null;
-create index audit_record_by_actor_key on audit_record (uin, actor_key, at, number) where actor_key is not null;
+create index audit_record_by_action on audit_record (uin, action, result, at, number);
+create index audit_record_by_target on audit_record (uin, target, result, at, number, action)
+    where target is not null;
+create index audit_record_by_actor_key on audit_record (uin, actor_key, result, at, number, action)
+    where actor_key is not null;
 
 -- The end of the chain, so that a cut tail is noticed too. One row.
 create table audit_head (

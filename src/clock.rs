@@ -40,8 +40,9 @@ impl Timestamp {
     /// The beginning of a UTC date, `2026-11-24`; none if it is not one, or written in another way.
     pub fn of_utc_date(text: &str) -> Option<Self> {
         let date = jiff::civil::Date::strptime("%Y-%m-%d", text).ok()?;
-        let at = Self(date.to_zoned_datetime(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond());
-        Some(at).filter(|at| at.utc_date() == text)
+        let is_canonical = date.strftime("%Y-%m-%d").to_string() == text;
+        let since_epoch = date.duration_since(jiff::civil::date(1970, 1, 1));
+        (is_canonical && date.year() > 0).then(|| Self(since_epoch.as_secs().saturating_mul(1000)))
     }
 
     fn calendar(self) -> jiff::Timestamp {
@@ -112,6 +113,25 @@ impl Clock {
     pub fn set(&self, now: Timestamp) {
         if let Some(manual) = &self.0 {
             manual.store(now.0, Ordering::SeqCst);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_read_as_they_are_written() {
+        for (text, days) in
+            [("1970-01-01", 0), ("2027-01-15", 20833), ("0001-01-01", -719_162), ("9999-12-31", 2_932_896)]
+        {
+            assert_eq!(Timestamp::of_utc_date(text), Some(Timestamp(days * 86_400_000)), "{text}");
+        }
+        for text in
+            ["", "2027-1-15", "2027-02-29", "20270115", "2027-01-15Z", " 2027-01-15", "-001-01-01", "10000-01-01"]
+        {
+            assert_eq!(Timestamp::of_utc_date(text), None, "{text}");
         }
     }
 }

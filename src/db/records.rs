@@ -44,8 +44,8 @@ pub async fn page(
 
 /// The statement, and what its parameters from `$7` on are.
 ///
-/// Every branch asks for equality in the first columns of one index and a range in its last two, so that it reads no
-/// more than it returns; only the other conditions of a filter by key are checked record by record.
+/// Every branch asks for equality in the first columns of one index and a range in the next two, in whose order it reads
+/// no more than it returns. Only the event of a filter by key is looked for record by record, in the index.
 pub fn statement(filter: &Filter, order: Order) -> (String, Vec<String>) {
     let direction = match order {
         Order::NewestFirst => "desc",
@@ -75,15 +75,19 @@ pub fn statement(filter: &Filter, order: Order) -> (String, Vec<String>) {
 
 /// Alternatives that together are the filter. A record may be in two of them; `union` returns it once.
 fn branches(filter: &Filter) -> Vec<Vec<Condition>> {
-    let outcome = |outcome: Outcome| ("result", outcome.as_str().to_owned());
-    let action = filter.action.map(|action| ("action", action.as_str().to_owned()));
-    let both: Vec<Condition> = action.iter().cloned().chain(filter.outcome.map(outcome)).collect();
-    match (&filter.key, &action, filter.outcome) {
-        (Some(key), ..) => {
-            ["target", "actor_key"].map(|column| [vec![(column, key.to_string())], both.clone()].concat()).to_vec()
+    let outcomes = filter.outcome.map_or(Outcome::ALL.to_vec(), |outcome| vec![outcome]);
+    let keys = match &filter.key {
+        Some(key) => vec![Some(("target", key.to_string())), Some(("actor_key", key.to_string()))],
+        None => vec![None],
+    };
+    let mut branches = Vec::new();
+    for outcome in outcomes {
+        for key in &keys {
+            let mut branch = vec![("result", outcome.as_str().to_owned())];
+            branch.extend(key.clone());
+            branch.extend(filter.action.map(|action| ("action", action.as_str().to_owned())));
+            branches.push(branch);
         }
-        // The index of events goes on with the result.
-        (None, Some(action), None) => Outcome::ALL.iter().map(|one| vec![action.clone(), outcome(*one)]).collect(),
-        _ => vec![both],
     }
+    branches
 }

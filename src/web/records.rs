@@ -63,8 +63,8 @@ impl RecordsQuery {
                 Some(Timestamp::of_utc_date(day)?.plus(DAY))
             }),
             action: field(&self.event, "event", words.event_unknown, &mut errors, Action::parse),
-            key: field(&self.key, "key", words.secret_id_invalid, &mut errors, |id| id.parse().ok()),
             outcome: field(&self.result, "result", words.result_unknown, &mut errors, Outcome::parse),
+            key: field(&self.key, "key", words.secret_id_invalid, &mut errors, |id| id.parse().ok()),
         };
         if let (Some(from), Some(until)) = (filter.from, filter.until)
             && from >= until

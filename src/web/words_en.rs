@@ -132,7 +132,7 @@ pub static EN: Words = Words {
     to_day: "To",
     event: "Event",
     any: "All",
-    key_hint: "A SecretId, of a deleted key too.",
+    key_hint: "Choose or type a SecretId; deleted ones count.",
     deleted: "Deleted",
     who: "Who",
     filter: "Filter",

@@ -18,5 +18,6 @@ mod freshness;
 mod keys;
 mod login;
 mod pages;
+mod records;
 mod serve;
 mod setup;
