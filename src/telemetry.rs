@@ -44,6 +44,17 @@ impl std::fmt::Display for ClientAddress {
 #[derive(Clone, Copy, Debug)]
 pub struct PeerIsTrusted(pub bool);
 
+/// What the log lines of a request have in common.
+#[derive(Clone, Debug)]
+pub struct RequestSpan(tracing::Span);
+
+impl RequestSpan {
+    /// Has the log lines from here on say whose session the request is in.
+    pub fn name_account(&self, uin: Uin) {
+        self.0.record("uin", uin.0);
+    }
+}
+
 /// Middleware of every listener: gives the request its id and address, and logs it when it has been answered.
 pub async fn track(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
@@ -57,8 +68,9 @@ pub async fn track(State(app): State<App>, mut request: Request, next: Next) -> 
     request.extensions_mut().insert(id);
     request.extensions_mut().insert(address);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    // The account is told by whoever finds it out.
+    // Whose session it is in is for the console to find out.
     let span = tracing::info_span!("request", request_id = %id, uin = tracing::field::Empty);
+    request.extensions_mut().insert(RequestSpan(span.clone()));
     async {
         let response = next.run(request).await;
         let (status, micros) = (response.status().as_u16(), started.elapsed().as_micros());
@@ -72,11 +84,6 @@ pub async fn track(State(app): State<App>, mut request: Request, next: Next) -> 
     }
     .instrument(span)
     .await
-}
-
-/// Has the request's log lines say whose session it is in.
-pub fn name_account(uin: Uin) {
-    tracing::Span::current().record("uin", uin.0);
 }
 
 /// Walks `X-Forwarded-For` from the right past every trusted proxy. Headers from anybody else are not looked at.

@@ -30,7 +30,7 @@ use crate::db::accounts::{self, AccountRow};
 use crate::error::Error;
 use crate::id::{RequestId, Uin};
 use crate::secret::token;
-use crate::telemetry::{self, ClientAddress};
+use crate::telemetry::{ClientAddress, RequestSpan};
 
 /// The one entry of a session's data.
 pub(super) const STAGE: &str = "stage";
@@ -280,7 +280,9 @@ impl FromRequestParts<Console> for SignedIn {
             return Err(sign_in_first(parts, console));
         };
         visitor.origin.actor = Actor::Account;
-        telemetry::name_account(account.uin);
+        if let Some(span) = parts.extensions.get::<RequestSpan>() {
+            span.name_account(account.uin);
+        }
         Ok(Self { visitor, account, state: *state })
     }
 }

@@ -1,23 +1,23 @@
-//! `/cam/records` and its CSV, and `latchkey audit export`: what has happened, in words, to its owner only.
+//! `/cam/records`: what has happened, in words, to its owner only.
+
+mod download;
+mod scale;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use latchkey::account::{operator, setup as account_setup};
-use latchkey::audit::{Action, Actor, Event, Origin, Outcome};
-use latchkey::clock::Timestamp;
+use latchkey::audit::{Action, Actor, Event, Origin};
 use latchkey::db::Db;
 use latchkey::db::audit as chain;
-use latchkey::db::records::{Order, statement};
 use latchkey::id::{RequestId, SecretId, Uin};
-use latchkey::records::{self, Filter, Position, Start};
+use latchkey::records::{PAGE, Position};
 use serde_json::{Value, json};
 
 use crate::setup::{enrol, path_of, token_of};
 use crate::support::owner::PASSWORD;
-use crate::support::process::{latchkey, run};
 use crate::support::signer::{Call, Signer, error_code};
-use crate::support::{Browser, Engine, Owner, Page, Product, START, Store};
+use crate::support::{Browser, Engine, Owner, Page, Product, START};
 
 const ADDRESS: &str = "127.0.0.1";
 
@@ -366,7 +366,7 @@ on_both_engines! {
         let mut pages = 0;
         while let Some(next) = link(&page, "Newer") {
             page = browser.get(&next).await;
-            assert_eq!(ids(&page).len(), records::PAGE);
+            assert_eq!(ids(&page).len(), PAGE);
             seen.extend(ids(&page));
             pages += 1;
         }
@@ -403,202 +403,4 @@ on_both_engines! {
         assert_eq!(events(&records(&mut mine, "?result=refused").await).len(), 0);
         assert_eq!(events(&records(&mut theirs, "?result=refused").await).len(), 3);
     }
-
-    async fn the_csv_is_what_the_page_shows(engine) {
-        let Journey { product, mut browser, by_hand, .. } = journey(engine).await;
-        // A stored text of another version, which a spreadsheet would run.
-        let hostile = "=HYPERLINK(\"http://evil.example\"),x";
-        execute(&product.app.db, &format!("update audit_record set detail = '{hostile}', address = '@sum' where number = 3")).await;
-        for query in ["", "?result=refused", "?event=key.disable&from=2027-01-15", &format!("?key={by_hand}")] {
-            let rows = shown(&records(&mut browser, query).await);
-            let lines = csv(&mut browser, query).await;
-            assert_eq!(lines.len(), rows.len(), "{query}");
-            for (row, line) in rows.iter().zip(&lines) {
-                assert_eq!(row["Time"], format!("{} UTC", line["time"][..19].replace('T', " ")));
-                assert_eq!((&row["Event"], &row["Key"], &row["Request ID"]), (&line["event"], &line["key"], &line["request_id"]));
-                assert_eq!(row["Who"], format!("{} {}", line["who"], line["actor_key"]).trim());
-                if line["number"] != "3" {
-                    assert_eq!((&row["Address"], &row["Result"]), (&line["address"], &line["outcome"]));
-                }
-            }
-        }
-        let refused = csv(&mut browser, "?result=refused").await;
-        let changed = refused.iter().find(|line| line["number"] == "3").unwrap();
-        assert_eq!((&*changed["detail"], &*changed["address"]), (&*format!("'{hostile}"), "'@sum"));
-        assert_eq!(changed["outcome"], format!("Refused: {hostile}"), "does not begin with it");
-
-        let page = browser.get("/cam/records.csv?event=sign-in").await;
-        let header = |name: &str| page.headers[name].to_str().unwrap().to_owned();
-        assert_eq!(header("content-type"), "text/csv; charset=utf-8; header=present");
-        assert_eq!(header("cache-control"), "no-store");
-        assert_eq!(header("content-disposition"), "attachment; filename=\"latchkey-records-root-2027-01-15.csv\"; \
-            filename*=UTF-8''latchkey-records-root-2027-01-15.csv");
-        assert!(page.body.starts_with("number,time,account,actor,actor_key,action,key,address,request_id,result,detail,who,event,outcome\r\n"));
-        assert!(page.body.ends_with("\r\n") && page.body.lines().count() == 4);
-        records(&mut browser, "?event=sign-in").await.says("href=\"/cam/records.csv?event=sign-in\"");
-        // Each download is recorded, and stands in those after it.
-        let downloads = csv(&mut browser, "?event=records.download").await;
-        assert_eq!(downloads.len(), 6);
-        assert_eq!(csv(&mut browser, "?event=records.download").await.len(), 7);
-    }
-
-    async fn a_file_is_named_after_the_account(engine) {
-        let product = Product::start(engine).await;
-        let (_, mut browser) = product.signed_in("Zoë \"&\"/..\\ 店铺").await;
-        let page = browser.get("/cam/records.csv").await;
-        assert_eq!(page.headers["content-disposition"], "attachment; \
-            filename=\"latchkey-records-Zo____________-2027-01-15.csv\"; \
-            filename*=UTF-8''latchkey-records-Zo%C3%AB_________%E5%BA%97%E9%93%BA-2027-01-15.csv");
-    }
-
-    async fn ten_thousand_records_and_more_are_streamed(engine) {
-        let product = Product::start(engine).await;
-        let (owner, mut browser) = product.signed_in("root").await;
-        fill(&product.app.db, owner.uin, 12_000).await;
-        product.advance(Duration::from_mins(10));
-        let page = browser.get("/cam/records.csv").await;
-        assert!(page.headers.get("content-length").is_none(), "not made as a whole");
-        let numbers: Vec<i64> = lines(&page.body).iter().map(|line| line["number"].parse().unwrap()).collect();
-        assert_eq!(numbers.len(), 12_004);
-        assert!(numbers.is_sorted_by(|newer, older| newer > older), "each once, newest first");
-        // A reader that goes away in the middle is no trouble.
-        let request = browser.request(reqwest::Method::GET, "/cam/records.csv");
-        let mut response = request.send().await.unwrap();
-        response.chunk().await.unwrap().unwrap();
-        drop(response);
-        assert_eq!(events(&records(&mut browser, "").await)[0], "Records downloaded");
-    }
-
-    async fn the_chain_is_exported_from_the_command_line(engine) {
-        let store = Store::new(engine).await;
-        for name in ["root", "other"] {
-            let create = latchkey(&store, &["account", "create", name, "--password-stdin", "--json"]);
-            assert!(run(create, PASSWORD).status.success());
-        }
-        let db = store.db().await;
-        execute(&db, "update audit_record set address = '+1' where number = 2").await;
-        let stored = chain::page(&db, 0, 100).await.unwrap();
-        assert_eq!(stored.len(), 4);
-        let export = |arguments: &[&str]| {
-            let output = run(latchkey(&store, &[&["audit", "export"], arguments].concat()), "");
-            assert!(output.status.success() && output.stderr.is_empty());
-            String::from_utf8(output.stdout).unwrap()
-        };
-        let json = export(&[]);
-        let csv_text = export(&["--csv"]);
-        assert!(csv_text.starts_with("number,time,account,actor,actor_key,action,key,address,request_id,result,detail,mac\r\n"));
-        let (json, csv): (Vec<_>, _) = (json.lines().collect(), lines(&csv_text));
-        assert_eq!((json.len(), csv.len()), (4, 4));
-        for ((row, json), csv) in stored.iter().zip(json).zip(&csv) {
-            let mut expected = serde_json::to_value(row).unwrap();
-            expected["time"] = json!(row.at.rfc3339_millis());
-            expected["mac"] = json!(data_encoding::HEXLOWER.encode(&row.mac));
-            assert_eq!(serde_json::from_str::<Value>(json).unwrap(), expected);
-            assert_eq!(csv["number"], row.number.to_string());
-            assert_eq!(csv["account"], row.uin.unwrap().to_string());
-            assert_eq!((&csv["action"], &csv["result"]), (&row.action, &row.result));
-            assert_eq!(csv["mac"], expected["mac"].as_str().unwrap());
-            assert_eq!(csv["address"], if row.number == 2 { "'+1" } else { "" });
-        }
-    }
-}
-
-/// A million records of one account: every page of every filter is read along an index, and a download takes no memory
-/// to speak of. Prints plans and times.
-#[ignore = "takes minutes; cargo test --test it records::a_million -- --ignored --nocapture"]
-#[tokio::test(flavor = "multi_thread")]
-async fn a_million_records_are_paged_as_fast_as_few() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
-        let product = Product::start(engine).await;
-        let (owner, browser) = product.signed_in("root").await;
-        let db = &product.app.db;
-        fill(db, owner.uin, 1_000_000).await;
-        if engine == Engine::Postgres {
-            execute(db, "analyze").await;
-        }
-        let rows = chain::page(db, 500_000, 2000).await.unwrap();
-        let key = rows.iter().find_map(|row| row.target.as_ref()).unwrap().parse().unwrap();
-        let middle = rows[0].at;
-        let all = Filter::default();
-        let none = Filter { key: Some(SecretId::generate()), ..all.clone() };
-        let of_key = Filter { key: Some(key), ..all.clone() };
-        let filters = [
-            ("all", all.clone()),
-            (
-                "days in the middle",
-                Filter { from: Some(middle), until: Some(Timestamp(middle.0 + 1000)), ..all.clone() },
-            ),
-            ("a common event", Filter { action: Some(Action::SignIn), ..all.clone() }),
-            ("a rare event", Filter { action: Some(Action::AccountCreated), ..all.clone() }),
-            ("a result", Filter { outcome: Some(Outcome::Done), ..all.clone() }),
-            ("a result in the middle", Filter { outcome: Some(Outcome::Refused), until: Some(middle), ..all.clone() }),
-            (
-                "a common event with its rare result",
-                Filter { action: Some(Action::SignIn), outcome: Some(Outcome::Done), ..all.clone() },
-            ),
-            ("a key", of_key.clone()),
-            ("a key nobody has", none),
-            ("a key with an event", Filter { action: Some(Action::KeyDisabled), ..of_key.clone() }),
-            ("a key with what it never did", Filter { action: Some(Action::KeyDeleted), ..of_key }),
-        ];
-        for (name, filter) in filters {
-            println!("\n{engine:?}, {name}\n{}", plan(db, owner.uin, &filter).await);
-            let middle = Position { at: middle, number: 0 };
-            for start in [Start::Newest, Start::Before(middle), Start::After(middle)] {
-                let mut took = Duration::MAX;
-                let mut found = 0;
-                for _ in 0..5 {
-                    let began = Instant::now();
-                    found = records::page(db, owner.uin, &filter, start).await.unwrap().rows.len();
-                    took = took.min(began.elapsed());
-                }
-                println!("{start:?}: {found} records in {took:?}");
-                // The one that is looked for record by record, among those of its key, of which there are 299,000.
-                let goal = Duration::from_millis(if name.ends_with("never did") { 2000 } else { 50 });
-                assert!(took < goal, "{name}: {took:?}");
-            }
-        }
-        let (before, began) = (resident_mib(), Instant::now());
-        let mut csv = browser.request(reqwest::Method::GET, "/cam/records.csv").send().await.unwrap();
-        let (mut bytes, mut most) = (0, 0);
-        while let Some(chunk) = csv.chunk().await.unwrap() {
-            bytes += chunk.len();
-            most = most.max(resident_mib());
-        }
-        println!(
-            "\n{engine:?}: {bytes} bytes of CSV in {:?}, {before} MiB resident before, {most} while",
-            began.elapsed()
-        );
-        assert!(bytes > 100_000_000 && most < before + 30);
-    }
-}
-
-/// How much memory the process has.
-fn resident_mib() -> usize {
-    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
-    pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4 / 1024
-}
-
-/// How the engine reads a page from the middle.
-async fn plan(db: &Db, uin: Uin, filter: &Filter) -> String {
-    let (text, values) = statement(filter, Order::NewestFirst);
-    let explain =
-        if matches!(db, Db::Sqlite(_)) { "explain query plan" } else { "explain (analyze, costs off, timing off)" };
-    let text = sqlx::AssertSqlSafe(format!("{explain} {text}"));
-    macro_rules! lines {
-        ($pool:expr, $column:expr) => {{
-            let (from, until) = (i64::MIN, START.0 + 560_000);
-            let mut query = sqlx::query(text).bind(uin).bind(from).bind(0_i64).bind(until).bind(0_i64).bind(51_i64);
-            for value in values {
-                query = query.bind(value);
-            }
-            let rows = query.fetch_all($pool).await.unwrap();
-            rows.iter().map(|row| sqlx::Row::get::<String, _>(row, $column)).collect::<Vec<_>>()
-        }};
-    }
-    let lines = match db {
-        Db::Sqlite(pool) => lines!(pool, "detail"),
-        Db::Postgres(pool) => lines!(pool, 0),
-    };
-    lines.join("\n")
 }
