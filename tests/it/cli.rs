@@ -248,9 +248,9 @@ async fn the_log_says_whose_session_a_refusal_is_in() {
     let log = std::fs::read_to_string(&log).unwrap();
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let account = |status: u64, path: &str| {
-        let line =
-            lines.iter().find(|line| line["status"] == status && line["path"].as_str().unwrap().starts_with(path));
-        line.unwrap()["span"]["uin"].as_i64()
+        let answered =
+            |line: &&Value| line["status"] == status && line["path"].as_str().is_some_and(|at| at.starts_with(path));
+        lines.iter().find(answered).unwrap()["span"]["uin"].as_i64()
     };
     assert!(account(403, "/cam/capi/keys").is_some_and(|uin| uin.to_string().len() == 12));
     assert_eq!(account(404, "/cam/capi/keys/"), account(403, "/cam/capi/keys"));
