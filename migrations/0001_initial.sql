@@ -68,14 +68,29 @@ create table setup_link (
     check ((purpose = 'first') = (uin is null))
 );
 
+-- A completed sign-in and where it was made. Its session's id changes with every step up, this row stays: deleting it
+-- ends the session for good, also while a request is just changing the id.
+create table sign_in (
+    -- At random, for forms to name it by; opens nothing.
+    handle     text   primary key,
+    uin        bigint not null references account (uin),
+    user_agent text,
+    address    text,
+    started_at bigint not null
+);
+create index sign_in_by_account on sign_in (uin);
+
 create table session (
     id_hash    bytea  primary key,
     uin        bigint references account (uin),
+    -- Null until the sign-in is complete.
+    handle     text   references sign_in (handle) on delete cascade,
     data       text   not null,
     seen_at    bigint not null,
     expires_at bigint not null
 );
 create index session_by_account on session (uin);
+create index session_by_sign_in on session (handle);
 
 -- Browsers that have signed in to an account before: strangers' wrong passwords do not slow them down.
 create table known_device (
@@ -133,6 +148,22 @@ create table use_record (
     reason    text    not null
 );
 create index use_record_by_key on use_record (secret_id, at);
+
+-- What the server made of some refused requests, so that the key's owner can see what their client did differently.
+create table refused_call (
+    request_id        text   primary key,
+    secret_id         text   not null references api_key (secret_id),
+    at                bigint not null,
+    signed_at         bigint not null,
+    action            text   not null,
+    address           text   not null,
+    reason            text   not null,
+    canonical_request text   not null,
+    string_to_sign    text   not null,
+    -- The part that differs; empty if none was found.
+    cause             text   not null
+);
+create index refused_call_by_key on refused_call (secret_id, at);
 
 -- Append-only. Each record's mac covers the record and the mac before it.
 create table audit_record (

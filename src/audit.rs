@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::db::audit::{self as db, AuditRow};
 use crate::db::{Db, Tx};
 use crate::error::Error;
-use crate::id::{RequestId, SecretId, Uin};
+use crate::id::{RequestId, SecretId, SessionHandle, Uin};
 
 /// An enum whose variants are stored under names that do not change: records are filtered and exported by them.
 macro_rules! stored_names {
@@ -124,6 +124,10 @@ stored_names! {
         KeyEnabled = "key.enable",
         KeyDeleted = "key.delete",
         KeyRemarked = "key.remark",
+        PasswordChanged = "account.password",
+        TotpReplaced = "account.totp",
+        RecoveryCodesReplaced = "account.recovery-codes",
+        SessionEnded = "account.end-session",
         RecordsDownloaded = "records.download",
     }
 }
@@ -152,6 +156,8 @@ stored_names! {
         PasswordAndRecoveryCode = "password and recovery code",
         /// Signed in by what the set-up has just proved.
         AtSetUp = "set-up",
+        /// Of sessions: the one that asked goes on.
+        AllButTheAsking = "all but the one that asked",
     }
 }
 
@@ -180,6 +186,12 @@ impl Event {
     #[must_use]
     pub fn on_key(self, key: &SecretId) -> Self {
         Self { target: Some(key.to_string()), ..self }
+    }
+
+    /// To this session.
+    #[must_use]
+    pub fn on_session(self, handle: &SessionHandle) -> Self {
+        Self { target: Some(handle.to_string()), ..self }
     }
 
     /// In more words.

@@ -1,6 +1,9 @@
 //! Reading a request's body: up to its limit, within its time, and within what all bodies together may take.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -59,7 +62,12 @@ impl BodyBudget {
             let bytes = read_frames(body, limit).await?;
             Ok(ReadBody { bytes, _share: share })
         };
-        tokio::time::timeout(PATIENCE, within_budget).await.unwrap_or(Err(Unread::Incomplete))
+        // Most bodies come with their headers; a timer is for the others.
+        let mut reading = pin!(within_budget);
+        match poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx))).await {
+            Poll::Ready(read) => read,
+            Poll::Pending => tokio::time::timeout(PATIENCE, reading).await.unwrap_or(Err(Unread::Incomplete)),
+        }
     }
 }
 

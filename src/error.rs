@@ -37,6 +37,13 @@ pub enum Error {
     #[error("wrong password")]
     PasswordWrong,
 
+    /// No such session of this account: never was, someone else's, or over.
+    #[error("no such session of this account")]
+    SessionNotFound,
+    /// The asking session has itself ended meanwhile.
+    #[error("the session has ended")]
+    SessionOver,
+
     /// The one-time link is unknown, used or too old.
     #[error("the set-up link is unknown, used or expired")]
     SetupLinkInvalid,

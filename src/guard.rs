@@ -4,6 +4,7 @@
 //! signed is what is forwarded: path and query go on byte for byte. A connection that was upgraded (WebSocket) is cut when
 //! its key is disabled.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::Router;
@@ -24,11 +25,11 @@ use url::Url;
 
 use crate::api::{ApiError, Language, action, identity, panicked, refuse};
 use crate::api_key::KeyState;
-use crate::id::RequestId;
-use crate::signature::v3::{Authorization, UNSIGNED_PAYLOAD, payload_hash};
+use crate::metrics::{Door, Listener};
+use crate::signature::v3::{Authorization, UNSIGNED_PAYLOAD, X_TC_CONTENT_SHA256, payload_hash};
 use crate::state::App;
-use crate::telemetry::{self, ClientAddress};
-use crate::verifier::{self, Claim, Signed, only};
+use crate::telemetry::{self, Caller};
+use crate::verifier::{self, Asked, Claim, Signed, only};
 
 /// Longest body.
 const BODY_LIMIT: usize = 10 * 1024 * 1024;
@@ -67,52 +68,49 @@ pub fn router(app: App, upstream: &Url) -> Router {
     Router::new()
         .fallback(answer)
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state(app, telemetry::track))
+        .layer(from_fn_with_state((app, Listener::Guard), telemetry::track))
         .with_state(guard)
 }
 
-async fn answer(
-    State(guard): State<Guard>,
-    Extension(request_id): Extension<RequestId>,
-    Extension(address): Extension<ClientAddress>,
-    mut request: Request,
-) -> Response {
+async fn answer(State(guard): State<Guard>, Extension(caller): Extension<Caller>, mut request: Request) -> Response {
     if request.version() > Version::HTTP_11 {
         return StatusCode::HTTP_VERSION_NOT_SUPPORTED.into_response();
     }
     let language = Language::of(request.headers());
     let upgrade = request.extensions_mut().remove::<OnUpgrade>();
-    match pass(&guard, address, request, upgrade).await {
+    match pass(&guard, &caller, request, upgrade).await {
         Ok(response) => response,
-        Err(error) => refuse(&error, language, request_id),
+        Err(error) => refuse(&error, language, caller.request_id),
     }
 }
 
 async fn pass(
     guard: &Guard,
-    address: ClientAddress,
+    caller: &Caller,
     request: Request,
     upgrade: Option<OnUpgrade>,
 ) -> Result<Response, ApiError> {
     let app = &guard.app;
     let (parts, body) = request.into_parts();
     if crate::body::is_long(&body) {
-        verifier::is_worth_reading(app, &parts.headers).await?;
+        verifier::is_worth_reading(app, Door::Guard, &parts.headers).await?;
     }
     if names_signed_header(&parts.headers) {
         return Err(ApiError::ContradictoryForward);
     }
     // Its share of the memory is held until the upstream has it.
     let body = app.body_budget.read(body, BODY_LIMIT).await?;
-    let unsigned = only(&parts.headers, "x-tc-content-sha256") == Some(UNSIGNED_PAYLOAD);
+    let unsigned = only(&parts.headers, X_TC_CONTENT_SHA256) == Some(UNSIGNED_PAYLOAD);
     let hash = payload_hash(unsigned, &body.bytes);
     // The literal as a body has the hash of an unsigned payload.
     if hash == payload_hash(true, b"") && !app.settings.guard_unsigned_payload {
         return Err(ApiError::UnsignedPayload);
     }
     let (method, path) = (parts.method.as_str(), parts.uri.path());
-    let claim = Claim::v3(method, path, parts.uri.query().unwrap_or_default(), &parts.headers, &hash)?;
-    let signed = verifier::check(app, claim, &action(method, path), &address.to_string()).await?;
+    let claim = Claim::v3(method, path, parts.uri.query().unwrap_or_default(), &parts.headers, &hash);
+    let Caller { address, request_id, .. } = *caller;
+    let asked = Asked { door: Door::Guard, action: &action(method, path), address, request_id };
+    let signed = verifier::check(app, claim, asked).await?;
 
     let shown = if unsigned { UNSIGNED_PAYLOAD } else { &hash };
     let upgrading = upgrade.is_some() && is_upgrade(&parts.headers);
@@ -143,7 +141,7 @@ fn at_upstream(upstream: &Uri, asked: &Uri) -> Result<Uri, ApiError> {
 
 /// To WebSocket, and to nothing else: another HTTP within it would carry requests that nobody checks.
 fn is_upgrade(headers: &HeaderMap) -> bool {
-    only(headers, header::UPGRADE.as_str()).is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"))
+    only(headers, header::UPGRADE).is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"))
         && connection_names(headers).any(|name| name == "upgrade")
 }
 
@@ -155,7 +153,7 @@ fn connection_names(headers: &HeaderMap) -> impl Iterator<Item = String> {
 
 /// Would `Connection` take away what was signed, after the check?
 fn names_signed_header(headers: &HeaderMap) -> bool {
-    let header = only(headers, header::AUTHORIZATION.as_str());
+    let header = only(headers, header::AUTHORIZATION);
     let authorization = header.and_then(|header| Authorization::parse(header).ok());
     connection_names(headers).any(|name| {
         let signed = authorization.as_ref().is_some_and(|claim| claim.signed_headers().any(|signed| signed == name));
@@ -177,7 +175,7 @@ fn forwarded_headers(
     sent: &HeaderMap,
     signed: &Signed,
     content_sha256: &str,
-    address: ClientAddress,
+    address: IpAddr,
     upgrading: bool,
 ) -> HeaderMap {
     let mut headers = without_hop_by_hop(sent, upgrading);

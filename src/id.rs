@@ -103,6 +103,33 @@ impl From<SecretId> for String {
     }
 }
 
+/// Names a session in forms and records: at random, and nothing can be opened with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[sqlx(transparent)]
+#[serde(transparent)]
+pub struct SessionHandle(String);
+
+const SESSION_HANDLE_CHARS: usize = 22;
+
+impl SessionHandle {
+    /// A new one, at random.
+    pub fn generate() -> Self {
+        Self(token::alphanumeric(SESSION_HANDLE_CHARS))
+    }
+
+    /// From an address; `None` if it is not the shape of one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let shaped = text.len() == SESSION_HANDLE_CHARS && text.bytes().all(|b| b.is_ascii_alphanumeric());
+        shaped.then(|| Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for SessionHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// Names one request in answers, logs and records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -111,7 +138,15 @@ pub struct RequestId(uuid::Uuid);
 impl RequestId {
     /// A new one, at random (UUID version 4, RFC 9562).
     pub fn generate() -> Self {
-        Self(uuid::Builder::from_random_bytes(token::bytes()).into_uuid())
+        Self(uuid::Builder::from_random_bytes(token::name_bytes()).into_uuid())
+    }
+}
+
+impl FromStr for RequestId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, uuid::Error> {
+        text.parse().map(Self)
     }
 }
 

@@ -171,8 +171,19 @@ impl Reader {
 }
 
 /// The columns that every table of records begins with.
-const COLUMNS: [&str; 11] =
-    ["number", "time", "account", "actor", "actor_key", "action", "key", "address", "request_id", "result", "detail"];
+const COLUMNS: [&str; 11] = [
+    "number",
+    "time",
+    "account",
+    "actor",
+    "actor_key",
+    "action",
+    "target",
+    "address",
+    "request_id",
+    "result",
+    "detail",
+];
 
 /// Records as lines of CSV (RFC 4180, UTF-8) in which no spreadsheet finds a formula. Stored names, times in UTC.
 pub struct Csv(csv::Writer<Vec<u8>>);

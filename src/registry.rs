@@ -11,8 +11,8 @@
 //! whoever sees number N sees every row stamped up to N.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 use tokio::sync::{mpsc, oneshot};
@@ -22,10 +22,13 @@ use crate::db::Db;
 use crate::db::freshness::{ChangedKey, Reader};
 use crate::error::Error;
 use crate::id::{AppId, SecretId, Uin};
+use crate::metrics::Metrics;
 use crate::secret::vault::Vault;
+use crate::signature::v3::{self, Authorization, SignedRequest, SigningKey};
 
-/// A request that cannot be assured of fresh keys within this time is refused.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// A read that takes longer than this fails, and all that wait for it are refused. A request waits for two reads at most:
+/// the one that is going on when it arrives, and the one that begins after.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A key as it is held in memory.
 #[derive(Debug)]
@@ -38,6 +41,29 @@ pub struct RegisteredKey {
     pub state: KeyState,
     /// None if the key is deleted, or if its stored secret did not open.
     pub secret_key: Option<SecretString>,
+    /// The signing key of the latest scope that something was rightly signed for; most clients use one a day.
+    signing_key: Mutex<Option<Arc<SigningKey>>>,
+}
+
+impl RegisteredKey {
+    /// Is the signature of `authorization` that of `request` under this key's `secret_key`?
+    pub fn matches_v3(
+        &self,
+        secret_key: &SecretString,
+        authorization: &Authorization<'_>,
+        request: &SignedRequest<'_>,
+    ) -> bool {
+        let kept = self.signing_key.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(kept) = kept.filter(|kept| kept.is_for(authorization)) {
+            return v3::matches(authorization, request, &kept);
+        }
+        let derived = SigningKey::derive(secret_key, authorization);
+        let matches = v3::matches(authorization, request, &derived);
+        if matches {
+            *self.signing_key.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(derived));
+        }
+        matches
+    }
 }
 
 type Keys = Arc<RwLock<HashMap<SecretId, Arc<RegisteredKey>>>>;
@@ -57,23 +83,19 @@ pub struct Fresh(());
 impl Registry {
     /// Starts the one task that reads; it ends when the last clone is dropped. The first request takes the keys in, so that
     /// commands that check none read none.
-    pub fn start(database: Db, vault: Arc<Vault>) -> Self {
+    pub fn start(database: Db, vault: Arc<Vault>, metrics: Metrics) -> Self {
         let keys = Keys::default();
         let (waiting, waiters) = mpsc::unbounded_channel();
-        let barrier = Barrier { database, vault, keys: keys.clone(), reader: None, seen: (-1, String::new()) };
+        let barrier = Barrier { database, vault, metrics, keys: keys.clone(), reader: None, seen: (-1, String::new()) };
         tokio::spawn(barrier.run(waiters));
         Self { keys, waiting }
     }
 
-    /// Waits for a read of the change number that begins after this call. A fault if there is none within two seconds.
+    /// Waits for a read of the change number that begins after this call. A fault if it fails or takes too long.
     pub async fn fresh(&self) -> Result<Fresh, Error> {
         let (sender, read) = oneshot::channel();
         self.waiting.send(sender).map_err(|_| Error::internal("the registry has stopped"))?;
-        match tokio::time::timeout(PATIENCE, read).await {
-            Ok(Ok(())) => Ok(Fresh(())),
-            Ok(Err(_)) => Err(Error::internal("the change number could not be read")),
-            Err(_) => Err(Error::internal("the change number was not read in time")),
-        }
+        read.await.map(Fresh).map_err(|_| Error::internal("the change number could not be read"))
     }
 
     /// A key, as it was at or after the moment that `_fresh` was asked for. None if it never existed.
@@ -82,9 +104,22 @@ impl Registry {
     }
 }
 
+impl Registry {
+    /// How many keys are in memory, deleted ones included.
+    pub fn len(&self) -> usize {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Is there none?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 struct Barrier {
     database: Db,
     vault: Arc<Vault>,
+    metrics: Metrics,
     keys: Keys,
     reader: Option<Reader>,
     /// Everything up to this change, and of the same number up to this key, is in memory.
@@ -94,9 +129,21 @@ struct Barrier {
 impl Barrier {
     async fn run(mut self, mut waiters: mpsc::UnboundedReceiver<Waiter>) {
         let mut batch = Vec::new();
-        // Whoever is in the batch arrived before the read that follows begins.
         while waiters.recv_many(&mut batch, usize::MAX).await > 0 {
+            // Whatever else can run now may be requests on their way here; they share the read.
+            tokio::task::yield_now().await;
+            while let Ok(waiter) = waiters.try_recv() {
+                batch.push(waiter);
+            }
+            // Whoever is in the batch arrived before the read that follows begins.
+            let begun = Instant::now();
             let caught_up = tokio::time::timeout(PATIENCE, self.catch_up()).await;
+            self.metrics.barrier_reads.observe(begun.elapsed().as_secs_f64());
+            #[expect(clippy::cast_precision_loss, reason = "there are not 2^52 requests")]
+            self.metrics.barrier_requests.observe(batch.len() as f64);
+            if !matches!(caught_up, Ok(Ok(()))) {
+                self.metrics.barrier_failures.inc();
+            }
             match caught_up {
                 Ok(Ok(())) => batch.drain(..).for_each(|waiter| waiter.send(()).unwrap_or_default()),
                 Ok(Err(error)) => {
@@ -150,6 +197,7 @@ impl Barrier {
                 .ok()
         });
         let ChangedKey { secret_id, uin, app_id, state, .. } = key;
-        (secret_id, Arc::new(RegisteredKey { uin, app_id, state, secret_key }))
+        let signing_key = Mutex::default();
+        (secret_id, Arc::new(RegisteredKey { uin, app_id, state, secret_key, signing_key }))
     }
 }

@@ -17,7 +17,7 @@ use crate::connections::Limited;
 use crate::db::sessions;
 use crate::state::App;
 use crate::web::site::Site;
-use crate::{api, guard, throttle, usage, web};
+use crate::{api, guard, metrics, throttle, usage, web};
 
 /// How long requests in flight may take once the server is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -43,6 +43,8 @@ pub struct Listeners {
     pub api: Option<Bound>,
     /// Before a back end.
     pub guard: Option<Bound>,
+    /// For Prometheus.
+    pub metrics: Option<Bound>,
 }
 
 impl Listeners {
@@ -52,6 +54,7 @@ impl Listeners {
             console: bind("console", settings.console)?,
             api: bind("api", settings.api)?,
             guard: bind("guard", settings.guard)?,
+            metrics: bind("metrics", settings.metrics)?,
         })
     }
 }
@@ -101,20 +104,23 @@ pub async fn run(
     tokio::spawn(async move { warming.fresh().await });
     let mut handles = Vec::new();
     let mut servers = tokio::task::JoinSet::new();
-    let mut start = |bound: Bound, router: Router, upgrades: bool| {
+    let mut start = |bound: Bound, router: Router, tls: Option<RustlsConfig>, upgrades: bool| {
         let handle = Handle::new();
         handles.push(handle.clone());
-        servers.spawn(serve(bound.listener, router, tls.clone(), handle, upgrades));
+        servers.spawn(serve(bound.listener, router, tls, handle, upgrades));
     };
+    if let Some(bound) = listeners.metrics {
+        start(bound, metrics::router(app.clone()), None, false);
+    }
     if let Some(bound) = listeners.console {
         let site = Site::new(public_url, bound.address);
-        start(bound, web::router(app.clone(), site), false);
+        start(bound, web::router(app.clone(), site), tls.clone(), false);
     }
     if let Some(bound) = listeners.api {
-        start(bound, api::router(app.clone()), false);
+        start(bound, api::router(app.clone()), tls.clone(), false);
     }
     if let (Some(bound), Some(upstream)) = (listeners.guard, &app.settings.guard_upstream) {
-        start(bound, guard::router(app.clone(), upstream), true);
+        start(bound, guard::router(app.clone(), upstream), tls, true);
     }
 
     shutdown.await;
@@ -175,7 +181,7 @@ async fn maintain(app: App) {
         let now = app.clock.now();
         let idle_since = now.minus(app.settings.session_idle);
         let outcome = async {
-            sessions::purge(&app.db, now, idle_since).await?;
+            sessions::purge(&app.db, now, idle_since, now.minus(app.settings.session_max)).await?;
             throttle::purge(&app.db, now).await?;
             usage::purge(&app.db, now).await
         };

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::config::{Settings, StartError};
 use crate::db::{Db, OpenError, installation};
 use crate::error::Error;
+use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::secret::password::PasswordHasher;
 use crate::secret::token;
@@ -49,6 +50,8 @@ pub struct Parts {
     pub call_rates: CallRates,
     /// Authenticates form tokens.
     pub form_key: FormKey,
+    /// What it counts of itself.
+    pub metrics: Metrics,
 }
 
 /// The key that form tokens are made with.
@@ -82,11 +85,12 @@ impl App {
         let audit_key = data_key(&database, &vault, "audit").await?;
         let form_key = FormKey(data_key(&database, &vault, "form").await?);
         let audit = AuditLog::new(audit_key, clock.clone());
-        let usage = UsageRecorder::start(database.clone());
+        let metrics = Metrics::default();
+        let usage = UsageRecorder::start(database.clone(), metrics.clone());
         let hasher = PasswordHasher::start();
         let call_rates = CallRates::new(clock.clone());
         let vault = Arc::new(vault);
-        let registry = Registry::start(database.clone(), vault.clone());
+        let registry = Registry::start(database.clone(), vault.clone(), metrics.clone());
         Ok(Self(Arc::new(Parts {
             settings,
             db: database,
@@ -100,6 +104,7 @@ impl App {
             verify_tokens,
             body_budget: BodyBudget::default(),
             form_key,
+            metrics,
         })))
     }
 }

@@ -11,7 +11,9 @@ use ipnet::IpNet;
 use tracing::Instrument;
 use tracing_subscriber::EnvFilter;
 
+use crate::audit::{Actor, Origin};
 use crate::id::{RequestId, Uin};
+use crate::metrics::Listener;
 use crate::state::App;
 
 /// Starts logging. `filter` as in `RUST_LOG`; without one `info`, and of the database driver only what is wrong.
@@ -30,21 +32,25 @@ pub fn log_panic(panic: &(dyn std::any::Any + Send)) {
     tracing::error!(panic = message.unwrap_or("without a message"), "a handler panicked");
 }
 
-/// Where a request comes from: the peer, or whom a trusted proxy names.
+/// Whoever sends a request, as far as the connection tells. An extension of every request.
 #[derive(Clone, Copy, Debug)]
-pub struct ClientAddress(pub IpAddr);
+pub struct Caller {
+    /// Names the request.
+    pub request_id: RequestId,
+    /// The peer, or whom a trusted proxy names.
+    pub address: IpAddr,
+    /// Is the peer itself, whoever it speaks for, a trusted proxy?
+    pub peer_is_trusted: bool,
+}
 
-impl std::fmt::Display for ClientAddress {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
+impl Caller {
+    /// For the record of an operation.
+    pub fn origin(&self, actor: Actor) -> Origin {
+        Origin { actor, address: Some(self.address.to_string()), request_id: Some(self.request_id) }
     }
 }
 
-/// Is the peer itself, whoever it speaks for, a trusted proxy?
-#[derive(Clone, Copy, Debug)]
-pub struct PeerIsTrusted(pub bool);
-
-/// What the log lines of a request have in common.
+/// What the log lines of a request have in common. An extension of every request to the console.
 #[derive(Clone, Debug)]
 pub struct RequestSpan(tracing::Span);
 
@@ -55,40 +61,37 @@ impl RequestSpan {
     }
 }
 
-/// Middleware of every listener: gives the request its id and address, and logs it when it has been answered.
-pub async fn track(State(app): State<App>, mut request: Request, next: Next) -> Response {
+/// Middleware of every listener: says who calls, and logs and counts the request when it has been answered.
+pub async fn track(State((app, listener)): State<(App, Listener)>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let id = RequestId::generate();
+    let request_id = RequestId::generate();
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-    let peer = peer.unwrap_or(IpAddr::from([0, 0, 0, 0]));
+    let peer = peer.unwrap_or(IpAddr::from([0, 0, 0, 0])).to_canonical();
     let trusted = &app.settings.trusted_proxies;
-    let address = ClientAddress(client_address(peer, request.headers(), trusted));
-    let peer_is_trusted = PeerIsTrusted(trusted.iter().any(|network| network.contains(&peer.to_canonical())));
-    request.extensions_mut().insert(peer_is_trusted);
-    request.extensions_mut().insert(id);
-    request.extensions_mut().insert(address);
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    // Whose session it is in is for the console to find out.
-    let span = tracing::info_span!("request", request_id = %id, uin = tracing::field::Empty);
-    request.extensions_mut().insert(RequestSpan(span.clone()));
-    async {
-        let response = next.run(request).await;
-        let (status, micros) = (response.status().as_u16(), started.elapsed().as_micros());
-        // The path without the query: a set-up link's token is in the query.
-        if path == HEALTH_PATH {
-            tracing::debug!(%method, path, status, micros, %address, "answered");
-        } else {
-            tracing::info!(%method, path, status, micros, %address, "answered");
-        }
-        response
+    let address = client_address(peer, request.headers(), trusted);
+    let peer_is_trusted = trusted.iter().any(|network| network.contains(&peer));
+    request.extensions_mut().insert(Caller { request_id, address, peer_is_trusted });
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let span = tracing::info_span!("request", %request_id, uin = tracing::field::Empty);
+    if listener == Listener::Console {
+        request.extensions_mut().insert(RequestSpan(span.clone()));
     }
-    .instrument(span)
-    .await
+    let response = next.run(request).instrument(span.clone()).await;
+    let (path, status) = (uri.path(), response.status().as_u16());
+    app.metrics.answered(listener, status);
+    let _in_span = span.enter();
+    let micros = started.elapsed().as_micros();
+    // The path without the query: a set-up link's token is in the query.
+    if path == HEALTH_PATH {
+        tracing::debug!(%method, path, status, micros, %address, "answered");
+    } else {
+        tracing::info!(%method, path, status, micros, %address, "answered");
+    }
+    response
 }
 
-/// Walks `X-Forwarded-For` from the right past every trusted proxy. Headers from anybody else are not looked at.
+/// Of a canonical `peer`: walks `X-Forwarded-For` from the right past every trusted proxy. Headers from anybody else are not looked at.
 fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let peer = peer.to_canonical();
     let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     if !is_trusted(&peer) {
         return peer;
@@ -117,7 +120,7 @@ mod tests {
             headers.append("x-forwarded-for", value.parse().unwrap());
         }
         let trusted: Vec<IpNet> = trusted.iter().map(|network| network.parse().unwrap()).collect();
-        client_address(peer.parse().unwrap(), &headers, &trusted).to_string()
+        client_address(peer.parse::<IpAddr>().unwrap().to_canonical(), &headers, &trusted).to_string()
     }
 
     #[test]

@@ -3,17 +3,22 @@
 //! Invariant: a positive answer rests on a read of the change number that began after the request arrived (see
 //! [`crate::registry`]). Where the key's state cannot be known, the request is refused.
 
+use std::net::IpAddr;
+
 use axum::http::HeaderMap;
+use axum::http::header::{self, AsHeaderName};
 use secrecy::SecretString;
 
 use crate::api_key::KeyState;
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::id::{AppId, SecretId, Uin};
-use crate::signature::v3::{Authorization, SignedRequest};
-use crate::signature::{v1, v3};
+use crate::id::{AppId, RequestId, SecretId, Uin};
+use crate::metrics::Door;
+use crate::registry::RegisteredKey;
+use crate::signature::v3::{Authorization, SignedRequest, X_TC_TIMESTAMP, X_TC_TOKEN};
+use crate::signature::{diagnosis, v1, v3};
 use crate::state::App;
-use crate::usage::UseRecord;
+use crate::usage::{RefusedCall, UseRecord};
 
 /// How far the client's clock may be from the server's, in seconds.
 pub const MAX_SKEW_SECONDS: u64 = 300;
@@ -88,14 +93,28 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// For the key's record of use, where the key is known.
+    /// In two words, for records and counters.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::MalformedV3(_)
+            | Self::MalformedV1(_)
+            | Self::NoAuthorization
+            | Self::NoTimestamp
+            | Self::SecretIdShape => "malformed",
+            Self::UnknownKey => "unknown key",
+            Self::Deleted => "deleted",
+            Self::Disabled { signed: true } => "disabled",
+            Self::Signature | Self::Disabled { signed: false } => "wrong signature",
+            Self::Expired => "expired",
+            Self::Token => "token",
+            Self::Fault(_) => "fault",
+        }
+    }
+
+    /// For the key's record of use, where there is a key to show it on and the outcome is its own.
     fn recorded(&self) -> Option<&'static str> {
         match self {
-            Self::Deleted => Some("deleted"),
-            Self::Disabled { signed: true } => Some("disabled"),
-            Self::Signature | Self::Disabled { signed: false } => Some("wrong signature"),
-            Self::Expired => Some("expired"),
-            Self::Token => Some("token"),
+            Self::Deleted | Self::Disabled { .. } | Self::Signature | Self::Expired | Self::Token => Some(self.kind()),
             _ => None,
         }
     }
@@ -133,11 +152,11 @@ impl<'a> Claim<'a> {
         headers: &'a HeaderMap,
         payload_sha256: &'a str,
     ) -> Result<Self, Refusal> {
-        let header = only(headers, "authorization").ok_or(Refusal::NoAuthorization)?;
+        let header = only(headers, header::AUTHORIZATION).ok_or(Refusal::NoAuthorization)?;
         let authorization = Authorization::parse(header)?;
-        let timestamp = only(headers, "x-tc-timestamp").ok_or(Refusal::NoTimestamp)?;
+        let timestamp = only(headers, X_TC_TIMESTAMP).ok_or(Refusal::NoTimestamp)?;
         let request = SignedRequest { method, path, query, headers, payload_sha256, timestamp };
-        Ok(Self::V3 { authorization, request, token: headers.get("x-tc-token").is_some_and(|token| !token.is_empty()) })
+        Ok(Self::V3 { authorization, request, token: headers.get(X_TC_TOKEN).is_some_and(|token| !token.is_empty()) })
     }
 
     fn secret_id(&self) -> Result<SecretId, Refusal> {
@@ -163,52 +182,95 @@ impl<'a> Claim<'a> {
         }
     }
 
-    fn matches(&self, seconds: i64, secret_key: &SecretString) -> bool {
+    /// What the server makes of a version 3 request, for its key's owner.
+    fn diagnose(&self, seconds: i64, key: &RegisteredKey, request_id: RequestId) -> Option<RefusedCall> {
+        let (Self::V3 { authorization, request, .. }, Some(secret_key)) = (self, &key.secret_key) else { return None };
+        let date = Timestamp(seconds.saturating_mul(1000)).utc_date();
+        let diagnosis = diagnosis::diagnose(authorization, request, secret_key, &date);
+        Some(RefusedCall { request_id, signed_at: Timestamp(seconds.saturating_mul(1000)), diagnosis })
+    }
+
+    fn matches(&self, seconds: i64, key: &RegisteredKey, secret_key: &SecretString) -> bool {
         match self {
             Self::V3 { authorization, request, .. } => {
                 authorization.date == Timestamp(seconds.saturating_mul(1000)).utc_date()
-                    && v3::matches(authorization, request, secret_key)
+                    && key.matches_v3(secret_key, authorization, request)
             }
             Self::V1 { claim, method, host } => claim.matches(method, host, secret_key),
         }
     }
 }
 
-/// Checks a request and records the outcome for its key: `action` is what it asks for, `address` where it comes from.
-pub async fn check(app: &App, claim: Claim<'_>, action: &str, address: &str) -> Result<Signed, Refusal> {
+/// What a check is asked for: for records and counters.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// By which door.
+    pub door: Door,
+    /// What the request wants, such as an action's name.
+    pub action: &'a str,
+    /// Where it comes from.
+    pub address: IpAddr,
+    /// The id its caller is told.
+    pub request_id: RequestId,
+}
+
+/// Checks a request and records the outcome for its key.
+pub async fn check(app: &App, claim: Result<Claim<'_>, Refusal>, asked: Asked<'_>) -> Result<Signed, Refusal> {
+    let outcome = match claim {
+        Ok(claim) => check_claim(app, &claim, asked).await,
+        Err(refusal) => Err(refusal),
+    };
+    match outcome {
+        Ok(signed) => {
+            app.metrics.checked(asked.door, "accepted");
+            Ok(signed)
+        }
+        Err(refusal) => Err(refuse(app, asked.door, refusal)),
+    }
+}
+
+/// Counts a refusal.
+pub fn refuse(app: &App, door: Door, refusal: Refusal) -> Refusal {
+    app.metrics.checked(door, refusal.kind());
+    refusal
+}
+
+async fn check_claim(app: &App, claim: &Claim<'_>, asked: Asked<'_>) -> Result<Signed, Refusal> {
     let secret_id = claim.secret_id()?;
     let seconds = claim.seconds()?;
     let now = app.clock.now();
-    let outcome = check_key(app, &claim, &secret_id, seconds, now).await;
-    let refusal = outcome.as_ref().err();
-    // A key that was never known has nobody to show the record to.
-    if refusal.is_none_or(|refusal| refusal.recorded().is_some()) {
+    let fresh = app.registry.fresh().await.map_err(Refusal::Fault)?;
+    // A key that was never known has nobody to show a record to.
+    let key = app.registry.get(&fresh, &secret_id).ok_or(Refusal::UnknownKey)?;
+    let outcome = check_key(claim, &key, &secret_id, seconds, now);
+    let refusal = outcome.as_ref().err().and_then(Refusal::recorded);
+    if outcome.is_ok() || refusal.is_some() {
+        let diagnosed = refusal.filter(|_| app.usage.takes_diagnosis());
         app.usage.record(UseRecord {
             secret_id,
             at: now,
-            action: action.to_owned(),
-            address: address.to_owned(),
-            refusal: refusal.and_then(Refusal::recorded),
+            action: asked.action.to_owned(),
+            address: asked.address,
+            refusal,
+            diagnosed: diagnosed.and_then(|_| claim.diagnose(seconds, &key, asked.request_id)).map(Box::new),
         });
     }
     outcome
 }
 
-async fn check_key(
-    app: &App,
+fn check_key(
     claim: &Claim<'_>,
+    key: &RegisteredKey,
     secret_id: &SecretId,
     seconds: i64,
     now: Timestamp,
 ) -> Result<Signed, Refusal> {
-    let fresh = app.registry.fresh().await.map_err(Refusal::Fault)?;
-    let key = app.registry.get(&fresh, secret_id).ok_or(Refusal::UnknownKey)?;
     let secret_key = match (&key.secret_key, key.state) {
         (Some(secret_key), _) => secret_key,
         (None, KeyState::Deleted) => return Err(Refusal::Deleted),
         (None, _) => return Err(Refusal::Fault(Error::internal("the key's stored secret does not open"))),
     };
-    let signed = claim.matches(seconds, secret_key);
+    let signed = claim.matches(seconds, key, secret_key);
     match key.state {
         KeyState::Disabled => Err(Refusal::Disabled { signed }),
         KeyState::Deleted => Err(Refusal::Deleted),
@@ -221,19 +283,22 @@ async fn check_key(
 
 /// Is a request with these headers worth reading a long body for? A well-formed claim of an enabled key, made now; the
 /// check itself follows when the body is there.
-pub async fn is_worth_reading(app: &App, headers: &HeaderMap) -> Result<(), Refusal> {
-    let claim = Claim::v3("", "", "", headers, "")?;
-    let (secret_id, seconds) = (claim.secret_id()?, claim.seconds()?);
-    let fresh = app.registry.fresh().await.map_err(Refusal::Fault)?;
-    let key = app.registry.get(&fresh, &secret_id).ok_or(Refusal::UnknownKey)?;
-    if key.state != KeyState::Enabled {
-        return Err(Refusal::UnknownKey);
-    }
-    if app.clock.now().seconds().abs_diff(seconds) > MAX_SKEW_SECONDS { Err(Refusal::Expired) } else { Ok(()) }
+pub async fn is_worth_reading(app: &App, door: Door, headers: &HeaderMap) -> Result<(), Refusal> {
+    let worth = async {
+        let claim = Claim::v3("", "", "", headers, "")?;
+        let (secret_id, seconds) = (claim.secret_id()?, claim.seconds()?);
+        let fresh = app.registry.fresh().await.map_err(Refusal::Fault)?;
+        let key = app.registry.get(&fresh, &secret_id).ok_or(Refusal::UnknownKey)?;
+        if key.state != KeyState::Enabled {
+            return Err(Refusal::UnknownKey);
+        }
+        if app.clock.now().seconds().abs_diff(seconds) > MAX_SKEW_SECONDS { Err(Refusal::Expired) } else { Ok(()) }
+    };
+    worth.await.map_err(|refusal| refuse(app, door, refusal))
 }
 
 /// The value of a header that must stand exactly once.
-pub(crate) fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(crate) fn only(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?;
     values.next().is_none().then_some(value)

@@ -14,7 +14,7 @@ use latchkey::clock::Clock;
 use latchkey::db::Db;
 use latchkey::id::SecretId;
 use latchkey::secret::vault::Sealed;
-use latchkey::signature::v3::{self, Authorization, SignedRequest};
+use latchkey::signature::v3::{self, Authorization, SignedRequest, SigningKey};
 use latchkey::state::App;
 use serde_json::json;
 
@@ -79,6 +79,6 @@ async fn answer(State(app): State<App>, request: Request) -> impl IntoResponse {
         payload_sha256: &v3::payload_hash(false, &body),
         timestamp: parts.headers["x-tc-timestamp"].to_str().unwrap(),
     };
-    assert!(v3::matches(&authorization, &request, &secret));
+    assert!(v3::matches(&authorization, &request, &SigningKey::derive(&secret, &authorization)));
     (JSON, identity(&uin.to_string()))
 }

@@ -1,7 +1,7 @@
 //! Requests a second through every door, next to a bare handler: `cargo bench --bench load [-- --postgres URL]`, or
 //! `scripts/bench`.
 //!
-//! Each subject is a process of its own, on one core; wrk has the other. Subjects take turns, several rounds each, and
+//! Each subject is a process of its own, on one core; wrk has another. Subjects take turns, several rounds each, and
 //! the medians of the rounds are printed with their ratio to the bare handler of the same run.
 
 mod lookup;
@@ -25,8 +25,6 @@ use secrecy::SecretString;
 use serde_json::json;
 
 const CONNECTIONS: &str = "64";
-const SERVER_CORE: &str = "0";
-const LOAD_CORE: &str = "1";
 
 /// Measures requests a second.
 #[derive(Parser)]
@@ -41,6 +39,12 @@ struct Arguments {
     rounds: usize,
     #[arg(long, default_value_t = 3)]
     seconds: u32,
+    /// Where the servers run, as taskset has it.
+    #[arg(long, default_value = "0")]
+    server_cores: String,
+    /// Where wrk runs.
+    #[arg(long, default_value = "1")]
+    load_cores: String,
     /// What cargo adds.
     #[arg(long, hide = true)]
     bench: bool,
@@ -100,7 +104,8 @@ struct Round {
 
 fn measure(arguments: &Arguments) {
     let dir = tempfile::tempdir().unwrap();
-    let mut subjects = vec![bare(dir.path())];
+    let cores = arguments.server_cores.as_str();
+    let mut subjects = vec![bare(cores, dir.path())];
     let wanted = |name: &str| name.contains(&arguments.only);
     let engines = [("SQLite", None), ("PostgreSQL", arguments.postgres.as_deref())];
     for (engine, database) in engines.into_iter().filter(|(engine, url)| *engine == "SQLite" || url.is_some()) {
@@ -124,15 +129,15 @@ fn measure(arguments: &Arguments) {
             let key = prepare(&data, database, keys);
             for (name, door, _) in doors {
                 subjects.push(match door {
-                    Some(door) => product(name, &data, database, &key, door, subjects[0].address),
-                    None => looking_up(name, &data, database, &key),
+                    Some(door) => product(cores, name, &data, database, &key, door, subjects[0].address),
+                    None => looking_up(cores, name, &data, database, &key),
                 });
             }
         }
     }
     for round in 1..=arguments.rounds {
         for subject in &mut subjects {
-            let measured = run_wrk(dir.path(), subject, arguments.seconds);
+            let measured = run_wrk(dir.path(), subject, arguments);
             eprintln!("round {round}: {:<42} {:>8.0}/s", subject.name, measured.per_second);
             subject.rounds.push(measured);
         }
@@ -213,10 +218,18 @@ enum Door {
 
 const TOKEN: &str = "a token for the benchmark only";
 
-fn product(name: String, data: &Path, database: Option<&str>, key: &Key, door: Door, upstream: SocketAddr) -> Subject {
+fn product(
+    cores: &str,
+    name: String,
+    data: &Path,
+    database: Option<&str>,
+    key: &Key,
+    door: Door,
+    upstream: SocketAddr,
+) -> Subject {
     let tokens = data.join("tokens");
     std::fs::write(&tokens, TOKEN).unwrap();
-    let mut command = pinned(env!("CARGO_BIN_EXE_latchkey"));
+    let mut command = pinned(cores, env!("CARGO_BIN_EXE_latchkey"));
     command.arg("--data-dir").arg(data).args(["--console", "off", "--api-rate-limits", "false"]);
     command.arg("--verify-token-file").arg(&tokens).env("RUST_LOG", "warn");
     match door {
@@ -238,16 +251,16 @@ fn product(name: String, data: &Path, database: Option<&str>, key: &Key, door: D
     Subject { name, address, call, rounds: Vec::new(), server }
 }
 
-fn looking_up(name: String, data: &Path, database: Option<&str>, key: &Key) -> Subject {
-    let mut command = pinned(std::env::current_exe().unwrap());
+fn looking_up(cores: &str, name: String, data: &Path, database: Option<&str>, key: &Key) -> Subject {
+    let mut command = pinned(cores, std::env::current_exe().unwrap());
     command.arg("serve-lookup").arg(data).args(database);
     let (server, address) = start(command);
     let call = signed("POST", "/", "{}", key, address);
     Subject { name, address, call, rounds: Vec::new(), server }
 }
 
-fn bare(dir: &Path) -> Subject {
-    let mut command = pinned(std::env::current_exe().unwrap());
+fn bare(cores: &str, dir: &Path) -> Subject {
+    let mut command = pinned(cores, std::env::current_exe().unwrap());
     command.arg("serve-bare").current_dir(dir);
     let (server, address) = start(command);
     // The very bytes that the others are sent.
@@ -256,9 +269,9 @@ fn bare(dir: &Path) -> Subject {
     Subject { name: "a bare handler".to_owned(), address, call, rounds: Vec::new(), server }
 }
 
-fn pinned(program: impl AsRef<std::ffi::OsStr>) -> Command {
+fn pinned(cores: &str, program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new("taskset");
-    command.args(["--cpu-list", SERVER_CORE]).arg(program);
+    command.args(["--cpu-list", cores]).arg(program);
     command
 }
 
@@ -311,7 +324,7 @@ fn verify_call(key: &Key, address: SocketAddr) -> Call {
     Call { method: "POST", path: "/v1/verify", body: question.to_string(), headers }
 }
 
-fn run_wrk(dir: &Path, subject: &Subject, seconds: u32) -> Round {
+fn run_wrk(dir: &Path, subject: &Subject, arguments: &Arguments) -> Round {
     let Subject { call, address, .. } = subject;
     let script = dir.join("call.lua");
     let quoted = |text: &str| format!("[==[{text}]==]");
@@ -325,7 +338,17 @@ fn run_wrk(dir: &Path, subject: &Subject, seconds: u32) -> Round {
     );
     std::fs::write(&script, lua).unwrap();
     let output = Command::new("taskset")
-        .args(["--cpu-list", LOAD_CORE, "wrk", "-t1", "-c", CONNECTIONS, "-d", &seconds.to_string(), "-s"])
+        .args([
+            "--cpu-list",
+            &arguments.load_cores,
+            "wrk",
+            "-t1",
+            "-c",
+            CONNECTIONS,
+            "-d",
+            &arguments.seconds.to_string(),
+            "-s",
+        ])
         .arg(&script)
         .arg(format!("http://{address}{}", call.path))
         .output()

@@ -1,6 +1,9 @@
 //! Root accounts: names, making one, signing in, proving again who one is.
 
+pub mod credentials;
 pub mod operator;
+pub mod pending_seed;
+pub mod sessions;
 pub mod setup;
 pub mod sign_in;
 pub mod verification;

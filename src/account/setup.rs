@@ -8,17 +8,16 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::{canonical_name, check_name, totp_place};
+use super::pending_seed::PendingSeed;
+use super::{canonical_name, check_name, totp_place, verification};
 use crate::audit::{Action, Detail, Event, Origin};
 use crate::db::installation::SetupLink;
 use crate::db::{Tx, accounts, installation};
 use crate::error::Error;
 use crate::id::{AppId, Uin};
 use crate::secret::totp::{Code, Seed};
-use crate::secret::vault::{Place, Sealed};
 use crate::secret::{password, recovery, token};
 use crate::state::App;
-use crate::throttle::{self, Subject};
 
 /// How long a link can be used.
 pub const LINK_LIFETIME: Duration = Duration::from_hours(24);
@@ -98,9 +97,7 @@ pub struct Enrolment {
     purpose: Purpose,
     name: String,
     password_hash: Option<String>,
-    row: String,
-    seed_key_version: i64,
-    sealed_seed: Vec<u8>,
+    seed: PendingSeed,
 }
 
 impl std::fmt::Debug for Enrolment {
@@ -122,22 +119,13 @@ impl Enrolment {
         name: String,
         password_hash: Option<String>,
     ) -> Result<Self, Error> {
-        let row = token::alphanumeric(22);
-        let sealed = app.vault.seal(seed_place(&row), Seed::generate().expose())?;
-        let (seed_key_version, sealed_seed) = (sealed.key_version, sealed.bytes);
-        Ok(Self { link_hash, purpose, name, password_hash, row, seed_key_version, sealed_seed })
+        Ok(Self { link_hash, purpose, name, password_hash, seed: PendingSeed::generate(app)? })
     }
 
     /// Opens the seed, to show it to whoever enrols or to check their code.
     pub fn seed(&self, app: &App) -> Result<Seed, Error> {
-        let sealed = Sealed { key_version: self.seed_key_version, bytes: self.sealed_seed.clone() };
-        let bytes = app.vault.open(seed_place(&self.row), &sealed)?;
-        Seed::from_bytes(&bytes).ok_or_else(|| Error::internal("an enrolment's seed is not 20 bytes"))
+        self.seed.open(app)
     }
-}
-
-fn seed_place(row: &str) -> Place<'_> {
-    Place { table: "session", row, column: "enrolment" }
 }
 
 /// Begins a set-up: checks the link, the name where one is chosen, and the password.
@@ -155,7 +143,8 @@ pub async fn begin(
     };
     let password_hash = match purpose {
         Purpose::Mfa(uin) => {
-            prove_password(app, origin, uin, new_password).await?;
+            let account = accounts::by_uin(&app.db, uin).await?.ok_or(Error::SetupLinkInvalid)?;
+            verification::prove_password(app, origin, &account, new_password, Action::SetUp).await?;
             None
         }
         Purpose::First | Purpose::Account(_) => {
@@ -164,18 +153,6 @@ pub async fn begin(
         }
     };
     Enrolment::new(app, token::secret_digest(link_token), purpose, name, password_hash)
-}
-
-async fn prove_password(app: &App, origin: &Origin, uin: Uin, typed: SecretString) -> Result<(), Error> {
-    let account = accounts::by_uin(&app.db, uin).await?.ok_or(Error::SetupLinkInvalid)?;
-    let right = app.hasher.verify(typed, account.password_hash).await?;
-    let mut tx = app.db.begin().await?;
-    let accepted = throttle::settle(&mut tx, &Subject::verification(uin), right, app.clock.now()).await?;
-    if !accepted {
-        app.audit.append(&mut tx, origin, Event::refused(Action::SetUp, uin, Detail::Password)).await?;
-    }
-    tx.commit().await?;
-    if accepted { Ok(()) } else { Err(Error::PasswordWrong) }
 }
 
 /// A finished set-up.
@@ -248,6 +225,11 @@ pub(super) async fn enrol(
 ) -> Result<Vec<SecretString>, Error> {
     let sealed = app.vault.seal(totp_place(&uin.to_string()), seed.expose())?;
     accounts::set_totp(tx, uin, &sealed, spent_step).await?;
+    new_recovery_codes(tx, uin).await
+}
+
+/// Stores ten new recovery codes in place of the old ones, and returns them.
+pub(super) async fn new_recovery_codes(tx: &mut Tx, uin: Uin) -> Result<Vec<SecretString>, Error> {
     let codes = recovery::generate();
     accounts::set_recovery_codes(tx, uin, &recovery::digests(&codes)).await?;
     Ok(codes)

@@ -127,6 +127,9 @@ pub async fn check_code(
     }
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
+    if !accounts::hold_epoch(&mut tx, account.uin, pending.epoch).await? {
+        return Err(Error::SignInRefused);
+    }
     if !spend_factor(app, &mut tx, &account, &factor).await? {
         app.audit.append(&mut tx, origin, Event::refused(Action::SignIn, account.uin, Detail::Code)).await?;
         tx.commit().await?;
@@ -134,7 +137,7 @@ pub async fn check_code(
     }
     let recovery_codes_left = match factor {
         SecondFactor::Totp(_) => None,
-        SecondFactor::Recovery(_) => Some(accounts::recovery_codes_left(&mut tx, account.uin).await?),
+        SecondFactor::Recovery(_) => Some(accounts::recovery_codes_left_in(&mut tx, account.uin).await?),
     };
     let detail = if recovery_codes_left.is_some() { Detail::PasswordAndRecoveryCode } else { Detail::PasswordAndTotp };
     let signed_in = complete(app, &mut tx, origin, &account, detail).await?;

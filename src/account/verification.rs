@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use super::sign_in::{SecondFactor, spend_factor};
 use crate::audit::{Action, Detail, Event, Origin};
 use crate::clock::Timestamp;
-use crate::db::accounts;
+use crate::db::accounts::{self, AccountRow};
 use crate::error::Error;
 use crate::id::Uin;
 use crate::state::App;
@@ -60,4 +60,23 @@ pub async fn verify(
         Some((_, error)) => Err(error),
         None => Ok(Verified { uin }),
     }
+}
+
+/// Checks the password alone, for an `action` that a code, too, has been or will be given for. A wrong one counts as in
+/// [`verify`], and is recorded as a refusal of `action`.
+pub(super) async fn prove_password(
+    app: &App,
+    origin: &Origin,
+    account: &AccountRow,
+    typed: SecretString,
+    action: Action,
+) -> Result<(), Error> {
+    let right = app.hasher.verify(typed, account.password_hash.clone()).await?;
+    let mut tx = app.db.begin().await?;
+    let accepted = throttle::settle(&mut tx, &Subject::verification(account.uin), right, app.clock.now()).await?;
+    if !accepted {
+        app.audit.append(&mut tx, origin, Event::refused(action, account.uin, Detail::Password)).await?;
+    }
+    tx.commit().await?;
+    if accepted { Ok(()) } else { Err(Error::PasswordWrong) }
 }

@@ -2,6 +2,7 @@
 //! begins with.
 
 use secrecy::ExposeSecret;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::envelope::ApiError;
@@ -11,6 +12,7 @@ use crate::audit::{Actor, Origin};
 use crate::db::api_keys::ApiKeyRow;
 use crate::error::Error;
 use crate::state::App;
+use crate::telemetry::Caller;
 use crate::verifier::Signed;
 
 const CAM: &str = "2019-01-16";
@@ -32,13 +34,44 @@ pub(super) struct Call<'a> {
     pub(super) params: Params,
 }
 
+/// What an action answers, without its envelope.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Answer {
+    /// Of `GetCallerIdentity`, which is asked for so often that no tree is built for it.
+    Identity(CallerIdentity),
+    /// Of any other.
+    Other(Value),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct CallerIdentity {
+    arn: String,
+    account_id: String,
+    user_id: String,
+    principal_id: String,
+    #[serde(rename = "Type")]
+    kind: &'static str,
+}
+
 /// Runs the action of a checked request.
-pub(super) async fn dispatch(app: &App, origin: &Origin, call: Call<'_>) -> Result<Value, ApiError> {
-    let Call { signed, version, action, params } = call;
-    match (version, action) {
+pub(super) async fn dispatch(app: &App, caller: &Caller, call: Call<'_>) -> Result<Answer, ApiError> {
+    match (call.version, call.action) {
         (None | Some(""), _) => Err(ApiError::MissingParameter("Version")),
         (_, "") => Err(ApiError::MissingParameter("Action")),
-        (Some(STS), "GetCallerIdentity") => get_caller_identity(app, signed, params),
+        (Some(STS), "GetCallerIdentity") => get_caller_identity(app, call.signed, call.params).map(Answer::Identity),
+        // On the heap: the call that only asks who it is, the commonest by far, need not carry their state.
+        _ => {
+            let origin = caller.origin(Actor::Key(call.signed.secret_id().clone()));
+            Box::pin(run(app, &origin, call)).await.map(Answer::Other)
+        }
+    }
+}
+
+async fn run(app: &App, origin: &Origin, call: Call<'_>) -> Result<Value, ApiError> {
+    let Call { signed, version, action, params } = call;
+    match (version, action) {
         (Some(STS), "QueryApiKey") => query_api_key(app, signed, params).await,
         (Some(CAM), "CreateAccessKey") => create_access_key(app, origin, signed, params).await,
         (Some(CAM), "ListAccessKeys") => list_access_keys(app, signed, params).await,
@@ -48,8 +81,8 @@ pub(super) async fn dispatch(app: &App, origin: &Origin, call: Call<'_>) -> Resu
         (Some(CAM), "GetUserAppId") => get_user_app_id(app, signed, params),
         (Some(CAM), "GetAccountSummary") => get_account_summary(params),
         (Some(CAM), "DescribeSafeAuthFlag") => describe_safe_auth_flag(params),
-        (Some(STS | CAM), _) => Err(ApiError::InvalidAction(super::for_record(action))),
-        (Some(version), _) => Err(ApiError::NoSuchVersion(version.chars().take(32).collect())),
+        (Some(STS | CAM), _) => Err(ApiError::InvalidAction(super::for_record(action).into_owned())),
+        (version, _) => Err(ApiError::NoSuchVersion(version.unwrap_or_default().chars().take(32).collect())),
     }
 }
 
@@ -61,27 +94,22 @@ fn limit(app: &App, signed: &Signed, action: &'static str, per_second: u32) -> R
     }
 }
 
-/// Whose act an action is, for its record: the key's.
-fn by_key(origin: &Origin, signed: &Signed) -> Origin {
-    origin.as_actor(Actor::Key(signed.secret_id().clone()))
-}
-
 fn may_manage_keys(app: &App) -> Result<(), ApiError> {
     if app.settings.api_manages_keys { Ok(()) } else { Err(ApiError::Unauthorized) }
 }
 
 /// sts `GetCallerIdentity`: whose key it is.
-fn get_caller_identity(app: &App, signed: &Signed, params: Params) -> Result<Value, ApiError> {
+fn get_caller_identity(app: &App, signed: &Signed, params: Params) -> Result<CallerIdentity, ApiError> {
     params.end()?;
     limit(app, signed, "GetCallerIdentity", READS_PER_SECOND)?;
-    let uin = signed.uin().to_string();
-    Ok(json!({
-        "Arn": format!("qcs::cam:{uin}:uin/{uin}"),
-        "AccountId": uin,
-        "UserId": uin,
-        "PrincipalId": uin,
-        "Type": "CAMUser",
-    }))
+    let uin = signed.uin();
+    Ok(CallerIdentity {
+        arn: format!("qcs::cam:{uin}:uin/{uin}"),
+        account_id: uin.to_string(),
+        user_id: uin.to_string(),
+        principal_id: uin.to_string(),
+        kind: "CAMUser",
+    })
 }
 
 /// sts `QueryApiKey`: the account's keys, briefly.
@@ -103,7 +131,7 @@ async fn create_access_key(app: &App, origin: &Origin, signed: &Signed, mut para
     params.end()?;
     may_manage_keys(app)?;
     limit(app, signed, "CreateAccessKey", CHANGES_PER_SECOND)?;
-    let created = api_key::create(app, &by_key(origin, signed), signed.uin(), description.as_deref()).await?;
+    let created = api_key::create(app, origin, signed.uin(), description.as_deref()).await?;
     let row = api_key::find(app, signed.uin(), &created.secret_id).await?;
     let mut shown = access_key(&row);
     shown["SecretAccessKey"] = json!(created.secret_key.expose_secret());
@@ -140,10 +168,9 @@ async fn update_access_key(app: &App, origin: &Origin, signed: &Signed, mut para
     params.end()?;
     may_manage_keys(app)?;
     limit(app, signed, "UpdateAccessKey", CHANGES_PER_SECOND)?;
-    let origin = by_key(origin, signed);
     let done = match state {
-        KeyState::Enabled => api_key::enable(app, &origin, signed.uin(), &secret_id).await,
-        _ => api_key::disable(app, &origin, signed.uin(), &secret_id).await,
+        KeyState::Enabled => api_key::enable(app, origin, signed.uin(), &secret_id).await,
+        _ => api_key::disable(app, origin, signed.uin(), &secret_id).await,
     };
     match done {
         Ok(()) | Err(Error::KeyAlready(_)) => Ok(json!({})),
@@ -157,7 +184,7 @@ async fn delete_access_key(app: &App, origin: &Origin, signed: &Signed, mut para
     let secret_id = params.access_key_id()?;
     params.end()?;
     may_manage_keys(app)?;
-    api_key::delete(app, &by_key(origin, signed), signed.uin(), &secret_id).await?;
+    api_key::delete(app, origin, signed.uin(), &secret_id).await?;
     Ok(json!({}))
 }
 

@@ -1,8 +1,8 @@
 //! The envelope every answer wears, and the error codes callers know.
 
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::words::{self, Language};
 use crate::body::Unread;
@@ -135,22 +135,51 @@ impl ApiError {
 
     /// The refusal in its envelope.
     pub(super) fn respond(&self, language: Language, request_id: RequestId) -> Response {
-        let error = json!({ "Code": self.code(), "Message": words::message(self, language) });
-        wrap(&json!({ "Error": error, "RequestId": request_id }))
+        let message = words::message(self, language);
+        wrap(&Refused { error: ErrorBody { code: self.code(), message: &message } }, request_id)
     }
 }
 
-/// What an action answers, in its envelope.
-pub(super) fn success(mut response: Value, request_id: RequestId) -> Response {
-    response["RequestId"] = json!(request_id);
-    wrap(&response)
+#[derive(Serialize)]
+struct Envelope<'a, T> {
+    #[serde(rename = "Response")]
+    response: Named<'a, T>,
 }
 
-fn wrap(response: &Value) -> Response {
+/// An answer with its request's id.
+#[derive(Serialize)]
+struct Named<'a, T> {
+    #[serde(flatten)]
+    answer: &'a T,
+    #[serde(rename = "RequestId")]
+    request_id: RequestId,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Refused<'a> {
+    error: ErrorBody<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ErrorBody<'a> {
+    code: &'static str,
+    message: &'a str,
+}
+
+/// What an action answers, in its envelope.
+pub(super) fn success(answer: &impl Serialize, request_id: RequestId) -> Response {
+    wrap(answer, request_id)
+}
+
+fn wrap(answer: &impl Serialize, request_id: RequestId) -> Response {
     let headers = [
-        (header::CONTENT_TYPE, "application/json"),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ];
-    (headers, json!({ "Response": response }).to_string()).into_response()
+    let envelope = Envelope { response: Named { answer, request_id } };
+    let body = serde_json::to_vec(&envelope).expect("answers have text for keys");
+    (headers, body).into_response()
 }

@@ -15,10 +15,11 @@ use axum::response::{IntoResponse, Response};
 use super::envelope::ApiError;
 use super::words::Language;
 use crate::id::RequestId;
-use crate::signature::v3::{UNSIGNED_PAYLOAD, payload_hash};
+use crate::metrics::Door;
+use crate::signature::v3::{UNSIGNED_PAYLOAD, X_TC_CONTENT_SHA256, payload_hash};
 use crate::state::App;
-use crate::telemetry::{ClientAddress, PeerIsTrusted};
-use crate::verifier::{self, Claim, Signed, only};
+use crate::telemetry::Caller;
+use crate::verifier::{self, Asked, Claim, Signed, only};
 
 /// The path, and the prefix under which Envoy puts the path that is meant.
 pub(super) const PATH: &str = "/forward-auth";
@@ -52,23 +53,17 @@ pub fn action(method: &str, path: &str) -> String {
 }
 
 /// Any method at `/forward-auth`: 200 with the identity, or 401 or 403 with the reason in the envelope.
-pub(super) async fn answer(
-    State(app): State<App>,
-    Extension(request_id): Extension<RequestId>,
-    Extension(address): Extension<ClientAddress>,
-    Extension(PeerIsTrusted(trusted)): Extension<PeerIsTrusted>,
-    request: Request,
-) -> Response {
+pub(super) async fn answer(State(app): State<App>, Extension(caller): Extension<Caller>, request: Request) -> Response {
     let language = Language::of(request.headers());
-    let meant = Meant::of(&request, trusted);
+    let meant = Meant::of(&request, caller.peer_is_trusted);
     drop(request);
-    match check(&app, address, meant).await {
+    match check(&app, &caller, meant).await {
         Ok((signed, content_sha256)) => {
             let mut response = StatusCode::OK.into_response();
             response.headers_mut().extend(identity(&signed, &content_sha256));
             response
         }
-        Err(error) => refuse(&error, language, request_id),
+        Err(error) => refuse(&error, language, caller.request_id),
     }
 }
 
@@ -83,24 +78,22 @@ pub fn refuse(error: &ApiError, language: Language, request_id: RequestId) -> Re
     response
 }
 
-async fn check(
-    app: &App,
-    address: ClientAddress,
-    meant: Result<Meant, ApiError>,
-) -> Result<(Signed, String), ApiError> {
+async fn check(app: &App, caller: &Caller, meant: Result<Meant, ApiError>) -> Result<(Signed, String), ApiError> {
     let meant = meant?;
     let said = content_sha256(&meant.headers)?;
     let payload_sha256 = signed_hash(app, &said)?;
-    let claim = Claim::v3(&meant.method, &meant.path, &meant.query, &meant.headers, &payload_sha256)?;
-    let signed = verifier::check(app, claim, &action(&meant.method, &meant.path), &address.to_string()).await?;
+    let claim = Claim::v3(&meant.method, &meant.path, &meant.query, &meant.headers, &payload_sha256);
+    let Caller { address, request_id, .. } = *caller;
+    let asked = Asked { door: Door::ForwardAuth, action: &action(&meant.method, &meant.path), address, request_id };
+    let signed = verifier::check(app, claim, asked).await?;
     Ok((signed, said))
 }
 
 /// The payload hash as the client says it: of nothing, if it says none.
 fn content_sha256(headers: &HeaderMap) -> Result<String, ApiError> {
-    match only(headers, "x-tc-content-sha256") {
+    match only(headers, X_TC_CONTENT_SHA256) {
         Some(said) => Ok(said.to_owned()),
-        None if headers.contains_key("x-tc-content-sha256") => {
+        None if headers.contains_key(X_TC_CONTENT_SHA256) => {
             Err(ApiError::Authorization("X-TC-Content-SHA256 must stand once".to_owned()))
         }
         None => Ok(payload_hash(false, b"")),

@@ -11,6 +11,7 @@ mod verify;
 mod words;
 
 use std::any::Any;
+use std::borrow::Cow;
 
 use axum::Router;
 use axum::body::Body;
@@ -20,22 +21,22 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
-use serde_json::Value;
+use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use self::envelope::ApiError;
 pub use self::forward_auth::{action, identity, refuse};
 pub use self::words::Language;
 
-use self::actions::Call;
+use self::actions::{Answer, Call};
 use self::params::Params;
-use crate::audit::{Actor, Origin};
 use crate::id::RequestId;
+use crate::metrics::{Door, Listener};
 use crate::signature::v1;
-use crate::signature::v3::{UNSIGNED_PAYLOAD, payload_hash};
+use crate::signature::v3::{UNSIGNED_PAYLOAD, X_TC_ACTION, X_TC_CONTENT_SHA256, X_TC_VERSION, payload_hash};
 use crate::state::App;
-use crate::telemetry::{self, ClientAddress};
-use crate::verifier::{self, Claim, only};
+use crate::telemetry::{self, Caller};
+use crate::verifier::{self, Asked, Claim, Refusal, Signed, only};
 
 /// Longest body of a version 3 POST.
 const V3_POST_LIMIT: usize = 10 * 1024 * 1024;
@@ -56,8 +57,11 @@ pub fn router(app: App) -> Router {
         .route(&format!("{}/{{*meant}}", forward_auth::PATH), any(forward_auth::answer))
         .route(verify::PATH, post(verify::answer))
         .fallback(answer)
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state(app.clone(), telemetry::track))
+        .layer(
+            ServiceBuilder::new()
+                .layer(from_fn_with_state((app.clone(), Listener::Api), telemetry::track))
+                .layer(CatchPanicLayer::custom(panicked)),
+        )
         .with_state(app)
 }
 
@@ -69,28 +73,22 @@ async fn ready(State(app): State<App>) -> Response {
     }
 }
 
-async fn answer(
-    State(app): State<App>,
-    Extension(request_id): Extension<RequestId>,
-    Extension(address): Extension<ClientAddress>,
-    request: Request,
-) -> Response {
+async fn answer(State(app): State<App>, Extension(caller): Extension<Caller>, request: Request) -> Response {
     let mut language = Language::of(request.headers());
-    // Until the check says with which key.
-    let origin = Origin { actor: Actor::Stranger, address: Some(address.to_string()), request_id: Some(request_id) };
     // To a proxy that asks at a wrong address, any 200 is a yes.
     if request.uri().path() != "/" {
-        let mut response = ApiError::InvalidAction(for_record(request.uri().path())).respond(language, request_id);
+        let mut response =
+            ApiError::InvalidAction(for_record(request.uri().path()).into_owned()).respond(language, caller.request_id);
         *response.status_mut() = StatusCode::NOT_FOUND;
         return response;
     }
-    match handle(&app, &origin, &mut language, request).await {
-        Ok(response) => envelope::success(response, request_id),
-        Err(error) => error.respond(language, request_id),
+    match handle(&app, &caller, &mut language, request).await {
+        Ok(answer) => envelope::success(&answer, caller.request_id),
+        Err(error) => error.respond(language, caller.request_id),
     }
 }
 
-async fn handle(app: &App, origin: &Origin, language: &mut Language, request: Request) -> Result<Value, ApiError> {
+async fn handle(app: &App, caller: &Caller, language: &mut Language, request: Request) -> Result<Answer, ApiError> {
     let (parts, body) = request.into_parts();
     let is_get = match parts.method {
         Method::GET => true,
@@ -103,10 +101,10 @@ async fn handle(app: &App, origin: &Origin, language: &mut Language, request: Re
     }
     if parts.headers.contains_key(header::AUTHORIZATION) {
         if crate::body::is_long(&body) {
-            verifier::is_worth_reading(app, &parts.headers).await?;
+            Box::pin(verifier::is_worth_reading(app, Door::Action, &parts.headers)).await?;
         }
         let body = app.body_budget.read(body, V3_POST_LIMIT).await?;
-        return v3_call(app, origin, &parts, query, &body.bytes).await;
+        return v3_call(app, caller, &parts, query, &body.bytes).await;
     }
     let params = if is_get {
         params::decode(query.as_bytes())
@@ -119,47 +117,53 @@ async fn handle(app: &App, origin: &Origin, language: &mut Language, request: Re
     if let Some((_, asked)) = params.iter().find(|(name, _)| name == "Language") {
         *language = Language::named(asked);
     }
-    v1_call(app, origin, &parts, params).await
+    v1_call(app, caller, &parts, params).await
 }
 
-async fn v3_call(app: &App, origin: &Origin, parts: &Parts, query: &str, body: &[u8]) -> Result<Value, ApiError> {
-    let unsigned = only(&parts.headers, "x-tc-content-sha256") == Some(UNSIGNED_PAYLOAD);
+async fn check(app: &App, caller: &Caller, claim: Result<Claim<'_>, Refusal>, action: &str) -> Result<Signed, Refusal> {
+    let Caller { address, request_id, .. } = *caller;
+    let asked = Asked { door: Door::Action, action: &for_record(action), address, request_id };
+    verifier::check(app, claim, asked).await
+}
+
+async fn v3_call(app: &App, caller: &Caller, parts: &Parts, query: &str, body: &[u8]) -> Result<Answer, ApiError> {
+    let unsigned = only(&parts.headers, X_TC_CONTENT_SHA256) == Some(UNSIGNED_PAYLOAD);
     let payload_sha256 = payload_hash(unsigned, body);
-    let claim = Claim::v3(parts.method.as_str(), parts.uri.path(), query, &parts.headers, &payload_sha256)?;
-    let action = only(&parts.headers, "x-tc-action").unwrap_or_default();
-    let address = origin.address.as_deref().unwrap_or_default();
-    let signed = verifier::check(app, claim, &for_record(action), address).await?;
+    let claim = Claim::v3(parts.method.as_str(), parts.uri.path(), query, &parts.headers, &payload_sha256);
+    let action = only(&parts.headers, X_TC_ACTION).unwrap_or_default();
+    let signed = check(app, caller, claim, action).await?;
     let params = if parts.method == Method::GET {
         Params::from_pairs(params::decode(query.as_bytes()))
     } else {
         Params::from_body(&parts.headers, body)?
     };
-    let version = only(&parts.headers, "x-tc-version");
-    actions::dispatch(app, origin, Call { signed: &signed, version, action, params }).await
+    let version = only(&parts.headers, X_TC_VERSION);
+    actions::dispatch(app, caller, Call { signed: &signed, version, action, params }).await
 }
 
-async fn v1_call(app: &App, origin: &Origin, parts: &Parts, params: Vec<(String, String)>) -> Result<Value, ApiError> {
-    if !params.iter().any(|(name, _)| name == v1::SIGNATURE) {
-        return Err(verifier::Refusal::NoAuthorization.into());
-    }
-    let claim = v1::Claim::parse(params).map_err(verifier::Refusal::from)?;
-    let host = only(&parts.headers, "host").unwrap_or_default();
+async fn v1_call(app: &App, caller: &Caller, parts: &Parts, params: Vec<(String, String)>) -> Result<Answer, ApiError> {
+    let signed = params.iter().any(|(name, _)| name == v1::SIGNATURE);
+    let claim = if signed { v1::Claim::parse(params).map_err(Refusal::from) } else { Err(Refusal::NoAuthorization) };
+    let claim = claim.map_err(|refusal| verifier::refuse(app, Door::Action, refusal))?;
+    let host = only(&parts.headers, header::HOST).unwrap_or_default();
     let action = claim.get("Action").unwrap_or_default().to_owned();
-    let address = origin.address.as_deref().unwrap_or_default();
     let asked = Claim::V1 { claim: &claim, method: parts.method.as_str(), host };
-    let signed = verifier::check(app, asked, &for_record(&action), address).await?;
+    let signed = check(app, caller, Ok(asked), &action).await?;
     let version = claim.get("Version").map(str::to_owned);
     let params = Params::from_pairs(params::without_common(claim.into_params()));
     let call = Call { signed: &signed, version: version.as_deref(), action: &action, params };
-    actions::dispatch(app, origin, call).await
+    actions::dispatch(app, caller, call).await
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
-    only(headers, "content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
+    only(headers, header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
 }
 
 /// An action's name for the record of use and for messages: cut, and on one line.
-fn for_record(action: &str) -> String {
+fn for_record(action: &str) -> Cow<'_, str> {
+    if action.len() <= ACTION_LIMIT && !action.chars().any(char::is_control) {
+        return Cow::Borrowed(action);
+    }
     action.chars().filter(|c| !c.is_control()).take(ACTION_LIMIT).collect()
 }
 

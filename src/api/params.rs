@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, header};
 use serde_json::{Map, Value};
 
 use super::envelope::ApiError;
@@ -45,7 +45,7 @@ pub(super) struct Params(Map<String, Value>);
 impl Params {
     /// From the body of a version 3 POST: a JSON object or, of any other type, nothing the actions here know.
     pub(super) fn from_body(headers: &HeaderMap, body: &[u8]) -> Result<Self, ApiError> {
-        let json = only(headers, "content-type").is_some_and(|kind| kind.starts_with("application/json"));
+        let json = only(headers, header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/json"));
         if body.is_empty() {
             return Ok(Self(Map::new()));
         }

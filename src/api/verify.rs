@@ -13,10 +13,11 @@ use subtle::{Choice, ConstantTimeEq};
 
 use super::envelope::ApiError;
 use super::forward_auth::{action, signed_hash};
+use crate::metrics::Door;
 use crate::secret::token;
 use crate::state::App;
-use crate::telemetry::ClientAddress;
-use crate::verifier::{self, Claim, only};
+use crate::telemetry::Caller;
+use crate::verifier::{self, Asked, Claim, only};
 
 /// The path.
 pub(super) const PATH: &str = "/v1/verify";
@@ -49,7 +50,7 @@ enum Values {
 /// without a token, 404 where the server has none.
 pub(super) async fn answer(
     State(app): State<App>,
-    Extension(peer): Extension<ClientAddress>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
@@ -69,7 +70,7 @@ pub(super) async fn answer(
         Ok(question) => question,
         Err(error) => return problem(StatusCode::BAD_REQUEST, &format!("the question cannot be read: {error}")),
     };
-    match check(&app, peer, &question).await {
+    match check(&app, &caller, &question).await {
         Ok(identity) => Json(identity).into_response(),
         Err(ApiError::Fault) => problem(StatusCode::SERVICE_UNAVAILABLE, "the key's state could not be known"),
         Err(error) => Json(json!({ "valid": false, "code": error.code() })).into_response(),
@@ -82,12 +83,12 @@ fn problem(status: StatusCode, error: &str) -> Response {
 
 /// Every token is compared, so that the time says nothing about which one came close.
 fn may_ask(app: &App, headers: &HeaderMap) -> bool {
-    let sent = only(headers, header::AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer "));
+    let sent = only(headers, header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
     let digest = token::digest(sent.unwrap_or_default());
     app.verify_tokens.iter().fold(Choice::from(0), |found, token| found | token.ct_eq(&digest)).into()
 }
 
-async fn check(app: &App, peer: ClientAddress, question: &Question) -> Result<Value, ApiError> {
+async fn check(app: &App, caller: &Caller, question: &Question) -> Result<Value, ApiError> {
     if question.method.parse::<Method>().is_err() {
         return Err(ApiError::InvalidParameter("method"));
     }
@@ -97,9 +98,11 @@ async fn check(app: &App, peer: ClientAddress, question: &Question) -> Result<Va
     let headers = header_map(&question.headers).ok_or(ApiError::InvalidParameter("headers"))?;
     let (path, query) = question.uri.split_once('?').unwrap_or((&question.uri, ""));
     let payload = signed_hash(app, &question.body_sha256)?;
-    let claim = Claim::v3(&question.method, path, query, &headers, &payload)?;
-    let address = question.address.unwrap_or(peer.0).to_string();
-    let signed = verifier::check(app, claim, &action(&question.method, path), &address).await?;
+    let claim = Claim::v3(&question.method, path, query, &headers, &payload);
+    let address = question.address.unwrap_or(caller.address);
+    let request_id = caller.request_id;
+    let asked = Asked { door: Door::Verify, action: &action(&question.method, path), address, request_id };
+    let signed = verifier::check(app, claim, asked).await?;
     Ok(json!({
         "valid": true,
         "code": "VALID",

@@ -1,10 +1,12 @@
 //! The API's messages, in English and Chinese. A message that one of them lacks does not compile.
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName, header};
 
 use super::envelope::ApiError;
 use super::params;
 use crate::verifier::{MAX_SKEW_SECONDS, only};
+
+const X_TC_LANGUAGE: HeaderName = HeaderName::from_static("x-tc-language");
 
 /// A language of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +20,7 @@ pub enum Language {
 impl Language {
     /// As the caller asks, by `X-TC-Language` before `Accept-Language`; English without either.
     pub fn of(headers: &HeaderMap) -> Self {
-        let asked = only(headers, "x-tc-language").or_else(|| only(headers, "accept-language"));
+        let asked = only(headers, X_TC_LANGUAGE).or_else(|| only(headers, header::ACCEPT_LANGUAGE));
         asked.map_or(Self::English, Self::named)
     }
 

@@ -26,8 +26,10 @@ pub(super) async fn serve(settings: Settings) -> Result<(), StartError> {
 async fn print_addresses(app: &App, listeners: &Listeners) -> Result<(), StartError> {
     let scheme = if app.settings.tls.is_some() { "https" } else { "http" };
     let mut lines = String::new();
-    for (name, bound) in [("console", &listeners.console), ("api", &listeners.api), ("guard", &listeners.guard)] {
+    let Listeners { console, api, guard, metrics } = listeners;
+    for (name, bound) in [("console", console), ("api", api), ("guard", guard), ("metrics", metrics)] {
         if let Some(bound) = bound {
+            let scheme = if name == "metrics" { "http" } else { scheme };
             let _ = writeln!(lines, "{name} {scheme}://{}", bound.address);
         }
     }

@@ -87,6 +87,9 @@ pub struct GivenSettings {
     /// A reverse proxy that lets only validly signed requests through to --guard-upstream [default: off]
     #[arg(long, global = true, env = "LATCHKEY_GUARD", value_name = "ADDR")]
     pub guard: Option<Listen>,
+    /// Counters for Prometheus at /metrics, without TLS [default: off]
+    #[arg(long, global = true, env = "LATCHKEY_METRICS", value_name = "ADDR")]
+    pub metrics: Option<Listen>,
     /// Where the guard forwards to, such as <http://127.0.0.1:9000>
     #[arg(long, global = true, env = "LATCHKEY_GUARD_UPSTREAM", value_name = "URL")]
     pub guard_upstream: Option<Url>,
@@ -151,6 +154,7 @@ impl GivenSettings {
             api_manages_keys: self.api_manages_keys.or(lower.api_manages_keys),
             api_rate_limits: self.api_rate_limits.or(lower.api_rate_limits),
             guard: self.guard.or(lower.guard),
+            metrics: self.metrics.or(lower.metrics),
             guard_upstream: self.guard_upstream.or(lower.guard_upstream),
             guard_unsigned_payload: self.guard_unsigned_payload.or(lower.guard_unsigned_payload),
             verify_token_file: self.verify_token_file.or(lower.verify_token_file),

@@ -92,6 +92,8 @@ pub struct Settings {
     pub api_rate_limits: bool,
     /// The guard's listener, and where it forwards to.
     pub guard: Listen,
+    /// The listener of the counters.
+    pub metrics: Listen,
     /// Where the guard forwards to.
     pub guard_upstream: Option<Url>,
     /// Do guard and forward-auth accept requests whose payload is not signed?
@@ -125,6 +127,7 @@ impl Settings {
             api_manages_keys: given.api_manages_keys.unwrap_or(true),
             api_rate_limits: given.api_rate_limits.unwrap_or(true),
             guard: given.guard.unwrap_or(Listen::Off),
+            metrics: given.metrics.unwrap_or(Listen::Off),
             guard_upstream: given.guard_upstream,
             guard_unsigned_payload: given.guard_unsigned_payload.unwrap_or(false),
             verify_token_file: given.verify_token_file,

@@ -86,18 +86,34 @@ pub async fn insert(
         .execute(c).await.map(drop))
 }
 
-/// Sets the password and starts a new credential epoch.
-pub async fn set_password(tx: &mut Tx, uin: Uin, password_hash: &str) -> sqlx::Result<()> {
-    let statement = "update account set password_hash = $2, credential_epoch = credential_epoch + 1 where uin = $1";
-    on_tx!(tx, c => sqlx::query(statement).bind(uin).bind(password_hash).execute(c).await.map(drop))
+/// Is `epoch` still the account's credential epoch? If so, it stays so until the transaction ends. Comes first in a
+/// transaction of somebody who proved who they are before it.
+pub async fn hold_epoch(tx: &mut Tx, uin: Uin, epoch: i64) -> sqlx::Result<bool> {
+    let statement = "update account set credential_epoch = $2 where uin = $1 and credential_epoch = $2";
+    on_tx!(tx, c => sqlx::query(statement).bind(uin).bind(epoch).execute(c).await.map(|done| done.rows_affected() == 1))
 }
 
-/// Enrols a second factor whose step `spent_step` has just been spent, and starts a new credential epoch.
-pub async fn set_totp(tx: &mut Tx, uin: Uin, seed: &Sealed, spent_step: i64) -> sqlx::Result<()> {
+/// Starts a new credential epoch, which is returned: sessions of older ones are over.
+pub async fn raise_epoch(tx: &mut Tx, uin: Uin) -> sqlx::Result<i64> {
+    let statement = "update account set credential_epoch = credential_epoch + 1 where uin = $1
+        returning credential_epoch";
+    on_tx!(tx, c => sqlx::query_scalar(statement).bind(uin).fetch_one(c).await)
+}
+
+/// Sets the password and starts a new credential epoch, which is returned.
+pub async fn set_password(tx: &mut Tx, uin: Uin, password_hash: &str) -> sqlx::Result<i64> {
+    let statement = "update account set password_hash = $2, credential_epoch = credential_epoch + 1 where uin = $1
+        returning credential_epoch";
+    on_tx!(tx, c => sqlx::query_scalar(statement).bind(uin).bind(password_hash).fetch_one(c).await)
+}
+
+/// Enrols a second factor whose step `spent_step` has just been spent, and starts a new credential epoch, which is
+/// returned.
+pub async fn set_totp(tx: &mut Tx, uin: Uin, seed: &Sealed, spent_step: i64) -> sqlx::Result<i64> {
     let statement = "update account set totp_seed = $2, totp_key_version = $3, totp_spent_step = $4,
-        credential_epoch = credential_epoch + 1 where uin = $1";
-    on_tx!(tx, c => sqlx::query(statement).bind(uin).bind(&seed.bytes).bind(seed.key_version).bind(spent_step)
-        .execute(c).await.map(drop))
+        credential_epoch = credential_epoch + 1 where uin = $1 returning credential_epoch";
+    on_tx!(tx, c => sqlx::query_scalar(statement).bind(uin).bind(&seed.bytes).bind(seed.key_version).bind(spent_step)
+        .fetch_one(c).await)
 }
 
 /// Forgets the second factor, recovery codes and known devices, and starts a new credential epoch.
@@ -132,10 +148,16 @@ pub async fn spend_recovery_code(tx: &mut Tx, uin: Uin, digest: &[u8], now: Time
         .map(|done| done.rows_affected() == 1))
 }
 
+const RECOVERY_CODES_LEFT: &str = "select count(*) from recovery_code where uin = $1 and spent_at is null";
+
 /// How many recovery codes are left.
-pub async fn recovery_codes_left(tx: &mut Tx, uin: Uin) -> sqlx::Result<i64> {
-    let statement = "select count(*) from recovery_code where uin = $1 and spent_at is null";
-    on_tx!(tx, c => sqlx::query_scalar(statement).bind(uin).fetch_one(c).await)
+pub async fn recovery_codes_left(db: &Db, uin: Uin) -> sqlx::Result<i64> {
+    on!(db, pool => sqlx::query_scalar(RECOVERY_CODES_LEFT).bind(uin).fetch_one(pool).await)
+}
+
+/// [`recovery_codes_left`] within a transaction.
+pub async fn recovery_codes_left_in(tx: &mut Tx, uin: Uin) -> sqlx::Result<i64> {
+    on_tx!(tx, c => sqlx::query_scalar(RECOVERY_CODES_LEFT).bind(uin).fetch_one(c).await)
 }
 
 /// Notes a completed sign-in.
@@ -156,4 +178,10 @@ pub async fn is_known_device(db: &Db, token_hash: &[u8], uin: Uin, now: Timestam
     let count: i64 =
         on!(db, pool => sqlx::query_scalar(statement).bind(token_hash).bind(uin).bind(now).fetch_one(pool).await)?;
     Ok(count > 0)
+}
+
+/// Forgets the browsers that have signed in to this account before, but for the one of this token.
+pub async fn forget_other_devices(tx: &mut Tx, uin: Uin, token_hash: &[u8]) -> sqlx::Result<()> {
+    let statement = "delete from known_device where uin = $1 and token_hash <> $2";
+    on_tx!(tx, c => sqlx::query(statement).bind(uin).bind(token_hash).execute(c).await.map(drop))
 }

@@ -1,22 +1,30 @@
-//! Sessions, found by the digest of their id.
+//! Sessions, found by the digest of their id, and the sign-ins they belong to, found by their handle.
 
-use super::{Db, Tx, on, on_tx};
+use sqlx::FromRow;
+
+use super::{Db, Tx, accounts, on, on_tx};
 use crate::clock::Timestamp;
-use crate::id::Uin;
+use crate::id::{SessionHandle, Uin};
 
-/// A new session; false if the id is taken.
+/// A new session. False if the id is taken. Nothing is made, and the answer is true, where its sign-in has been ended
+/// meanwhile: a request under way must not bring it back.
 pub async fn insert(
     db: &Db,
     id_hash: &[u8],
     uin: Option<Uin>,
+    handle: Option<&SessionHandle>,
     data: &str,
     now: Timestamp,
     expires_at: Timestamp,
 ) -> sqlx::Result<bool> {
-    let statement = "insert into session (id_hash, uin, data, seen_at, expires_at) values ($1, $2, $3, $4, $5)
-        on conflict do nothing";
-    on!(db, pool => sqlx::query(statement).bind(id_hash).bind(uin).bind(data).bind(now).bind(expires_at)
-        .execute(pool).await.map(|done| done.rows_affected() == 1))
+    let statement = "insert into session (id_hash, uin, handle, data, seen_at, expires_at)
+        values ($1, $2, $3, $4, $5, $6) on conflict do nothing";
+    let done = on!(db, pool => sqlx::query(statement).bind(id_hash).bind(uin).bind(handle).bind(data).bind(now)
+        .bind(expires_at).execute(pool).await.map(|done| done.rows_affected() == 1));
+    match done {
+        Err(sqlx::Error::Database(cause)) if cause.is_foreign_key_violation() => Ok(true),
+        done => done,
+    }
 }
 
 /// Replaces a session's data. Does nothing where the session has been ended: a late save must not bring it back.
@@ -50,16 +58,78 @@ pub async fn delete(db: &Db, id_hash: &[u8]) -> sqlx::Result<()> {
 /// Ends every session of an account and says how many there were. The new credential epoch ends those, too, that are
 /// just about to be made.
 pub async fn delete_all_of(tx: &mut Tx, uin: Uin) -> sqlx::Result<u64> {
-    let epoch = "update account set credential_epoch = credential_epoch + 1 where uin = $1";
-    on_tx!(tx, c => sqlx::query(epoch).bind(uin).execute(c).await.map(drop))?;
+    accounts::raise_epoch(tx, uin).await?;
     let statement = "delete from session where uin = $1";
-    on_tx!(tx, c => sqlx::query(statement).bind(uin).execute(c).await.map(|done| done.rows_affected()))
+    let ended = on_tx!(tx, c => sqlx::query(statement).bind(uin).execute(c).await.map(|done| done.rows_affected()))?;
+    on_tx!(tx, c => sqlx::query("delete from sign_in where uin = $1").bind(uin).execute(c).await.map(drop))?;
+    Ok(ended)
 }
 
-/// Clears out what has run out: sessions, known devices, reveals nobody looked at, used or expired set-up links.
-pub async fn purge(db: &Db, now: Timestamp, idle_since: Timestamp) -> sqlx::Result<()> {
+/// A live session as its owner sees it.
+#[derive(Clone, Debug, FromRow)]
+pub struct SessionRow {
+    /// What it is named by.
+    pub handle: SessionHandle,
+    /// What the browser called itself, cut; none if that was not printable ASCII.
+    pub user_agent: Option<String>,
+    /// Where the sign-in came from.
+    pub address: Option<String>,
+    /// When that was.
+    pub started_at: Timestamp,
+    /// When it was last used, to within ten seconds.
+    pub seen_at: Timestamp,
+}
+
+/// Notes a completed sign-in, for its session to belong to.
+pub async fn insert_sign_in(
+    db: &Db,
+    handle: &SessionHandle,
+    uin: Uin,
+    user_agent: Option<&str>,
+    address: Option<&str>,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    let statement = "insert into sign_in (handle, uin, user_agent, address, started_at) values ($1, $2, $3, $4, $5)";
+    on!(db, pool => sqlx::query(statement).bind(handle).bind(uin).bind(user_agent).bind(address).bind(now)
+        .execute(pool).await.map(drop))
+}
+
+/// The account's live sessions, the latest used first.
+pub async fn list(db: &Db, uin: Uin, now: Timestamp, idle_since: Timestamp) -> sqlx::Result<Vec<SessionRow>> {
+    let statement = "select sign_in.handle, user_agent, address, started_at, seen_at
+        from sign_in join session on session.handle = sign_in.handle
+        where sign_in.uin = $1 and expires_at > $2 and seen_at > $3
+        order by seen_at desc, started_at desc, sign_in.handle";
+    on!(db, pool => sqlx::query_as(statement).bind(uin).bind(now).bind(idle_since).fetch_all(pool).await)
+}
+
+/// Has the account's session of this handle not been ended?
+pub async fn is_alive(tx: &mut Tx, uin: Uin, handle: &SessionHandle) -> sqlx::Result<bool> {
+    let statement = "select count(*) from sign_in where uin = $1 and handle = $2";
+    let count: i64 = on_tx!(tx, c => sqlx::query_scalar(statement).bind(uin).bind(handle).fetch_one(c).await)?;
+    Ok(count > 0)
+}
+
+/// Ends the account's session of this handle, whatever its id is by now. False if there is none.
+pub async fn end(tx: &mut Tx, uin: Uin, handle: &SessionHandle) -> sqlx::Result<bool> {
+    let statement = "delete from sign_in where uin = $1 and handle = $2";
+    on_tx!(tx, c => sqlx::query(statement).bind(uin).bind(handle).execute(c).await.map(|done| done.rows_affected() == 1))
+}
+
+/// Ends every session of the account but this one, half-done sign-ins included.
+pub async fn end_others(tx: &mut Tx, uin: Uin, handle: &SessionHandle) -> sqlx::Result<()> {
+    let statement = "delete from sign_in where uin = $1 and handle <> $2";
+    on_tx!(tx, c => sqlx::query(statement).bind(uin).bind(handle).execute(c).await.map(drop))?;
+    let statement = "delete from session where uin = $1 and handle is null";
+    on_tx!(tx, c => sqlx::query(statement).bind(uin).execute(c).await.map(drop))
+}
+
+/// Clears out what has run out: sessions, known devices, reveals nobody looked at, used or expired set-up links. A
+/// sign-in made before `started_since` can have no session any more.
+pub async fn purge(db: &Db, now: Timestamp, idle_since: Timestamp, started_since: Timestamp) -> sqlx::Result<()> {
     let statement = "delete from session where expires_at <= $1 or seen_at <= $2";
     on!(db, pool => sqlx::query(statement).bind(now).bind(idle_since).execute(pool).await.map(drop))?;
+    on!(db, pool => sqlx::query("delete from sign_in where started_at <= $1").bind(started_since).execute(pool).await.map(drop))?;
     on!(db, pool => sqlx::query("delete from known_device where expires_at <= $1").bind(now).execute(pool).await.map(drop))?;
     on!(db, pool => sqlx::query("delete from reveal_ticket where expires_at <= $1").bind(now).execute(pool).await.map(drop))?;
     on!(db, pool => sqlx::query("delete from setup_link where expires_at <= $1").bind(now).execute(pool).await.map(drop))

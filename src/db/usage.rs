@@ -28,7 +28,7 @@ pub async fn insert(tx: &mut Tx, records: &[UseRecord]) -> sqlx::Result<()> {
         on_tx!(tx, c => QueryBuilder::new(INTO)
             .push_values(chunk, |mut row, record| {
                 row.push_bind(&record.secret_id).push_bind(record.at).push_bind(&record.action)
-                    .push_bind(&record.address).push_bind(record.refusal.is_none())
+                    .push_bind(record.address.to_string()).push_bind(record.refusal.is_none())
                     .push_bind(record.refusal.unwrap_or(""));
             })
             .build().execute(c).await.map(drop))?;

@@ -107,6 +107,11 @@ impl PasswordHasher {
         Self(sender)
     }
 
+    /// How many passwords wait for a thread.
+    pub fn waiting(&self) -> usize {
+        self.0.len()
+    }
+
     /// The PHC string of a new password. [`Error::Busy`] if the queue is full.
     pub async fn hash(&self, password: SecretString) -> Result<String, Error> {
         self.submit(|answer| Job::Hash(password, answer)).await

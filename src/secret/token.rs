@@ -19,6 +19,13 @@ pub fn bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
+/// Random bytes for names that are no secrets: from this thread's generator, which the system's seeds, without a system
+/// call.
+#[expect(clippy::disallowed_methods, reason = "this is the source of randomness")]
+pub fn name_bytes<const N: usize>() -> [u8; N] {
+    rand::random()
+}
+
 /// `length` random letters and digits, 5.95 bits each.
 pub fn alphanumeric(length: usize) -> String {
     generator().sample_iter(rand::distr::Alphanumeric).take(length).map(char::from).collect()

@@ -2,6 +2,7 @@
 //!
 //! Invariant: no I/O, no clock, no randomness.
 
+pub mod diagnosis;
 pub mod v1;
 pub mod v3;
 

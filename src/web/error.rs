@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use super::page::Page;
 use super::urls;
 use crate::error::Error;
-use crate::id::RequestId;
+use crate::telemetry::Caller;
 
 /// What a reader is told about an error. The words are in the language's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,7 @@ use crate::id::RequestId;
 pub enum Problem {
     NotFound,
     KeyNotFound,
+    SessionNotFound,
     LinkInvalid,
     FormExpired,
     FormMalformed,
@@ -34,7 +35,7 @@ pub enum Problem {
 impl Problem {
     fn status(self) -> StatusCode {
         match self {
-            Self::NotFound | Self::KeyNotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::KeyNotFound | Self::SessionNotFound => StatusCode::NOT_FOUND,
             Self::LinkInvalid => StatusCode::GONE,
             Self::FormExpired | Self::CrossSite => StatusCode::FORBIDDEN,
             Self::FormMalformed => StatusCode::UNPROCESSABLE_ENTITY,
@@ -84,7 +85,9 @@ impl From<Error> for PageError {
     /// Logs faults, here and only here, and forgets their cause.
     fn from(error: Error) -> Self {
         let problem = match &error {
+            Error::SessionOver => return Self::SignIn { expired: true },
             Error::KeyNotFound => Problem::KeyNotFound,
+            Error::SessionNotFound => Problem::SessionNotFound,
             Error::SetupLinkInvalid => Problem::LinkInvalid,
             Error::AddressBlocked => Problem::TooManyTries,
             Error::Busy => Problem::Busy,
@@ -134,7 +137,8 @@ pub struct Rendered;
 /// Middleware: gives every error that is not a page yet its page.
 pub async fn render(request: Request, next: Next) -> Response {
     let bare = Page::bare(request.extensions());
-    let request_id = request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default();
+    let request_id =
+        request.extensions().get::<Caller>().map(|caller| caller.request_id.to_string()).unwrap_or_default();
     let mut response = next.run(request).await;
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) || response.extensions().get::<Rendered>().is_some() {

@@ -26,6 +26,14 @@ pub enum Flash {
     RemarkSaved(SecretId),
     /// A recovery code was used to sign in; how many are left.
     RecoveryCodesLeft(i64),
+    /// The password was changed.
+    PasswordChanged,
+    /// The authenticator was replaced.
+    TotpReplaced,
+    /// A session was ended.
+    SessionEnded,
+    /// All sessions but this one were ended.
+    OtherSessionsEnded,
 }
 
 impl Flash {

@@ -13,6 +13,10 @@ use crate::secret::token;
 #[derive(Clone, Debug)]
 pub struct Nonce(pub(super) String);
 
+/// The path that was asked for, for the navigation to show where one is.
+#[derive(Clone, Debug)]
+pub struct RequestPath(pub(super) String);
+
 const FIXED: [(HeaderName, &str); 6] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     // Nothing to other sites. Not `no-referrer`: with that, browsers send forms with `Origin: null`.
@@ -30,6 +34,8 @@ const FIXED: [(HeaderName, &str); 6] = [
 pub async fn secure(State(console): State<Console>, mut request: Request, next: Next) -> Response {
     let nonce = Nonce(data_encoding::BASE64URL_NOPAD.encode(&token::bytes::<16>()));
     request.extensions_mut().insert(nonce.clone());
+    let path = RequestPath(request.uri().path().to_owned());
+    request.extensions_mut().insert(path);
     let mut response = next.run(request).await;
     set(response.headers_mut(), &nonce.0, console.site.https);
     if console.site.secure_cookies {

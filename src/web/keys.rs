@@ -6,7 +6,7 @@ use askama::Template;
 use askama_web::WebTemplate;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect, Response};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 
 use super::error::{PageError, Problem};
@@ -14,10 +14,10 @@ use super::flash::Flash;
 use super::forms::{Nothing, OwnForm};
 use super::page::{self, FormState, Page};
 use super::session::SignedIn;
+use super::verify::{self, Ask, Proof};
 use super::words::{Moment, Words};
 use super::{Console, urls};
 use crate::account::sign_in::Previous;
-use crate::account::verification;
 use crate::api_key::{self, KeyState};
 use crate::clock::Timestamp;
 use crate::db::api_keys::ApiKeyRow;
@@ -253,23 +253,17 @@ pub async fn delete_page(
     confirm_page(&console, owner, &secret_id, KeyState::Disabled).await
 }
 
-#[derive(Template, WebTemplate)]
-#[template(path = "key_show.html")]
-struct ShowPage {
-    page: Page,
-    account_name: String,
-    secret_id: SecretId,
-    form: FormState,
-}
-
-async fn show_form(
-    console: &Console,
-    mut owner: SignedIn,
-    secret_id: SecretId,
-    form: FormState,
-) -> Result<ShowPage, PageError> {
-    let page = owner.page(console).await?;
-    Ok(ShowPage { page, account_name: owner.account.name.clone(), secret_id, form })
+fn ask_to_show(words: &Words, secret_id: &SecretId) -> Ask {
+    Ask {
+        title: words.verify_title,
+        text: words.verify_intro,
+        key: Some(secret_id.clone()),
+        session: None,
+        action: urls::show(secret_id),
+        back: urls::KEYS,
+        button: words.show,
+        danger: false,
+    }
 }
 
 /// `GET /cam/capi/keys/{id}/show`: asks for password and code.
@@ -279,14 +273,8 @@ pub async fn show_page(
     Path(secret_id): Path<String>,
 ) -> Result<Response, PageError> {
     let key = api_key::find(&console.app, owner.uin(), &named(&secret_id)?).await?;
-    Ok(page::of_account(show_form(&console, owner, key.secret_id, FormState::default()).await?))
-}
-
-/// Password and code; neither within the window of an earlier verification.
-#[derive(Deserialize)]
-pub struct VerifyForm {
-    password: Option<SecretString>,
-    code: Option<SecretString>,
+    let ask = ask_to_show(owner.words(), &key.secret_id);
+    verify::page(&console, owner, ask).await
 }
 
 /// `POST /cam/capi/keys/{id}/show`: verifies, records the reveal and lets the next page, once, show the secret.
@@ -294,41 +282,18 @@ pub async fn show(
     console: Console,
     mut owner: SignedIn,
     Path(secret_id): Path<String>,
-    OwnForm(form): OwnForm<VerifyForm>,
+    OwnForm(proof): OwnForm<Proof>,
 ) -> Result<Response, PageError> {
     let app = &console.app;
     let key = api_key::find(app, owner.uin(), &named(&secret_id)?).await?;
-    let verified = match (form.password, form.code, owner.verified(&console)) {
-        (Some(password), Some(code), _) => {
-            match verification::verify(app, owner.origin(), owner.uin(), password, code.expose_secret()).await {
-                Ok(verified) => {
-                    owner.remember_verification(&console).await?;
-                    verified
-                }
-                Err(error) => return show_refused(&console, owner, key.secret_id, error).await,
-            }
-        }
-        (_, _, Some(verified)) => verified,
-        _ => return Ok(Redirect::to(&urls::show(&key.secret_id)).into_response()),
+    let ask = ask_to_show(owner.words(), &key.secret_id);
+    let verified = match verify::check(&console, &mut owner, proof).await {
+        Ok(verified) => verified,
+        Err(unproved) => return unproved.answer(&console, owner, ask).await,
     };
     let ticket = api_key::record_reveal(app, owner.origin(), &verified, &key.secret_id).await?;
     owner.leave_reveal(ticket).await?;
     Ok(Redirect::to(&urls::key(&key.secret_id)).into_response())
-}
-
-async fn show_refused(
-    console: &Console,
-    owner: SignedIn,
-    secret_id: SecretId,
-    error: Error,
-) -> Result<Response, PageError> {
-    let words = Page::words();
-    let form = match error {
-        Error::PasswordWrong => FormState::with_error("password", words.password_wrong),
-        Error::CodeRefused => FormState::with_error("code", words.verify_code_refused),
-        other => return Err(other.into()),
-    };
-    Ok(page::refused(show_form(console, owner, secret_id, form).await?))
 }
 
 #[derive(Template, WebTemplate)]

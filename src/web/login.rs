@@ -14,6 +14,7 @@ use super::session::{HalfSignedIn, Stage, Visitor};
 use super::{Console, urls};
 use crate::account::sign_in::{self, SecondFactor};
 use crate::audit::{Action, Actor, Event};
+use crate::db::sessions;
 use crate::error::Error;
 
 #[derive(Template, WebTemplate)]
@@ -61,7 +62,7 @@ pub async fn submit(
 ) -> Result<Response, PageError> {
     let device = visitor.device(&console);
     let LoginForm { name, password } = form;
-    let address = visitor.address.0;
+    let address = visitor.address;
     let accepted =
         sign_in::check_password(&console.app, &visitor.origin, address, &name, password, device.as_ref()).await;
     match accepted {
@@ -139,11 +140,12 @@ pub async fn leave(
     mut visitor: Visitor,
     OwnForm(Nothing {}): OwnForm<Nothing>,
 ) -> Result<Redirect, PageError> {
-    if let Some(Stage::SignedIn(_)) = visitor.stage()
-        && let Some(uin) = visitor.stage().and_then(Stage::uin)
+    if let Some(stage) = visitor.stage()
+        && let (Some(uin), Some(handle)) = (stage.uin(), stage.handle())
     {
         let app = &console.app;
         let mut tx = app.db.begin().await.map_err(Error::from)?;
+        sessions::end(&mut tx, uin, handle).await.map_err(Error::from)?;
         let origin = visitor.origin.as_actor(Actor::Account);
         app.audit.append(&mut tx, &origin, Event::done(Action::SignOut, uin)).await?;
         tx.commit().await.map_err(Error::from)?;

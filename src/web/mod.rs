@@ -4,6 +4,8 @@
 //! stages); every form comes through [`forms::OwnForm`]; the template struct stands beside its handler.
 
 pub mod assets;
+pub mod authenticator;
+pub mod enrolment;
 pub mod error;
 pub mod flash;
 pub mod forms;
@@ -12,13 +14,19 @@ pub mod key;
 pub mod keys;
 pub mod login;
 pub mod page;
+pub mod password;
 pub mod records;
 pub mod records_csv;
+pub mod recovery_codes;
+pub mod refused;
+pub mod security;
 pub mod session;
 pub mod session_store;
 pub mod setup;
 pub mod site;
 pub mod urls;
+pub mod user_agent;
+pub mod verify;
 pub mod words;
 pub mod words_en;
 
@@ -41,6 +49,7 @@ use tower_sessions::{Expiry, SessionManagerLayer};
 use self::error::{PageError, Problem};
 use self::session_store::Store;
 use self::site::Site;
+use crate::metrics::Listener;
 use crate::state::App;
 use crate::telemetry;
 
@@ -69,6 +78,7 @@ pub fn router(app: App, site: Site) -> Router {
         .route(urls::SETUP, get(setup::setup_page).post(setup::begin))
         .route(urls::SETUP_AUTHENTICATOR, get(setup::authenticator_page).post(setup::confirm))
         .route(urls::KEYS, get(keys::keys_page))
+        .route(urls::REFUSED, get(refused::refused_page))
         .route(urls::CREATE_KEY, post(keys::create))
         .route(&format!("{}/{{secret_id}}", urls::CREATE_KEY), get(key::key_page))
         .route(&key("show"), get(keys::show_page).post(keys::show))
@@ -77,10 +87,17 @@ pub fn router(app: App, site: Site) -> Router {
         .route(&key("delete"), get(keys::delete_page).post(keys::delete))
         .route(&key("remark"), post(keys::set_remark))
         .route(urls::RECORDS, get(records::records_page))
-        .route(urls::RECORDS_CSV, get(records_csv::download));
+        .route(urls::RECORDS_CSV, get(records_csv::download))
+        .route(urls::SECURITY, get(security::security_page))
+        .route(urls::PASSWORD, get(password::password_page).post(password::change))
+        .route(urls::AUTHENTICATOR, get(authenticator::replace_page).post(authenticator::begin))
+        .route(urls::NEW_AUTHENTICATOR, get(authenticator::new_page).post(authenticator::confirm))
+        .route(urls::RECOVERY_CODES, get(recovery_codes::replace_page).post(recovery_codes::replace))
+        .route(urls::END_SESSION, get(security::end_page).post(security::end))
+        .route(urls::END_OTHERS, get(security::end_others_page).post(security::end_others));
     // From the outside in; a refusal of any of them passes through those above it.
     let layers = ServiceBuilder::new()
-        .layer(from_fn_with_state(console.app.clone(), telemetry::track))
+        .layer(from_fn_with_state((console.app.clone(), Listener::Console), telemetry::track))
         .layer(from_fn_with_state(console.clone(), headers::secure))
         .layer(from_fn(error::render))
         .layer(CatchPanicLayer::custom(panicked))

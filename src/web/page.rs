@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use super::assets::{ASSETS, Assets};
 use super::error::Rendered;
 use super::flash::Flash;
-use super::headers::Nonce;
+use super::headers::{Nonce, RequestPath};
 use super::words::Words;
 use super::words_en::EN;
 use crate::id::Uin;
@@ -21,6 +21,8 @@ pub struct Page {
     pub assets: &'static Assets,
     /// Lets this page's style and script through the content security policy.
     pub nonce: String,
+    /// The path that was asked for.
+    pub path: String,
     /// Goes with every form.
     pub form_token: String,
     /// Whoever is signed in.
@@ -58,7 +60,13 @@ impl Page {
     /// A page without forms, for nobody in particular.
     pub fn bare(extensions: &Extensions) -> Self {
         let nonce = extensions.get::<Nonce>().map(|nonce| nonce.0.clone()).unwrap_or_default();
-        Self { t: Self::words(), assets: &ASSETS, nonce, form_token: String::new(), account: None, flash: None }
+        let path = extensions.get::<RequestPath>().map(|path| path.0.clone()).unwrap_or_default();
+        Self { t: Self::words(), assets: &ASSETS, nonce, path, form_token: String::new(), account: None, flash: None }
+    }
+
+    /// Does this entry of the navigation lead to this page, or to the one it hangs under?
+    pub fn is_under(&self, entry: &str) -> bool {
+        self.path.strip_prefix(entry).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     /// With this message on top.

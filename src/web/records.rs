@@ -226,7 +226,8 @@ impl RecordView {
             said: InWords::new(&row, words),
             done: row.result == Outcome::Done.as_str(),
             actor_key: row.actor_key,
-            key: row.target,
+            // What is done to a session names it by its handle, which tells its reader nothing.
+            key: row.target.filter(|target| target.parse::<SecretId>().is_ok()),
             address: row.address,
             request_id: row.request_id,
         }

@@ -4,6 +4,7 @@
 //! the same credential epoch. Every step up takes a new session id.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Request, State};
@@ -20,6 +21,10 @@ use super::error::PageError;
 use super::flash::Flash;
 use super::forms;
 use super::page::{AccountBar, Page};
+use super::user_agent;
+use super::words::Words;
+use crate::account::credentials::Replacement;
+use crate::account::sessions::Present;
 use crate::account::setup::Enrolment;
 use crate::account::sign_in::{self, PasswordAccepted, Previous};
 use crate::account::verification::Verified;
@@ -27,10 +32,11 @@ use crate::api_key::RevealTicket;
 use crate::audit::{Actor, Origin};
 use crate::clock::Timestamp;
 use crate::db::accounts::{self, AccountRow};
+use crate::db::sessions;
 use crate::error::Error;
-use crate::id::{RequestId, Uin};
+use crate::id::{SessionHandle, Uin};
 use crate::secret::token;
-use crate::telemetry::{ClientAddress, RequestSpan};
+use crate::telemetry::{Caller, RequestSpan};
 
 /// The one entry of a session's data.
 pub(super) const STAGE: &str = "stage";
@@ -69,6 +75,7 @@ pub struct HalfSignedInState {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SignedInState {
     uin: Uin,
+    handle: SessionHandle,
     epoch: i64,
     since: Timestamp,
     /// What form tokens are bound to from sign-in to sign-out: verifying in one tab leaves the forms of others alone.
@@ -77,6 +84,7 @@ pub struct SignedInState {
     pub previous: Previous,
     verified_at: Option<Timestamp>,
     reveal: Option<RevealTicket>,
+    replacement: Option<Replacement>,
     flash: Option<Flash>,
 }
 
@@ -87,6 +95,14 @@ impl Stage {
             Self::Enrolling(_) => None,
             Self::HalfSignedIn(half) => Some(half.pending.uin),
             Self::SignedIn(state) => Some(state.uin),
+        }
+    }
+
+    /// The completed sign-in that the session belongs to.
+    pub fn handle(&self) -> Option<&SessionHandle> {
+        match self {
+            Self::SignedIn(state) => Some(&state.handle),
+            _ => None,
         }
     }
 
@@ -105,10 +121,11 @@ pub struct Visitor {
     /// Where from, by which request; as a stranger until a stage says otherwise.
     pub origin: Origin,
     /// Their address.
-    pub address: ClientAddress,
+    pub address: IpAddr,
     session: Session,
     stage: Option<Stage>,
     cookies: Cookies,
+    user_agent: Option<String>,
     extensions: Extensions,
 }
 
@@ -119,11 +136,12 @@ impl FromRequestParts<Console> for Visitor {
         let missing = || Error::internal("a layer of the console is missing");
         let session = parts.extensions.get::<Session>().cloned().ok_or_else(missing)?;
         let cookies = parts.extensions.get::<Cookies>().cloned().ok_or_else(missing)?;
-        let address = parts.extensions.get::<ClientAddress>().copied().ok_or_else(missing)?;
-        let request_id = parts.extensions.get::<RequestId>().copied();
+        let caller = parts.extensions.get::<Caller>().copied().ok_or_else(missing)?;
         let stage = session.get::<Stage>(STAGE).await?;
-        let origin = Origin { actor: Actor::Stranger, address: Some(address.to_string()), request_id };
-        Ok(Self { origin, address, session, stage, cookies, extensions: parts.extensions.clone() })
+        let origin = caller.origin(Actor::Stranger);
+        let user_agent = user_agent::of(&parts.headers);
+        let address = caller.address;
+        Ok(Self { origin, address, session, stage, cookies, user_agent, extensions: parts.extensions.clone() })
     }
 }
 
@@ -197,14 +215,20 @@ impl Visitor {
     /// Sign-in is complete.
     pub async fn complete_sign_in(&mut self, console: &Console, done: sign_in::SignedIn) -> Result<(), PageError> {
         self.remember_device(console, &done.device);
+        let (now, handle) = (console.app.clock.now(), SessionHandle::generate());
+        let (user_agent, address) = (self.user_agent.as_deref(), self.origin.address.as_deref());
+        let noted = sessions::insert_sign_in(&console.app.db, &handle, done.uin, user_agent, address, now).await;
+        noted.map_err(Error::from)?;
         self.enter(Stage::SignedIn(Box::new(SignedInState {
             uin: done.uin,
+            handle,
             epoch: done.epoch,
-            since: console.app.clock.now(),
+            since: now,
             form_binding: token::alphanumeric(32),
             previous: done.previous,
             verified_at: None,
             reveal: None,
+            replacement: None,
             flash: done.recovery_codes_left.map(Flash::RecoveryCodesLeft),
         })))
         .await
@@ -303,9 +327,19 @@ impl SignedIn {
         self.account.uin
     }
 
+    /// What the session is named by.
+    pub fn handle(&self) -> &SessionHandle {
+        &self.state.handle
+    }
+
     /// The sign-in before this one.
     pub fn previous(&self) -> &Previous {
         &self.state.previous
+    }
+
+    /// The texts in the owner's language.
+    pub fn words(&self) -> &'static Words {
+        Page::bare(&self.visitor.extensions).t
     }
 
     /// The frame of a page, with the message left for it.
@@ -338,6 +372,37 @@ impl SignedIn {
     pub async fn remember_verification(&mut self, console: &Console) -> Result<(), PageError> {
         self.state.verified_at = Some(console.app.clock.now());
         self.visitor.enter(Stage::SignedIn(Box::new(self.state.clone()))).await
+    }
+
+    /// Which session this is, for a change that others do not survive.
+    pub fn present(&self, console: &Console) -> Present {
+        let device = self.visitor.device(console);
+        Present {
+            handle: self.handle().clone(),
+            epoch: self.state.epoch,
+            device_hash: device.map_or_else(Vec::new, |token| token::secret_digest(&token)),
+        }
+    }
+
+    /// Goes on in a new credential epoch, under a new session id. What was proved or begun before it is worth nothing.
+    pub async fn go_on(&mut self, epoch: i64, flash: Flash) -> Result<(), PageError> {
+        self.state.epoch = epoch;
+        self.state.verified_at = None;
+        self.state.reveal = None;
+        self.state.replacement = None;
+        self.state.flash = Some(flash);
+        self.visitor.enter(Stage::SignedIn(Box::new(self.state.clone()))).await
+    }
+
+    /// Keeps a new authenticator until its first code, in place of any begun before.
+    pub async fn keep_replacement(&mut self, replacement: Replacement) -> Result<(), PageError> {
+        self.state.replacement = Some(replacement);
+        self.save().await
+    }
+
+    /// The new authenticator that waits for its first code.
+    pub fn replacement(&self, console: &Console) -> Option<&Replacement> {
+        self.state.replacement.as_ref().filter(|replacement| replacement.is_open(&console.app))
     }
 
     /// Leaves a recorded reveal for the next page.

@@ -10,7 +10,7 @@ use tower_sessions::session_store::{Error, Result};
 use super::session::{STAGE, Stage};
 use crate::clock::Timestamp;
 use crate::db::sessions as db;
-use crate::id::Uin;
+use crate::id::{SessionHandle, Uin};
 use crate::secret::token;
 use crate::state::App;
 
@@ -29,6 +29,7 @@ fn backend(error: impl std::fmt::Display) -> Error {
 struct Row {
     id_hash: Vec<u8>,
     uin: Option<Uin>,
+    handle: Option<SessionHandle>,
     data: String,
     expires_at: Timestamp,
 }
@@ -41,6 +42,7 @@ impl Store {
         Ok(Row {
             id_hash: hash(&record.id),
             uin: stage.as_ref().and_then(Stage::uin),
+            handle: stage.as_ref().and_then(Stage::handle).cloned(),
             data: serde_json::to_string(&record.data).map_err(encode)?,
             expires_at: stage.map_or(now, |stage| stage.expires_at(self.0.settings.session_max)),
         })
@@ -54,9 +56,10 @@ fn hash(id: &Id) -> Vec<u8> {
 #[async_trait]
 impl SessionStore for Store {
     async fn create(&self, record: &mut Record) -> Result<()> {
-        let Row { id_hash, uin, data, expires_at } = self.row(record)?;
+        let Row { id_hash, uin, handle, data, expires_at } = self.row(record)?;
         let now = self.0.clock.now();
-        if db::insert(&self.0.db, &id_hash, uin, &data, now, expires_at).await.map_err(backend)? {
+        let inserted = db::insert(&self.0.db, &id_hash, uin, handle.as_ref(), &data, now, expires_at).await;
+        if inserted.map_err(backend)? {
             Ok(())
         } else {
             // One in 2^128; the visitor tries again.
@@ -65,7 +68,7 @@ impl SessionStore for Store {
     }
 
     async fn save(&self, record: &Record) -> Result<()> {
-        let Row { id_hash, uin, data, expires_at } = self.row(record)?;
+        let Row { id_hash, uin, data, expires_at, .. } = self.row(record)?;
         db::update(&self.0.db, &id_hash, uin, &data, expires_at).await.map_err(backend)
     }
 

@@ -1,15 +1,13 @@
 //! Set-up by a one-time link.
 
-use std::fmt::Write as _;
-
 use askama::Template;
 use askama_web::WebTemplate;
 use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect, Response};
-use qrcode::{Color, EcLevel, QrCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::enrolment::{At, AuthenticatorPage, ConfirmForm, RecoveryCodesPage};
 use super::error::{PageError, Problem};
 use super::forms::OwnForm;
 use super::page::{self, FormState, Page};
@@ -101,37 +99,6 @@ fn differs(purpose: Purpose, password: &SecretString, again: Option<&SecretStrin
     purpose.asks_new_password() && again.is_none_or(|again| again.expose_secret() != password.expose_secret())
 }
 
-#[derive(Template, WebTemplate)]
-#[template(path = "setup_authenticator.html")]
-struct AuthenticatorPage {
-    page: Page,
-    qr: Qr,
-    seed: String,
-    otpauth: String,
-    form: FormState,
-}
-
-/// A QR code as one SVG path, quiet zone included.
-struct Qr {
-    side: usize,
-    path: String,
-}
-
-impl Qr {
-    fn new(text: &str) -> Result<Self, Error> {
-        const QUIET: usize = 4;
-        let code = QrCode::with_error_correction_level(text, EcLevel::M).map_err(Error::internal)?;
-        let width = code.width();
-        let mut path = String::new();
-        for (at, color) in code.to_colors().into_iter().enumerate() {
-            if color == Color::Dark {
-                let _ = write!(path, "M{} {}h1v1h-1z", at % width + QUIET, at / width + QUIET);
-            }
-        }
-        Ok(Self { side: width + 2 * QUIET, path })
-    }
-}
-
 fn authenticator(
     console: &Console,
     visitor: &Visitor,
@@ -139,29 +106,13 @@ fn authenticator(
     form: FormState,
 ) -> Result<AuthenticatorPage, PageError> {
     let seed = enrolment.seed(&console.app)?;
-    let otpauth = seed.otpauth_url(enrolment.name());
-    let qr = Qr::new(&otpauth)?;
-    Ok(AuthenticatorPage { page: visitor.page(console), qr, seed: seed.for_typing(), otpauth, form })
+    Ok(AuthenticatorPage::new(visitor.page(console), At::SetUp, enrolment.name(), &seed, form)?)
 }
 
 /// `GET /setup/authenticator`
 pub async fn authenticator_page(console: Console, setting_up: SettingUp) -> Result<Response, PageError> {
     let SettingUp { visitor, enrolment } = setting_up;
     Ok(page::of_account(authenticator(&console, &visitor, &enrolment, FormState::default())?))
-}
-
-#[derive(Template, WebTemplate)]
-#[template(path = "setup_codes.html")]
-struct CodesPage {
-    page: Page,
-    codes: Vec<String>,
-    download: String,
-}
-
-/// The first code.
-#[derive(Deserialize)]
-pub struct ConfirmForm {
-    code: SecretString,
 }
 
 /// `POST /setup/authenticator`. The one answer that shows the recovery codes; there is no page to come back to.
@@ -186,7 +137,5 @@ pub async fn confirm(
     };
     let done = sign_in::after_setup(&console.app, &visitor.origin, completed.uin).await?;
     visitor.complete_sign_in(&console, done).await?;
-    let codes: Vec<String> = completed.recovery_codes.iter().map(|code| code.expose_secret().to_owned()).collect();
-    let download = codes.join("%0A");
-    Ok(page::of_account(CodesPage { page: visitor.page(&console), codes, download }))
+    Ok(page::of_account(RecoveryCodesPage::new(visitor.page(&console), At::SetUp, &completed.recovery_codes)))
 }

@@ -1,6 +1,6 @@
 //! The console's addresses, in one place.
 
-use crate::id::SecretId;
+use crate::id::{SecretId, SessionHandle};
 
 /// Sign-in, first step.
 pub const LOGIN: &str = "/login";
@@ -20,6 +20,23 @@ pub const SETUP_AUTHENTICATOR: &str = "/setup/authenticator";
 pub const KEYS: &str = "/cam/capi";
 /// Creating a key.
 pub const CREATE_KEY: &str = "/cam/capi/keys";
+/// The security page.
+pub const SECURITY: &str = "/cam/security";
+/// Changing the password.
+pub const PASSWORD: &str = "/cam/security/password";
+/// Replacing the authenticator, before the new one is shown.
+pub const AUTHENTICATOR: &str = "/cam/security/authenticator";
+/// The new authenticator, until its first code.
+pub const NEW_AUTHENTICATOR: &str = "/cam/security/authenticator/new";
+/// New recovery codes.
+pub const RECOVERY_CODES: &str = "/cam/security/recovery-codes";
+/// Ending every session but one's own.
+pub const END_OTHERS: &str = "/cam/security/sessions/end-others";
+/// Ending a session.
+pub const END_SESSION: &str = "/cam/security/sessions/{handle}/end";
+
+/// Why a call was refused.
+pub const REFUSED: &str = "/cam/capi/refused";
 
 /// The page of the records.
 pub const RECORDS: &str = "/cam/records";
@@ -34,4 +51,9 @@ pub fn key(secret_id: &SecretId) -> String {
 /// Where a key's secret is shown from.
 pub fn show(secret_id: &SecretId) -> String {
     format!("{CREATE_KEY}/{secret_id}/show")
+}
+
+/// Where a session is ended.
+pub fn end_session(handle: &SessionHandle) -> String {
+    format!("{SECURITY}/sessions/{handle}/end")
 }

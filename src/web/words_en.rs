@@ -37,7 +37,7 @@ pub static EN: Words = Words {
     code_hint: "The six digits your authenticator app shows for this account.",
     code_once_hint: "Six digits. Each code works once: if you have just used one, wait for the next.",
     recovery_code: "Recovery code",
-    recovery_code_hint: "One of the ten codes you saved at set-up. Each works once; dashes and capitals do not matter.",
+    recovery_code_hint: "One of the ten codes you saved. Each works once; dashes and capitals do not matter.",
     use_recovery_code: "Use a recovery code instead",
     use_authenticator: "Use the authenticator app instead",
     start_over: "Start over",
@@ -71,6 +71,37 @@ pub static EN: Words = Words {
     recovery_codes_intro: "If you lose your authenticator, each of these codes lets you sign in once in its place. They are shown only now: keep them where you keep other important papers.",
     codes_saved: "I have saved these codes",
     to_the_keys: "Go to the API keys",
+    security: "Security",
+    password_about: "Asked for when you sign in, and again before a SecretKey is shown or anything on this page is changed.",
+    change_password: "Change password",
+    change_password_effect: "From then on only the new password works. All other sessions end at once and have to sign in with it; this one goes on. API keys are not affected.",
+    current_password: "Current password",
+    authenticator: "Authenticator app",
+    authenticator_about: "Its codes are asked for together with the password.",
+    replace_authenticator: "Replace authenticator",
+    replace_authenticator_title: "Replace the authenticator?",
+    replace_authenticator_effect: "In the next step you add the new one. The old one works until you have typed a code of the new one; then all other sessions end.",
+    old_authenticator_holds: "Until then, the old authenticator works as before.",
+    keep_old_authenticator: "Keep the old authenticator",
+    recovery_codes_about: "Each lets you sign in once without the authenticator.",
+    new_recovery_codes: "New recovery codes",
+    new_recovery_codes_title: "Make new recovery codes?",
+    new_recovery_codes_effect: "You get ten new codes, shown only once. The old ones stop working at the same moment.",
+    make_recovery_codes: "Make new codes",
+    old_codes_void: "The codes you had before do not work any more.",
+    to_security: "Back to Security",
+    sessions: "Sessions",
+    sessions_about: "Where this account is signed in now. If you do not know one of them, end it and change your password.",
+    device: "Device",
+    signed_in_at: "Signed in",
+    last_seen: "Last seen",
+    this_session: "This session",
+    end: "End",
+    end_title: "End this session?",
+    end_effect: "It ends at once. Whoever uses it has to sign in again, with password and code.",
+    end_others: "End all others",
+    end_others_title: "End all other sessions?",
+    end_others_effect: "They end at once, and so do sign-ins that are half done. This session goes on.",
     keys_title: "API Key Management",
     last_sign_in: "Last sign-in before this one:",
     notes: "Notes",
@@ -100,8 +131,10 @@ pub static EN: Words = Words {
     no_remark: "None",
     remark_invalid: "A remark is at most 1024 characters on one line. Shorten it, or take out line breaks and control characters.",
     verify_title: "Verify it is you",
-    verify_intro: "The SecretKey gives full access to your account. To see it, give your password and a code from your authenticator app.",
+    verify_intro: "The SecretKey gives full access to your account.",
+    verify_proof: "To go on, give your password and a code from your authenticator app.",
     verify_code_refused: "This code is wrong or has been used already, or there were too many tries. Wait for the next code and try again.",
+    verification_over: "Your last verification has run out since this page was opened. Give a code from your authenticator app too.",
     enable: "Enable",
     disable: "Disable",
     disable_title: "Disable this key?",
@@ -153,14 +186,40 @@ pub static EN: Words = Words {
     record_detail,
     record_outcome,
     with_detail,
+    why_refused: "Why was a call refused?",
+    refused_title: "Refused call",
+    refused_intro: "Every answer of the API carries a RequestId. Of calls signed with version 3 that were refused for one of your keys, this page shows what the server made of them, so that you can compare it with what your client made.",
+    refused_unknown: "No refused call of your keys has this RequestId. The latest 100 of a key are kept, for 90 days, and of a flood not every one.",
+    look_up: "Look up",
+    arrived: "Arrived",
+    signed_at: "Signed, by its timestamp",
+    canonical_request: "Canonical request",
+    string_to_sign: "String to sign",
+    compare_with_yours: "Log both in your client and compare them line by line: the first line that differs is the cause. The last line of the canonical request is the hash of the body as it arrived.",
+    refused_cause,
     since_disabled,
     chart_bar,
     refusal,
+    device_name,
+    recovery_codes_left,
     last_sign_in_rest,
     flash,
     flaw,
     problem,
 };
+
+fn device_name(browser: Option<&str>, system: Option<&str>) -> String {
+    let browser = browser.unwrap_or("Unknown browser");
+    system.map_or_else(|| browser.to_owned(), |system| format!("{browser} on {system}"))
+}
+
+fn recovery_codes_left(left: i64) -> String {
+    match left {
+        0 => "None is left: make new ones.".to_owned(),
+        1 => "One is left: make new ones.".to_owned(),
+        left => format!("{left} are left."),
+    }
+}
 
 fn last_sign_in_rest(address: Option<&str>, failures: i64) -> String {
     let from = address.map(|address| format!(" from {address}")).unwrap_or_default();
@@ -211,13 +270,17 @@ fn record_action(action: Action) -> &'static str {
         Action::Verification => "Identity verification",
         Action::MfaReset => "Authenticator removed",
         Action::ThrottleCleared => "Failed tries forgotten",
-        Action::SessionsEnded => "All sessions ended",
+        Action::SessionsEnded => "Sessions ended",
         Action::KeyCreated => "Key created",
         Action::KeyRevealed => "SecretKey shown",
         Action::KeyDisabled => "Key disabled",
         Action::KeyEnabled => "Key enabled",
         Action::KeyDeleted => "Key deleted",
         Action::KeyRemarked => "Remark changed",
+        Action::PasswordChanged => "Password changed",
+        Action::TotpReplaced => "Authenticator replaced",
+        Action::RecoveryCodesReplaced => "Recovery codes replaced",
+        Action::SessionEnded => "Session ended",
         Action::RecordsDownloaded => "Records downloaded",
     }
 }
@@ -230,6 +293,7 @@ fn record_detail(detail: Detail) -> &'static str {
         Detail::PasswordAndTotp => "with password and authenticator code",
         Detail::PasswordAndRecoveryCode => "with password and recovery code",
         Detail::AtSetUp => "at the end of the set-up",
+        Detail::AllButTheAsking => "all but the one that asked for it",
     }
 }
 
@@ -242,6 +306,39 @@ fn record_outcome(outcome: Outcome) -> &'static str {
 
 fn with_detail(outcome: &str, detail: &str) -> String {
     format!("{outcome}: {detail}")
+}
+
+/// Reason and cause as they are stored: `verifier::Refusal`'s and `diagnosis::Cause`'s.
+fn refused_cause(reason: &str, cause: &str) -> &'static str {
+    match (reason, cause) {
+        (_, "date") => {
+            "The date in the Credential is not the UTC date of X-TC-Timestamp. Make both from one clock, in UTC."
+        }
+        (_, "host") => {
+            "Another host was signed than was sent. Sign the Host header as it is sent, port included; if a proxy stands in between, let it pass the header on unchanged."
+        }
+        (_, "content type") => {
+            "Another Content-Type was signed than was sent. Set the header yourself and sign that very value; many HTTP libraries add a charset."
+        }
+        (_, "body") => {
+            "Another body was signed than was sent. Sign the SHA-256 of the very bytes that are sent: serialise once, sign that, send that. With UNSIGNED-PAYLOAD, send X-TC-Content-SHA256 as well."
+        }
+        (_, "query") => {
+            "Another query was signed than was sent. Sign the query string exactly as it stands in the address; for a POST without one, sign an empty line."
+        }
+        (_, "method") => "Another method was signed than was sent. Sign GET or POST, in upper case, as it is sent.",
+        (_, "path") => "Another path was signed than was sent. Sign the path exactly as it stands in the address.",
+        ("disabled", _) => "The signature is right, and the key is disabled. Enable it, or use another key.",
+        ("expired", _) => {
+            "The signature is right, and its timestamp is more than 300 seconds from the server's clock. Set the clock of the machine that signs."
+        }
+        ("token", _) => {
+            "The signature is right, and a token was sent along. Leave X-TC-Token out: this server issues none."
+        }
+        _ => {
+            "Host, Content-Type, body, query, method and path were each tried in the ways clients go wrong, and none explains the signature. Check the SecretKey first: another pair's, or cut off. Then compare below."
+        }
+    }
 }
 
 fn flash(flash: &Flash) -> String {
@@ -270,10 +367,17 @@ fn flash(flash: &Flash) -> String {
         }
         Flash::RemarkSaved(id) => format!("The remark of key {} was saved.", id.short()),
         Flash::RecoveryCodesLeft(0) => {
-            "You signed in with your last recovery code. If your authenticator is lost, ask whoever runs this server for a new set-up link.".to_owned()
+            "You signed in with your last recovery code. Make new ones on the Security page; if your authenticator is lost, ask whoever runs this server for a new set-up link.".to_owned()
         }
         Flash::RecoveryCodesLeft(1) => "You signed in with a recovery code. One is left.".to_owned(),
         Flash::RecoveryCodesLeft(left) => format!("You signed in with a recovery code. {left} are left."),
+        Flash::PasswordChanged => "The password was changed. All other sessions have ended.".to_owned(),
+        Flash::TotpReplaced => {
+            "The new authenticator is in use and the old one is not accepted any more. All other sessions have ended."
+                .to_owned()
+        }
+        Flash::SessionEnded => "The session has ended.".to_owned(),
+        Flash::OtherSessionsEnded => "All other sessions have ended.".to_owned(),
     }
 }
 
@@ -294,6 +398,10 @@ fn problem(problem: Problem) -> (&'static str, &'static str) {
         Problem::KeyNotFound => {
             ("No such key", "There is no such key in this account. It may have been deleted, perhaps in another tab.")
         }
+        Problem::SessionNotFound => (
+            "No such session",
+            "There is no such session of this account. It may have ended already, by itself or in another tab.",
+        ),
         Problem::LinkInvalid => (
             "This link cannot be used",
             "The set-up link has been used, is more than a day old, or is not complete. Ask whoever runs this server for a new one.",

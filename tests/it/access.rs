@@ -57,6 +57,19 @@ const ROUTES: &[(&str, &str, &[Stage])] = &[
     ("POST", "/cam/capi/keys/{key}/remark", IN),
     ("GET", "/cam/records", IN),
     ("GET", "/cam/records.csv", IN),
+    ("GET", "/cam/security", IN),
+    ("GET", "/cam/security/password", IN),
+    ("POST", "/cam/security/password", IN),
+    ("GET", "/cam/security/authenticator", IN),
+    ("POST", "/cam/security/authenticator", IN),
+    ("GET", "/cam/security/authenticator/new", IN),
+    ("POST", "/cam/security/authenticator/new", IN),
+    ("GET", "/cam/security/recovery-codes", IN),
+    ("POST", "/cam/security/recovery-codes", IN),
+    ("GET", "/cam/security/sessions/of-nobody/end", IN),
+    ("POST", "/cam/security/sessions/of-nobody/end", IN),
+    ("GET", "/cam/security/sessions/end-others", IN),
+    ("POST", "/cam/security/sessions/end-others", IN),
 ];
 
 /// A product whose account has a key, and a browser at `stage`.
@@ -113,7 +126,7 @@ async fn at(engine: crate::support::Engine, stage: Stage) -> (Product, Browser, 
 on_both_engines! {
     async fn only_the_right_stage_gets_through(engine) {
         for stage in STAGES {
-            let (_product, browser, key) = at(engine, stage).await;
+            let (_product, mut browser, key) = at(engine, stage).await;
             for (method, path, allowed) in ROUTES {
                 let path = path.replace("{key}", &key);
                 let mut visitor = browser.clone();
@@ -133,6 +146,10 @@ on_both_engines! {
                 let let_in = !sent_to_sign_in;
                 assert_eq!(let_in, allowed.contains(&stage), "{stage:?} {method} {path}: {} {:?}", page.status, page.location);
                 assert!(!page.status.is_server_error(), "{stage:?} {method} {path}");
+                if let_in {
+                    // Some acts go on under a new session id.
+                    browser = visitor;
+                }
             }
         }
     }

@@ -7,6 +7,7 @@ use latchkey::api_key;
 use latchkey::audit::Origin;
 use latchkey::db::Db;
 use latchkey::id::{SecretId, Uin};
+use latchkey::metrics::Metrics;
 use latchkey::registry::Registry;
 
 use crate::support::{Engine, Product};
@@ -51,7 +52,7 @@ on_both_engines! {
         let product = Product::start(engine).await;
         let (uin, id) = key_of(&product).await;
         for round in 0..20 {
-            let starting = Registry::start(product.app.db.clone(), product.app.vault.clone());
+            let starting = Registry::start(product.app.db.clone(), product.app.vault.clone(), Metrics::default());
             if round % 2 == 0 {
                 api_key::disable(&product.app, &Origin::operator(), uin, &id).await.unwrap();
             } else {
@@ -68,7 +69,7 @@ on_both_engines! {
         let product = Product::start(engine).await;
         let (_, id) = key_of(&product).await;
         crowd(&product, 4500).await;
-        let registry = Registry::start(product.app.db.clone(), product.app.vault.clone());
+        let registry = Registry::start(product.app.db.clone(), product.app.vault.clone(), Metrics::default());
         let fresh = registry.fresh().await.unwrap();
         assert!(registry.get(&fresh, &id).is_some());
         for at in [0, 1999, 2000, 4499] {

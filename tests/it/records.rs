@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use latchkey::account::{operator, setup as account_setup};
-use latchkey::audit::{Action, Actor, Event, Origin};
+use latchkey::audit::{Action, Actor, Detail, Event, Origin, Outcome};
 use latchkey::db::Db;
 use latchkey::db::audit as chain;
 use latchkey::id::{RequestId, SecretId, Uin};
 use latchkey::records::{PAGE, Position};
+use latchkey::web::words_en::EN;
 use serde_json::{Value, json};
 
 use crate::setup::{enrol, path_of, token_of};
@@ -203,7 +204,7 @@ on_both_engines! {
             ("Right password given", "Done", stranger, ""),
             ("Sign-in", "Done: with password and recovery code", me, ""),
             ("Failed tries forgotten", "Done", operator, ""),
-            ("All sessions ended", "Done", operator, ""),
+            ("Sessions ended", "Done", operator, ""),
             ("Right password given", "Done", stranger, ""),
             ("Sign-in", with_totp, me, ""),
             ("Records downloaded", "Done", me, ""),
@@ -257,6 +258,38 @@ on_both_engines! {
         operator::first_setup_link(&store.app).await.unwrap().unwrap();
         let rows = chain::page(&store.app.db, 0, 10).await.unwrap();
         assert_eq!((rows[0].action.as_str(), rows[0].uin, rows.len()), ("account.set-up-link", None, 1));
+    }
+
+    async fn changes_of_factors_and_ended_sessions_are_there(engine) {
+        let product = Product::start(engine).await;
+        let (mut owner, mut browser) = product.signed_in("root").await;
+        for _ in 0..2 {
+            owner.sign_in(&product).await;
+        }
+        let key = browser.create_key().await;
+        owner.reveal(&product, &mut browser, &key).await;
+        let sessions = browser.get("/cam/security").await;
+        let one = sessions.body.rsplit("/cam/security/sessions/").next().unwrap().split('/').next().unwrap();
+        for act in [&*format!("/cam/security/sessions/{one}/end"), "/cam/security/sessions/end-others"] {
+            browser.submit("/cam/security", act, &[]).await.leads_to("/cam/security");
+        }
+        browser.submit("/cam/security/recovery-codes", "/cam/security/recovery-codes", &[]).await.is_account_page();
+        let change = "/cam/security/password";
+        for current in ["wrong", PASSWORD] {
+            let fields = [("password", current), ("new", "seven tin kettles hum"), ("again", "seven tin kettles hum")];
+            browser.submit(change, change, &fields).await;
+        }
+        let page = records(&mut browser, "").await;
+        let said: Vec<(String, String)> = said(&page).into_iter().map(|(event, result, _)| (event, result)).collect();
+        let expected = [
+            ("Password changed", "Done"),
+            ("Password changed", "Refused: wrong password, or too many tries"),
+            ("Recovery codes replaced", "Done"),
+            ("Sessions ended", "Done: all but the one that asked for it"),
+            ("Session ended", "Done"),
+        ];
+        assert_eq!(said[..5], expected.map(|(event, result)| (event.to_owned(), result.to_owned())));
+        page.does_not_say(one);
     }
 
     async fn each_filter_finds_what_it_names(engine) {
@@ -395,7 +428,7 @@ on_both_engines! {
             assert!(!body.contains("AKID"), "{query}");
             assert!(events(&page).iter().all(|event| !event.contains("Key") && !event.contains("verification")), "{query}");
             for line in csv(&mut mine, &query).await {
-                assert!(line["key"].is_empty() && line["actor_key"].is_empty(), "{query}");
+                assert!(line["target"].is_empty() && line["actor_key"].is_empty(), "{query}");
             }
         }
         // Nor are those of nobody: a name that is not taken.
@@ -403,4 +436,17 @@ on_both_engines! {
         assert_eq!(events(&records(&mut mine, "?result=refused").await).len(), 0);
         assert_eq!(events(&records(&mut theirs, "?result=refused").await).len(), 3);
     }
+}
+
+#[test]
+fn every_event_result_and_detail_has_words_of_its_own() {
+    let mut said = BTreeSet::new();
+    let actions = Action::ALL.iter().map(|action| (action.as_str(), (EN.record_action)(*action)));
+    let outcomes = Outcome::ALL.iter().map(|outcome| (outcome.as_str(), (EN.record_outcome)(*outcome)));
+    let details = Detail::ALL.iter().map(|detail| (detail.as_str(), (EN.record_detail)(*detail)));
+    for (stored, words) in actions.chain(outcomes).chain(details) {
+        assert!(!words.is_empty() && words != stored && said.insert(words), "{stored}: {words}");
+    }
+    assert_eq!(Action::parse("of a later version"), None);
+    assert_eq!(Action::parse("key.reveal"), Some(Action::KeyRevealed));
 }

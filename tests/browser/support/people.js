@@ -82,9 +82,18 @@ export function row(page, secretId) {
   };
 }
 
-/** Gives password and code in whatever asks for them: the pop-up or the full page. */
-export async function verify(scope, { password = PASSWORD, code }) {
+/** Gives password and code in whatever asks for them before `act`: the pop-up or the full page. */
+export async function verify(scope, { password = PASSWORD, code, act = 'Show' }) {
   await scope.getByLabel('Password', { exact: true }).fill(password);
   await scope.getByLabel('Authenticator code', { exact: true }).fill(code);
-  return press(scope.getByRole('button', { name: 'Show', exact: true }));
+  return press(scope.getByRole('button', { name: act, exact: true }));
+}
+
+/** Fills in the change of a password and sends it; `code` where one is asked for. */
+export async function changePassword(page, { current = PASSWORD, code, password, again = password }) {
+  await field(page, 'Current password').fill(current);
+  if (code) await field(page, 'Authenticator code').fill(code);
+  await field(page, 'New password').fill(password);
+  await field(page, 'New password again').fill(again);
+  return press(button(page, 'Change password'));
 }

@@ -160,6 +160,53 @@ export async function* states(server, page, { extreme = false } = {}) {
   await people.giveCode(page, 'Recovery code', recoveryCodes[0]);
   yield 'signed in with a recovery code';
 
+  // The security page. Signed in with a recovery code, so nothing is verified.
+  const otherBrowser = await page.context().browser().newContext({
+    baseURL: server.console,
+    userAgent: extreme ? 'W'.repeat(4000) : undefined,
+  });
+  const elsewhere = await otherBrowser.newPage();
+  await elsewhere.goto('/login');
+  await people.givePassword(elsewhere, { name });
+  await elsewhere.goto('/login/code?kind=recovery');
+  await people.giveCode(elsewhere, 'Recovery code', recoveryCodes[1]);
+  await otherBrowser.close();
+  await page.goto('/cam/security');
+  yield 'security';
+  await press(page.getByRole('link', { name: 'Change password' }));
+  yield 'security, change password';
+  await people.changePassword(page, { current: 'x', code: authenticator.wrongCode(), password: 'password123' });
+  yield 'security, new password refused';
+  await people.changePassword(page, { current: 'x', code: authenticator.wrongCode(), password: 'nine copper spoons' });
+  yield 'security, current password refused';
+  await page.goto('/cam/security');
+  await press(page.getByRole('link', { name: /^End:/ }));
+  yield 'security, end a session';
+  await people.verify(page, { password: 'not the password', code: authenticator.wrongCode(), act: 'End' });
+  yield 'security, end a session, refused';
+  await page.goto('/cam/security');
+  await press(page.getByRole('link', { name: 'End all others' }));
+  yield 'security, end all others';
+  await page.goto('/cam/security');
+  await press(page.getByRole('link', { name: 'New recovery codes' }));
+  yield 'security, new recovery codes';
+  await people.verify(page, { code: await authenticator.code(), act: 'Make new codes' });
+  yield 'security, recovery codes shown';
+  await page.getByRole('checkbox').check();
+  await press(button('Back to Security'));
+  yield 'security, verified';
+  await press(page.getByRole('link', { name: 'Replace authenticator' }));
+  yield 'security, replace authenticator';
+  await press(button('Next'));
+  yield 'security, new authenticator';
+  const newAuthenticator = await people.scan(page);
+  await people.giveFirstCode(page, newAuthenticator.wrongCode());
+  yield 'security, new authenticator, code refused';
+  await people.giveFirstCode(page, await newAuthenticator.code());
+  yield 'security, authenticator replaced';
+  await page.goto('/cam/security/sessions/of-nobody/end');
+  yield 'security, no such session';
+
   // Links from the command line.
   await page.context().clearCookies();
   await page.goto(server.linkFrom(await server.command('account', 'create', 'second')));

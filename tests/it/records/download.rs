@@ -22,7 +22,7 @@ on_both_engines! {
             assert_eq!(lines.len(), rows.len(), "{query}");
             for (row, line) in rows.iter().zip(&lines) {
                 assert_eq!(row["Time"], format!("{} UTC", line["time"][..19].replace('T', " ")));
-                assert_eq!((&row["Event"], &row["Key"], &row["Request ID"]), (&line["event"], &line["key"], &line["request_id"]));
+                assert_eq!((&row["Event"], &row["Key"], &row["Request ID"]), (&line["event"], &line["target"], &line["request_id"]));
                 assert_eq!(row["Who"], format!("{} {}", line["who"], line["actor_key"]).trim());
                 if line["number"] != "3" {
                     assert_eq!((&row["Address"], &row["Result"]), (&line["address"], &line["outcome"]));
@@ -40,7 +40,7 @@ on_both_engines! {
         assert_eq!(header("cache-control"), "no-store");
         assert_eq!(header("content-disposition"), "attachment; filename=\"latchkey-records-root-2027-01-15.csv\"; \
             filename*=UTF-8''latchkey-records-root-2027-01-15.csv");
-        assert!(page.body.starts_with("number,time,account,actor,actor_key,action,key,address,request_id,result,detail,who,event,outcome\r\n"));
+        assert!(page.body.starts_with("number,time,account,actor,actor_key,action,target,address,request_id,result,detail,who,event,outcome\r\n"));
         assert!(page.body.ends_with("\r\n") && page.body.lines().count() == 4);
         records(&mut browser, "?event=sign-in").await.says("href=\"/cam/records.csv?event=sign-in\"");
         // Each download is recorded, and stands in those after it.
@@ -113,7 +113,7 @@ on_both_engines! {
         };
         let json = export(&[]);
         let csv_text = export(&["--csv"]);
-        assert!(csv_text.starts_with("number,time,account,actor,actor_key,action,key,address,request_id,result,detail,mac\r\n"));
+        assert!(csv_text.starts_with("number,time,account,actor,actor_key,action,target,address,request_id,result,detail,mac\r\n"));
         let (json, csv): (Vec<_>, _) = (json.lines().collect(), lines(&csv_text));
         assert_eq!((json.len(), csv.len()), (4, 4));
         for ((row, json), csv) in stored.iter().zip(json).zip(&csv) {

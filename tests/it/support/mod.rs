@@ -103,6 +103,7 @@ pub struct Product {
     pub clock: Clock,
     pub console: SocketAddr,
     pub api: SocketAddr,
+    pub metrics: Option<SocketAddr>,
     stop: Option<oneshot::Sender<()>>,
     task: Option<JoinHandle<()>>,
     /// Kept so that the data lives as long as the product.
@@ -132,6 +133,7 @@ impl Product {
         let listeners = Listeners::bind(&settings).unwrap();
         let console = listeners.console.as_ref().unwrap().address;
         let api = listeners.api.as_ref().unwrap().address;
+        let metrics = listeners.metrics.as_ref().map(|bound| bound.address);
         let app = App::open(settings, clock.clone()).await.unwrap();
         let (stop, stopped) = oneshot::channel();
         let running = app.clone();
@@ -141,7 +143,7 @@ impl Product {
             };
             serve::run(running, listeners, None, stopped).await.unwrap();
         });
-        Self { app, clock, console, api, stop: Some(stop), task: Some(task), store }
+        Self { app, clock, console, api, metrics, stop: Some(stop), task: Some(task), store }
     }
 
     /// The console's address.

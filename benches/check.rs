@@ -1,0 +1,58 @@
+//! The check itself, without server and database: parse, hash, compare. `cargo bench --bench check`.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use axum::http::{HeaderMap, HeaderValue, header};
+use latchkey::signature::v3::{self, Authorization, SignedRequest, SigningKey};
+use secrecy::SecretString;
+
+const CHECKS: u32 = 200_000;
+const ROUNDS: usize = 7;
+
+fn main() {
+    let secret: SecretString = "0123456789abcdefghijABCDEFGHIJ01".to_owned().into();
+    let mut headers = HeaderMap::new();
+    headers.insert(header::HOST, HeaderValue::from_static("127.0.0.1:8081"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let body = format!("{{\"Description\":\"{}\"}}", "x".repeat(182));
+    assert_eq!(body.len(), 200);
+    let payload_sha256 = v3::payload_hash(false, body.as_bytes());
+    let request = SignedRequest {
+        method: "POST",
+        path: "/",
+        query: "",
+        headers: &headers,
+        payload_sha256: &payload_sha256,
+        timestamp: "1795000000",
+    };
+    let id = "AKIDz8krbsJ5yKBZQpn74WFkmLPx3EXAMPLE";
+    let sent = v3::authorize(&request, id, &secret, "2026-11-18", "cam").unwrap();
+    let kept = SigningKey::derive(&secret, &Authorization::parse(&sent).unwrap());
+
+    let check = |key: Option<&SigningKey>| {
+        let authorization = Authorization::parse(black_box(&sent)).unwrap();
+        let payload_sha256 = v3::payload_hash(false, black_box(body.as_bytes()));
+        let request = SignedRequest { payload_sha256: &payload_sha256, ..request };
+        let matches = match key {
+            Some(key) => v3::matches(&authorization, &request, key),
+            None => v3::matches(&authorization, &request, &SigningKey::derive(&secret, &authorization)),
+        };
+        assert!(matches);
+    };
+    println!("{:<44} {:>8} ns", "200-byte body, signing key kept", median(|| check(Some(&kept))));
+    println!("{:<44} {:>8} ns", "200-byte body, signing key derived", median(|| check(None)));
+}
+
+/// Nanoseconds a call, the median of several rounds.
+fn median(call: impl Fn()) -> u128 {
+    let mut rounds: Vec<u128> = (0..ROUNDS)
+        .map(|_| {
+            let begun = Instant::now();
+            (0..CHECKS).for_each(|_| call());
+            begun.elapsed().as_nanos() / u128::from(CHECKS)
+        })
+        .collect();
+    rounds.sort_unstable();
+    rounds[ROUNDS / 2]
+}

@@ -1,0 +1,134 @@
+//! Changing what an account is signed in to with: its password, its authenticator, its recovery codes.
+//!
+//! Invariant: a change of password or authenticator raises the credential epoch and ends every other session in its own
+//! transaction, and is refused to a session that has itself been ended meanwhile.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use super::pending_seed::PendingSeed;
+use super::sessions::Present;
+use super::verification::{self, Verified};
+use super::{setup, totp_place};
+use crate::audit::{Action, Detail, Event, Origin};
+use crate::clock::Timestamp;
+use crate::db::{Tx, accounts, sessions};
+use crate::error::Error;
+use crate::id::Uin;
+use crate::secret::password;
+use crate::secret::totp::{Code, Seed};
+use crate::state::App;
+
+/// How long a new authenticator waits for its first code.
+pub const REPLACEMENT_LIFETIME: Duration = Duration::from_mins(10);
+
+/// A password that will do for its account.
+pub struct NewPassword(SecretString);
+
+impl NewPassword {
+    /// Judged as at set-up. [`Error::PasswordUnfit`] says what is wrong with it.
+    pub fn judge(typed: SecretString, account_name: &str) -> Result<Self, Error> {
+        password::judge(&typed, account_name).map_err(Error::PasswordUnfit)?;
+        Ok(Self(typed))
+    }
+}
+
+/// Changes the password. The current one is asked for even of whoever is verified already. Returns the new credential
+/// epoch, in which the present session goes on.
+pub async fn change_password(
+    app: &App,
+    origin: &Origin,
+    verified: &Verified,
+    present: &Present,
+    current: SecretString,
+    new: NewPassword,
+) -> Result<i64, Error> {
+    let uin = verified.uin();
+    let account = accounts::by_uin(&app.db, uin).await?.ok_or(Error::SessionOver)?;
+    verification::prove_password(app, origin, &account, current, Action::PasswordChanged).await?;
+    let hash = app.hasher.hash(new.0).await?;
+    let mut tx = present.begin(app, uin).await?;
+    let epoch = accounts::set_password(&mut tx, uin, &hash).await?;
+    end_everything_else(&mut tx, uin, present).await?;
+    app.audit.append(&mut tx, origin, Event::done(Action::PasswordChanged, uin)).await?;
+    tx.commit().await?;
+    Ok(epoch)
+}
+
+/// A new authenticator that waits for its first code. Kept in the session; only a verification begins one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Replacement {
+    seed: PendingSeed,
+    since: Timestamp,
+}
+
+impl Replacement {
+    /// Begins one. The old authenticator holds until [`confirm_totp`].
+    pub fn begin(app: &App, _: &Verified) -> Result<Self, Error> {
+        Ok(Self { seed: PendingSeed::generate(app)?, since: app.clock.now() })
+    }
+
+    /// Can it still be confirmed?
+    pub fn is_open(&self, app: &App) -> bool {
+        app.clock.now() < self.since.plus(REPLACEMENT_LIFETIME)
+    }
+
+    /// Opens the seed, to show it to whoever began.
+    pub fn seed(&self, app: &App) -> Result<Seed, Error> {
+        self.seed.open(app)
+    }
+}
+
+/// Puts the new authenticator in place of the old one, given its first code. Returns the new credential epoch, in which
+/// the present session goes on. [`Error::CodeRefused`] leaves everything as it was.
+pub async fn confirm_totp(
+    app: &App,
+    origin: &Origin,
+    uin: Uin,
+    present: &Present,
+    replacement: &Replacement,
+    code: &str,
+) -> Result<i64, Error> {
+    let seed = replacement.seed(app)?;
+    let step = Code::parse(code).and_then(|code| seed.matching_step(&code, app.clock.now()));
+    let mut tx = present.begin(app, uin).await?;
+    let Some(step) = step.filter(|_| replacement.is_open(app)) else {
+        app.audit.append(&mut tx, origin, Event::refused(Action::TotpReplaced, uin, Detail::Code)).await?;
+        tx.commit().await?;
+        return Err(Error::CodeRefused);
+    };
+    let sealed = app.vault.seal(totp_place(&uin.to_string()), seed.expose())?;
+    let epoch = accounts::set_totp(&mut tx, uin, &sealed, step).await?;
+    end_everything_else(&mut tx, uin, present).await?;
+    app.audit.append(&mut tx, origin, Event::done(Action::TotpReplaced, uin)).await?;
+    tx.commit().await?;
+    Ok(epoch)
+}
+
+/// Sessions, half-done sign-ins and known browsers other than the present ones.
+async fn end_everything_else(tx: &mut Tx, uin: Uin, present: &Present) -> Result<(), Error> {
+    sessions::end_others(tx, uin, &present.handle).await?;
+    Ok(accounts::forget_other_devices(tx, uin, &present.device_hash).await?)
+}
+
+/// Ten new recovery codes, to be shown this once. The old ones are void.
+pub async fn replace_recovery_codes(
+    app: &App,
+    origin: &Origin,
+    verified: &Verified,
+    present: &Present,
+) -> Result<Vec<SecretString>, Error> {
+    let uin = verified.uin();
+    let mut tx = present.begin(app, uin).await?;
+    let codes = setup::new_recovery_codes(&mut tx, uin).await?;
+    app.audit.append(&mut tx, origin, Event::done(Action::RecoveryCodesReplaced, uin)).await?;
+    tx.commit().await?;
+    Ok(codes)
+}
+
+/// How many recovery codes are left.
+pub async fn recovery_codes_left(app: &App, uin: Uin) -> Result<i64, Error> {
+    Ok(accounts::recovery_codes_left(&app.db, uin).await?)
+}

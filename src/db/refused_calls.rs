@@ -1,0 +1,65 @@
+//! What the server made of refused requests.
+
+use sqlx::FromRow;
+
+use super::{Db, Tx, on, on_tx};
+use crate::clock::Timestamp;
+use crate::id::{RequestId, SecretId, Uin};
+use crate::usage::{RefusedCall, UseRecord};
+
+/// Longest canonical request that is kept, in bytes.
+const LONGEST: usize = 8 * 1024;
+
+/// A refused request as its owner looks into it.
+#[derive(Clone, Debug, FromRow)]
+pub struct RefusedCallRow {
+    /// The id its caller was told.
+    pub request_id: String,
+    /// The key.
+    pub secret_id: SecretId,
+    /// When it arrived.
+    pub at: Timestamp,
+    /// When it was signed, by its own timestamp.
+    pub signed_at: Timestamp,
+    /// What it asked for.
+    pub action: String,
+    /// Where it came from.
+    pub address: String,
+    /// Why it was refused, in full.
+    pub reason: String,
+    /// As the server has it, cut after 8 KiB.
+    pub canonical_request: String,
+    /// As the server has it.
+    pub string_to_sign: String,
+    /// The part that differs, as `Cause::as_str` has it; empty if none was found.
+    pub cause: String,
+}
+
+/// Adds one, and drops the key's oldest beyond `keep`.
+pub async fn insert(tx: &mut Tx, record: &UseRecord, call: &RefusedCall, keep: i64) -> sqlx::Result<()> {
+    let statement = "insert into refused_call (request_id, secret_id, at, signed_at, action, address, reason,
+            canonical_request, string_to_sign, cause)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    let found = &call.diagnosis;
+    let canonical = &found.canonical_request[..found.canonical_request.floor_char_boundary(LONGEST)];
+    on_tx!(tx, c => sqlx::query(statement).bind(call.request_id.to_string()).bind(&record.secret_id).bind(record.at)
+        .bind(call.signed_at).bind(&record.action).bind(record.address.to_string())
+        .bind(record.refusal.unwrap_or_default()).bind(canonical).bind(&found.string_to_sign)
+        .bind(found.cause.map_or("", |cause| cause.as_str())).execute(c).await.map(drop))?;
+    let trim = "delete from refused_call where secret_id = $1 and at <
+        (select at from refused_call where secret_id = $1 order by at desc limit 1 offset $2)";
+    on_tx!(tx, c => sqlx::query(trim).bind(&record.secret_id).bind(keep).execute(c).await.map(drop))
+}
+
+/// One of the account's, by its request's id.
+pub async fn find(db: &Db, uin: Uin, request_id: RequestId) -> sqlx::Result<Option<RefusedCallRow>> {
+    let statement = "select request_id, secret_id, at, signed_at, action, address, reason, canonical_request,
+            string_to_sign, cause
+        from refused_call where request_id = $2 and secret_id in (select secret_id from api_key where uin = $1)";
+    on!(db, pool => sqlx::query_as(statement).bind(uin).bind(request_id.to_string()).fetch_optional(pool).await)
+}
+
+/// Drops what is older than `before`.
+pub async fn purge(db: &Db, before: Timestamp) -> sqlx::Result<()> {
+    on!(db, pool => sqlx::query("delete from refused_call where at < $1").bind(before).execute(pool).await.map(drop))
+}

@@ -1,0 +1,167 @@
+//! What the running product counts of itself, for Prometheus, on a listener of its own.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::error::Error;
+use crate::state::App;
+
+/// A door behind which requests are checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Door {
+    /// The actions at `/`.
+    Action,
+    /// `/forward-auth`.
+    ForwardAuth,
+    /// `/v1/verify`.
+    Verify,
+    /// The guard proxy.
+    Guard,
+}
+
+/// A listener that answers requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Listener {
+    /// For people.
+    Console,
+    /// For programs.
+    Api,
+    /// Before a back end.
+    Guard,
+}
+
+impl Door {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Action => "action",
+            Self::ForwardAuth => "forward_auth",
+            Self::Verify => "verify",
+            Self::Guard => "guard",
+        }
+    }
+}
+
+impl Listener {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Console => "console",
+            Self::Api => "api",
+            Self::Guard => "guard",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Check {
+    door: &'static str,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answer {
+    listener: &'static str,
+    status: u16,
+}
+
+/// The counters. Cloning shares them.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    checks: Family<Check, Counter>,
+    answers: Family<Answer, Counter>,
+    /// How long each read of the change number took, in seconds, with what was taken in after it.
+    pub barrier_reads: Histogram,
+    /// How many requests shared each read.
+    pub barrier_requests: Histogram,
+    /// Reads that failed or took too long: everybody who waited for them was refused.
+    pub barrier_failures: Counter,
+    /// Use records that the full buffer did not take.
+    pub use_records_dropped: Counter,
+    /// Use records that the database did not take.
+    pub use_records_lost: Counter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            checks: Family::default(),
+            answers: Family::default(),
+            barrier_reads: Histogram::new(exponential_buckets(0.000_025, 2.0, 16)),
+            barrier_requests: Histogram::new(exponential_buckets(1.0, 2.0, 11)),
+            barrier_failures: Counter::default(),
+            use_records_dropped: Counter::default(),
+            use_records_lost: Counter::default(),
+        }
+    }
+}
+
+impl Metrics {
+    /// Counts a checked request; `result` is `accepted` or the true reason.
+    pub fn checked(&self, door: Door, result: &'static str) {
+        self.checks.get_or_create(&Check { door: door.as_str(), result }).inc();
+    }
+
+    /// Counts an answered request.
+    pub fn answered(&self, listener: Listener, status: u16) {
+        self.answers.get_or_create(&Answer { listener: listener.as_str(), status }).inc();
+    }
+
+    /// All of it in the text format of OpenMetrics.
+    fn text(&self, app: &App) -> Result<String, Error> {
+        let mut all = Registry::with_prefix("latchkey");
+        all.register("checks", "Checked requests, by door and outcome", self.checks.clone());
+        all.register("http_requests", "Answered requests, by listener and status", self.answers.clone());
+        all.register_with_unit(
+            "barrier_read",
+            "Time of a read of the change number, with what it takes in",
+            Unit::Seconds,
+            self.barrier_reads.clone(),
+        );
+        all.register("barrier_requests", "Requests that share a read", self.barrier_requests.clone());
+        all.register("barrier_failures", "Reads that failed or took too long", self.barrier_failures.clone());
+        all.register(
+            "use_records_dropped",
+            "Use records the full buffer did not take",
+            self.use_records_dropped.clone(),
+        );
+        all.register("use_records_lost", "Use records the database did not take", self.use_records_lost.clone());
+        let gauges = [
+            ("keys_in_memory", "Keys in memory, deleted ones included", app.registry.len()),
+            ("use_records_waiting", "Use records that wait to be written", app.usage.waiting()),
+            ("password_hashes_waiting", "Passwords that wait to be hashed", app.hasher.waiting()),
+        ];
+        for (name, help, value) in gauges {
+            let gauge = Gauge::<i64>::default();
+            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+            all.register(name, help, gauge);
+        }
+        let mut text = String::new();
+        encode(&mut text, &all).map_err(Error::internal)?;
+        Ok(text)
+    }
+}
+
+/// The listener's one route.
+pub fn router(app: App) -> Router {
+    Router::new().route("/metrics", get(answer)).with_state(app)
+}
+
+async fn answer(State(app): State<App>) -> Response {
+    match app.metrics.text(&app) {
+        Ok(text) => ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+            .into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the metrics could not be written");
+            axum::http::StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

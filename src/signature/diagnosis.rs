@@ -1,0 +1,211 @@
+//! Why a version 3 signature does not match: for the key's owner, who wonders what their client did differently.
+//!
+//! The server knows the secret, so it need not guess: it varies one part of the request at a time, in the ways clients are
+//! known to go wrong, and looks which variant was signed. What it shows holds no secret: the canonical request and the
+//! string to sign are made from the request alone.
+
+use axum::http::header::{self, HeaderMap, HeaderValue};
+use secrecy::SecretString;
+
+use super::v3::{
+    self, Authorization, SignedRequest, SigningKey, UNSIGNED_PAYLOAD, X_TC_CONTENT_SHA256, canonical_request,
+    payload_hash, readings, string_to_sign,
+};
+
+/// The part of the request in which client and server differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The scope's date is not the UTC date of the timestamp.
+    Date,
+    /// Another host was signed than was sent.
+    Host,
+    /// Another content type was signed than was sent.
+    ContentType,
+    /// Another body was signed than was sent, or none.
+    Body,
+    /// Another query was signed than was sent.
+    Query,
+    /// Another method was signed than was sent.
+    Method,
+    /// Another path was signed than was sent.
+    Path,
+}
+
+impl Cause {
+    /// As it is stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Date => "date",
+            Self::Host => "host",
+            Self::ContentType => "content type",
+            Self::Body => "body",
+            Self::Query => "query",
+            Self::Method => "method",
+            Self::Path => "path",
+        }
+    }
+}
+
+/// What the server made of a request.
+#[derive(Clone, Debug)]
+pub struct Diagnosis {
+    /// As the server has it; values of signed headers in lower case. Empty if a signed header is not there.
+    pub canonical_request: String,
+    /// As the server has it.
+    pub string_to_sign: String,
+    /// The part that differs; none if it is none of those looked at, or several, or the secret.
+    pub cause: Option<Cause>,
+}
+
+/// Looks into a refused request. `utc_date` is the date of its timestamp.
+pub fn diagnose(
+    authorization: &Authorization<'_>,
+    request: &SignedRequest<'_>,
+    secret_key: &SecretString,
+    utc_date: &str,
+) -> Diagnosis {
+    let reading = readings(request.headers).next();
+    let canonical = reading.and_then(|reading| canonical_request(authorization, request, reading)).unwrap_or_default();
+    let to_sign = string_to_sign(authorization, request, &canonical);
+    let cause = if authorization.date == utc_date {
+        let key = SigningKey::derive(secret_key, authorization);
+        signed_variant(request, authorization, |variant| v3::matches(authorization, variant, &key))
+    } else {
+        Some(Cause::Date)
+    };
+    Diagnosis { canonical_request: canonical, string_to_sign: to_sign, cause }
+}
+
+fn signed_variant(
+    request: &SignedRequest<'_>,
+    authorization: &Authorization<'_>,
+    was_signed: impl Fn(&SignedRequest<'_>) -> bool,
+) -> Option<Cause> {
+    let with_header = |name: header::HeaderName, value: String| {
+        let mut headers = request.headers.clone();
+        HeaderValue::from_str(&value).is_ok_and(|value| {
+            headers.insert(name, value);
+            was_signed(&SignedRequest { headers: &headers, ..*request })
+        })
+    };
+    let with_query = |query: String| was_signed(&SignedRequest { query: &query, ..*request });
+    let said = request.headers.get(X_TC_CONTENT_SHA256).and_then(|said| said.to_str().ok());
+    let bodies = [payload_hash(false, b""), payload_hash(true, b""), UNSIGNED_PAYLOAD.to_owned()];
+    let mut bodies = bodies.iter().map(String::as_str).chain(said);
+
+    // Right, and refused for another reason.
+    if was_signed(request) {
+        None
+    } else if bodies.any(|payload_sha256| was_signed(&SignedRequest { payload_sha256, ..*request })) {
+        Some(Cause::Body)
+    } else if hosts(request.headers, authorization.service).any(|host| with_header(header::HOST, host)) {
+        Some(Cause::Host)
+    } else if CONTENT_TYPES.iter().any(|kind| with_header(header::CONTENT_TYPE, (*kind).to_owned())) {
+        Some(Cause::ContentType)
+    } else if queries(request.query).any(with_query) {
+        Some(Cause::Query)
+    } else if ["GET", "POST"].iter().any(|method| was_signed(&SignedRequest { method, ..*request })) {
+        Some(Cause::Method)
+    } else if was_signed(&SignedRequest { path: "/", ..*request }) {
+        Some(Cause::Path)
+    } else {
+        None
+    }
+}
+
+/// What clients sign without sending it: what their library adds or leaves out.
+const CONTENT_TYPES: [&str; 7] = [
+    "application/json",
+    "application/json; charset=utf-8",
+    "application/json;charset=utf-8",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data",
+    "application/octet-stream",
+    "",
+];
+
+/// Hosts that may have been signed where another one arrived: that of the public cloud, of a proxy in between, of this
+/// machine, with the ports that go without saying.
+fn hosts(headers: &HeaderMap, service: &str) -> impl Iterator<Item = String> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let (host, forwarded) = (text("host"), text("x-forwarded-host"));
+    let port = host.rsplit_once(':').map_or("", |(_, port)| port).to_owned();
+    let local = ["localhost", "127.0.0.1", "[::1]"].map(|name| format!("{name}:{port}"));
+    let public = [format!("{service}.tencentcloudapi.com"), "tencentcloudapi.com".to_owned()];
+    let ports = [format!("{host}:80"), format!("{host}:443"), String::new()];
+    [forwarded].into_iter().chain(public).chain(local).chain(ports)
+}
+
+/// The query as clients may have signed it: not at all, sorted, with other escapes.
+fn queries(query: &str) -> impl Iterator<Item = String> {
+    let mut pairs: Vec<&str> = query.split('&').collect();
+    pairs.sort_unstable();
+    let decoded: String = url::form_urlencoded::parse(query.as_bytes())
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect::<Vec<_>>()
+        .join("&");
+    let encoded = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(url::form_urlencoded::parse(query.as_bytes()))
+        .finish();
+    let spaces = encoded.replace('+', "%20");
+    [String::new(), pairs.join("&"), decoded, encoded, spaces].into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE";
+    const DATE: &str = "2019-02-25";
+
+    fn headers(host: &str, kind: &str) -> HeaderMap {
+        let pairs = [("host", host), ("content-type", kind)];
+        pairs.into_iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_str(value).unwrap())).collect()
+    }
+
+    fn request<'a>(headers: &'a HeaderMap, query: &'a str, payload_sha256: &'a str) -> SignedRequest<'a> {
+        SignedRequest { method: "POST", path: "/", query, headers, payload_sha256, timestamp: "1551113065" }
+    }
+
+    /// What is found where `signed` was signed and `sent` was sent.
+    fn cause(signed: &SignedRequest<'_>, sent: &SignedRequest<'_>, secret: &str) -> Option<Cause> {
+        let secret = secret.to_owned().into();
+        let header = v3::authorize(signed, "AKIDx", &secret, DATE, "cam").unwrap();
+        diagnose(&Authorization::parse(&header).unwrap(), sent, &SECRET.to_owned().into(), DATE).cause
+    }
+
+    #[test]
+    fn the_part_that_differs_is_found() {
+        let (json, body) = (headers("127.0.0.1:8081", "application/json"), payload_hash(false, b"{}"));
+        let sent = request(&json, "a=1", &body);
+        let signed = |signed: SignedRequest<'_>| cause(&signed, &sent, SECRET);
+        let host = headers("cam.tencentcloudapi.com", "application/json");
+        assert_eq!(signed(request(&host, "a=1", &body)), Some(Cause::Host));
+        let local = headers("localhost:8081", "application/json");
+        assert_eq!(signed(request(&local, "a=1", &body)), Some(Cause::Host));
+        let kind = headers("127.0.0.1:8081", "application/json; charset=utf-8");
+        assert_eq!(signed(request(&kind, "a=1", &body)), Some(Cause::ContentType));
+        assert_eq!(signed(request(&json, "", &body)), Some(Cause::Query));
+        assert_eq!(signed(request(&json, "a=1", &payload_hash(false, b""))), Some(Cause::Body));
+        assert_eq!(signed(request(&json, "a=1", &payload_hash(true, b""))), Some(Cause::Body));
+        assert_eq!(signed(SignedRequest { method: "GET", ..sent }), Some(Cause::Method));
+        assert_eq!(
+            cause(&SignedRequest { path: "/", ..sent }, &SignedRequest { path: "/x", ..sent }, SECRET),
+            Some(Cause::Path)
+        );
+        assert_eq!(cause(&sent, &sent, "another secret"), None);
+        assert_eq!(signed(request(&json, "a=1", &payload_hash(false, b"{ }"))), None, "any other body is not guessed");
+    }
+
+    #[test]
+    fn a_date_of_another_day_is_the_cause() {
+        let (json, body) = (headers("h", "application/json"), payload_hash(false, b"{}"));
+        let sent = request(&json, "", &body);
+        let secret = SECRET.to_owned().into();
+        let header = v3::authorize(&sent, "AKIDx", &secret, "2019-02-26", "cam").unwrap();
+        let found = diagnose(&Authorization::parse(&header).unwrap(), &sent, &secret, DATE);
+        assert_eq!(found.cause, Some(Cause::Date));
+        assert!(found.canonical_request.starts_with("POST\n/\n\ncontent-type:application/json\nhost:h\n"));
+        assert!(found.string_to_sign.starts_with("TC3-HMAC-SHA256\n1551113065\n2019-02-26/cam/tc3_request\n"));
+    }
+}

@@ -1,0 +1,48 @@
+//! New recovery codes, `/cam/security/recovery-codes`.
+
+use axum::response::Response;
+
+use super::enrolment::{At, RecoveryCodesPage};
+use super::error::PageError;
+use super::forms::OwnForm;
+use super::page;
+use super::session::SignedIn;
+use super::verify::{self, Ask, Proof};
+use super::words::Words;
+use super::{Console, urls};
+use crate::account::credentials;
+
+fn ask(words: &Words) -> Ask {
+    Ask {
+        title: words.new_recovery_codes_title,
+        text: words.new_recovery_codes_effect,
+        key: None,
+        session: None,
+        action: urls::RECOVERY_CODES.to_owned(),
+        back: urls::SECURITY,
+        button: words.make_recovery_codes,
+        danger: false,
+    }
+}
+
+/// `GET /cam/security/recovery-codes`
+pub async fn replace_page(console: Console, owner: SignedIn) -> Result<Response, PageError> {
+    let ask = ask(owner.words());
+    verify::page(&console, owner, ask).await
+}
+
+/// `POST /cam/security/recovery-codes`. The one answer that shows the codes; there is no page to come back to.
+pub async fn replace(
+    console: Console,
+    mut owner: SignedIn,
+    OwnForm(proof): OwnForm<Proof>,
+) -> Result<Response, PageError> {
+    let ask = ask(owner.words());
+    let verified = match verify::check(&console, &mut owner, proof).await {
+        Ok(verified) => verified,
+        Err(unproved) => return unproved.answer(&console, owner, ask).await,
+    };
+    let present = owner.present(&console);
+    let codes = credentials::replace_recovery_codes(&console.app, owner.origin(), &verified, &present).await?;
+    Ok(page::of_account(RecoveryCodesPage::new(owner.page(&console).await?, At::Replacement, &codes)))
+}

@@ -1,0 +1,154 @@
+//! The security page, `/cam/security`: what the account is signed in to with, where it is signed in, and ending that.
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::extract::Path;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use super::error::{PageError, Problem};
+use super::flash::Flash;
+use super::forms::OwnForm;
+use super::page::{self, Page};
+use super::session::SignedIn;
+use super::verify::{self, Ask, Proof};
+use super::words::{Moment, Words};
+use super::{Console, urls, user_agent};
+use crate::account::{credentials, sessions};
+use crate::db::sessions::SessionRow;
+use crate::id::SessionHandle;
+
+#[derive(Template, WebTemplate)]
+#[template(path = "security.html")]
+struct SecurityPage {
+    page: Page,
+    verified: bool,
+    recovery_codes_left: String,
+    sessions: Vec<SessionView>,
+}
+
+/// A session as the pages show it.
+pub struct SessionView {
+    /// What it is named by.
+    pub handle: SessionHandle,
+    /// "Firefox on Linux".
+    pub device: String,
+    /// Where it was signed in from.
+    pub address: String,
+    /// When that was.
+    pub started: Moment,
+    /// When it was last used.
+    pub seen: Moment,
+    /// Is it the one that looks?
+    pub present: bool,
+}
+
+impl SessionView {
+    fn new(words: &Words, owner: &SignedIn, session: SessionRow) -> Self {
+        let (browser, system) = user_agent::families(session.user_agent.as_deref().unwrap_or_default());
+        Self {
+            present: session.handle == *owner.handle(),
+            handle: session.handle,
+            device: (words.device_name)(browser, system),
+            address: session.address.unwrap_or_default(),
+            started: session.started_at.into(),
+            seen: session.seen_at.into(),
+        }
+    }
+}
+
+/// `GET /cam/security`
+pub async fn security_page(console: Console, mut owner: SignedIn) -> Result<Response, PageError> {
+    let app = &console.app;
+    let page = owner.page(&console).await?;
+    let left = credentials::recovery_codes_left(app, owner.uin()).await?;
+    let rows = sessions::list(app, owner.uin()).await?.into_iter();
+    let mut sessions: Vec<SessionView> = rows.map(|session| SessionView::new(page.t, &owner, session)).collect();
+    sessions.sort_by_key(|session| !session.present);
+    Ok(page::of_account(SecurityPage {
+        verified: owner.verified(&console).is_some(),
+        recovery_codes_left: (page.t.recovery_codes_left)(left),
+        sessions,
+        page,
+    }))
+}
+
+/// The session an address names, if it is a live one of the account's.
+async fn named(console: &Console, owner: &SignedIn, handle: &str) -> Result<SessionRow, PageError> {
+    let handle = SessionHandle::parse(handle).ok_or(Problem::SessionNotFound)?;
+    Ok(sessions::find(&console.app, owner.uin(), &handle).await?)
+}
+
+fn ask_to_end(owner: &SignedIn, session: SessionRow) -> Ask {
+    let words = owner.words();
+    Ask {
+        title: words.end_title,
+        text: words.end_effect,
+        action: urls::end_session(&session.handle),
+        key: None,
+        session: Some(SessionView::new(words, owner, session)),
+        back: urls::SECURITY,
+        button: words.end,
+        danger: true,
+    }
+}
+
+/// `GET /cam/security/sessions/{handle}/end`
+pub async fn end_page(console: Console, owner: SignedIn, Path(handle): Path<String>) -> Result<Response, PageError> {
+    let session = named(&console, &owner, &handle).await?;
+    let ask = ask_to_end(&owner, session);
+    verify::page(&console, owner, ask).await
+}
+
+/// `POST /cam/security/sessions/{handle}/end`
+pub async fn end(
+    console: Console,
+    mut owner: SignedIn,
+    Path(handle): Path<String>,
+    OwnForm(proof): OwnForm<Proof>,
+) -> Result<Response, PageError> {
+    let session = named(&console, &owner, &handle).await?;
+    let handle = session.handle.clone();
+    let ask = ask_to_end(&owner, session);
+    let verified = match verify::check(&console, &mut owner, proof).await {
+        Ok(verified) => verified,
+        Err(unproved) => return unproved.answer(&console, owner, ask).await,
+    };
+    sessions::end(&console.app, owner.origin(), &verified, &owner.present(&console), &handle).await?;
+    owner.leave_flash(Flash::SessionEnded).await?;
+    Ok(Redirect::to(urls::SECURITY).into_response())
+}
+
+fn ask_to_end_others(words: &Words) -> Ask {
+    Ask {
+        title: words.end_others_title,
+        text: words.end_others_effect,
+        key: None,
+        session: None,
+        action: urls::END_OTHERS.to_owned(),
+        back: urls::SECURITY,
+        button: words.end_others,
+        danger: true,
+    }
+}
+
+/// `GET /cam/security/sessions/end-others`
+pub async fn end_others_page(console: Console, owner: SignedIn) -> Result<Response, PageError> {
+    let ask = ask_to_end_others(owner.words());
+    verify::page(&console, owner, ask).await
+}
+
+/// `POST /cam/security/sessions/end-others`
+pub async fn end_others(
+    console: Console,
+    mut owner: SignedIn,
+    OwnForm(proof): OwnForm<Proof>,
+) -> Result<Response, PageError> {
+    let ask = ask_to_end_others(owner.words());
+    let verified = match verify::check(&console, &mut owner, proof).await {
+        Ok(verified) => verified,
+        Err(unproved) => return unproved.answer(&console, owner, ask).await,
+    };
+    let epoch = sessions::end_others(&console.app, owner.origin(), &verified, &owner.present(&console)).await?;
+    owner.go_on(epoch, Flash::OtherSessionsEnded).await?;
+    Ok(Redirect::to(urls::SECURITY).into_response())
+}

@@ -1,0 +1,122 @@
+//! The one step before everything that cannot be taken back: a page that says what is about to be done and, unless a
+//! verification still holds, asks for password and code.
+//!
+//! An act has one address. `GET` is this page; `POST` does it, with password and code in the same form, so that a
+//! verification window of zero works like any other.
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::response::{IntoResponse, Redirect, Response};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::Console;
+use super::error::PageError;
+use super::page::{self, FormState, Page};
+use super::security::SessionView;
+use super::session::SignedIn;
+use super::words::Words;
+use crate::account::verification::{self, Verified};
+use crate::error::Error;
+use crate::id::SecretId;
+
+/// What is about to be done.
+pub struct Ask {
+    /// The heading.
+    pub title: &'static str,
+    /// What it does.
+    pub text: &'static str,
+    /// To which key.
+    pub key: Option<SecretId>,
+    /// To which session.
+    pub session: Option<SessionView>,
+    /// The act's address.
+    pub action: String,
+    /// The page that leads here.
+    pub back: &'static str,
+    /// On the button.
+    pub button: &'static str,
+    /// Does it end something?
+    pub danger: bool,
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "verify.html")]
+struct VerifyPage {
+    page: Page,
+    account_name: String,
+    ask: Ask,
+    asks_proof: bool,
+    form: FormState,
+}
+
+/// The page, as an answer to `GET`.
+pub async fn page(console: &Console, owner: SignedIn, ask: Ask) -> Result<Response, PageError> {
+    Ok(page::of_account(form(console, owner, ask, FormState::default()).await?))
+}
+
+async fn form(console: &Console, mut owner: SignedIn, ask: Ask, form: FormState) -> Result<VerifyPage, PageError> {
+    let page = owner.page(console).await?;
+    let asks_proof = owner.verified(console).is_none();
+    Ok(VerifyPage { page, account_name: owner.account.name.clone(), ask, asks_proof, form })
+}
+
+/// Password and code, as a form brings them; neither within the window of an earlier verification.
+#[derive(Deserialize)]
+pub struct Proof {
+    /// The account's password.
+    pub password: Option<SecretString>,
+    /// From its authenticator.
+    pub code: Option<SecretString>,
+}
+
+/// Why it is not shown who asks.
+pub enum Unproved {
+    /// Password or code is missing, and no earlier verification holds.
+    Missing,
+    /// Not the password, or too many tries.
+    PasswordWrong,
+    /// Not a code that has not been used, or too many tries.
+    CodeRefused,
+    /// It could not be checked.
+    Failed(PageError),
+}
+
+/// Checks password and code where they are given, under a new session id, and looks for an earlier verification where
+/// they are not.
+pub async fn check(console: &Console, owner: &mut SignedIn, proof: Proof) -> Result<Verified, Unproved> {
+    let (Some(password), Some(code)) = (proof.password, proof.code) else {
+        return owner.verified(console).ok_or(Unproved::Missing);
+    };
+    let code = code.expose_secret();
+    match verification::verify(&console.app, owner.origin(), owner.uin(), password, code).await {
+        Ok(verified) => {
+            owner.remember_verification(console).await.map_err(Unproved::Failed)?;
+            Ok(verified)
+        }
+        Err(Error::PasswordWrong) => Err(Unproved::PasswordWrong),
+        Err(Error::CodeRefused) => Err(Unproved::CodeRefused),
+        Err(error) => Err(Unproved::Failed(error.into())),
+    }
+}
+
+impl Unproved {
+    /// What is wrong, beside the field it is wrong with.
+    pub fn errors(self, words: &Words) -> Result<FormState, PageError> {
+        match self {
+            Self::Missing => Ok(FormState::with_error("code", words.verification_over)),
+            Self::PasswordWrong => Ok(FormState::with_error("password", words.password_wrong)),
+            Self::CodeRefused => Ok(FormState::with_error("code", words.verify_code_refused)),
+            Self::Failed(error) => Err(error),
+        }
+    }
+
+    /// The page again, with what is wrong on it.
+    pub async fn answer(self, console: &Console, owner: SignedIn, ask: Ask) -> Result<Response, PageError> {
+        if let Self::Missing = self {
+            return Ok(Redirect::to(&ask.action).into_response());
+        }
+        let errors = self.errors(owner.words())?;
+        Ok(page::refused(form(console, owner, ask, errors).await?))
+    }
+}

@@ -1,0 +1,117 @@
+//! `/cam/capi/refused`: looking up why a call was refused.
+
+use std::time::Duration;
+
+use latchkey::id::RequestId;
+use latchkey::signature::diagnosis::Diagnosis;
+use latchkey::usage::{RefusedCall, UseRecord};
+
+use crate::support::signer::{Call, Signer};
+use crate::support::{Browser, Engine, Owner, Product};
+
+async fn with_signer(engine: Engine) -> (Product, Owner, Browser, Signer) {
+    let product = Product::start(engine).await;
+    let (mut owner, mut browser) = product.signed_in("root").await;
+    let key = browser.create_key().await;
+    let secret = owner.reveal(&product, &mut browser, &key).await;
+    let signer = Signer::new(product.api, &key, &secret);
+    (product, owner, browser, signer)
+}
+
+/// Sends a call that is refused, and returns the RequestId the caller is told.
+async fn refused(signer: &Signer, call: &Call) -> String {
+    let response = signer.send(call).await;
+    assert!(response["Error"]["Code"].is_string(), "{response}");
+    response["RequestId"].as_str().unwrap().to_owned()
+}
+
+fn look_up(request_id: &str) -> String {
+    format!("/cam/capi/refused?request_id={request_id}")
+}
+
+on_both_engines! {
+    async fn the_cause_is_named_and_the_server_shows_what_it_made_of_the_call(engine) {
+        let (product, _owner, mut browser, signer) = with_signer(engine).await;
+        let identity = Call::identity(product.clock.now());
+        let host = Call { signed_host: Some("sts.tencentcloudapi.com".to_owned()), ..identity.clone() };
+        let id = refused(&signer, &host).await;
+        let page = browser.get(&look_up(&id)).await;
+        page.is_account_page().says("Another host was signed").says("GetCallerIdentity").says(&signer.secret_id);
+        page.says("POST\n/\n\ncontent-type:application/json\n").says(&format!("host:{}", signer.address));
+        page.says("TC3-HMAC-SHA256\n").says("/sts/tc3_request").does_not_say(&signer.secret_key);
+
+        let date = Call { date: "2001-01-01".to_owned(), ..identity.clone() };
+        let id = refused(&signer, &date).await;
+        browser.get(&look_up(&id)).await.says("is not the UTC date of X-TC-Timestamp");
+
+        let authorization = signer.authorization(&Call { content_type: "application/json; charset=utf-8".to_owned(), ..identity.clone() });
+        let answer = crate::support::signer::answer(signer.request(&identity, &authorization)).await;
+        browser.get(&look_up(answer["RequestId"].as_str().unwrap())).await.says("Another Content-Type was signed");
+
+        let authorization = signer.authorization(&Call { body: String::new(), ..identity.clone() });
+        let answer = crate::support::signer::answer(signer.request(&identity, &authorization)).await;
+        browser.get(&look_up(answer["RequestId"].as_str().unwrap())).await.says("Another body was signed");
+
+        let authorization = signer.authorization(&identity);
+        let sent = Call { query: "a=1".to_owned(), ..identity.clone() };
+        let answer = crate::support::signer::answer(signer.request(&sent, &authorization)).await;
+        browser.get(&look_up(answer["RequestId"].as_str().unwrap())).await.says("Another query was signed");
+
+        let other = Signer { secret_key: "x".repeat(32), ..signer.clone() };
+        let id = refused(&other, &identity).await;
+        browser.get(&look_up(&id)).await.says("Check the SecretKey first");
+    }
+
+    async fn a_right_signature_is_said_to_be_right(engine) {
+        let (product, _owner, mut browser, signer) = with_signer(engine).await;
+        let late = Call::identity(product.clock.now().minus(Duration::from_mins(6)));
+        let id = refused(&signer, &late).await;
+        browser.get(&look_up(&id)).await.says("clock too far off").says("The signature is right");
+        browser.operate(&format!("/cam/capi/keys/{}/disable", signer.secret_id), &[]).await;
+        let id = refused(&signer, &Call::identity(product.clock.now())).await;
+        browser.get(&look_up(&id)).await.says("the key was disabled").says("The signature is right");
+    }
+
+    async fn only_the_owner_sees_it(engine) {
+        let (product, _owner, mut browser, signer) = with_signer(engine).await;
+        let wrong = Signer { secret_key: "x".repeat(32), ..signer.clone() };
+        let id = refused(&wrong, &Call::identity(product.clock.now())).await;
+        let (_other, mut stranger) = product.signed_in("other").await;
+        stranger.get(&look_up(&id)).await.says("No refused call of your keys has this RequestId").does_not_say("Canonical request");
+        product.browser().get(&look_up(&id)).await.leads_to("/login");
+        browser.get(&look_up(&id.to_uppercase())).await.says("Canonical request");
+        for asked in ["", "nothing", "%00", &"x".repeat(500), "%F0%9F%98%80", "'--"] {
+            browser.get(&look_up(asked)).await.is_account_page().does_not_say("Canonical request");
+        }
+    }
+
+    /// A flood of wrong signatures is neither looked into in full nor kept in full.
+    async fn a_flood_is_bounded(engine) {
+        let (product, _owner, mut browser, signer) = with_signer(engine).await;
+        let usage = &product.app.usage;
+        let looked_into = (0..10_000).filter(|_| usage.takes_diagnosis()).count();
+        assert!((1..=32).contains(&looked_into), "{looked_into}: the budget of one second, or of two at its turn");
+        let ids: Vec<RequestId> = (0..130).map(|_| RequestId::generate()).collect();
+        for (at, request_id) in (0..).zip(&ids) {
+            let at = product.clock.now().plus(Duration::from_millis(at));
+            let diagnosis = Diagnosis {
+                canonical_request: "é".repeat(9000),
+                string_to_sign: "to sign".to_owned(),
+                cause: None,
+            };
+            usage.record(UseRecord {
+                secret_id: signer.secret_id.parse().unwrap(),
+                at,
+                action: "Flood".to_owned(),
+                address: [192, 0, 2, 1].into(),
+                refusal: Some("wrong signature"),
+                diagnosed: Some(Box::new(RefusedCall { request_id: *request_id, signed_at: at, diagnosis })),
+            });
+        }
+        usage.flush().await;
+        browser.get(&look_up(&ids[0].to_string())).await.says("No refused call");
+        browser.get(&look_up(&ids[28].to_string())).await.says("No refused call");
+        let page = browser.get(&look_up(&ids[129].to_string())).await;
+        page.says("Flood").says(&"é".repeat(4096)).does_not_say(&"é".repeat(4097));
+    }
+}
