@@ -40,6 +40,11 @@ pub const END_SESSION: &str = "/cam/security/sessions/{handle}/end";
 /// Why a call was refused.
 pub const REFUSED: &str = "/cam/capi/refused";
 
+/// The page of the records.
+pub const RECORDS: &str = "/cam/records";
+/// The records as CSV.
+pub const RECORDS_CSV: &str = "/cam/records.csv";
+
 /// Where the row of a key is.
 pub fn key(secret_id: &SecretId) -> String {
     format!("{KEYS}#{secret_id}")

@@ -55,6 +55,8 @@ const ROUTES: &[(&str, &str, &[Stage])] = &[
     ("GET", "/cam/capi/keys/{key}/delete", IN),
     ("POST", "/cam/capi/keys/{key}/delete", IN),
     ("POST", "/cam/capi/keys/{key}/remark", IN),
+    ("GET", "/cam/records", IN),
+    ("GET", "/cam/records.csv", IN),
     ("GET", "/cam/security", IN),
     ("GET", "/cam/security/password", IN),
     ("POST", "/cam/security/password", IN),

@@ -119,6 +119,16 @@ export async function* states(server, page, { extreme = false } = {}) {
   await press(dialog.getByRole('button', { name: named('Confirm') }));
   yield 'both keys disabled';
 
+  // The records.
+  await page.goto('/cam/records');
+  yield 'records';
+  await page.goto(`/cam/records?event=key.disable&result=done&key=${first}`);
+  yield 'records, filtered';
+  await page.goto('/cam/records?event=key.delete');
+  yield 'records, none match';
+  await page.goto(`/cam/records?from=yesterday&to=2026-11-31&event=key.lost&result=maybe&key=${first.slice(0, 20)}`);
+  yield 'records, filter refused';
+
   // Errors that are pages.
   await page.goto('/no-such-page');
   yield 'no such page';
