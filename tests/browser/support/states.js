@@ -113,6 +113,13 @@ export async function* states(server, page, { extreme = false } = {}) {
   yield 'key page, table of the days';
   await page.goto(`/cam/capi/keys/${second}`);
   yield 'key page, never used';
+  const { RequestId } = await call(server.api, { secretId: second, secretKey: 'x'.repeat(32) }, action);
+  await page.goto('/cam/capi/refused');
+  yield 'refused call, asked for';
+  await page.goto(`/cam/capi/refused?request_id=${RequestId}`);
+  yield 'refused call';
+  await page.goto('/cam/capi/refused?request_id=of-no-call');
+  yield 'refused call, unknown';
   await page.goto(`/cam/capi/keys/${second}/delete`);
   yield 'delete, refused';
   await openPopUp(other, 'Disable');
