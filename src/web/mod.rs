@@ -5,18 +5,22 @@
 
 pub mod assets;
 pub mod authenticator;
+pub mod disable_all;
 pub mod enrolment;
 pub mod error;
 pub mod flash;
 pub mod forms;
 pub mod headers;
+pub mod health;
 pub mod key;
+pub mod key_view;
 pub mod keys;
 pub mod login;
 pub mod page;
 pub mod password;
 pub mod recovery_codes;
 pub mod refused;
+pub mod rotation;
 pub mod security;
 pub mod session;
 pub mod session_store;
@@ -84,6 +88,8 @@ pub fn router(app: App, site: Site) -> Router {
         .route(&key("enable"), post(keys::enable))
         .route(&key("delete"), get(keys::delete_page).post(keys::delete))
         .route(&key("remark"), post(keys::set_remark))
+        .route(&key("rotate"), get(rotation::rotation_page))
+        .route(urls::DISABLE_ALL, get(disable_all::ask_page).post(disable_all::disable_all))
         .route(urls::SECURITY, get(security::security_page))
         .route(urls::PASSWORD, get(password::password_page).post(password::change))
         .route(urls::AUTHENTICATOR, get(authenticator::replace_page).post(authenticator::begin))

@@ -15,6 +15,7 @@ mod cli;
 mod crash;
 mod cross_site;
 mod freshness;
+mod health;
 mod keys;
 mod login;
 mod metrics;
