@@ -36,9 +36,14 @@ struct KeysPage {
     verified: bool,
     revealed: bool,
     mask_after: u32,
-    any_enabled: bool,
     cards: Vec<Card>,
     keys: Vec<KeyView>,
+}
+
+impl KeysPage {
+    fn any_enabled(&self) -> bool {
+        self.keys.iter().any(|key| key.enabled)
+    }
 }
 
 struct LastSignIn {
@@ -80,7 +85,6 @@ pub async fn keys_page(console: Console, mut owner: SignedIn) -> Result<Response
         verified: owner.verified(&console).is_some(),
         revealed: keys.iter().any(|key| key.revealed.is_some()),
         mask_after: MASK_AFTER_SECONDS,
-        any_enabled: keys.iter().any(|key| key.enabled),
         cards,
         keys,
         page,
