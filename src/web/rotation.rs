@@ -130,15 +130,16 @@ pub async fn rotation_page(
     let other = others.pop();
 
     let now = app.clock.now();
-    let new_is_used = other.as_ref().is_some_and(|key| key.last_used_at.is_some());
     let disabled = old.state == KeyState::Disabled;
-    let moved = is_quiet(&old, now) && (new_is_used || old.last_used_at.is_none());
+    let new_is_used = other.as_ref().is_some_and(|key| key.last_used_at.is_some());
+    // Where nothing has ever called the old key, there is nothing to move.
+    let moved = old.last_used_at.is_none() || new_is_used && (disabled || is_quiet(&old, now));
     let addresses = usage::addresses(&app.db, &id, now.minus(DAY), ADDRESSES).await.map_err(Error::from)?;
     let other = Other::new(&console, &old, other).await?;
     let old = KeyView::new(&console, old).await?;
     let created = other.is_new();
     Ok(page::of_account(RotationPage {
-        steps: Steps::new(created, created && (moved || disabled), disabled),
+        steps: Steps::new(created, created && moved, disabled),
         further_addresses: (old.addresses_24h - ADDRESSES).max(0),
         page: owner.page(&console).await?,
         old,

@@ -189,6 +189,9 @@ on_both_engines! {
         let new = key_ids(&browser.get("/cam/capi").await).pop().unwrap();
         let (page, done) = steps(&mut browser, &old).await;
         assert_eq!(done, [true, false, false, false]);
+        in_rotation(&mut browser, &old, &key_path(&old, "disable")).await.says("refused from now on");
+        assert_eq!(steps(&mut browser, &old).await.1, [true, false, true, false], "disabled before the new one was used");
+        in_rotation(&mut browser, &old, &key_path(&old, "enable")).await.says("accepted again");
         page.says("still in use").says("GetCallerIdentity, 127.0.0.1").says("<span class=\"address\">127.0.0.1</span>").says(&new);
         let (page, done) = steps(&mut browser, &new).await;
         assert_eq!(done, [false; 4]);
@@ -209,6 +212,7 @@ on_both_engines! {
         page.says("has had no accepted call in the last 24 hours").does_not_say("still in use");
 
         // Disabled, enabled again, disabled.
+        page.says(&format!("href=\"{}\"", key_path(&new, "show")));
         in_rotation(&mut browser, &old, &key_path(&old, "disable")).await.says("refused from now on");
         assert!(old_signer.refusal(product.clock.now()).await.is_some());
         call(&product, &new_signer).await;
