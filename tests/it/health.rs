@@ -192,7 +192,7 @@ on_both_engines! {
         in_rotation(&mut browser, &old, &key_path(&old, "disable")).await.says("refused from now on");
         assert_eq!(steps(&mut browser, &old).await.1, [true, false, true, false], "disabled before the new one was used");
         in_rotation(&mut browser, &old, &key_path(&old, "enable")).await.says("accepted again");
-        page.says("still in use").says("GetCallerIdentity, 127.0.0.1").says("<span class=\"address\">127.0.0.1</span>").says(&new);
+        page.says("still in use").says("GetCallerIdentity · 127.0.0.1").says("<span class=\"address\">127.0.0.1</span>").says(&new);
         let (page, done) = steps(&mut browser, &new).await;
         assert_eq!(done, [false; 4]);
         page.says("older than this one").says(&key_path(&old, "rotate"));
@@ -266,7 +266,7 @@ on_both_engines! {
         product.advance(Duration::from_mins(5));
         browser.get("/cam/capi").await.says(&format!("href=\"{STOP}\""));
         browser.get(STOP).await.is_account_page().says("Disable all keys?").says(&one).says(&two)
-            .says("GetCallerIdentity, 127.0.0.1").says("name=\"password\"");
+            .says("GetCallerIdentity · 127.0.0.1").says("name=\"password\"");
 
         let before = change_number(&product).await;
         browser.submit(STOP, STOP, &[]).await.leads_to(STOP);
