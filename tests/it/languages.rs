@@ -4,7 +4,7 @@ use crate::support::html::texts;
 use crate::support::walk::every_page;
 
 /// Names and terms that are the same in every language.
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 32] = [
     "CSV",
     "Latchkey",
     "API",
@@ -29,6 +29,14 @@ const NAMES: [&str; 24] = [
     "X-TC-Token",
     "X-TC-Content-SHA256",
     "v3",
+    "tccli",
+    "Python",
+    "Node",
+    "curl",
+    "nginx",
+    "Enter",
+    "--trusted-proxy",
+    "X-Latchkey-Content-SHA256",
 ];
 
 /// The words of ASCII letters in a text, without keys and addresses.

@@ -60,6 +60,9 @@ export async function* states(server, page, { extreme = false } = {}) {
   yield 'two keys';
   await sendByForce(page.locator('form.create'));
   yield 'third key refused';
+  await page.goto('/cam/capi/disable-all');
+  yield 'disable all';
+  await page.goto('/cam/capi');
   const [first, second] = await secretIds(page);
   const one = row(page, first);
   const other = row(page, second);
@@ -95,6 +98,9 @@ export async function* states(server, page, { extreme = false } = {}) {
   await call(server.api, { secretId: first, secretKey }, action);
   await page.goto('/cam/capi');
   yield 'used key';
+  await page.goto(`/cam/capi/keys/${first}/rotate`);
+  yield 'rotation, old key in use';
+  await page.goto('/cam/capi');
   await openPopUp(one, 'Disable');
   yield 'disable, pop-up';
   await page.goto(`/cam/capi/keys/${first}/disable`);
@@ -109,7 +115,7 @@ export async function* states(server, page, { extreme = false } = {}) {
   yield 'delete, page';
   await page.goto(`/cam/capi/keys/${first}`);
   yield 'key page, used and disabled';
-  await page.locator('details summary').click();
+  await page.locator('.chart ~ details summary').click();
   yield 'key page, table of the days';
   await page.goto(`/cam/capi/keys/${second}`);
   yield 'key page, never used';
@@ -120,6 +126,14 @@ export async function* states(server, page, { extreme = false } = {}) {
   yield 'refused call';
   await page.goto('/cam/capi/refused?request_id=of-no-call');
   yield 'refused call, unknown';
+  await page.locator('.snippets summary').last().click();
+  yield 'key page, snippet for nginx';
+  await page.goto(`/cam/capi/keys/${second}/rotate`);
+  yield 'rotation, no room';
+  await page.goto(`/cam/capi/keys/${first}/rotate`);
+  yield 'rotation, old key disabled';
+  await page.goto('/cam/capi/disable-all');
+  yield 'disable all, verified a moment ago';
   await page.goto(`/cam/capi/keys/${second}/delete`);
   yield 'delete, refused';
   await openPopUp(other, 'Disable');

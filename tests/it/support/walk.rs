@@ -197,6 +197,48 @@ impl Walk {
         self.product.advance(Duration::from_secs(1));
     }
 
+    /// Advice with the keys, a rotation in each of its states, and the emergency stop.
+    async fn good_order(&mut self, language: &str) {
+        const STOP: &str = "/cam/capi/disable-all";
+        let mut owner = self.product.owner("第四个").await;
+        self.browser = Self::chosen(language, &self.product);
+        owner.sign_in_with(&self.product, &mut self.browser).await;
+        self.browser.operate("/cam/capi/keys", &[]).await;
+        let old = key_ids(&self.browser.get("/cam/capi").await)[0].clone();
+        let rotate = format!("/cam/capi/keys/{old}/rotate");
+        self.get("rotation: create", &rotate).await;
+        self.get("stop", STOP).await;
+        self.submit("stop refused", STOP, STOP, &[("password", "wrong"), ("code", "000000")]).await;
+        let secret = owner.reveal(&self.product, &mut self.browser, &old).await;
+        let signer = Signer::new(self.product.api, &old, &secret);
+        signer.refusal(self.product.clock.now()).await;
+        self.product.advance(Duration::from_secs(1));
+        self.browser.operate("/cam/capi/keys", &[]).await;
+        let spare = key_ids(&self.browser.get("/cam/capi").await)[1].clone();
+        self.get("rotation: old key in use", &rotate).await;
+        self.get("rotation: older key first", &format!("/cam/capi/keys/{spare}/rotate")).await;
+
+        for (what, days) in [("a day later", 1), ("90 days later", 89), ("much later", 90)] {
+            self.product.advance(Duration::from_hours(24 * days));
+            self.browser = Self::chosen(language, &self.product);
+            owner.sign_in_with(&self.product, &mut self.browser).await;
+            self.get(what, "/cam/capi").await;
+            self.get("an old key", &format!("/cam/capi/keys/{old}")).await;
+            self.get("rotation: new key not used yet", &rotate).await;
+            signer.refusal(self.product.clock.now()).await;
+        }
+        self.operate("place taken", &format!("/cam/capi/keys/{spare}/disable"), &[]).await;
+        self.get("rotation: no room", &rotate).await;
+        owner.reveal(&self.product, &mut self.browser, &old).await;
+        self.operate("one stopped", STOP, &[]).await;
+        signer.refusal(self.product.clock.now()).await;
+        self.operate("none stopped", STOP, &[]).await;
+        self.operate("enabled", &format!("/cam/capi/keys/{spare}/enable"), &[]).await;
+        self.get("rotation: old key disabled", &rotate).await;
+        self.operate("enabled", &format!("/cam/capi/keys/{old}/enable"), &[]).await;
+        self.operate("all stopped", STOP, &[]).await;
+    }
+
     async fn errors(&mut self) {
         self.get("not found", "/nowhere").await;
         self.get("method", "/cam/capi/keys").await;
@@ -310,6 +352,7 @@ pub async fn every_page(language: &str) -> Vec<(&'static str, Page)> {
     owner.sign_in_with(&walk.product, &mut walk.browser).await;
     walk.keys(&mut owner).await;
     walk.security().await;
+    walk.good_order(language).await;
     walk.errors().await;
     walk.last(language).await;
     walk.seen
