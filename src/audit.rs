@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::db::audit::{self as db, AuditRow};
 use crate::db::{Db, Tx};
 use crate::error::Error;
-use crate::id::{RequestId, SecretId, SessionHandle, Uin};
+use crate::id::{PasskeyHandle, RequestId, SecretId, SessionHandle, Uin};
 
 /// On whose behalf something is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +84,9 @@ pub enum Action {
     TotpReplaced,
     RecoveryCodesReplaced,
     SessionEnded,
+    PasskeyAdded,
+    PasskeyRenamed,
+    PasskeyRemoved,
 }
 
 impl Action {
@@ -109,6 +112,9 @@ impl Action {
             Self::TotpReplaced => "account.totp",
             Self::RecoveryCodesReplaced => "account.recovery-codes",
             Self::SessionEnded => "account.end-session",
+            Self::PasskeyAdded => "account.passkey-add",
+            Self::PasskeyRenamed => "account.passkey-rename",
+            Self::PasskeyRemoved => "account.passkey-remove",
         }
     }
 }
@@ -143,6 +149,12 @@ impl Event {
     /// To this session.
     #[must_use]
     pub fn on_session(self, handle: &SessionHandle) -> Self {
+        Self { target: Some(handle.to_string()), ..self }
+    }
+
+    /// To this passkey.
+    #[must_use]
+    pub fn on_passkey(self, handle: &PasskeyHandle) -> Self {
         Self { target: Some(handle.to_string()), ..self }
     }
 

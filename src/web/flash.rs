@@ -34,6 +34,14 @@ pub enum Flash {
     SessionEnded,
     /// All sessions but this one were ended.
     OtherSessionsEnded,
+    /// A passkey was added.
+    PasskeyAdded,
+    /// A passkey was renamed.
+    PasskeyRenamed,
+    /// A passkey was removed.
+    PasskeyRemoved,
+    /// An eleventh passkey was to be added.
+    PasskeyLimit,
 }
 
 impl Flash {
@@ -41,7 +49,7 @@ impl Flash {
     pub fn tone(&self) -> &'static str {
         match self {
             Self::KeyAlready(..) | Self::RecoveryCodesLeft(_) => "info",
-            Self::KeyLimit | Self::KeyNotDisabled(_) => "bad",
+            Self::KeyLimit | Self::KeyNotDisabled(_) | Self::PasskeyLimit => "bad",
             _ => "good",
         }
     }

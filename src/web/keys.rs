@@ -13,6 +13,7 @@ use super::error::{PageError, Problem};
 use super::flash::Flash;
 use super::forms::{Nothing, OwnForm};
 use super::page::{self, FormState, Page};
+use super::passkeys;
 use super::session::SignedIn;
 use super::verify::{self, Ask, Proof};
 use super::words::{Moment, Words};
@@ -31,6 +32,7 @@ const DAY: Duration = Duration::from_hours(24);
 
 #[derive(Template, WebTemplate)]
 #[template(path = "keys.html")]
+#[expect(clippy::struct_excessive_bools, reason = "what the template asks")]
 struct KeysPage {
     page: Page,
     account_name: String,
@@ -38,6 +40,7 @@ struct KeysPage {
     last_sign_in: Option<LastSignIn>,
     at_limit: bool,
     verified: bool,
+    has_passkeys: bool,
     revealed: bool,
     mask_after: u32,
     keys: Vec<KeyView>,
@@ -127,6 +130,7 @@ pub async fn keys_page(console: Console, mut owner: SignedIn) -> Result<Response
         last_sign_in: LastSignIn::new(page.t, owner.previous()),
         at_limit: keys.len() >= api_key::LIMIT,
         verified: owner.verified(&console).is_some(),
+        has_passkeys: passkeys::are_there(&console, &owner).await?,
         revealed: keys.iter().any(|key| key.revealed.is_some()),
         mask_after: MASK_AFTER_SECONDS,
         keys,
@@ -259,6 +263,7 @@ fn ask_to_show(words: &Words, secret_id: &SecretId) -> Ask {
         text: words.verify_intro,
         key: Some(secret_id.clone()),
         session: None,
+        passkey: None,
         action: urls::show(secret_id),
         back: urls::KEYS,
         button: words.show,

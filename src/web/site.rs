@@ -6,6 +6,8 @@ use tower_cookies::Cookie;
 use tower_cookies::cookie::SameSite;
 use url::{Host, Url};
 
+use crate::account::passkeys::RelyingParty;
+
 /// The console as browsers see it.
 #[derive(Debug)]
 pub struct Site {
@@ -20,6 +22,8 @@ pub struct Site {
     pub secure_cookies: bool,
     /// The cookies' names.
     pub cookies: CookieNames,
+    /// The console as passkeys know it; none where browsers know no passkeys.
+    pub passkeys: Option<RelyingParty>,
 }
 
 /// The names of the console's cookies.
@@ -55,6 +59,7 @@ impl Site {
             https,
             origins: bases.iter().map(|base| base.origin().ascii_serialization()).collect(),
             hosts: bases.iter().map(|base| base.authority().to_owned()).collect(),
+            passkeys: RelyingParty::new(&public_url, secure_cookies, &bases),
             secure_cookies,
             cookies: CookieNames { session: name("session"), visitor: name("visitor"), device: name("device") },
             public_url,
