@@ -19,6 +19,7 @@ mod keys;
 mod login;
 mod metrics;
 mod pages;
+mod passkeys;
 mod refused;
 mod security;
 mod serve;
