@@ -169,8 +169,8 @@ async fn serve(
 
 fn limit(builder: &mut Builder<TokioExecutor>) {
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(HEADER_BYTES);
-    // For the one listener that cannot refuse it as a whole: no more than one request at a time there either.
-    builder.http2().max_concurrent_streams(1);
+    // For the one listener that cannot refuse it as a whole, since that would turn upgrades off: it takes no request there.
+    builder.http2().max_concurrent_streams(0);
 }
 
 /// Clears out, now and then, what has run out.

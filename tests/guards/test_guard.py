@@ -249,9 +249,7 @@ def frames(client: socket.socket) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("listener", ["console", "api", "guard"])
-def test_http_2_is_not_served(plain: Site, listener: str, request: pytest.FixtureRequest) -> None:
-    if listener == "guard":
-        request.applymarker(pytest.mark.xfail(reason="the guard answers 505 within HTTP/2: its listener must know upgrades"))
+def test_http_2_is_not_served(plain: Site, listener: str) -> None:
     # Limits are made for one request at a time on a connection, and signatures are over the Host header.
     address = plain.guard if listener == "guard" else getattr(plain.server, listener)
     host, _, port = address.partition(":")
