@@ -116,7 +116,7 @@ pub async fn submit_passkey(
     match sign_in::with_passkey(&console.app, &visitor.origin, address, device.as_ref(), answer).await {
         Ok(done) => {
             visitor.complete_sign_in(&console, done).await?;
-            Ok(Redirect::to(urls::KEYS).into_response())
+            Ok(Redirect::to(visitor.take_wanted(&console).as_str()).into_response())
         }
         Err(Error::PasskeyRefused) => {
             let page = visitor.page(&console);
