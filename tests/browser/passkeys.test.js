@@ -257,7 +257,7 @@ describe('Passkeys', () => {
     await people.signOut(page);
     await signInWith();
     await page.goto('/cam/security');
-    await press(page.getByRole('link', { name: 'Remove: <b>Old key ring</b>' }));
+    await press(page.getByRole('link', { name: 'Remove · <b>Old key ring</b>' }));
     await visible(page.getByText('<b>Old key ring</b>'));
     await press(button('Use a passkey'));
     assert.equal(new URL(page.url()).pathname, '/cam/security');

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use latchkey::account::operator;
 use latchkey::clock::Timestamp;
-use latchkey::db::passkeys::{self, NewPasskey};
-use latchkey::id::{PasskeyHandle, Uin};
+use latchkey::db::passkeys;
+use latchkey::id::Uin;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::owner::PASSWORD;
+use crate::support::passkey::store;
 use crate::support::{Browser, Engine, Owner, Page, Product};
 
 const ASK: &str = "/login/passkey/options";
@@ -26,25 +27,6 @@ async fn signed_in(engine: Engine) -> (Product, Owner, Browser) {
     let product = Product::start(engine).await;
     let (owner, browser) = product.signed_in("root").await;
     (product, owner, browser)
-}
-
-/// A passkey in the database, which nothing can be proved with: its public key is nobody's.
-async fn store(product: &Product, uin: Uin, credential_id: &[u8], name: &str) -> Option<PasskeyHandle> {
-    let credential = json!({ "cred": {
-        "cred_id": data_encoding::BASE64URL_NOPAD.encode(credential_id),
-        "cred": { "type_": "ES256", "key": { "EC_EC2": { "curve": "SECP256R1",
-            "x": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE", "y": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE" } } },
-        "counter": 0, "transports": null, "user_verified": true, "backup_eligible": false, "backup_state": false,
-        "registration_policy": "required", "extensions": {}, "attestation": { "data": "None", "metadata": "None" },
-        "attestation_format": "none",
-    } })
-    .to_string();
-    let handle = PasskeyHandle::generate();
-    let new = NewPasskey { handle: &handle, uin, credential_id, credential: &credential, name };
-    let mut tx = product.app.db.begin().await.unwrap();
-    let stored = passkeys::insert(&mut tx, &new, product.clock.now(), 10).await.unwrap();
-    tx.commit().await.unwrap();
-    stored.then_some(handle)
 }
 
 /// An answer of the right shape to these options: with their challenge, and a signature that is none.
