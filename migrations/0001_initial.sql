@@ -171,15 +171,25 @@ create table audit_record (
     at         bigint not null,
     uin        bigint,
     actor      text   not null check (actor in ('account', 'key', 'operator', 'stranger')),
+    -- The key that a program acted with.
+    actor_key  text,
     action     text   not null,
     target     text,
     address    text,
     request_id text,
     result     text   not null check (result in ('done', 'refused')),
     detail     text,
-    mac        bytea  not null
+    mac        bytea  not null,
+    check ((actor = 'key') = (actor_key is not null))
 );
-create index audit_record_by_account on audit_record (uin, at);
+-- An account's records of a result are read along one of these, by time from wherever a page begins: all of them, those
+-- of an event, those about a key, or those of what was done with it.
+create index audit_record_by_result on audit_record (uin, result, at, number);
+create index audit_record_by_action on audit_record (uin, action, result, at, number);
+create index audit_record_by_target on audit_record (uin, target, result, at, number, action)
+    where target is not null;
+create index audit_record_by_actor_key on audit_record (uin, actor_key, result, at, number, action)
+    where actor_key is not null;
 
 -- The end of the chain, so that a cut tail is noticed too. One row.
 create table audit_head (

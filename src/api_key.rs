@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::account::verification::Verified;
-use crate::audit::{Action, Event, Origin};
+use crate::audit::{Action, Detail, Event, Origin};
 use crate::db::Tx;
 use crate::db::api_keys::{self as db, ApiKeyRow};
 use crate::error::Error;
@@ -162,7 +162,7 @@ pub async fn disable_all(app: &App, origin: &Origin, verified: &Verified) -> Res
         if !db::set_state(&mut tx, uin, secret_id, from, to, app.clock.now(), change).await? {
             return Err(Error::internal("an enabled key could not be disabled"));
         }
-        let event = Event::done(Action::KeyDisabled, uin).on_key(secret_id).with_detail("all keys");
+        let event = Event::done(Action::KeyDisabled, uin).on_key(secret_id).with_detail(Detail::AllKeys);
         app.audit.append(&mut tx, origin, event).await?;
     }
     if !enabled.is_empty() {

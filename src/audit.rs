@@ -13,13 +13,41 @@ use crate::db::{Db, Tx};
 use crate::error::Error;
 use crate::id::{RequestId, SecretId, SessionHandle, Uin};
 
+/// An enum whose variants are stored under names that do not change: records are filtered and exported by them.
+macro_rules! stored_names {
+    ($(#[$meta:meta])* $name:ident { $($(#[$of_variant:meta])* $variant:ident = $stored:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name {
+            $($(#[$of_variant])* $variant,)*
+        }
+
+        impl $name {
+            /// All of them, in their order here.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The stored name.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $stored,)*
+                }
+            }
+
+            /// Whose stored name this is; none of a name that only another version knows.
+            pub fn parse(stored: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|one| one.as_str() == stored)
+            }
+        }
+    };
+}
+
 /// On whose behalf something is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
     /// The owner of an account, in the console.
     Account,
-    /// A program, with a key.
-    Key,
+    /// A program, with this key.
+    Key(SecretId),
     /// Whoever runs the server, on the command line.
     Operator,
     /// Somebody who has not shown who they are.
@@ -27,12 +55,27 @@ pub enum Actor {
 }
 
 impl Actor {
-    fn as_str(self) -> &'static str {
+    fn as_str(&self) -> &'static str {
         match self {
             Self::Account => "account",
-            Self::Key => "key",
+            Self::Key(_) => "key",
             Self::Operator => "operator",
             Self::Stranger => "stranger",
+        }
+    }
+
+    fn key(&self) -> Option<&SecretId> {
+        if let Self::Key(key) = self { Some(key) } else { None }
+    }
+
+    /// Who is stored like this; none of what only another version knows.
+    pub fn parse(stored: &str, key: Option<&str>) -> Option<Self> {
+        match (stored, key) {
+            ("account", None) => Some(Self::Account),
+            ("key", Some(key)) => key.parse().ok().map(Self::Key),
+            ("operator", None) => Some(Self::Operator),
+            ("stranger", None) => Some(Self::Stranger),
+            _ => None,
         }
     }
 }
@@ -61,55 +104,62 @@ impl Origin {
     }
 }
 
-/// What happened. The names are what records are filtered by; they do not change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each variant says what it is; `as_str` is its stored name")]
-pub enum Action {
-    AccountCreated,
-    SetUp,
-    SetupLinkCreated,
-    SignIn,
-    SignOut,
-    Verification,
-    MfaReset,
-    ThrottleCleared,
-    SessionsEnded,
-    KeyCreated,
-    KeyRevealed,
-    KeyDisabled,
-    KeyEnabled,
-    KeyDeleted,
-    KeyRemarked,
-    PasswordChanged,
-    TotpReplaced,
-    RecoveryCodesReplaced,
-    SessionEnded,
+stored_names! {
+    /// What happened.
+    #[expect(missing_docs, reason = "each variant says what it is")]
+    Action {
+        AccountCreated = "account.create",
+        SetUp = "account.set-up",
+        SetupLinkCreated = "account.set-up-link",
+        PasswordAccepted = "sign-in.password",
+        SignIn = "sign-in",
+        SignOut = "sign-out",
+        Verification = "verification",
+        MfaReset = "account.reset-mfa",
+        ThrottleCleared = "account.unlock",
+        SessionsEnded = "account.end-sessions",
+        KeyCreated = "key.create",
+        KeyRevealed = "key.reveal",
+        KeyDisabled = "key.disable",
+        KeyEnabled = "key.enable",
+        KeyDeleted = "key.delete",
+        KeyRemarked = "key.remark",
+        PasswordChanged = "account.password",
+        TotpReplaced = "account.totp",
+        RecoveryCodesReplaced = "account.recovery-codes",
+        SessionEnded = "account.end-session",
+        RecordsDownloaded = "records.download",
+    }
 }
 
-impl Action {
-    /// The stored name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::AccountCreated => "account.create",
-            Self::SetUp => "account.set-up",
-            Self::SetupLinkCreated => "account.set-up-link",
-            Self::SignIn => "sign-in",
-            Self::SignOut => "sign-out",
-            Self::Verification => "verification",
-            Self::MfaReset => "account.reset-mfa",
-            Self::ThrottleCleared => "account.unlock",
-            Self::SessionsEnded => "account.end-sessions",
-            Self::KeyCreated => "key.create",
-            Self::KeyRevealed => "key.reveal",
-            Self::KeyDisabled => "key.disable",
-            Self::KeyEnabled => "key.enable",
-            Self::KeyDeleted => "key.delete",
-            Self::KeyRemarked => "key.remark",
-            Self::PasswordChanged => "account.password",
-            Self::TotpReplaced => "account.totp",
-            Self::RecoveryCodesReplaced => "account.recovery-codes",
-            Self::SessionEnded => "account.end-session",
-        }
+stored_names! {
+    /// How it ended.
+    #[expect(missing_docs, reason = "each variant says what it is")]
+    Outcome {
+        Done = "done",
+        Refused = "refused",
+    }
+}
+
+stored_names! {
+    /// How it ended, in more words.
+    Detail {
+        /// The password is wrong, or not accepted for now after too many wrong ones.
+        Password = "password",
+        /// Likewise, and with this failure the address is made to wait. What it asks while it waits is not recorded.
+        AddressWaits = "password, address waits",
+        /// The code is wrong, spent, or not accepted for now.
+        Code = "code",
+        /// Signed in with both.
+        PasswordAndTotp = "password and TOTP",
+        /// Signed in with both.
+        PasswordAndRecoveryCode = "password and recovery code",
+        /// Signed in by what the set-up has just proved.
+        AtSetUp = "set-up",
+        /// Of sessions: the one that asked goes on.
+        AllButTheAsking = "all but the one that asked",
+        /// Of keys: one of all that were enabled.
+        AllKeys = "all keys",
     }
 }
 
@@ -119,19 +169,19 @@ pub struct Event {
     action: Action,
     uin: Option<Uin>,
     target: Option<String>,
-    refused: bool,
-    detail: Option<&'static str>,
+    outcome: Outcome,
+    detail: Option<Detail>,
 }
 
 impl Event {
-    /// `action` was done.
-    pub fn done(action: Action, uin: Uin) -> Self {
-        Self { action, uin: Some(uin), target: None, refused: false, detail: None }
+    /// `action` was done; `uin` where it is about an account.
+    pub fn done(action: Action, uin: impl Into<Option<Uin>>) -> Self {
+        Self { action, uin: uin.into(), target: None, outcome: Outcome::Done, detail: None }
     }
 
     /// `action` was refused; `uin` where it is known whose it would have been.
-    pub fn refused(action: Action, uin: Option<Uin>, why: &'static str) -> Self {
-        Self { action, uin, target: None, refused: true, detail: Some(why) }
+    pub fn refused(action: Action, uin: impl Into<Option<Uin>>, why: Detail) -> Self {
+        Self { action, uin: uin.into(), target: None, outcome: Outcome::Refused, detail: Some(why) }
     }
 
     /// To this key.
@@ -148,7 +198,7 @@ impl Event {
 
     /// In more words.
     #[must_use]
-    pub fn with_detail(self, detail: &'static str) -> Self {
+    pub fn with_detail(self, detail: Detail) -> Self {
         Self { detail: Some(detail), ..self }
     }
 }
@@ -199,12 +249,13 @@ impl AuditLog {
             at: self.clock.now(),
             uin: event.uin,
             actor: origin.actor.as_str().to_owned(),
+            actor_key: origin.actor.key().map(ToString::to_string),
             action: event.action.as_str().to_owned(),
             target: event.target,
             address: origin.address.clone(),
             request_id: origin.request_id.map(|id| id.to_string()),
-            result: if event.refused { "refused" } else { "done" }.to_owned(),
-            detail: event.detail.map(str::to_owned),
+            result: event.outcome.as_str().to_owned(),
+            detail: event.detail.map(|detail| detail.as_str().to_owned()),
             mac: Vec::new(),
         };
         row.mac = self.mac(previous.as_deref(), &row)?;

@@ -37,6 +37,14 @@ impl Timestamp {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// The beginning of a UTC date, `2026-11-24`; none if it is not one, or written in another way.
+    pub fn of_utc_date(text: &str) -> Option<Self> {
+        let date = jiff::civil::Date::strptime("%Y-%m-%d", text).ok()?;
+        let is_canonical = date.strftime("%Y-%m-%d").to_string() == text;
+        let since_epoch = date.duration_since(jiff::civil::date(1970, 1, 1));
+        (is_canonical && date.year() > 0).then(|| Self(since_epoch.as_secs().saturating_mul(1000)))
+    }
+
     fn calendar(self) -> jiff::Timestamp {
         jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
     }
@@ -44,6 +52,11 @@ impl Timestamp {
     /// RFC 3339 in UTC, to the second: `2026-11-24T07:30:44Z`.
     pub fn rfc3339(self) -> String {
         self.calendar().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    }
+
+    /// RFC 3339 in UTC, to the millisecond: `2026-11-24T07:30:44.120Z`.
+    pub fn rfc3339_millis(self) -> String {
+        self.calendar().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
     }
 
     /// For people, with its offset: `2026-11-24 07:30:44 UTC`.
@@ -100,6 +113,25 @@ impl Clock {
     pub fn set(&self, now: Timestamp) {
         if let Some(manual) = &self.0 {
             manual.store(now.0, Ordering::SeqCst);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_read_as_they_are_written() {
+        for (text, days) in
+            [("1970-01-01", 0), ("2027-01-15", 20833), ("0001-01-01", -719_162), ("9999-12-31", 2_932_896)]
+        {
+            assert_eq!(Timestamp::of_utc_date(text), Some(Timestamp(days * 86_400_000)), "{text}");
+        }
+        for text in
+            ["", "2027-1-15", "2027-02-29", "20270115", "2027-01-15Z", " 2027-01-15", "-001-01-01", "10000-01-01"]
+        {
+            assert_eq!(Timestamp::of_utc_date(text), None, "{text}");
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Latchkey: a self-hosted console for API key pairs, and the server that checks every request signed with them.
 //!
 //! ```text
-//! main, cli → serve → { web, api, guard } → { account, api_key, verifier, audit, usage, throttle } → { registry, db }
-//!                                                                     → { signature, secret, id, clock, language, error }
+//! main, cli → serve → { web, api, guard } → { account, api_key, verifier, audit, records, usage, throttle } → { registry, db }
+//!                                                                              → { signature, secret, id, clock, language, error }
 //! ```
 //!
 //! Whoever looks for something finds it by the file's name: [`web`] is the console, [`api`] the signed API,
@@ -29,6 +29,7 @@ pub mod guard;
 pub mod id;
 pub mod language;
 pub mod metrics;
+pub mod records;
 pub mod registry;
 pub mod secret;
 pub mod serve;

@@ -12,7 +12,7 @@ use tracing::Instrument;
 use tracing_subscriber::EnvFilter;
 
 use crate::audit::{Actor, Origin};
-use crate::id::RequestId;
+use crate::id::{RequestId, Uin};
 use crate::metrics::Listener;
 use crate::state::App;
 
@@ -50,6 +50,17 @@ impl Caller {
     }
 }
 
+/// What the log lines of a request have in common. An extension of every request to the console.
+#[derive(Clone, Debug)]
+pub struct RequestSpan(tracing::Span);
+
+impl RequestSpan {
+    /// Has the log lines from here on say whose session the request is in.
+    pub fn name_account(&self, uin: Uin) {
+        self.0.record("uin", uin.0);
+    }
+}
+
 /// Middleware of every listener: says who calls, and logs and counts the request when it has been answered.
 pub async fn track(State((app, listener)): State<(App, Listener)>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
@@ -61,7 +72,10 @@ pub async fn track(State((app, listener)): State<(App, Listener)>, mut request: 
     let peer_is_trusted = trusted.iter().any(|network| network.contains(&peer));
     request.extensions_mut().insert(Caller { request_id, address, peer_is_trusted });
     let (method, uri) = (request.method().clone(), request.uri().clone());
-    let span = tracing::info_span!("request", %request_id);
+    let span = tracing::info_span!("request", %request_id, uin = tracing::field::Empty);
+    if listener == Listener::Console {
+        request.extensions_mut().insert(RequestSpan(span.clone()));
+    }
     let response = next.run(request).instrument(span.clone()).await;
     let (path, status) = (uri.path(), response.status().as_u16());
     app.metrics.answered(listener, status);

@@ -12,7 +12,7 @@ use super::pending_seed::PendingSeed;
 use super::sessions::Present;
 use super::verification::{self, Verified};
 use super::{setup, totp_place};
-use crate::audit::{Action, Event, Origin};
+use crate::audit::{Action, Detail, Event, Origin};
 use crate::clock::Timestamp;
 use crate::db::{Tx, accounts, sessions};
 use crate::error::Error;
@@ -95,7 +95,7 @@ pub async fn confirm_totp(
     let step = Code::parse(code).and_then(|code| seed.matching_step(&code, app.clock.now()));
     let mut tx = present.begin(app, uin).await?;
     let Some(step) = step.filter(|_| replacement.is_open(app)) else {
-        app.audit.append(&mut tx, origin, Event::refused(Action::TotpReplaced, Some(uin), "code")).await?;
+        app.audit.append(&mut tx, origin, Event::refused(Action::TotpReplaced, uin, Detail::Code)).await?;
         tx.commit().await?;
         return Err(Error::CodeRefused);
     };

@@ -110,6 +110,7 @@ pub async fn first_setup_link(app: &App) -> Result<Option<SecretString>, Error> 
     }
     let mut tx = app.db.begin().await?;
     let link = setup::create_link(app, &mut tx, Purpose::First).await?;
+    app.audit.append(&mut tx, &Origin::operator(), Event::done(Action::SetupLinkCreated, None)).await?;
     tx.commit().await?;
     Ok(Some(link))
 }

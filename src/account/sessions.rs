@@ -1,7 +1,7 @@
 //! The sessions of an account, and ending them.
 
 use super::verification::Verified;
-use crate::audit::{Action, Event, Origin};
+use crate::audit::{Action, Detail, Event, Origin};
 use crate::db::sessions::{self as db, SessionRow};
 use crate::db::{Tx, accounts};
 use crate::error::Error;
@@ -65,7 +65,7 @@ pub async fn end_others(app: &App, origin: &Origin, verified: &Verified, present
     let mut tx = present.begin(app, uin).await?;
     let epoch = accounts::raise_epoch(&mut tx, uin).await?;
     db::end_others(&mut tx, uin, &present.handle).await?;
-    let event = Event::done(Action::SessionsEnded, uin).with_detail("all but the one that asked");
+    let event = Event::done(Action::SessionsEnded, uin).with_detail(Detail::AllButTheAsking);
     app.audit.append(&mut tx, origin, event).await?;
     tx.commit().await?;
     Ok(epoch)

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pending_seed::PendingSeed;
 use super::{canonical_name, check_name, totp_place, verification};
-use crate::audit::{Action, Event, Origin};
+use crate::audit::{Action, Detail, Event, Origin};
 use crate::db::installation::SetupLink;
 use crate::db::{Tx, accounts, installation};
 use crate::error::Error;
@@ -171,9 +171,15 @@ pub struct Completed {
 pub async fn confirm(app: &App, origin: &Origin, enrolment: &Enrolment, code: &str) -> Result<Completed, Error> {
     let now = app.clock.now();
     let seed = enrolment.seed(app)?;
-    let step = Code::parse(code).and_then(|code| seed.matching_step(&code, now)).ok_or(Error::CodeRefused)?;
+    let step = Code::parse(code).and_then(|code| seed.matching_step(&code, now));
 
     let mut tx = app.db.begin().await?;
+    let Some(step) = step else {
+        let uin = enrolment.purpose.stored().1;
+        app.audit.append(&mut tx, origin, Event::refused(Action::SetUp, uin, Detail::Code)).await?;
+        tx.commit().await?;
+        return Err(Error::CodeRefused);
+    };
     if !installation::spend_setup_link(&mut tx, &enrolment.link_hash, now).await? {
         return Err(Error::SetupLinkInvalid);
     }

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::{canonical_name, check_name, open_totp_seed};
-use crate::audit::{Action, Actor, Event, Origin};
+use crate::audit::{Action, Actor, Detail, Event, Origin};
 use crate::clock::Timestamp;
 use crate::db::accounts::{self, AccountRow};
 use crate::db::{Tx, audit as audit_db};
@@ -95,12 +95,17 @@ pub async fn check_password(
     let mut tx = app.db.begin().await?;
     let subject = if known { Subject::device(&device_hash) } else { Subject::account(&name) };
     let accepted = throttle::settle(&mut tx, &subject, right, now).await?;
-    if !accepted {
-        if !known {
-            throttle::settle(&mut tx, &from_address, false, now).await?;
+    let event = match uin {
+        Some(uin) if accepted => Event::done(Action::PasswordAccepted, uin),
+        _ => {
+            if !known {
+                throttle::settle(&mut tx, &from_address, false, now).await?;
+            }
+            let waits = !known && throttle::is_blocked_in(&mut tx, &from_address, now).await?;
+            Event::refused(Action::SignIn, uin, if waits { Detail::AddressWaits } else { Detail::Password })
         }
-        app.audit.append(&mut tx, origin, Event::refused(Action::SignIn, uin, "password")).await?;
-    }
+    };
+    app.audit.append(&mut tx, origin, event).await?;
     tx.commit().await?;
     match account {
         Some(account) if accepted => Ok(PasswordAccepted { uin: account.uin, epoch: account.credential_epoch }),
@@ -126,7 +131,7 @@ pub async fn check_code(
         return Err(Error::SignInRefused);
     }
     if !spend_factor(app, &mut tx, &account, &factor).await? {
-        app.audit.append(&mut tx, origin, Event::refused(Action::SignIn, Some(account.uin), "code")).await?;
+        app.audit.append(&mut tx, origin, Event::refused(Action::SignIn, account.uin, Detail::Code)).await?;
         tx.commit().await?;
         return Err(Error::CodeRefused);
     }
@@ -134,7 +139,7 @@ pub async fn check_code(
         SecondFactor::Totp(_) => None,
         SecondFactor::Recovery(_) => Some(accounts::recovery_codes_left_in(&mut tx, account.uin).await?),
     };
-    let detail = if recovery_codes_left.is_some() { "password and recovery code" } else { "password and TOTP" };
+    let detail = if recovery_codes_left.is_some() { Detail::PasswordAndRecoveryCode } else { Detail::PasswordAndTotp };
     let signed_in = complete(app, &mut tx, origin, &account, detail).await?;
     tx.commit().await?;
     tracing::info!(uin = %account.uin, at = now.0, "signed in");
@@ -155,7 +160,7 @@ async fn complete(
     tx: &mut Tx,
     origin: &Origin,
     account: &AccountRow,
-    detail: &'static str,
+    detail: Detail,
 ) -> Result<SignedIn, Error> {
     let now = app.clock.now();
     let since = account.last_sign_in_at.unwrap_or(account.created_at);
@@ -173,7 +178,7 @@ async fn complete(
 pub async fn after_setup(app: &App, origin: &Origin, uin: Uin) -> Result<SignedIn, Error> {
     let account = accounts::by_uin(&app.db, uin).await?.ok_or(Error::SignInRefused)?;
     let mut tx = app.db.begin().await?;
-    let signed_in = complete(app, &mut tx, origin, &account, "set-up").await?;
+    let signed_in = complete(app, &mut tx, origin, &account, Detail::AtSetUp).await?;
     tx.commit().await?;
     Ok(signed_in)
 }

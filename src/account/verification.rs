@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 
 use super::sign_in::{SecondFactor, spend_factor};
-use crate::audit::{Action, Event, Origin};
+use crate::audit::{Action, Detail, Event, Origin};
 use crate::clock::Timestamp;
 use crate::db::accounts::{self, AccountRow};
 use crate::error::Error;
@@ -44,14 +44,14 @@ pub async fn verify(
     let right = app.hasher.verify(password, account.password_hash.clone()).await?;
     let mut tx = app.db.begin().await?;
     let refusal = if !throttle::settle(&mut tx, &Subject::verification(uin), right, app.clock.now()).await? {
-        Some(("password", Error::PasswordWrong))
+        Some((Detail::Password, Error::PasswordWrong))
     } else if !spend_factor(app, &mut tx, &account, &SecondFactor::Totp(code)).await? {
-        Some(("code", Error::CodeRefused))
+        Some((Detail::Code, Error::CodeRefused))
     } else {
         None
     };
     let event = match refusal {
-        Some((why, _)) => Event::refused(Action::Verification, Some(uin), why),
+        Some((why, _)) => Event::refused(Action::Verification, uin, why),
         None => Event::done(Action::Verification, uin),
     };
     app.audit.append(&mut tx, origin, event).await?;
@@ -75,7 +75,7 @@ pub(super) async fn prove_password(
     let mut tx = app.db.begin().await?;
     let accepted = throttle::settle(&mut tx, &Subject::verification(account.uin), right, app.clock.now()).await?;
     if !accepted {
-        app.audit.append(&mut tx, origin, Event::refused(action, Some(account.uin), "password")).await?;
+        app.audit.append(&mut tx, origin, Event::refused(action, account.uin, Detail::Password)).await?;
     }
     tx.commit().await?;
     if accepted { Ok(()) } else { Err(Error::PasswordWrong) }

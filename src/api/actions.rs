@@ -62,7 +62,10 @@ pub(super) async fn dispatch(app: &App, caller: &Caller, call: Call<'_>) -> Resu
         (_, "") => Err(ApiError::MissingParameter("Action")),
         (Some(STS), "GetCallerIdentity") => get_caller_identity(app, call.signed, call.params).map(Answer::Identity),
         // On the heap: the call that only asks who it is, the commonest by far, need not carry their state.
-        _ => Box::pin(run(app, &caller.origin(Actor::Key), call)).await.map(Answer::Other),
+        _ => {
+            let origin = caller.origin(Actor::Key(call.signed.secret_id().clone()));
+            Box::pin(run(app, &origin, call)).await.map(Answer::Other)
+        }
     }
 }
 

@@ -1,11 +1,20 @@
 //! `latchkey audit …`
 
+use std::io::{ErrorKind, Write};
+
 use clap::Subcommand;
+use serde::Serialize;
 
 use crate::audit::Verdict;
 use crate::clock::Clock;
 use crate::config::{Settings, StartError};
+use crate::db::audit::{self as db, AuditRow};
+use crate::error::Error;
+use crate::records::Csv;
 use crate::state::App;
+
+/// Records read and written at a time.
+const CHUNK: i64 = 1000;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -14,6 +23,12 @@ pub(super) enum Command {
         /// What an earlier check printed, as NUMBER:HEAD: shows a chain that has been cut back since
         #[arg(long, value_name = "NUMBER:HEAD", value_parser = noted)]
         noted: Option<Noted>,
+    },
+    /// Print the whole chain in its order, a JSON object a line
+    Export {
+        /// Print CSV for a spreadsheet: what one would run as a formula has an apostrophe before it
+        #[arg(long)]
+        csv: bool,
     },
 }
 
@@ -31,11 +46,17 @@ fn noted(text: &str) -> Result<Noted, String> {
 }
 
 pub(super) async fn run(command: Command, settings: Settings) -> Result<(), StartError> {
-    let Command::Verify { noted } = command;
     let app = App::open(settings, Clock::system()).await?;
-    let verdict = app.audit.verify(&app.db, noted.as_ref().map(|noted| (noted.number, noted.head.as_str()))).await;
+    let done = match command {
+        Command::Verify { noted } => verify(&app, noted.as_ref()).await,
+        Command::Export { csv } => export(&app, csv).await,
+    };
     app.db.close().await;
-    match verdict? {
+    done
+}
+
+async fn verify(app: &App, noted: Option<&Noted>) -> Result<(), StartError> {
+    match app.audit.verify(&app.db, noted.map(|noted| (noted.number, noted.head.as_str()))).await? {
         Verdict::Intact { records, head } => {
             println!("{records} records, intact; note {records}:{head}");
             Ok(())
@@ -44,4 +65,51 @@ pub(super) async fn run(command: Command, settings: Settings) -> Result<(), Star
             Err(StartError::Setting(format!("the audit chain is broken at record {number}: {how}")))
         }
     }
+}
+
+/// A record as a line of JSON: as it is authenticated, and its time for people and its mac in hex.
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    row: &'a AuditRow,
+    time: String,
+    mac: String,
+}
+
+/// Writes the chain to stdout, a chunk at a time, up to where it ends when the last is read.
+async fn export(app: &App, as_csv: bool) -> Result<(), StartError> {
+    let mut out = std::io::stdout();
+    let mut after = 0;
+    let mut chunk = if as_csv { Csv::headed(&["mac"])?.into_bytes()? } else { Vec::new() };
+    loop {
+        match out.write_all(&chunk).and_then(|()| out.flush()) {
+            Ok(()) => {}
+            // `… | head` has read enough.
+            Err(cause) if cause.kind() == ErrorKind::BrokenPipe => return Ok(()),
+            Err(cause) => return Err(StartError::Io { what: "cannot write the records", cause }),
+        }
+        let rows = db::page(&app.db, after, CHUNK).await.map_err(Error::from)?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.number;
+        chunk = if as_csv { csv_lines(&rows)? } else { json_lines(&rows)? };
+    }
+}
+
+fn csv_lines(rows: &[AuditRow]) -> Result<Vec<u8>, Error> {
+    let mut csv = Csv::default();
+    for row in rows {
+        csv.push(row, &[&data_encoding::HEXLOWER.encode(&row.mac)])?;
+    }
+    csv.into_bytes()
+}
+
+fn json_lines(rows: &[AuditRow]) -> Result<Vec<u8>, Error> {
+    let mut lines = Vec::new();
+    for row in rows {
+        let mac = data_encoding::HEXLOWER.encode(&row.mac);
+        let line = Line { row, time: row.at.rfc3339_millis(), mac };
+        serde_json::to_writer(&mut lines, &line).map_err(Error::internal)?;
+        lines.push(b'\n');
+    }
+    Ok(lines)
 }

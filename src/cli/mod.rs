@@ -38,7 +38,7 @@ enum Command {
     /// Make, list and help root accounts
     #[command(subcommand)]
     Account(account::Command),
-    /// Check the chained record of operations
+    /// Check or print the chained record of operations
     #[command(subcommand)]
     Audit(audit::Command),
     /// Bring the database's schema up to date, without serving

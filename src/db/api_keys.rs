@@ -64,6 +64,13 @@ pub async fn list(db: &Db, uin: Uin) -> sqlx::Result<Vec<ApiKeyRow>> {
     on!(db, pool => sqlx::query_as(statement).bind(uin).fetch_all(pool).await)
 }
 
+/// The account's latest keys, deleted ones too: live ones first, then the newest.
+pub async fn latest(db: &Db, uin: Uin, limit: i64) -> sqlx::Result<Vec<(SecretId, KeyState)>> {
+    let statement = "select secret_id, state from api_key where uin = $1
+        order by case when slot is null then 1 else 0 end, created_at desc, secret_id limit $2";
+    on!(db, pool => sqlx::query_as(statement).bind(uin).bind(limit).fetch_all(pool).await)
+}
+
 /// One live key of the account.
 pub async fn find(db: &Db, uin: Uin, secret_id: &SecretId) -> sqlx::Result<Option<ApiKeyRow>> {
     let statement = "select secret_id, state, remark, created_at, state_changed_at, last_used_at, last_used_action,

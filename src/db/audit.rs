@@ -18,6 +18,8 @@ pub struct AuditRow {
     pub uin: Option<Uin>,
     /// `account`, `key`, `operator` or `stranger`.
     pub actor: String,
+    /// The key it was done with, by a program.
+    pub actor_key: Option<String>,
     /// What was done or tried.
     pub action: String,
     /// To which key.
@@ -47,10 +49,10 @@ pub async fn advance(tx: &mut Tx) -> sqlx::Result<Head> {
 /// Appends a record and makes it the end of the chain.
 pub async fn insert(tx: &mut Tx, row: &AuditRow) -> sqlx::Result<()> {
     let statement = "insert into audit_record
-            (number, at, uin, actor, action, target, address, request_id, result, detail, mac)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+            (number, at, uin, actor, actor_key, action, target, address, request_id, result, detail, mac)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     on_tx!(tx, c => sqlx::query(statement).bind(row.number).bind(row.at).bind(row.uin).bind(&row.actor)
-        .bind(&row.action).bind(&row.target).bind(&row.address).bind(&row.request_id).bind(&row.result)
+        .bind(&row.actor_key).bind(&row.action).bind(&row.target).bind(&row.address).bind(&row.request_id).bind(&row.result)
         .bind(&row.detail).bind(&row.mac).execute(c).await.map(drop))?;
     on_tx!(tx, c => sqlx::query("update audit_head set mac = $1 where id = 1").bind(&row.mac).execute(c).await.map(drop))
 }
@@ -62,7 +64,7 @@ pub async fn head(db: &Db) -> sqlx::Result<Head> {
 
 /// Up to `limit` records after number `after`, in order.
 pub async fn page(db: &Db, after: i64, limit: i64) -> sqlx::Result<Vec<AuditRow>> {
-    let statement = "select number, at, uin, actor, action, target, address, request_id, result, detail, mac
+    let statement = "select number, at, uin, actor, actor_key, action, target, address, request_id, result, detail, mac
         from audit_record where number > $1 order by number limit $2";
     on!(db, pool => sqlx::query_as(statement).bind(after).bind(limit).fetch_all(pool).await)
 }

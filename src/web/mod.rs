@@ -20,6 +20,8 @@ pub mod login;
 pub mod page;
 pub mod password;
 pub mod preferences;
+pub mod records;
+pub mod records_csv;
 pub mod recovery_codes;
 pub mod refused;
 pub mod rotation;
@@ -95,6 +97,8 @@ pub fn router(app: App, site: Site) -> Router {
         .route(&key("remark"), post(keys::set_remark))
         .route(&key("rotate"), get(rotation::rotation_page))
         .route(urls::DISABLE_ALL, get(disable_all::ask_page).post(disable_all::disable_all))
+        .route(urls::RECORDS, get(records::records_page))
+        .route(urls::RECORDS_CSV, get(records_csv::download))
         .route(urls::SECURITY, get(security::security_page))
         .route(urls::PASSWORD, get(password::password_page).post(password::change))
         .route(urls::AUTHENTICATOR, get(authenticator::replace_page).post(authenticator::begin))

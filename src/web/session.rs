@@ -39,7 +39,7 @@ use crate::db::sessions;
 use crate::error::Error;
 use crate::id::{SessionHandle, Uin};
 use crate::secret::token;
-use crate::telemetry::Caller;
+use crate::telemetry::{Caller, RequestSpan};
 
 /// The one entry of a session's data.
 pub(super) const STAGE: &str = "stage";
@@ -342,6 +342,9 @@ impl SignedIn {
             return Ok(None);
         };
         visitor.origin.actor = Actor::Account;
+        if let Some(span) = visitor.extensions.get::<RequestSpan>() {
+            span.name_account(account.uin);
+        }
         Ok(Some(Self { visitor, account, state: *state }))
     }
 

@@ -42,6 +42,10 @@ pub const REFUSED: &str = "/cam/capi/refused";
 
 /// Disabling every key.
 pub const DISABLE_ALL: &str = "/cam/capi/disable-all";
+/// The page of the records.
+pub const RECORDS: &str = "/cam/records";
+/// The records as CSV.
+pub const RECORDS_CSV: &str = "/cam/records.csv";
 
 /// Where the row of a key is.
 pub fn key(secret_id: &SecretId) -> String {

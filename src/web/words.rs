@@ -2,6 +2,7 @@
 
 use super::words_en::EN;
 use super::words_zh::ZH;
+use crate::audit::{Action, Actor, Detail, Outcome};
 use crate::clock::Timestamp;
 use crate::language::Language;
 use crate::secret::password::PasswordFlaw;
@@ -171,6 +172,34 @@ pub struct Words {
     pub action: &'static str,
     pub address: &'static str,
     pub result: &'static str,
+    // The page of the records.
+    pub nav_records: &'static str,
+    pub records_title: &'static str,
+    pub from_day: &'static str,
+    pub to_day: &'static str,
+    pub event: &'static str,
+    pub any: &'static str,
+    pub key_hint: &'static str,
+    pub deleted: &'static str,
+    pub who: &'static str,
+    pub filter: &'static str,
+    pub clear_filter: &'static str,
+    pub download_csv: &'static str,
+    pub pages: &'static str,
+    pub newer: &'static str,
+    pub older: &'static str,
+    pub no_match: &'static str,
+    pub no_match_hint: &'static str,
+    pub date_invalid: &'static str,
+    pub dates_reversed: &'static str,
+    pub event_unknown: &'static str,
+    pub result_unknown: &'static str,
+    pub secret_id_invalid: &'static str,
+    pub record_actor: fn(&Actor) -> &'static str,
+    pub record_action: fn(Action) -> &'static str,
+    pub record_detail: fn(Detail) -> &'static str,
+    pub record_outcome: fn(Outcome) -> &'static str,
+    pub with_detail: fn(&str, &str) -> String,
     // A refused call.
     pub why_refused: &'static str,
     pub refused_title: &'static str,

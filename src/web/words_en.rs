@@ -1,6 +1,7 @@
 //! The console in English.
 
 use crate::api_key::KeyState;
+use crate::audit::{Action, Actor, Detail, Outcome};
 use crate::secret::password::PasswordFlaw;
 use crate::web::error::Problem;
 use crate::web::flash::Flash;
@@ -161,6 +162,33 @@ pub static EN: Words = Words {
     action: "Action",
     address: "Address",
     result: "Result",
+    nav_records: "Operation Records",
+    records_title: "Operation Records",
+    from_day: "From",
+    to_day: "To",
+    event: "Event",
+    any: "All",
+    key_hint: "Choose or type a SecretId; deleted ones count.",
+    deleted: "Deleted",
+    who: "Who",
+    filter: "Filter",
+    clear_filter: "Clear the filter",
+    download_csv: "Download as CSV",
+    pages: "Pages",
+    newer: "Newer",
+    older: "Older",
+    no_match: "No records match",
+    no_match_hint: "Change the filter, or clear it to see all records of this account.",
+    date_invalid: "This is not a date. Write it as year, month and day, such as 2026-11-24.",
+    dates_reversed: "This day is before the first one. Change one of the two.",
+    event_unknown: "There is no such event. Choose one from the list.",
+    result_unknown: "There is no such result. Choose one from the list.",
+    secret_id_invalid: "A SecretId is AKID and 32 letters or digits. Choose a key from the list, or paste its whole SecretId.",
+    record_actor,
+    record_action,
+    record_detail,
+    record_outcome,
+    with_detail,
     why_refused: "Why was a call refused?",
     refused_title: "Refused call",
     refused_intro: "Every answer of the API carries a RequestId. Of calls signed with version 3 that were refused for one of your keys, this page shows what the server made of them, so that you can compare it with what your client made.",
@@ -303,6 +331,65 @@ fn refusal(stored: &str) -> &'static str {
         "token" => "Refused: a temporary token was sent",
         _ => "Refused",
     }
+}
+
+fn record_actor(actor: &Actor) -> &'static str {
+    match actor {
+        Actor::Account => "The owner",
+        Actor::Key(_) => "A program, with key",
+        Actor::Operator => "The operator of this server",
+        Actor::Stranger => "Somebody not signed in",
+    }
+}
+
+fn record_action(action: Action) -> &'static str {
+    match action {
+        Action::AccountCreated => "Account created",
+        Action::SetUp => "Account set up",
+        Action::SetupLinkCreated => "Set-up link made",
+        Action::PasswordAccepted => "Right password given",
+        Action::SignIn => "Sign-in",
+        Action::SignOut => "Sign-out",
+        Action::Verification => "Identity verification",
+        Action::MfaReset => "Authenticator removed",
+        Action::ThrottleCleared => "Failed tries forgotten",
+        Action::SessionsEnded => "Sessions ended",
+        Action::KeyCreated => "Key created",
+        Action::KeyRevealed => "SecretKey shown",
+        Action::KeyDisabled => "Key disabled",
+        Action::KeyEnabled => "Key enabled",
+        Action::KeyDeleted => "Key deleted",
+        Action::KeyRemarked => "Remark changed",
+        Action::PasswordChanged => "Password changed",
+        Action::TotpReplaced => "Authenticator replaced",
+        Action::RecoveryCodesReplaced => "Recovery codes replaced",
+        Action::SessionEnded => "Session ended",
+        Action::RecordsDownloaded => "Records downloaded",
+    }
+}
+
+fn record_detail(detail: Detail) -> &'static str {
+    match detail {
+        Detail::Password => "wrong password, or too many tries",
+        Detail::AddressWaits => "wrong password; after too many of them, this address has to wait",
+        Detail::Code => "wrong or used code, or too many tries",
+        Detail::PasswordAndTotp => "with password and authenticator code",
+        Detail::PasswordAndRecoveryCode => "with password and recovery code",
+        Detail::AtSetUp => "at the end of the set-up",
+        Detail::AllButTheAsking => "all but the one that asked for it",
+        Detail::AllKeys => "all keys at once",
+    }
+}
+
+fn record_outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Done => "Done",
+        Outcome::Refused => "Refused",
+    }
+}
+
+fn with_detail(outcome: &str, detail: &str) -> String {
+    format!("{outcome}: {detail}")
 }
 
 /// Reason and cause as they are stored: `verifier::Refusal`'s and `diagnosis::Cause`'s.

@@ -1,6 +1,7 @@
 //! The console in Simplified Chinese.
 
 use crate::api_key::KeyState;
+use crate::audit::{Action, Actor, Detail, Outcome};
 use crate::secret::password::PasswordFlaw;
 use crate::web::error::Problem;
 use crate::web::flash::Flash;
@@ -219,6 +220,33 @@ pub static ZH: Words = Words {
     flash,
     flaw,
     problem,
+    nav_records: "操作记录",
+    records_title: "操作记录",
+    from_day: "开始日期",
+    to_day: "结束日期",
+    event: "事件",
+    any: "全部",
+    key_hint: "选择或输入 SecretId，包括已删除的密钥。",
+    deleted: "已删除",
+    who: "操作者",
+    filter: "筛选",
+    clear_filter: "清除筛选条件",
+    download_csv: "下载 CSV",
+    pages: "分页",
+    newer: "较新",
+    older: "较早",
+    no_match: "没有符合条件的记录",
+    no_match_hint: "请修改筛选条件，或清除后查看该账号的全部记录。",
+    date_invalid: "日期格式不正确。请按年-月-日填写，例如 2026-11-24。",
+    dates_reversed: "结束日期早于开始日期，请修改其中一个。",
+    event_unknown: "没有此事件，请从列表中选择。",
+    result_unknown: "没有此结果，请从列表中选择。",
+    secret_id_invalid: "SecretId 应为 AKID 加 32 位字母或数字。请从列表中选择密钥，或粘贴完整的 SecretId。",
+    record_actor,
+    record_action,
+    record_detail,
+    record_outcome,
+    with_detail,
 };
 
 /// What there is to look after, and what to do about it.
@@ -322,6 +350,65 @@ fn refused_cause(reason: &str, cause: &str) -> &'static str {
             "已按客户端常见的错误方式逐一核对 Host、Content-Type、请求体、查询字符串、请求方法和路径，均不能解释此签名。请先检查 SecretKey：是否属于另一对密钥，或是否不完整。然后与下方内容对照。"
         }
     }
+}
+
+fn record_actor(actor: &Actor) -> &'static str {
+    match actor {
+        Actor::Account => "账号所有者",
+        Actor::Key(_) => "程序，使用密钥",
+        Actor::Operator => "服务器管理员",
+        Actor::Stranger => "未登录的访问者",
+    }
+}
+
+fn record_action(action: Action) -> &'static str {
+    match action {
+        Action::AccountCreated => "创建账号",
+        Action::SetUp => "完成账号设置",
+        Action::SetupLinkCreated => "生成设置链接",
+        Action::PasswordAccepted => "密码验证通过",
+        Action::SignIn => "登录",
+        Action::SignOut => "退出登录",
+        Action::Verification => "身份验证",
+        Action::MfaReset => "移除身份验证器",
+        Action::ThrottleCleared => "清除失败尝试记录",
+        Action::SessionsEnded => "结束多个会话",
+        Action::KeyCreated => "创建密钥",
+        Action::KeyRevealed => "显示 SecretKey",
+        Action::KeyDisabled => "禁用密钥",
+        Action::KeyEnabled => "启用密钥",
+        Action::KeyDeleted => "删除密钥",
+        Action::KeyRemarked => "修改备注",
+        Action::PasswordChanged => "修改密码",
+        Action::TotpReplaced => "更换身份验证器",
+        Action::RecoveryCodesReplaced => "更换恢复码",
+        Action::SessionEnded => "结束会话",
+        Action::RecordsDownloaded => "下载操作记录",
+    }
+}
+
+fn record_detail(detail: Detail) -> &'static str {
+    match detail {
+        Detail::Password => "密码错误，或尝试次数过多",
+        Detail::AddressWaits => "密码错误；失败次数过多，该地址须等待后再试",
+        Detail::Code => "验证码错误或已使用，或尝试次数过多",
+        Detail::PasswordAndTotp => "使用密码和动态验证码",
+        Detail::PasswordAndRecoveryCode => "使用密码和恢复码",
+        Detail::AtSetUp => "账号设置完成时",
+        Detail::AllButTheAsking => "除发起操作的会话外的全部会话",
+        Detail::AllKeys => "一次性操作所有密钥",
+    }
+}
+
+fn record_outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Done => "成功",
+        Outcome::Refused => "被拒绝",
+    }
+}
+
+fn with_detail(outcome: &str, detail: &str) -> String {
+    format!("{outcome}：{detail}")
 }
 
 fn flash(flash: &Flash) -> String {

@@ -58,6 +58,8 @@ const ROUTES: &[(&str, &str, &[Stage])] = &[
     ("GET", "/cam/capi/keys/{key}/rotate", IN),
     ("GET", "/cam/capi/disable-all", IN),
     ("POST", "/cam/capi/disable-all", IN),
+    ("GET", "/cam/records", IN),
+    ("GET", "/cam/records.csv", IN),
     ("GET", "/cam/security", IN),
     ("GET", "/cam/security/password", IN),
     ("POST", "/cam/security/password", IN),

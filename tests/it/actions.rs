@@ -75,6 +75,10 @@ on_both_engines! {
         let rows = latchkey::db::audit::page(&c.product.app.db, 0, 100).await.unwrap();
         let by_key: Vec<&str> = rows.iter().filter(|row| row.actor == "key").map(|row| row.action.as_str()).collect();
         assert_eq!(by_key, ["key.create", "key.disable", "key.enable", "key.disable", "key.delete"]);
+        for row in rows {
+            let acted = (row.actor == "key").then(|| c.signer.secret_id.clone());
+            assert_eq!(row.actor_key, acted, "{}", row.action);
+        }
     }
 
     async fn a_key_may_disable_itself_and_its_next_call_fails(engine) {

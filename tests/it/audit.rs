@@ -41,18 +41,20 @@ on_both_engines! {
         let rows = chain::page(&product.app.db, 0, 100).await.unwrap();
         let actions: Vec<(&str, &str)> = rows.iter().map(|row| (row.action.as_str(), row.result.as_str())).collect();
         assert_eq!(actions, [
-            ("account.create", "done"), ("account.set-up", "done"), ("sign-in", "done"), ("key.create", "done"),
-            ("verification", "done"), ("key.reveal", "done"), ("key.disable", "done"), ("key.enable", "done"),
-            ("key.disable", "done"), ("key.delete", "done"), ("sign-out", "done"), ("sign-in", "refused"),
+            ("account.create", "done"), ("account.set-up", "done"), ("sign-in.password", "done"), ("sign-in", "done"),
+            ("key.create", "done"), ("verification", "done"), ("key.reveal", "done"), ("key.disable", "done"),
+            ("key.enable", "done"), ("key.disable", "done"), ("key.delete", "done"), ("sign-out", "done"),
+            ("sign-in", "refused"),
         ]);
         for row in &rows[2..] {
             assert_eq!(row.address.as_deref(), Some("127.0.0.1"));
             assert!(row.request_id.is_some() && row.uin.is_some());
-            assert_eq!(row.actor, if row.result == "done" { "account" } else { "stranger" });
+            let is_stranger = row.action == "sign-in.password" || row.result == "refused";
+            assert_eq!(row.actor, if is_stranger { "stranger" } else { "account" });
         }
         let text = format!("{rows:?}");
         assert!(!text.contains(PASSWORD));
-        let Verdict::Intact { records: 12, head } = verdict(&product).await else { panic!() };
+        let Verdict::Intact { records: 13, head } = verdict(&product).await else { panic!() };
         assert_eq!(head.len(), 64);
     }
 
@@ -63,12 +65,12 @@ on_both_engines! {
             ("update audit_record set at = at + 1 where number = 7", 7),
             ("update audit_record set target = null where number = 7", 7),
             ("delete from audit_record where number = 5", 5),
-            ("delete from audit_record where number = 12", 12),
+            ("delete from audit_record where number = 13", 13),
             ("delete from audit_record where number > 9", 10),
             ("update audit_record set number = 100 - number where number in (48, 5, 6)", 5),
-            ("insert into audit_record (number, at, actor, action, result, mac) select 13, at, actor, action, result, mac
-                from audit_record where number = 12", 13),
-            ("update audit_head set number = 11", 11),
+            ("insert into audit_record (number, at, actor, action, result, mac) select 14, at, actor, action, result, mac
+                from audit_record where number = 13", 14),
+            ("update audit_head set number = 12", 12),
         ] {
             let product = with_history(engine).await;
             tamper(&product.app.db, statement).await;

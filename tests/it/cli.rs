@@ -4,6 +4,7 @@ use std::net::TcpListener;
 
 use serde_json::Value;
 
+use crate::setup::{enrol, path_of, token_of};
 use crate::support::process::{Server, failure, latchkey, run};
 use crate::support::{Browser, Engine, Store};
 
@@ -223,4 +224,36 @@ async fn a_signed_command_is_printed_for_trying() {
     }
     let answer = crate::support::signer::answer(request).await;
     assert_eq!(answer["Type"], "CAMUser", "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_says_whose_session_a_refusal_is_in() {
+    let store = Store::new(Engine::Sqlite).await;
+    let log = store.dir.path().join("log");
+    let mut command = latchkey(&store, &["--console", "127.0.0.1:0", "--api", "127.0.0.1:0"]);
+    command.env("RUST_LOG", "info").stderr(std::fs::File::create(&log).unwrap());
+    let mut server = Server::spawn(command);
+    let link = server.read_setup_link();
+    let link = path_of(&link);
+    let mut browser = Browser::new(format!("http://localhost:{}", server.console.port()));
+    let password = "a quiet blue lantern";
+    let fields = [("token", token_of(&link)), ("name", "root"), ("password", password), ("again", password)];
+    browser.submit(&link, "/setup", &fields).await.leads_to("/setup/authenticator");
+    enrol(&mut browser, latchkey::clock::Clock::system().now()).await.is_account_page();
+    browser.post("/cam/capi/keys", "of another session", &[]).await.is(403);
+    browser.get("/cam/capi/keys/AKIDaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa").await.is(404);
+    Browser::new(format!("http://localhost:{}", server.console.port())).get("/nowhere").await.is(404);
+    server.terminate();
+
+    let log = std::fs::read_to_string(&log).unwrap();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let account = |status: u64, path: &str| {
+        let answered =
+            |line: &&Value| line["status"] == status && line["path"].as_str().is_some_and(|at| at.starts_with(path));
+        lines.iter().find(answered).unwrap()["span"]["uin"].as_i64()
+    };
+    assert!(account(403, "/cam/capi/keys").is_some_and(|uin| uin.to_string().len() == 12));
+    assert_eq!(account(404, "/cam/capi/keys/"), account(403, "/cam/capi/keys"));
+    assert_eq!(account(404, "/nowhere"), None);
+    assert!(!log.contains(token_of(&link)) && !log.contains(password));
 }

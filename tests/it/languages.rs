@@ -4,7 +4,8 @@ use crate::support::html::texts;
 use crate::support::walk::every_page;
 
 /// Names and terms that are the same in every language.
-const NAMES: [&str; 31] = [
+const NAMES: [&str; 32] = [
+    "CSV",
     "Latchkey",
     "API",
     "ID",

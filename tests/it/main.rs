@@ -24,6 +24,7 @@ mod login;
 mod metrics;
 mod pages;
 mod preferences;
+mod records;
 mod refused;
 mod security;
 mod serve;

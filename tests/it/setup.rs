@@ -12,11 +12,11 @@ async fn first_link(product: &Product) -> String {
     path_of(&account_setup::link_address(&product.url().parse().unwrap(), &token))
 }
 
-fn path_of(link: &str) -> String {
+pub fn path_of(link: &str) -> String {
     link[link.find("/setup").unwrap()..].to_owned()
 }
 
-fn token_of(path: &str) -> &str {
+pub fn token_of(path: &str) -> &str {
     path.split_once("token=").unwrap().1
 }
 
@@ -31,7 +31,7 @@ fn seed_on(page: &Page) -> Seed {
     Seed::from_bytes(&data_encoding::BASE32_NOPAD.decode(typed.as_bytes()).unwrap()).unwrap()
 }
 
-async fn enrol(browser: &mut Browser, now: Timestamp) -> Page {
+pub async fn enrol(browser: &mut Browser, now: Timestamp) -> Page {
     let page = browser.get("/setup/authenticator").await;
     let code = seed_on(&page).code_at(now);
     browser.post("/setup/authenticator", &page.form_token(), &[("code", &code)]).await

@@ -127,11 +127,28 @@ export async function* states(server, page, { extreme = false } = {}) {
   yield 'rotation, old key disabled';
   await page.goto('/cam/capi/disable-all');
   yield 'disable all, verified a moment ago';
+  const { RequestId } = await call(server.api, { secretId: second, secretKey: 'x'.repeat(32) }, action);
+  await page.goto('/cam/capi/refused');
+  yield 'refused call, asked for';
+  await page.goto(`/cam/capi/refused?request_id=${RequestId}`);
+  yield 'refused call';
+  await page.goto('/cam/capi/refused?request_id=of-no-call');
+  yield 'refused call, unknown';
   await page.goto(`/cam/capi/keys/${second}/delete`);
   yield 'delete, refused';
   await openPopUp(other, 'Disable');
   await press(dialog.getByRole('button', { name: named('Confirm') }));
   yield 'both keys disabled';
+
+  // The records.
+  await page.goto('/cam/records');
+  yield 'records';
+  await page.goto(`/cam/records?event=key.disable&result=done&key=${first}`);
+  yield 'records, filtered';
+  await page.goto('/cam/records?event=key.delete');
+  yield 'records, none match';
+  await page.goto(`/cam/records?from=yesterday&to=2026-11-31&event=key.lost&result=maybe&key=${first.slice(0, 20)}`);
+  yield 'records, filter refused';
 
   // Errors that are pages.
   await page.goto('/no-such-page');

@@ -50,6 +50,11 @@ impl Server {
     pub fn start_with(store: &Store, arguments: &[&str]) -> Self {
         let mut command = latchkey(store, &["--console", "127.0.0.1:0", "--api", "127.0.0.1:0"]);
         command.args(arguments).env("RUST_LOG", "warn");
+        Self::spawn(command)
+    }
+
+    /// Runs a command that serves.
+    pub fn spawn(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let console = address(&mut stdout, "console http://");

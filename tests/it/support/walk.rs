@@ -323,6 +323,14 @@ impl Walk {
         let code = code_on(&self.product, &self.seen.last().unwrap().1);
         self.submit("its code refused", new, new, &[("code", "000000")]).await;
         self.done("authenticator replaced", new, &[("code", &code)]).await;
+        self.records().await;
+    }
+
+    async fn records(&mut self) {
+        self.get("records", "/cam/records").await;
+        self.get("no records match", "/cam/records?event=key.delete&result=refused").await;
+        self.get("filter refused", "/cam/records?from=x&to=y&event=z&result=w&key=v").await;
+        self.get("dates reversed", "/cam/records?from=2026-11-24&to=2026-11-23").await;
     }
 
     /// Does something on the security page and keeps the page that says so.

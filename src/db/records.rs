@@ -1,0 +1,93 @@
+//! The records of one account, filtered, a page at a time. What a record is stands in `crate::audit`.
+
+use std::fmt::Write as _;
+
+use sqlx::AssertSqlSafe;
+
+use super::audit::AuditRow;
+use super::{Db, on};
+use crate::audit::Outcome;
+use crate::id::Uin;
+use crate::records::{Filter, Position};
+
+/// Which end of a range a page begins at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// At its later end.
+    NewestFirst,
+    /// At its earlier end.
+    OldestFirst,
+}
+
+/// A column and what it must be equal to.
+type Condition = (&'static str, String);
+
+/// Up to `limit` records of the account that match the filter and stand between two positions, both exclusive.
+pub async fn page(
+    db: &Db,
+    uin: Uin,
+    filter: &Filter,
+    (after, before): (Position, Position),
+    order: Order,
+    limit: i64,
+) -> sqlx::Result<Vec<AuditRow>> {
+    let (statement, values) = statement(filter, order);
+    on!(db, pool => {
+        let mut query = sqlx::query_as(AssertSqlSafe(statement)).bind(uin).bind(after.at).bind(after.number)
+            .bind(before.at).bind(before.number).bind(limit);
+        for value in values {
+            query = query.bind(value);
+        }
+        query.fetch_all(pool).await
+    })
+}
+
+/// The statement, and what its parameters from `$7` on are.
+///
+/// Every branch asks for equality in the first columns of one index and a range in the next two, in whose order it reads
+/// no more than it returns. Only the event of a filter by key is looked for record by record, in the index.
+pub fn statement(filter: &Filter, order: Order) -> (String, Vec<String>) {
+    let direction = match order {
+        Order::NewestFirst => "desc",
+        Order::OldestFirst => "asc",
+    };
+    let tail = format!("order by at {direction}, number {direction} limit $6");
+    let mut values = Vec::new();
+    let mut text = String::new();
+    for branch in branches(filter) {
+        if !text.is_empty() {
+            text.push_str(" union ");
+        }
+        text.push_str(
+            "select * from (select number, at, uin, actor, actor_key, action, target, address, request_id,
+            result, detail, mac from audit_record
+            where uin = $1 and (at, number) > ($2, $3) and (at, number) < ($4, $5)",
+        );
+        for (column, value) in branch {
+            values.push(value);
+            let _ = write!(text, " and {column} = ${}", values.len() + 6);
+        }
+        let _ = write!(text, " {tail}) as branch");
+    }
+    let _ = write!(text, " {tail}");
+    (text, values)
+}
+
+/// Alternatives that together are the filter. A record may be in two of them; `union` returns it once.
+fn branches(filter: &Filter) -> Vec<Vec<Condition>> {
+    let outcomes = filter.outcome.map_or(Outcome::ALL.to_vec(), |outcome| vec![outcome]);
+    let keys = match &filter.key {
+        Some(key) => vec![Some(("target", key.to_string())), Some(("actor_key", key.to_string()))],
+        None => vec![None],
+    };
+    let mut branches = Vec::new();
+    for outcome in outcomes {
+        for key in &keys {
+            let mut branch = vec![("result", outcome.as_str().to_owned())];
+            branch.extend(key.clone());
+            branch.extend(filter.action.map(|action| ("action", action.as_str().to_owned())));
+            branches.push(branch);
+        }
+    }
+    branches
+}
