@@ -406,8 +406,8 @@ fn record_detail(detail: Detail) -> &'static str {
         Detail::PasswordAndRecoveryCode => "with password and recovery code",
         Detail::AtSetUp => "at the end of the set-up",
         Detail::Passkey => "with a passkey",
-        Detail::AllKeys => "with all keys of the account",
         Detail::AllButTheAsking => "all but the one that asked for it",
+        Detail::AllKeys => "all keys at once",
     }
 }
 

@@ -425,8 +425,8 @@ fn record_detail(detail: Detail) -> &'static str {
         Detail::PasswordAndRecoveryCode => "使用密码和恢复码",
         Detail::AtSetUp => "账号设置完成时",
         Detail::Passkey => "使用通行密钥",
-        Detail::AllKeys => "账号的全部密钥一并禁用",
         Detail::AllButTheAsking => "除发起操作的会话外的全部会话",
+        Detail::AllKeys => "一次性操作所有密钥",
     }
 }
 
