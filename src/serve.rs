@@ -135,7 +135,7 @@ pub async fn run(
     }
     maintenance.abort();
     app.usage.flush().await;
-    app.db.close().await;
+    app.close().await;
     Ok(())
 }
 

@@ -107,6 +107,12 @@ impl App {
             metrics,
         })))
     }
+
+    /// Closes every connection to the database. On SQLite the last one takes the write-ahead log into the database file.
+    pub async fn close(&self) {
+        self.registry.close().await;
+        self.db.close().await;
+    }
 }
 
 fn could_not_open(settings: &Settings, cause: OpenError) -> StartError {

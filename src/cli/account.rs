@@ -53,7 +53,7 @@ pub(super) enum Command {
 pub(super) async fn run(command: Command, settings: Settings) -> Result<(), StartError> {
     let app = App::open(settings, Clock::system()).await?;
     let done = dispatch(command, &app).await;
-    app.db.close().await;
+    app.close().await;
     done
 }
 

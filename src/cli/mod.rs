@@ -4,6 +4,7 @@ mod account;
 mod audit;
 mod demo;
 mod healthcheck;
+mod key;
 mod serve;
 mod sign;
 
@@ -38,6 +39,9 @@ enum Command {
     /// Make, list and help root accounts
     #[command(subcommand)]
     Account(account::Command),
+    /// List, disable and enable keys without the console
+    #[command(subcommand)]
+    Key(key::Command),
     /// Check the chained record of operations
     #[command(subcommand)]
     Audit(audit::Command),
@@ -75,6 +79,7 @@ async fn dispatch(command: Command, given: GivenSettings) -> Result<(), StartErr
         Command::Serve => serve::serve(settings).await,
         Command::Demo => demo::demo(settings).await,
         Command::Account(command) => account::run(command, settings).await,
+        Command::Key(command) => key::run(command, settings).await,
         Command::Audit(command) => audit::run(command, settings).await,
         Command::Migrate => migrate(settings).await,
         Command::Sign(asked) => sign::sign(&asked),
