@@ -84,6 +84,8 @@ pub enum Action {
     TotpReplaced,
     RecoveryCodesReplaced,
     SessionEnded,
+    MasterKeyRotated,
+    MasterKeyRetired,
 }
 
 impl Action {
@@ -109,6 +111,8 @@ impl Action {
             Self::TotpReplaced => "account.totp",
             Self::RecoveryCodesReplaced => "account.recovery-codes",
             Self::SessionEnded => "account.end-session",
+            Self::MasterKeyRotated => "master-key.rotate",
+            Self::MasterKeyRetired => "master-key.retire",
         }
     }
 }
@@ -132,6 +136,17 @@ impl Event {
     /// `action` was refused; `uin` where it is known whose it would have been.
     pub fn refused(action: Action, uin: Option<Uin>, why: &'static str) -> Self {
         Self { action, uin, target: None, refused: true, detail: Some(why) }
+    }
+
+    /// `action` was done to the installation as a whole.
+    pub fn on_installation(action: Action) -> Self {
+        Self { action, uin: None, target: None, refused: false, detail: None }
+    }
+
+    /// To this version of the master key.
+    #[must_use]
+    pub fn on_master_key(self, version: i64) -> Self {
+        Self { target: Some(format!("version {version}")), ..self }
     }
 
     /// To this key.

@@ -27,6 +27,7 @@ pub mod db;
 pub mod error;
 pub mod guard;
 pub mod id;
+pub mod master_key;
 pub mod metrics;
 pub mod registry;
 pub mod secret;

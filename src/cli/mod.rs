@@ -5,6 +5,7 @@ mod audit;
 mod demo;
 mod healthcheck;
 mod key;
+mod master_key;
 mod serve;
 mod sign;
 
@@ -45,6 +46,9 @@ enum Command {
     /// Check the chained record of operations
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Change the master key that secrets are sealed under
+    #[command(subcommand)]
+    MasterKey(master_key::Command),
     /// Bring the database's schema up to date, without serving
     Migrate,
     /// Print a signed curl command, with the key in `TENCENTCLOUD_SECRET_ID` and `TENCENTCLOUD_SECRET_KEY`
@@ -81,6 +85,7 @@ async fn dispatch(command: Command, given: GivenSettings) -> Result<(), StartErr
         Command::Account(command) => account::run(command, settings).await,
         Command::Key(command) => key::run(command, settings).await,
         Command::Audit(command) => audit::run(command, settings).await,
+        Command::MasterKey(command) => master_key::run(command, settings).await,
         Command::Migrate => migrate(settings).await,
         Command::Sign(asked) => sign::sign(&asked),
         Command::Healthcheck => healthcheck::healthcheck(&settings).await,

@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 pub use self::given::{GivenSettings, Listen, Span};
+pub(crate) use self::master_key::MasterKeyFile;
 
 use crate::db::OpenError;
 use crate::error::Error;
@@ -44,6 +45,13 @@ pub enum StartError {
          with --master-key-file or {MASTER_KEY_VARIABLE}"
     )]
     MasterKeyMissing { path: String },
+    #[error(
+        "the database was sealed under a master key: there is no credential latchkey.master.key in {directory}, and no \
+         {path}; add it to the service (LoadCredential=), or say where it is with --master-key-file"
+    )]
+    CredentialMissing { path: String, directory: String },
+    #[error("cannot change the master key {path}: {cause}; run this as who owns it")]
+    MasterKeyUnwritable { path: String, cause: std::io::Error },
     #[error("the master key is malformed: {0}")]
     MasterKeyFormat(#[from] MasterKeyFormat),
     #[error(

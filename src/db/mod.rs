@@ -12,6 +12,7 @@ pub mod audit;
 pub mod freshness;
 pub mod installation;
 pub mod refused_calls;
+pub mod sealed;
 pub mod sessions;
 pub mod throttle;
 pub mod usage;
