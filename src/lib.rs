@@ -17,6 +17,7 @@ pub mod account;
 pub mod api;
 pub mod api_key;
 pub mod audit;
+pub mod backup;
 pub mod body;
 pub mod call_rates;
 pub mod cli;

@@ -10,7 +10,7 @@ use crate::body::BodyBudget;
 use crate::call_rates::CallRates;
 use crate::clock::Clock;
 use crate::config::{Settings, StartError};
-use crate::db::{Db, OpenError, installation};
+use crate::db::{Db, installation};
 use crate::error::Error;
 use crate::master_key;
 use crate::metrics::Metrics;
@@ -77,8 +77,8 @@ impl App {
     pub async fn open(settings: Settings, clock: Clock) -> Result<Self, StartError> {
         let verify_tokens = settings.verify_tokens()?;
         let url = settings.database_url()?;
-        let database = Db::open(&url).await.map_err(|cause| could_not_open(&settings, cause))?;
-        database.migrate().await.map_err(|cause| could_not_open(&settings, cause))?;
+        let database = Db::open(&url).await.map_err(|cause| settings.could_not_open(cause))?;
+        database.migrate().await.map_err(|cause| settings.could_not_open(cause))?;
         let vault = master_key::open(&settings, &database, &clock).await?;
 
         let audit_key = data_key(&database, &vault, "audit").await?;
@@ -112,10 +112,6 @@ impl App {
         self.registry.close().await;
         self.db.close().await;
     }
-}
-
-fn could_not_open(settings: &Settings, cause: OpenError) -> StartError {
-    StartError::Database { database: settings.database_for_people(), cause }
 }
 
 /// One of the product's own keys, made on first use. The first process to store it decides for all.

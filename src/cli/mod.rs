@@ -2,6 +2,7 @@
 
 mod account;
 mod audit;
+mod backup;
 mod demo;
 mod healthcheck;
 mod key;
@@ -46,6 +47,21 @@ enum Command {
     /// Check the chained record of operations
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Write a consistent copy of the embedded database while the server runs
+    ///
+    /// The copy is for its owner only, and nothing is overwritten. The master key is not in it. PostgreSQL has pg_dump.
+    ///
+    ///   latchkey backup /backups/latchkey-2026-11-24.db
+    #[command(verbatim_doc_comment)]
+    Backup(backup::Backup),
+    /// Put a backup where there is no database yet
+    ///
+    /// Looks through the backup first: it must be whole, of Latchkey, and sealed under the master key given. An existing
+    /// database is never overwritten. Stop every server before, and start them after. PostgreSQL has pg_restore.
+    ///
+    ///   latchkey restore /backups/latchkey-2026-11-24.db
+    #[command(verbatim_doc_comment)]
+    Restore(backup::Restore),
     /// Change the master key that secrets are sealed under
     #[command(subcommand)]
     MasterKey(master_key::Command),
@@ -85,6 +101,8 @@ async fn dispatch(command: Command, given: GivenSettings) -> Result<(), StartErr
         Command::Account(command) => account::run(command, settings).await,
         Command::Key(command) => key::run(command, settings).await,
         Command::Audit(command) => audit::run(command, settings).await,
+        Command::Backup(asked) => backup::backup(&asked, &settings).await,
+        Command::Restore(asked) => backup::restore(&asked, &settings).await,
         Command::MasterKey(command) => master_key::run(command, settings).await,
         Command::Migrate => migrate(settings).await,
         Command::Sign(asked) => sign::sign(&asked),

@@ -15,7 +15,7 @@ use url::Url;
 pub use self::given::{GivenSettings, Listen, Span};
 pub(crate) use self::master_key::MasterKeyFile;
 
-use crate::db::OpenError;
+use crate::db::{self, Db, OpenError};
 use crate::error::Error;
 use crate::secret::token;
 use crate::secret::vault::MasterKeyFormat;
@@ -36,6 +36,8 @@ pub enum StartError {
     Setting(String),
     #[error("cannot use the data directory {path}: {cause}; create it, or choose another with --data-dir")]
     DataDir { path: String, cause: std::io::Error },
+    #[error("cannot open the database file {path}: {cause}; it must belong to the user that the server runs as")]
+    DatabaseFile { path: String, cause: std::io::Error },
     #[error("cannot open the database {database}: {cause}")]
     Database { database: String, cause: OpenError },
     #[error("cannot read the master key {path}: {cause}")]
@@ -206,6 +208,30 @@ impl Settings {
         Ok(())
     }
 
+    /// The embedded database's file, there or not; none for PostgreSQL.
+    pub(crate) fn database_file(&self) -> Result<Option<PathBuf>, StartError> {
+        match &self.database {
+            None => Ok(Some(self.data_dir.join(DATABASE_FILE))),
+            Some(url) => db::backup::file_of(url.expose_secret()).map_err(|cause| self.could_not_open(cause)),
+        }
+    }
+
+    /// Opens the database if it is there, and leaves its schema as it is.
+    pub(crate) async fn existing_database(&self) -> Result<Db, StartError> {
+        let opened = match (self.database_file()?, &self.database) {
+            (Some(file), _) if !file.exists() => {
+                return Err(StartError::Setting(format!("there is no database at {}", file.display())));
+            }
+            (Some(file), _) => Db::open_file(&file).await,
+            (None, url) => Db::open_existing(url.as_ref().map_or("", |url| url.expose_secret())).await,
+        };
+        opened.map_err(|cause| self.could_not_open(cause))
+    }
+
+    pub(crate) fn could_not_open(&self, cause: OpenError) -> StartError {
+        StartError::Database { database: self.database_for_people(), cause }
+    }
+
     /// The database's address. For the embedded one, makes the data directory (only its owner may enter) and the file.
     pub(crate) fn database_url(&self) -> Result<String, StartError> {
         if let Some(url) = &self.database {
@@ -213,7 +239,9 @@ impl Settings {
         }
         self.make_data_dir()?;
         let file = self.data_dir.join(DATABASE_FILE);
-        private_file().create(true).append(true).open(&file).map_err(|cause| self.data_dir_error(cause))?;
+        private_file().create(true).append(true).open(&file).map_err(|cause| {
+            StartError::DatabaseFile { path: file.display().to_string(), cause }
+        })?;
         Ok(format!("sqlite:{}", file.display()))
     }
 
@@ -246,7 +274,7 @@ impl Settings {
         Ok(tokens.into_iter().map(token::digest).collect())
     }
 
-    fn make_data_dir(&self) -> Result<(), StartError> {
+    pub(crate) fn make_data_dir(&self) -> Result<(), StartError> {
         std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
