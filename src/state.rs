@@ -114,17 +114,33 @@ impl App {
     }
 }
 
+/// The chained record and its database, to be looked at only: nothing is made, and the schema stays as it is.
+pub async fn open_audit(settings: &Settings) -> Result<(Db, AuditLog), StartError> {
+    let database = settings.existing_database().await?;
+    database.check_schema().await.map_err(|cause| settings.could_not_open(cause))?;
+    let vault = master_key::open_existing(settings, &database).await?;
+    let key = stored_data_key(&database, &vault, "audit").await?;
+    Ok((database, AuditLog::new(key, Clock::system())))
+}
+
 /// One of the product's own keys, made on first use. The first process to store it decides for all.
 async fn data_key(database: &Db, vault: &Vault, name: &'static str) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let place = Place { table: "data_key", row: name, column: "sealed" };
     if installation::data_key(database, name).await?.is_none() {
         let key = Zeroizing::new(token::bytes::<32>());
         let mut tx = database.begin().await?;
-        let sealed = master_key::seal(vault, &mut tx, place, key.as_slice()).await?;
+        let sealed = master_key::seal(vault, &mut tx, data_key_place(name), key.as_slice()).await?;
         installation::insert_data_key(&mut tx, name, &sealed).await?;
         tx.commit().await?;
     }
+    stored_data_key(database, vault, name).await
+}
+
+async fn stored_data_key(database: &Db, vault: &Vault, name: &'static str) -> Result<Zeroizing<Vec<u8>>, Error> {
     let sealed = installation::data_key(database, name).await?;
-    let sealed = sealed.ok_or_else(|| Error::internal("a key of the product vanished"))?;
-    Ok(vault.open(place, &sealed)?)
+    let sealed = sealed.ok_or_else(|| Error::internal("a key of the product is not there"))?;
+    Ok(vault.open(data_key_place(name), &sealed)?)
+}
+
+fn data_key_place(name: &str) -> Place<'_> {
+    Place { table: "data_key", row: name, column: "sealed" }
 }

@@ -1,19 +1,28 @@
 //! `latchkey audit …`
 
 use clap::Subcommand;
+use serde_json::json;
 
 use crate::audit::Verdict;
-use crate::clock::Clock;
 use crate::config::{Settings, StartError};
-use crate::state::App;
+use crate::state;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Check the whole chain; name the first record that is not as it was written
+    ///
+    /// Changes nothing, not even an older schema. Note what it prints in a place that whoever runs the server cannot
+    /// change, and give it next time: it shows that nothing was cut off since. Exit status 3 if the chain is broken.
+    ///
+    ///   latchkey audit verify --noted 5:1f3c…
+    #[command(verbatim_doc_comment)]
     Verify {
         /// What an earlier check printed, as NUMBER:HEAD: shows a chain that has been cut back since
         #[arg(long, value_name = "NUMBER:HEAD", value_parser = noted)]
         noted: Option<Noted>,
+        /// Print `{"intact","records","note"}`, or `{"intact","broken_at","how"}`
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -31,17 +40,22 @@ fn noted(text: &str) -> Result<Noted, String> {
 }
 
 pub(super) async fn run(command: Command, settings: Settings) -> Result<(), StartError> {
-    let Command::Verify { noted } = command;
-    let app = App::open(settings, Clock::system()).await?;
-    let verdict = app.audit.verify(&app.db, noted.as_ref().map(|noted| (noted.number, noted.head.as_str()))).await;
-    app.db.close().await;
+    let Command::Verify { noted, json } = command;
+    // Looking at it must not change it.
+    let (database, audit) = state::open_audit(&settings).await?;
+    let verdict = audit.verify(&database, noted.as_ref().map(|noted| (noted.number, noted.head.as_str()))).await;
+    database.close().await;
     match verdict? {
-        Verdict::Intact { records, head } => {
-            println!("{records} records, intact; note {records}:{head}");
-            Ok(())
+        Verdict::Intact { records, head } if json => {
+            println!("{}", json!({ "intact": true, "records": records, "note": format!("{records}:{head}") }));
         }
+        Verdict::Intact { records, head } => println!("{records} records, intact; note {records}:{head}"),
         Verdict::Broken { number, how } => {
-            Err(StartError::Setting(format!("the audit chain is broken at record {number}: {how}")))
+            if json {
+                println!("{}", json!({ "intact": false, "broken_at": number, "how": how }));
+            }
+            return Err(StartError::AuditBroken { number, how });
         }
     }
+    Ok(())
 }

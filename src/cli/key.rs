@@ -105,7 +105,8 @@ async fn move_all(app: &App, secret_ids: &[SecretId], to: KeyState) -> Result<()
             Ok(done) => println!("{secret_id} {done}"),
             Err(error) => {
                 failed += 1;
-                let why = if matches!(error, Error::KeyNotFound) { "no such key".to_owned() } else { error.to_string() };
+                let why =
+                    if matches!(error, Error::KeyNotFound) { "no such key".to_owned() } else { error.to_string() };
                 eprintln!("{secret_id} is not {to}: {why}");
             }
         }

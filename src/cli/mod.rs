@@ -1,10 +1,12 @@
-//! The command line, one file a family of commands. Errors are one line on stderr and exit status 1; 2 for usage.
+//! The command line, one file a family of commands. Errors are one line on stderr and exit status 1; 2 for usage, 3 for a
+//! broken audit chain.
 
 mod account;
 mod audit;
 mod backup;
 mod demo;
 mod healthcheck;
+mod help;
 mod key;
 mod master_key;
 mod serve;
@@ -12,7 +14,7 @@ mod sign;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches as _, Parser, Subcommand};
 
 use crate::clock::Clock;
 use crate::config::{self, GivenSettings, Settings, StartError};
@@ -35,8 +37,19 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server (the default)
+    ///
+    /// Prints where it listens and, as long as there is no account, the link to make the first one with. Ends at SIGTERM or
+    /// Ctrl-C, when requests in flight have been answered.
+    ///
+    ///   latchkey serve --data-dir /var/lib/latchkey --public-url https://keys.example --trusted-proxy 127.0.0.1
+    #[command(verbatim_doc_comment)]
     Serve,
     /// Try the whole product without a phone: a throw-away account on loopback that leaves nothing behind
+    ///
+    /// Prints name, password and the current code, and deletes everything at Ctrl-C.
+    ///
+    ///   latchkey demo --console 127.0.0.1:9090
+    #[command(verbatim_doc_comment)]
     Demo,
     /// Make, list and help root accounts
     #[command(subcommand)]
@@ -66,11 +79,45 @@ enum Command {
     #[command(subcommand)]
     MasterKey(master_key::Command),
     /// Bring the database's schema up to date, without serving
+    ///
+    /// Every start of the server does so as well. There is no way back: make a backup before.
+    ///
+    ///   latchkey migrate
+    #[command(verbatim_doc_comment)]
     Migrate,
     /// Print a signed curl command, with the key in `TENCENTCLOUD_SECRET_ID` and `TENCENTCLOUD_SECRET_KEY`
+    ///
+    /// The SecretKey is not in what is printed. The signature is good for five minutes.
+    ///
+    ///   latchkey sign --url https://api.keys.example/ | sh
+    #[command(verbatim_doc_comment)]
     Sign(sign::Sign),
     /// Ask the signed API whether it is up; exit status 0 if so
+    ///
+    /// For a container's health check, which has no curl.
+    ///
+    ///   latchkey healthcheck --api 127.0.0.1:8081
+    #[command(verbatim_doc_comment)]
     Healthcheck,
+    /// Print a script that completes commands and settings in a shell
+    ///
+    ///   latchkey completions bash > /usr/share/bash-completion/completions/latchkey
+    ///   latchkey completions zsh > /usr/local/share/zsh/site-functions/_latchkey
+    ///   latchkey completions fish > ~/.config/fish/completions/latchkey.fish
+    #[command(verbatim_doc_comment)]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// The exit status of `audit verify` for a chain that is not as it was written.
+const BROKEN: u8 = 3;
+
+/// Reads the command line. Asked for help or not understood, says so and exits.
+pub fn parse() -> Cli {
+    let matches = help::command().get_matches();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
 /// Runs the command and says how it ended.
@@ -88,12 +135,19 @@ pub fn run(cli: Cli) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("latchkey: {}", one_line(&error.to_string()));
-            ExitCode::FAILURE
+            match error {
+                StartError::AuditBroken { .. } => ExitCode::from(BROKEN),
+                _ => ExitCode::FAILURE,
+            }
         }
     }
 }
 
 async fn dispatch(command: Command, given: GivenSettings) -> Result<(), StartError> {
+    if let Command::Completions { shell } = command {
+        help::completions(shell);
+        return Ok(());
+    }
     let settings = Settings::resolve(given)?;
     match command {
         Command::Serve => serve::serve(settings).await,
@@ -107,6 +161,7 @@ async fn dispatch(command: Command, given: GivenSettings) -> Result<(), StartErr
         Command::Migrate => migrate(settings).await,
         Command::Sign(asked) => sign::sign(&asked),
         Command::Healthcheck => healthcheck::healthcheck(&settings).await,
+        Command::Completions { .. } => Ok(()),
     }
 }
 

@@ -3,6 +3,7 @@
 mod given;
 mod master_key;
 
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::PathBuf;
@@ -67,6 +68,8 @@ pub enum StartError {
     Bind { what: &'static str, address: SocketAddr, cause: std::io::Error },
     #[error("cannot use the TLS certificate: {0}; check --tls-cert and --tls-key")]
     Tls(std::io::Error),
+    #[error("the audit chain is broken at record {number}: {how}")]
+    AuditBroken { number: i64, how: &'static str },
     #[error("{0}")]
     Domain(#[from] Error),
     #[error("{what}: {cause}")]
@@ -177,6 +180,16 @@ impl Settings {
         self.public_url.clone().unwrap_or_else(local)
     }
 
+    /// Is there anything to serve?
+    pub(crate) fn check_listeners(&self) -> Result<(), StartError> {
+        if [self.console, self.api, self.guard, self.metrics].iter().all(|listen| *listen == Listen::Off) {
+            return Err(setting(
+                "all listeners are off, so there is nothing to serve: give --console, --api or --guard an address",
+            ));
+        }
+        Ok(())
+    }
+
     fn check(&self) -> Result<(), StartError> {
         if self.verification_window > LONGEST_VERIFICATION_WINDOW {
             return Err(setting("--verification-window is at most 30m"));
@@ -239,9 +252,11 @@ impl Settings {
         }
         self.make_data_dir()?;
         let file = self.data_dir.join(DATABASE_FILE);
-        private_file().create(true).append(true).open(&file).map_err(|cause| {
-            StartError::DatabaseFile { path: file.display().to_string(), cause }
-        })?;
+        private_file()
+            .create(true)
+            .append(true)
+            .open(&file)
+            .map_err(|cause| StartError::DatabaseFile { path: file.display().to_string(), cause })?;
         Ok(format!("sqlite:{}", file.display()))
     }
 
@@ -308,6 +323,12 @@ pub fn signing_key() -> Option<(String, SecretString)> {
     Some((variable("TENCENTCLOUD_SECRET_ID")?, variable("TENCENTCLOUD_SECRET_KEY")?.into()))
 }
 
+/// Is the variable set, but to nothing? Compose files and unit files do that where they mean unset.
+pub(crate) fn is_empty_variable(name: &OsStr) -> bool {
+    #[expect(clippy::disallowed_methods, reason = "this file reads the environment for everybody")]
+    std::env::var_os(name).is_some_and(|value| value.is_empty())
+}
+
 fn variable(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "this file reads the environment for everybody")]
     std::env::var(name).ok().filter(|value| !value.is_empty())
@@ -344,6 +365,13 @@ mod tests {
         assert!(refused("tls_cert = \"x.pem\"").contains("go together"));
         assert!(refused("public_url = \"https://keys.example/console\"").contains("without a path"));
         assert!(given("console = \"nowhere\"").unwrap_err().contains("expected ADDRESS:PORT"));
+        assert!(
+            given("trusted_proxy = [\"10.0.0.0/8\", \"nonsense\"]").unwrap_err().contains("an address or a network")
+        );
+        let networks =
+            given("trusted_proxy = [\"10.0.0.0/8\", \"127.0.0.1\", \"::1\"]").unwrap().trusted_proxy.unwrap();
+        let networks: Vec<String> = networks.iter().map(ToString::to_string).collect();
+        assert_eq!(networks, ["10.0.0.0/8", "127.0.0.1/32", "::1/128"]);
         assert!(given("session_idle = \"soon\"").unwrap_err().contains("length of time"));
     }
 }

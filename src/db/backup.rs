@@ -33,7 +33,8 @@ impl Db {
     /// Is the schema exactly the one this program works with?
     pub async fn check_schema(&self) -> Result<(), OpenError> {
         let statement = "select version, checksum from _sqlx_migrations where success order by version";
-        let applied: Result<Vec<(i64, Vec<u8>)>, _> = on!(self, pool => sqlx::query_as(statement).fetch_all(pool).await);
+        let applied: Result<Vec<(i64, Vec<u8>)>, _> =
+            on!(self, pool => sqlx::query_as(statement).fetch_all(pool).await);
         let applied = applied.map_err(|error| match error {
             sqlx::Error::Database(_) => OpenError::Foreign,
             other => OpenError::Engine(other),

@@ -151,7 +151,8 @@ async fn a_stopped_server_leaves_one_file() {
     let unknown = Signer::new(server.api, &format!("AKID{}", "0".repeat(32)), "x");
     assert!(unknown.refusal(latchkey::clock::Clock::system().now()).await.is_some());
     assert_eq!(server.terminate().0, 0);
-    let mut names: Vec<_> = std::fs::read_dir(store.dir.path().join("data")).unwrap().map(|file| file.unwrap().file_name()).collect();
+    let mut names: Vec<_> =
+        std::fs::read_dir(store.dir.path().join("data")).unwrap().map(|file| file.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names, ["latchkey.db", "master.key"]);
     let other = elsewhere(&store).await;

@@ -13,6 +13,7 @@ mod api;
 mod audit;
 mod backup;
 mod cli;
+mod command_line;
 mod crash;
 mod cross_site;
 mod freshness;
