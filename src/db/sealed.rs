@@ -7,7 +7,7 @@ use crate::secret::vault::{Place, Sealed};
 #[derive(Debug)]
 pub struct Column {
     table: &'static str,
-    column: &'static str,
+    name: &'static str,
     /// Some values under versions below `$1` in rows after `$2`: row, version, value.
     page: &'static str,
     /// Puts `$3` under version `$4` in the place of `$2` in row `$1`.
@@ -18,14 +18,14 @@ pub struct Column {
 pub const COLUMNS: [Column; 3] = [
     Column {
         table: "data_key",
-        column: "sealed",
+        name: "sealed",
         page: "select name, key_version, sealed from data_key
             where key_version < $1 and name > $2 order by name limit $3",
         replace: "update data_key set sealed = $3, key_version = $4 where name = $1 and sealed = $2",
     },
     Column {
         table: "account",
-        column: "totp_seed",
+        name: "totp_seed",
         page: "select cast(uin as text), totp_key_version, totp_seed from account
             where totp_key_version < $1 and cast(uin as text) > $2 order by cast(uin as text) limit $3",
         replace: "update account set totp_seed = $3, totp_key_version = $4
@@ -33,7 +33,7 @@ pub const COLUMNS: [Column; 3] = [
     },
     Column {
         table: "api_key",
-        column: "secret",
+        name: "secret",
         page: "select secret_id, secret_key_version, secret from api_key
             where secret_key_version < $1 and secret_id > $2 order by secret_id limit $3",
         replace: "update api_key set secret = $3, secret_key_version = $4 where secret_id = $1 and secret = $2",
@@ -56,7 +56,7 @@ pub struct Value {
 impl Column {
     /// What a value of this column is bound to.
     pub fn place<'a>(&self, row: &'a str) -> Place<'a> {
-        Place { table: self.table, row, column: self.column }
+        Place { table: self.table, row, column: self.name }
     }
 
     /// Up to `limit` values under versions below `version`, in rows after `after`, in order.

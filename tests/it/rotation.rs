@@ -1,5 +1,6 @@
 //! Changing the master key while servers run.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use latchkey::db::sealed::{COLUMNS, count};
@@ -76,7 +77,6 @@ on_both_engines! {
         assert!(said.contains("4 secrets are sealed anew under version 2"), "{said}");
         assert_eq!(it.versions(), ["2"]);
         assert_eq!((it.sealed_under(1).await, it.sealed_under(2).await), (0, 4));
-        use std::os::unix::fs::PermissionsExt;
         assert_eq!(std::fs::metadata(it.file()).unwrap().permissions().mode() & 0o777, 0o600);
 
         it.all_opens(&running).await;
