@@ -82,13 +82,16 @@ async fn finish(app: &App, file: Result<&MasterKeyFile, &String>, version: i64) 
     if !master_key::retire_older(app, version).await? {
         return Err(StartError::Setting("something is still sealed under an older version; run this again".to_owned()));
     }
-    match file {
-        Ok(file) => {
-            file.take_out(|older| older < version)?;
-            println!("older versions are gone from {}", file.path().display());
-        }
-        Err(place) => println!("nothing is sealed under older versions: take them out of {place}"),
+    let place = match file {
+        Ok(file) => file.path().display().to_string(),
+        Err(place) => place.clone(),
+    };
+    if file.is_ok_and(|file| file.take_out(|older| older < version).is_ok()) {
+        println!("older versions are gone from {place}");
+    } else {
+        println!("nothing is sealed under older versions: take them out of {place}");
     }
+    eprintln!("a server that has a copy of the key, as a credential or variable, must be restarted if it has not been");
     println!("backups made before now still need them: keep the saved copies as long as those");
     Ok(())
 }

@@ -53,7 +53,10 @@ pub enum StartError {
          {path}; add it to the service (LoadCredential=), or say where it is with --master-key-file"
     )]
     CredentialMissing { path: String, directory: String },
-    #[error("cannot change the master key {path}: {cause}; run this as who owns it")]
+    #[error(
+        "cannot change the master key {path}: {cause}; run this as its owner, or add a line for the next version by hand, \
+         restart every server, and run this again"
+    )]
     MasterKeyUnwritable { path: String, cause: std::io::Error },
     #[error("the master key is malformed: {0}")]
     MasterKeyFormat(#[from] MasterKeyFormat),
