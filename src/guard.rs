@@ -23,7 +23,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tower_http::catch_panic::CatchPanicLayer;
 use url::Url;
 
-use crate::api::{ApiError, Language, action, identity, panicked, refuse};
+use crate::api::{ApiError, action, identity, language_of, panicked, refuse};
 use crate::api_key::KeyState;
 use crate::metrics::{Door, Listener};
 use crate::signature::v3::{Authorization, UNSIGNED_PAYLOAD, X_TC_CONTENT_SHA256, payload_hash};
@@ -76,7 +76,7 @@ async fn answer(State(guard): State<Guard>, Extension(caller): Extension<Caller>
     if request.version() > Version::HTTP_11 {
         return StatusCode::HTTP_VERSION_NOT_SUPPORTED.into_response();
     }
-    let language = Language::of(request.headers());
+    let language = language_of(request.headers());
     let upgrade = request.extensions_mut().remove::<OnUpgrade>();
     match pass(&guard, &caller, request, upgrade).await {
         Ok(response) => response,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! main, cli → serve → { web, api, guard } → { account, api_key, verifier, audit, records, usage, throttle } → { registry, db }
-//!                                                                              → { signature, secret, id, clock, error }
+//!                                                                              → { signature, secret, id, clock, language, error }
 //! ```
 //!
 //! Whoever looks for something finds it by the file's name: [`web`] is the console, [`api`] the signed API,
@@ -27,6 +27,7 @@ pub mod db;
 pub mod error;
 pub mod guard;
 pub mod id;
+pub mod language;
 pub mod metrics;
 pub mod records;
 pub mod registry;

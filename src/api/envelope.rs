@@ -4,10 +4,11 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::words::{self, Language};
+use super::words;
 use crate::body::Unread;
 use crate::error::Error;
 use crate::id::RequestId;
+use crate::language::Language;
 use crate::verifier::Refusal;
 
 /// What a caller is told of a refusal.

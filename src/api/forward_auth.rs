@@ -13,8 +13,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::{IntoResponse, Response};
 
 use super::envelope::ApiError;
-use super::words::Language;
+use super::words::language_of;
 use crate::id::RequestId;
+use crate::language::Language;
 use crate::metrics::Door;
 use crate::signature::v3::{UNSIGNED_PAYLOAD, X_TC_CONTENT_SHA256, payload_hash};
 use crate::state::App;
@@ -54,7 +55,7 @@ pub fn action(method: &str, path: &str) -> String {
 
 /// Any method at `/forward-auth`: 200 with the identity, or 401 or 403 with the reason in the envelope.
 pub(super) async fn answer(State(app): State<App>, Extension(caller): Extension<Caller>, request: Request) -> Response {
-    let language = Language::of(request.headers());
+    let language = language_of(request.headers());
     let meant = Meant::of(&request, caller.peer_is_trusted);
     drop(request);
     match check(&app, &caller, meant).await {

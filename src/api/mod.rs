@@ -26,11 +26,12 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use self::envelope::ApiError;
 pub use self::forward_auth::{action, identity, refuse};
-pub use self::words::Language;
+pub use self::words::language_of;
 
 use self::actions::{Answer, Call};
 use self::params::Params;
 use crate::id::RequestId;
+use crate::language::Language;
 use crate::metrics::{Door, Listener};
 use crate::signature::v1;
 use crate::signature::v3::{UNSIGNED_PAYLOAD, X_TC_ACTION, X_TC_CONTENT_SHA256, X_TC_VERSION, payload_hash};
@@ -74,7 +75,7 @@ async fn ready(State(app): State<App>) -> Response {
 }
 
 async fn answer(State(app): State<App>, Extension(caller): Extension<Caller>, request: Request) -> Response {
-    let mut language = Language::of(request.headers());
+    let mut language = language_of(request.headers());
     // To a proxy that asks at a wrong address, any 200 is a yes.
     if request.uri().path() != "/" {
         let mut response =
@@ -115,7 +116,7 @@ async fn handle(app: &App, caller: &Caller, language: &mut Language, request: Re
     };
     // Version 1 says its language among the parameters.
     if let Some((_, asked)) = params.iter().find(|(name, _)| name == "Language") {
-        *language = Language::named(asked);
+        *language = Language::of_tag(asked).unwrap_or(Language::English);
     }
     v1_call(app, caller, &parts, params).await
 }

@@ -4,46 +4,31 @@ use axum::http::{HeaderMap, HeaderName, header};
 
 use super::envelope::ApiError;
 use super::params;
+use crate::language::Language;
 use crate::verifier::{MAX_SKEW_SECONDS, only};
 
 const X_TC_LANGUAGE: HeaderName = HeaderName::from_static("x-tc-language");
 
-/// A language of messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Language {
-    /// English.
-    English,
-    /// Simplified Chinese.
-    Chinese,
+/// The language a caller asks for, by `X-TC-Language` before `Accept-Language`; English without either.
+pub fn language_of(headers: &HeaderMap) -> Language {
+    let named = |tag: &str| Language::of_tag(tag).unwrap_or(Language::English);
+    let accepted = || only(headers, header::ACCEPT_LANGUAGE).map(Language::preferred);
+    only(headers, X_TC_LANGUAGE).map(named).or_else(accepted).unwrap_or(Language::English)
 }
 
-impl Language {
-    /// As the caller asks, by `X-TC-Language` before `Accept-Language`; English without either.
-    pub fn of(headers: &HeaderMap) -> Self {
-        let asked = only(headers, X_TC_LANGUAGE).or_else(|| only(headers, header::ACCEPT_LANGUAGE));
-        asked.map_or(Self::English, Self::named)
-    }
-
-    /// Chinese for whatever begins with `zh`, English for everything else.
-    pub(super) fn named(asked: &str) -> Self {
-        let chinese = asked.trim_start().to_ascii_lowercase().starts_with("zh");
-        if chinese { Self::Chinese } else { Self::English }
-    }
-
-    fn pick(self, english: String, chinese: String) -> String {
-        match self {
-            Self::English => english,
-            Self::Chinese => chinese,
-        }
+fn pick(language: Language, english: String, chinese: String) -> String {
+    match language {
+        Language::English => english,
+        Language::Chinese => chinese,
     }
 }
 
 /// What a caller is told of an error.
-#[expect(clippy::too_many_lines, reason = "a table: one message after the other")]
 pub(super) fn message(error: &ApiError, language: Language) -> String {
-    let say = |english: &str, chinese: &str| language.pick(english.to_owned(), chinese.to_owned());
+    let say = |english: &str, chinese: &str| pick(language, english.to_owned(), chinese.to_owned());
     match error {
-        ApiError::Authorization(why) => language.pick(
+        ApiError::Authorization(why) => pick(
+            language,
             format!("The request is not signed as it must be: {why}."),
             "请求的签名格式不正确，请检查 Authorization 请求头或签名参数。".to_owned(),
         ),
@@ -55,7 +40,8 @@ pub(super) fn message(error: &ApiError, language: Language) -> String {
             "The SecretId is not found. Check that the key exists and is enabled in the console.",
             "SecretId 不存在，请在控制台确认密钥存在且已启用。",
         ),
-        ApiError::Expired => language.pick(
+        ApiError::Expired => pick(
+            language,
             format!(
                 "The signature is expired: the timestamp is more than {MAX_SKEW_SECONDS} seconds from the server's clock. \
                  Set the clock of this machine."
@@ -74,45 +60,38 @@ pub(super) fn message(error: &ApiError, language: Language) -> String {
             "This server does not let keys manage keys. Use the console.",
             "本服务器不允许用密钥管理密钥，请使用控制台。",
         ),
-        ApiError::InvalidAction(name) => language.pick(
-            format!("There is no such action here: {name}."),
-            format!("接口不存在：{name}。"),
-        ),
-        ApiError::NoSuchVersion(version) => language.pick(
-            format!("There is no such version here: {version}."),
-            format!("接口版本不存在：{version}。"),
-        ),
-        ApiError::MissingParameter(name) => {
-            language.pick(format!("The parameter {name} is missing."), format!("缺少参数 {name}。"))
+        ApiError::InvalidAction(name) => {
+            pick(language, format!("There is no such action here: {name}."), format!("接口不存在：{name}。"))
         }
-        ApiError::UnknownParameter(name) => language.pick(
-            format!("The parameter {name} is not known to this action."),
-            format!("未知参数 {name}。"),
-        ),
+        ApiError::NoSuchVersion(version) => {
+            pick(language, format!("There is no such version here: {version}."), format!("接口版本不存在：{version}。"))
+        }
+        ApiError::MissingParameter(name) => {
+            pick(language, format!("The parameter {name} is missing."), format!("缺少参数 {name}。"))
+        }
+        ApiError::UnknownParameter(name) => {
+            pick(language, format!("The parameter {name} is not known to this action."), format!("未知参数 {name}。"))
+        }
         ApiError::InvalidParameter(name) if *name == params::BODY => {
             say("The type or form of the body is wrong.", "请求体的类型或格式不正确。")
         }
         ApiError::InvalidParameter(name) => {
-            language.pick(format!("The type or form of {name} is wrong."), format!("参数 {name} 的类型或格式不正确。"))
+            pick(language, format!("The type or form of {name} is wrong."), format!("参数 {name} 的类型或格式不正确。"))
         }
-        ApiError::InvalidParameterValue(name) => language.pick(
+        ApiError::InvalidParameterValue(name) => pick(
+            language,
             format!("The value of {name} is not one this action takes."),
             format!("参数 {name} 的取值不正确。"),
         ),
-        ApiError::UinNotMatch => {
-            say("TargetUin is not the account of the key.", "TargetUin 与密钥所属账号不一致。")
-        }
+        ApiError::UinNotMatch => say("TargetUin is not the account of the key.", "TargetUin 与密钥所属账号不一致。"),
         ApiError::OverLimit => say(
             "The account already has two keys. Delete a disabled one first.",
             "每个账号最多两个密钥，请先删除一个已禁用的密钥。",
         ),
-        ApiError::SecretNotExist => {
-            say("The key is not one of this account's.", "该密钥不存在或不属于此账号。")
+        ApiError::SecretNotExist => say("The key is not one of this account's.", "该密钥不存在或不属于此账号。"),
+        ApiError::StateForbids => {
+            say("The key is enabled. Disable it before deleting it.", "密钥处于启用状态，请先禁用再删除。")
         }
-        ApiError::StateForbids => say(
-            "The key is enabled. Disable it before deleting it.",
-            "密钥处于启用状态，请先禁用再删除。",
-        ),
         ApiError::RateLimit => {
             say("Too many calls of this action in one second. Slow down.", "该接口在一秒内的调用次数过多，请放慢速度。")
         }
@@ -121,14 +100,12 @@ pub(super) fn message(error: &ApiError, language: Language) -> String {
             "The request is too large: at most 32 KB for GET, and for POST 10 MB, or 1 MB with signature version 1.",
             "请求过大：GET 最大 32 KB，POST 最大 10 MB（签名方法 v1 为 1 MB）。",
         ),
-        ApiError::UnsignedPayload => say(
-            "The payload of a request to this back end must be signed.",
-            "访问此后端的请求必须对请求体签名。",
-        ),
-        ApiError::ContradictoryForward => say(
-            "The proxy's headers do not say clearly which request is meant.",
-            "代理转发头不完整或相互矛盾。",
-        ),
+        ApiError::UnsignedPayload => {
+            say("The payload of a request to this back end must be signed.", "访问此后端的请求必须对请求体签名。")
+        }
+        ApiError::ContradictoryForward => {
+            say("The proxy's headers do not say clearly which request is meant.", "代理转发头不完整或相互矛盾。")
+        }
         ApiError::UpstreamDown => {
             say("The service behind this guard does not answer. Try again later.", "后端服务没有响应，请稍后重试。")
         }
@@ -136,10 +113,9 @@ pub(super) fn message(error: &ApiError, language: Language) -> String {
             "The service behind this guard did not answer in time. Try again later.",
             "后端服务响应超时，请稍后重试。",
         ),
-        ApiError::Incomplete => say(
-            "The body did not arrive in time. Send the request again.",
-            "请求体未能及时到达，请重新发送。",
-        ),
+        ApiError::Incomplete => {
+            say("The body did not arrive in time. Send the request again.", "请求体未能及时到达，请重新发送。")
+        }
         ApiError::Fault => say(
             "An internal error occurred. Try again, and report the RequestId if it stays.",
             "服务器内部错误，请稍后重试；若仍出现，请提供 RequestId。",

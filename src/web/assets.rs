@@ -1,11 +1,14 @@
-//! Style, script and icon: compiled in, served under names that carry their hash and so never change.
+//! Style, script and icon: compiled in, served under names that carry their hash and so never change. And the two files
+//! that are asked for under names of their own.
 
 use std::sync::LazyLock;
 
+use axum::Extension;
 use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
+use super::compression::Compressible;
 use super::error::{PageError, Problem};
 use crate::secret::token;
 
@@ -54,5 +57,17 @@ pub async fn serve(Path(name): Path<String>) -> Result<Response, PageError> {
     let file = FILES.iter().find(|file| file.name == name).ok_or(Problem::NotFound)?;
     let headers =
         [(header::CONTENT_TYPE, file.content_type), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
-    Ok((headers, file.body).into_response())
+    Ok((headers, Extension(Compressible), file.body).into_response())
+}
+
+/// `GET /favicon.ico`, for what asks without looking at a page. The name stays while the picture may change.
+pub async fn favicon() -> impl IntoResponse {
+    let [.., icon] = &*FILES;
+    let headers = [(header::CONTENT_TYPE, icon.content_type), (header::CACHE_CONTROL, "public, max-age=86400")];
+    (headers, Extension(Compressible), icon.body)
+}
+
+/// `GET /robots.txt`: nothing here is for search engines.
+pub async fn robots() -> impl IntoResponse {
+    ([(header::CACHE_CONTROL, "public, max-age=86400")], "User-agent: *\nDisallow: /\n")
 }

@@ -4,6 +4,7 @@
 use axum::response::{IntoResponse, Redirect, Response};
 use secrecy::ExposeSecret;
 
+use super::compression::confidential;
 use super::enrolment::{At, AuthenticatorPage, ConfirmForm};
 use super::error::PageError;
 use super::flash::Flash;
@@ -66,7 +67,7 @@ pub async fn new_page(console: Console, mut owner: SignedIn) -> Result<Response,
     let Some(replacement) = owner.replacement(&console).cloned() else {
         return Ok(Redirect::to(urls::AUTHENTICATOR).into_response());
     };
-    Ok(page::of_account(shown(&console, &mut owner, &replacement, FormState::default()).await?))
+    Ok(confidential(page::of_account(shown(&console, &mut owner, &replacement, FormState::default()).await?)))
 }
 
 /// `POST /cam/security/authenticator/new`
@@ -87,7 +88,7 @@ pub async fn confirm(
         }
         Err(Error::CodeRefused) => {
             let form = FormState::with_error("code", owner.words().setup_code_refused);
-            Ok(page::refused(shown(&console, &mut owner, &replacement, form).await?))
+            Ok(confidential(page::refused(shown(&console, &mut owner, &replacement, form).await?)))
         }
         Err(error) => Err(error.into()),
     }

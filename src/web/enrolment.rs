@@ -82,19 +82,21 @@ pub struct ConfirmForm {
 pub struct RecoveryCodesPage {
     page: Page,
     at: At,
+    account_name: String,
     codes: Vec<String>,
     download: String,
     next: &'static str,
 }
 
 impl RecoveryCodesPage {
-    /// Of these codes.
-    pub fn new(page: Page, at: At, codes: &[SecretString]) -> Self {
+    /// Of these codes, for the account of this name. Without switches, for there is no way back to this page.
+    pub fn new(page: Page, at: At, account_name: &str, codes: &[SecretString]) -> Self {
+        let page = Page { here: None, ..page };
         let codes: Vec<String> = codes.iter().map(|code| code.expose_secret().to_owned()).collect();
         let next = match at {
             At::SetUp => urls::KEYS,
             At::Replacement => urls::SECURITY,
         };
-        Self { page, at, download: codes.join("%0A"), codes, next }
+        Self { page, at, account_name: account_name.to_owned(), download: codes.join("%0A"), codes, next }
     }
 }

@@ -3,12 +3,12 @@
 
 use askama::Template;
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::page::Page;
-use super::urls;
+use super::urls::{self, LocalPath};
 use crate::error::Error;
 use crate::telemetry::Caller;
 
@@ -137,6 +137,7 @@ pub struct Rendered;
 /// Middleware: gives every error that is not a page yet its page.
 pub async fn render(request: Request, next: Next) -> Response {
     let bare = Page::bare(request.extensions());
+    let has_own_address = matches!(*request.method(), Method::GET | Method::HEAD);
     let request_id =
         request.extensions().get::<Caller>().map(|caller| caller.request_id.to_string()).unwrap_or_default();
     let mut response = next.run(request).await;
@@ -145,7 +146,10 @@ pub async fn render(request: Request, next: Next) -> Response {
         return response;
     }
     let problem = response.extensions().get().copied().unwrap_or_else(|| Problem::of_status(status));
-    let page = response.extensions_mut().remove::<Page>().unwrap_or(bare);
+    let mut page = response.extensions_mut().remove::<Page>().unwrap_or(bare);
+    if page.here.is_some() && !has_own_address {
+        page.here = Some(LocalPath::default());
+    }
     let (title, text) = (page.t.problem)(problem);
     let mut error_page = ErrorPage { page, title, text, request_id }.into_response();
     *error_page.status_mut() = status;

@@ -10,26 +10,33 @@ use sha2::Sha256;
 
 use super::Console;
 use super::error::{PageError, Problem};
-use super::session::Visitor;
+use super::session::{self, Visitor};
+use crate::secret::token;
 use crate::state::App;
 
 /// The name of the hidden field.
 const FIELD: &str = "form_token";
 
+/// Makes each page's token another, so that the lengths of compressed pages tell nothing of it.
+type Salt = [u8; 16];
+
 /// The token for forms sent under `binding` (a session's id, or a cookie of the browser).
 pub fn token(app: &App, binding: &str) -> String {
-    data_encoding::BASE64URL_NOPAD.encode(&mac(app, binding).finalize().into_bytes())
+    let salt: Salt = token::bytes();
+    let mac = mac(app, &salt, binding).finalize().into_bytes();
+    data_encoding::BASE64URL_NOPAD.encode(&[&salt, mac.as_slice()].concat())
 }
 
-fn mac(app: &App, binding: &str) -> Hmac<Sha256> {
+fn mac(app: &App, salt: &Salt, binding: &str) -> Hmac<Sha256> {
     Hmac::<Sha256>::new_from_slice(&app.form_key.0)
         .expect("HMAC takes a key of any length")
+        .chain_update(salt)
         .chain_update(binding.as_bytes())
 }
 
 fn is_token_of(app: &App, binding: &str, sent: &str) -> bool {
-    let Ok(sent) = data_encoding::BASE64URL_NOPAD.decode(sent.as_bytes()) else { return false };
-    mac(app, binding).verify_slice(&sent).is_ok()
+    let sent = data_encoding::BASE64URL_NOPAD.decode(sent.as_bytes()).unwrap_or_default();
+    sent.split_first_chunk().is_some_and(|(salt, sent)| mac(app, salt, binding).verify_slice(sent).is_ok())
 }
 
 /// A form from one of our own pages, as this visitor saw it.
@@ -52,7 +59,7 @@ impl<T: DeserializeOwned> FromRequest<Console> for OwnForm<T> {
         let sent = url::form_urlencoded::parse(&bytes).find(|(name, _)| name == FIELD);
         let sent = sent.map(|(_, value)| value.into_owned()).unwrap_or_default();
         if !is_token_of(&console.app, &visitor.binding(console), &sent) {
-            return Err(Problem::FormExpired.into());
+            return Err(session::form_refused(&visitor, &parts, console));
         }
         let body = Request::from_parts(parts, Body::from(bytes));
         let Form(form) = Form::<T>::from_request(body, console).await.map_err(|_| Problem::FormMalformed)?;

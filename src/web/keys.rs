@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
+use super::compression::confidential;
 use super::error::{PageError, Problem};
 use super::flash::Flash;
 use super::forms::{Nothing, OwnForm};
@@ -121,17 +122,19 @@ pub async fn keys_page(console: Console, mut owner: SignedIn) -> Result<Response
         key.revealed = Some(secret_key.expose_secret().to_owned());
     }
     let page = owner.page(&console).await?;
-    Ok(page::of_account(KeysPage {
+    let revealed = keys.iter().any(|key| key.revealed.is_some());
+    let page = page::of_account(KeysPage {
         account_name: owner.account.name.clone(),
         app_id: owner.account.app_id,
         last_sign_in: LastSignIn::new(page.t, owner.previous()),
         at_limit: keys.len() >= api_key::LIMIT,
         verified: owner.verified(&console).is_some(),
-        revealed: keys.iter().any(|key| key.revealed.is_some()),
+        revealed,
         mask_after: MASK_AFTER_SECONDS,
         keys,
         page,
-    }))
+    });
+    Ok(if revealed { confidential(page) } else { page })
 }
 
 /// The key an address names. What is not the shape of a key names none of the account's.
@@ -322,7 +325,7 @@ pub async fn set_remark(
     match api_key::set_remark(&console.app, owner.origin(), owner.uin(), &id, &form.remark).await {
         Ok(()) => Ok(tell(&mut owner, Flash::RemarkSaved(id)).await?.into_response()),
         Err(Error::RemarkInvalid) => {
-            let page = owner.page(&console).await?;
+            let page = owner.page(&console).await?.at(urls::KEYS);
             let errors = FormState::with_error("remark", page.t.remark_invalid);
             Ok(page::refused(RemarkPage { page, secret_id: id, remark: form.remark, form: errors }))
         }

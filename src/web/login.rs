@@ -34,7 +34,7 @@ pub struct LoginQuery {
 /// `GET /login`
 pub async fn login_page(console: Console, visitor: Visitor, Query(query): Query<LoginQuery>) -> Response {
     match visitor.stage() {
-        Some(Stage::SignedIn(_)) => return Redirect::to(urls::KEYS).into_response(),
+        Some(Stage::SignedIn(_)) => return Redirect::to(visitor.take_wanted(&console).as_str()).into_response(),
         Some(Stage::HalfSignedIn(_)) => return Redirect::to(urls::LOGIN_CODE).into_response(),
         _ => {}
     }
@@ -118,7 +118,7 @@ pub async fn submit_code(
     match sign_in::check_code(&console.app, &visitor.origin, &pending, factor).await {
         Ok(done) => {
             visitor.complete_sign_in(&console, done).await?;
-            Ok(Redirect::to(urls::KEYS).into_response())
+            Ok(Redirect::to(visitor.take_wanted(&console).as_str()).into_response())
         }
         Err(Error::CodeRefused) => {
             let page = visitor.page(&console);

@@ -5,6 +5,7 @@
 
 pub mod assets;
 pub mod authenticator;
+pub mod compression;
 pub mod enrolment;
 pub mod error;
 pub mod flash;
@@ -15,6 +16,7 @@ pub mod keys;
 pub mod login;
 pub mod page;
 pub mod password;
+pub mod preferences;
 pub mod records;
 pub mod records_csv;
 pub mod recovery_codes;
@@ -27,8 +29,10 @@ pub mod site;
 pub mod urls;
 pub mod user_agent;
 pub mod verify;
+mod wanted;
 pub mod words;
 pub mod words_en;
+pub mod words_zh;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -75,6 +79,7 @@ pub fn router(app: App, site: Site) -> Router {
         .route(urls::LOGIN, get(login::login_page).post(login::submit))
         .route(urls::LOGIN_CODE, get(login::code_page).post(login::submit_code))
         .route(urls::LOGOUT, post(login::leave))
+        .route(urls::PREFERENCES, post(preferences::choose))
         .route(urls::SETUP, get(setup::setup_page).post(setup::begin))
         .route(urls::SETUP_AUTHENTICATOR, get(setup::authenticator_page).post(setup::confirm))
         .route(urls::KEYS, get(keys::keys_page))
@@ -99,6 +104,9 @@ pub fn router(app: App, site: Site) -> Router {
     let layers = ServiceBuilder::new()
         .layer(from_fn_with_state((console.app.clone(), Listener::Console), telemetry::track))
         .layer(from_fn_with_state(console.clone(), headers::secure))
+        .layer(compression::layer())
+        .layer(from_fn(compression::judge))
+        .layer(from_fn_with_state(console.clone(), preferences::read))
         .layer(from_fn(error::render))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(console.clone(), headers::known_host))
@@ -110,6 +118,8 @@ pub fn router(app: App, site: Site) -> Router {
     Router::new()
         .merge(routes)
         .route("/static/{name}", get(assets::serve))
+        .route("/favicon.ico", get(assets::favicon))
+        .route("/robots.txt", get(assets::robots))
         .fallback(async || PageError::from(Problem::NotFound))
         .layer(layers)
         .with_state(console)

@@ -8,15 +8,24 @@ use super::assets::{ASSETS, Assets};
 use super::error::Rendered;
 use super::flash::Flash;
 use super::headers::{Nonce, RequestPath};
+use super::preferences::{Reader, Theme};
+use super::urls::LocalPath;
 use super::words::Words;
-use super::words_en::EN;
 use crate::id::Uin;
+use crate::language::Language;
 
 /// The frame of a page. Templates call it `page`.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// The texts.
+    /// The reader's language.
+    pub language: Language,
+    /// The texts in it.
     pub t: &'static Words,
+    /// The reader's theme.
+    pub theme: Theme,
+    /// Where the switches of language and theme lead back to. Without it there are none: on a page that has no form
+    /// token, or that is shown once.
+    pub here: Option<LocalPath>,
     /// Where style, script and icon are.
     pub assets: &'static Assets,
     /// Lets this page's style and script through the content security policy.
@@ -52,16 +61,32 @@ pub struct FlashView {
 }
 
 impl Page {
-    /// The texts in the reader's language.
-    pub fn words() -> &'static Words {
-        &EN
-    }
-
     /// A page without forms, for nobody in particular.
     pub fn bare(extensions: &Extensions) -> Self {
         let nonce = extensions.get::<Nonce>().map(|nonce| nonce.0.clone()).unwrap_or_default();
         let path = extensions.get::<RequestPath>().map(|path| path.0.clone()).unwrap_or_default();
-        Self { t: Self::words(), assets: &ASSETS, nonce, path, form_token: String::new(), account: None, flash: None }
+        let (language, theme) = extensions
+            .get::<Reader>()
+            .map_or((Language::English, Theme::System), |reader| (reader.language, reader.theme));
+        Self {
+            language,
+            t: Words::of(language),
+            theme,
+            here: None,
+            assets: &ASSETS,
+            nonce,
+            path,
+            form_token: String::new(),
+            account: None,
+            flash: None,
+        }
+    }
+
+    /// A page that comes back by this path after a switch of language or theme.
+    #[must_use]
+    pub fn at(mut self, path: &str) -> Self {
+        self.here = LocalPath::new(path);
+        self
     }
 
     /// Does this entry of the navigation lead to this page, or to the one it hangs under?

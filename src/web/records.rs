@@ -240,7 +240,7 @@ pub async fn records_page(
     owner: SignedIn,
     Query(query): Query<RecordsQuery>,
 ) -> Result<Response, PageError> {
-    let (query, words) = (query.trimmed(), Page::words());
+    let (query, words) = (query.trimmed(), owner.words());
     let filter = match query.filter(words) {
         Ok(filter) => filter,
         Err(errors) => return refused(&console, owner, query, errors).await,
@@ -260,5 +260,7 @@ pub(super) async fn refused(
     query: RecordsQuery,
     errors: Vec<FieldError>,
 ) -> Result<Response, PageError> {
-    Ok(page::refused(RecordsPage::new(console, owner, query, errors).await?))
+    let here = query.address(urls::RECORDS, None);
+    let refused = RecordsPage::new(console, owner, query, errors).await?;
+    Ok(page::refused(RecordsPage { page: refused.page.at(&here), ..refused }))
 }

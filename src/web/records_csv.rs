@@ -14,7 +14,6 @@ use url::form_urlencoded;
 
 use super::Console;
 use super::error::PageError;
-use super::page::Page;
 use super::records::{InWords, RecordsQuery, refused};
 use super::session::SignedIn;
 use super::words::Words;
@@ -37,7 +36,7 @@ pub async fn download(
     owner: SignedIn,
     Query(query): Query<RecordsQuery>,
 ) -> Result<Response, PageError> {
-    let (query, words) = (query.trimmed(), Page::words());
+    let (query, words) = (query.trimmed(), owner.words());
     let filter = match query.filter(words) {
         Ok(filter) => filter,
         Err(errors) => return refused(&console, owner, query, errors).await,

@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 
+use super::compression::confidential;
 use super::enrolment::{At, RecoveryCodesPage};
 use super::error::PageError;
 use super::forms::OwnForm;
@@ -44,5 +45,7 @@ pub async fn replace(
     };
     let present = owner.present(&console);
     let codes = credentials::replace_recovery_codes(&console.app, owner.origin(), &verified, &present).await?;
-    Ok(page::of_account(RecoveryCodesPage::new(owner.page(&console).await?, At::Replacement, &codes)))
+    let page = owner.page(&console).await?;
+    let page = RecoveryCodesPage::new(page, At::Replacement, &owner.account.name, &codes);
+    Ok(confidential(page::of_account(page)))
 }

@@ -13,15 +13,18 @@ use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use tower_cookies::{Cookie, Cookies};
+use tower_cookies::{Cookie, Cookies, cookie};
 use tower_sessions::Session;
 
 use super::Console;
-use super::error::PageError;
+use super::error::{PageError, Problem};
 use super::flash::Flash;
 use super::forms;
 use super::page::{AccountBar, Page};
+use super::preferences::Reader;
+use super::urls::LocalPath;
 use super::user_agent;
+use super::wanted;
 use super::words::Words;
 use crate::account::credentials::Replacement;
 use crate::account::sessions::Present;
@@ -155,6 +158,7 @@ impl Visitor {
     pub fn page(&self, console: &Console) -> Page {
         let mut page = Page::bare(&self.extensions);
         page.form_token = forms::token(&console.app, &self.binding(console));
+        page.here = self.extensions.get::<Reader>().map(|reader| reader.here.clone());
         page
     }
 
@@ -177,6 +181,11 @@ impl Visitor {
         value
     }
 
+    /// Gives their browser this cookie.
+    pub fn set_cookie(&self, cookie: Cookie<'static>) {
+        self.cookies.add(cookie);
+    }
+
     /// The token of a browser that has signed in before.
     pub fn device(&self, console: &Console) -> Option<secrecy::SecretString> {
         self.cookies.get(&console.site.cookies.device).map(|cookie| cookie.value().to_owned().into())
@@ -186,9 +195,9 @@ impl Visitor {
     pub fn remember_device(&self, console: &Console, token: &secrecy::SecretString) {
         use secrecy::ExposeSecret;
         let name = console.site.cookies.device.clone();
-        let mut cookie: Cookie<'static> = console.site.cookie(name, token.expose_secret().to_owned());
+        let mut cookie = console.site.cookie(name, token.expose_secret().to_owned());
         let seconds = i64::try_from(sign_in::DEVICE_LIFETIME.as_secs()).unwrap_or(0);
-        cookie.set_max_age(tower_sessions::cookie::time::Duration::seconds(seconds));
+        cookie.set_max_age(cookie::time::Duration::seconds(seconds));
         self.cookies.add(cookie);
     }
 
@@ -232,6 +241,11 @@ impl Visitor {
             flash: done.recovery_codes_left.map(Flash::RecoveryCodesLeft),
         })))
         .await
+    }
+
+    /// Where to go once signed in: to the page that was wanted, else to that of the keys.
+    pub fn take_wanted(&self, console: &Console) -> LocalPath {
+        wanted::take(&self.cookies, console)
     }
 
     /// Ends the session.
@@ -294,20 +308,11 @@ impl FromRequestParts<Console> for SignedIn {
     type Rejection = PageError;
 
     async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, PageError> {
-        let mut visitor = Visitor::from_request_parts(parts, console).await?;
-        let Some(Stage::SignedIn(state)) = visitor.stage.clone() else {
-            return Err(sign_in_first(parts, console));
-        };
-        let account = accounts::by_uin(&console.app.db, state.uin).await.map_err(Error::from)?;
-        let Some(account) = account.filter(|account| account.credential_epoch == state.epoch) else {
-            visitor.leave().await?;
-            return Err(sign_in_first(parts, console));
-        };
-        visitor.origin.actor = Actor::Account;
-        if let Some(span) = parts.extensions.get::<RequestSpan>() {
-            span.name_account(account.uin);
-        }
-        Ok(Self { visitor, account, state: *state })
+        let visitor = Visitor::from_request_parts(parts, console).await?;
+        Self::of(visitor, console).await?.ok_or_else(|| {
+            wanted::remember(parts, console);
+            sign_in_first(parts, console)
+        })
     }
 }
 
@@ -316,7 +321,33 @@ fn sign_in_first(parts: &Parts, console: &Console) -> PageError {
     PageError::SignIn { expired: had_session }
 }
 
+/// A form's token does not hold: the session it was of has ended, or it is of another one.
+pub(super) fn form_refused(visitor: &Visitor, parts: &Parts, console: &Console) -> PageError {
+    match sign_in_first(parts, console) {
+        ended @ PageError::SignIn { expired: true } if visitor.stage.is_none() => {
+            wanted::remember(parts, console);
+            ended
+        }
+        _ => Problem::FormExpired.into(),
+    }
+}
+
 impl SignedIn {
+    /// The visitor as an owner, if they are one. A session of an older credential epoch ends here.
+    async fn of(mut visitor: Visitor, console: &Console) -> Result<Option<Self>, PageError> {
+        let Some(Stage::SignedIn(state)) = visitor.stage.clone() else { return Ok(None) };
+        let account = accounts::by_uin(&console.app.db, state.uin).await.map_err(Error::from)?;
+        let Some(account) = account.filter(|account| account.credential_epoch == state.epoch) else {
+            visitor.leave().await?;
+            return Ok(None);
+        };
+        visitor.origin.actor = Actor::Account;
+        if let Some(span) = visitor.extensions.get::<RequestSpan>() {
+            span.name_account(account.uin);
+        }
+        Ok(Some(Self { visitor, account, state: *state }))
+    }
+
     /// Whose operation this is, from where.
     pub fn origin(&self) -> &Origin {
         &self.visitor.origin
@@ -428,15 +459,18 @@ impl SignedIn {
     }
 }
 
-/// Middleware: lets an error's page know whose session it is in, so that it has the account's bar and sign-out.
+/// Middleware: lets an error's page know whose session it is in, so that it has the account's bar and sign-out, and the
+/// token that the switches in it need.
 pub async fn identify(State(console): State<Console>, request: Request, next: Next) -> Response {
     let extensions = request.extensions().clone();
     let mut response = next.run(request).await;
     if response.status().is_client_error() || response.status().is_server_error() {
         let (mut parts, ()) = axum::http::Request::new(()).into_parts();
         parts.extensions = extensions;
-        if let Ok(owner) = SignedIn::from_request_parts(&mut parts, &console).await {
-            response.extensions_mut().insert(owner.frame(&console));
+        if let Ok(visitor) = Visitor::from_request_parts(&mut parts, &console).await {
+            let page = visitor.page(&console);
+            let owner = SignedIn::of(visitor, &console).await.ok().flatten();
+            response.extensions_mut().insert(owner.map_or(page, |owner| owner.frame(&console)));
         }
     }
     response

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::compression::confidential;
 use super::enrolment::{At, AuthenticatorPage, ConfirmForm, RecoveryCodesPage};
 use super::error::{PageError, Problem};
 use super::forms::OwnForm;
@@ -40,7 +41,7 @@ pub async fn setup_page(
     Query(query): Query<LinkQuery>,
 ) -> Result<Response, PageError> {
     let token = query.token.ok_or(Problem::LinkInvalid)?;
-    Ok(first_page(&console, &visitor, token, FormState::default()).await?.into_response())
+    Ok(confidential(first_page(&console, &visitor, token, FormState::default()).await?))
 }
 
 async fn first_page(
@@ -50,8 +51,10 @@ async fn first_page(
     form: FormState,
 ) -> Result<SetupPage, PageError> {
     let (purpose, name) = setup::look_up(&console.app, &token).await?;
+    // A form that was sent back has its token in itself and not in its address.
+    let link = format!("{}?token={}", urls::SETUP, token.expose_secret());
     Ok(SetupPage {
-        page: visitor.page(console),
+        page: visitor.page(console).at(&link),
         link_token: token.expose_secret().to_owned(),
         asks_name: purpose.asks_name(),
         asks_new_password: purpose.asks_new_password(),
@@ -79,7 +82,7 @@ pub async fn begin(
     let (purpose, _) = setup::look_up(&console.app, &token).await?;
     if differs(purpose, &password, again.as_ref()) {
         let form = FormState::with_error("again", words.password_differs).with_name(name);
-        return Ok(page::refused(first_page(&console, &visitor, token, form).await?));
+        return Ok(confidential(page::refused(first_page(&console, &visitor, token, form).await?)));
     }
     let (field, text) = match setup::begin(&console.app, &visitor.origin, &token, &name, password).await {
         Ok(enrolment) => {
@@ -92,7 +95,7 @@ pub async fn begin(
         Err(error) => return Err(error.into()),
     };
     let form = FormState::with_error(field, text).with_name(name);
-    Ok(page::refused(first_page(&console, &visitor, token, form).await?))
+    Ok(confidential(page::refused(first_page(&console, &visitor, token, form).await?)))
 }
 
 fn differs(purpose: Purpose, password: &SecretString, again: Option<&SecretString>) -> bool {
@@ -112,7 +115,7 @@ fn authenticator(
 /// `GET /setup/authenticator`
 pub async fn authenticator_page(console: Console, setting_up: SettingUp) -> Result<Response, PageError> {
     let SettingUp { visitor, enrolment } = setting_up;
-    Ok(page::of_account(authenticator(&console, &visitor, &enrolment, FormState::default())?))
+    Ok(confidential(page::of_account(authenticator(&console, &visitor, &enrolment, FormState::default())?)))
 }
 
 /// `POST /setup/authenticator`. The one answer that shows the recovery codes; there is no page to come back to.
@@ -127,7 +130,7 @@ pub async fn confirm(
         Err(Error::CodeRefused) => {
             let text = visitor.page(&console).t.setup_code_refused;
             let form = FormState::with_error("code", text);
-            return Ok(page::refused(authenticator(&console, &visitor, &enrolment, form)?));
+            return Ok(confidential(page::refused(authenticator(&console, &visitor, &enrolment, form)?)));
         }
         Err(error @ (Error::SetupLinkInvalid | Error::NameTaken)) => {
             visitor.leave().await?;
@@ -137,5 +140,7 @@ pub async fn confirm(
     };
     let done = sign_in::after_setup(&console.app, &visitor.origin, completed.uin).await?;
     visitor.complete_sign_in(&console, done).await?;
-    Ok(page::of_account(RecoveryCodesPage::new(visitor.page(&console), At::SetUp, &completed.recovery_codes)))
+    let codes = &completed.recovery_codes;
+    let page = RecoveryCodesPage::new(visitor.page(&console), At::SetUp, enrolment.name(), codes);
+    Ok(confidential(page::of_account(page)))
 }

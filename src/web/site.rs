@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 
 use tower_cookies::Cookie;
 use tower_cookies::cookie::SameSite;
-use url::{Host, Url};
+use url::{Host, Position, Url};
+
+use super::urls::LocalPath;
 
 /// The console as browsers see it.
 #[derive(Debug)]
@@ -31,6 +33,12 @@ pub struct CookieNames {
     pub visitor: String,
     /// A browser that has signed in before.
     pub device: String,
+    /// The language chosen.
+    pub language: String,
+    /// The theme chosen.
+    pub theme: String,
+    /// The page somebody wanted who had to sign in first.
+    pub wanted: String,
 }
 
 impl Site {
@@ -56,7 +64,14 @@ impl Site {
             origins: bases.iter().map(|base| base.origin().ascii_serialization()).collect(),
             hosts: bases.iter().map(|base| base.authority().to_owned()).collect(),
             secure_cookies,
-            cookies: CookieNames { session: name("session"), visitor: name("visitor"), device: name("device") },
+            cookies: CookieNames {
+                session: name("session"),
+                visitor: name("visitor"),
+                device: name("device"),
+                language: name("language"),
+                theme: name("theme"),
+                wanted: name("wanted"),
+            },
             public_url,
         }
     }
@@ -69,6 +84,13 @@ impl Site {
     /// Is this `Origin` header one of the console's own?
     pub fn is_own_origin(&self, origin: &str) -> bool {
         self.origins.iter().any(|own| own == origin)
+    }
+
+    /// The path of an address of the console's own.
+    pub fn own_path(&self, address: &str) -> Option<LocalPath> {
+        let url: Url = address.parse().ok()?;
+        let own = self.is_own_origin(&url.origin().ascii_serialization());
+        own.then(|| LocalPath::new(&url[Position::BeforePath..Position::AfterQuery])).flatten()
     }
 
     /// A cookie for this browser only, out of scripts' reach, sent to this site only.

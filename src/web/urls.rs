@@ -18,6 +18,8 @@ pub const SETUP: &str = "/setup";
 pub const SETUP_AUTHENTICATOR: &str = "/setup/authenticator";
 /// The page of the keys.
 pub const KEYS: &str = "/cam/capi";
+/// Choosing language and theme.
+pub const PREFERENCES: &str = "/preferences";
 /// Creating a key.
 pub const CREATE_KEY: &str = "/cam/capi/keys";
 /// The security page.
@@ -56,4 +58,39 @@ pub fn show(secret_id: &SecretId) -> String {
 /// Where a session is ended.
 pub fn end_session(handle: &SessionHandle) -> String {
     format!("{SECURITY}/sessions/{handle}/end")
+}
+
+/// A path of this site, and so a safe one to be sent to, whoever has named it: never another site's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalPath(String);
+
+impl LocalPath {
+    /// Longest one taken.
+    const MAX: usize = 1024;
+
+    /// A path with or without a query, as it stands in a request; nothing that a browser could read as an address of
+    /// elsewhere (`//host`, `/\host`, or one of these with a tab or line break in it).
+    pub fn new(path: &str) -> Option<Self> {
+        let printable = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+        let local = path.starts_with('/') && !path.starts_with("//");
+        (local && printable && path.len() <= Self::MAX).then(|| Self(path.to_owned()))
+    }
+
+    /// The path.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The start.
+impl Default for LocalPath {
+    fn default() -> Self {
+        Self("/".to_owned())
+    }
+}
+
+impl std::fmt::Display for LocalPath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
 }

@@ -1,7 +1,10 @@
 //! Every text of the console, in one place for each language. A field a language lacks does not compile.
 
+use super::words_en::EN;
+use super::words_zh::ZH;
 use crate::audit::{Action, Actor, Detail, Outcome};
 use crate::clock::Timestamp;
+use crate::language::Language;
 use crate::secret::password::PasswordFlaw;
 use crate::web::error::Problem;
 use crate::web::flash::Flash;
@@ -10,13 +13,17 @@ use crate::web::flash::Flash;
 #[expect(missing_docs, reason = "the English texts say what each field is")]
 #[derive(Debug)]
 pub struct Words {
-    pub lang: &'static str,
     pub product: &'static str,
     // Around every page.
     pub skip_to_content: &'static str,
     pub navigation: &'static str,
     pub nav_keys: &'static str,
     pub uin: &'static str,
+    pub language: &'static str,
+    pub theme: &'static str,
+    pub theme_system: &'static str,
+    pub theme_light: &'static str,
+    pub theme_dark: &'static str,
     pub sign_out: &'static str,
     pub copied: &'static str,
     pub copy_failed: &'static str,
@@ -45,7 +52,6 @@ pub struct Words {
     pub use_authenticator: &'static str,
     pub start_over: &'static str,
     pub sign_in_refused: &'static str,
-    pub address_blocked: &'static str,
     pub code_refused: &'static str,
     pub signed_out: &'static str,
     pub session_expired: &'static str,
@@ -63,7 +69,6 @@ pub struct Words {
     pub password_differs: &'static str,
     pub password_wrong: &'static str,
     pub name_invalid: &'static str,
-    pub name_taken: &'static str,
     pub setup_authenticator: &'static str,
     pub setup_authenticator_intro: &'static str,
     pub setup_code_hint: &'static str,
@@ -216,6 +221,16 @@ pub struct Words {
     pub flash: fn(&Flash) -> String,
     pub flaw: fn(PasswordFlaw) -> &'static str,
     pub problem: fn(Problem) -> (&'static str, &'static str),
+}
+
+impl Words {
+    /// The texts of this language.
+    pub fn of(language: Language) -> &'static Self {
+        match language {
+            Language::English => &EN,
+            Language::Chinese => &ZH,
+        }
+    }
 }
 
 /// An instant for a `<time>` element: for machines and, without script, for people.

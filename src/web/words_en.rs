@@ -9,12 +9,16 @@ use crate::web::words::Words;
 
 /// English.
 pub static EN: Words = Words {
-    lang: "en",
     product: "Latchkey",
     skip_to_content: "Skip to content",
     navigation: "Console",
     nav_keys: "API Keys",
     uin: "UIN",
+    language: "Language",
+    theme: "Theme",
+    theme_system: "System",
+    theme_light: "Light",
+    theme_dark: "Dark",
     sign_out: "Sign out",
     copied: "Copied.",
     copy_failed: "The browser does not allow copying here. The text is selected: press Ctrl+C or ⌘C.",
@@ -42,7 +46,6 @@ pub static EN: Words = Words {
     use_authenticator: "Use the authenticator app instead",
     start_over: "Start over",
     sign_in_refused: "The name or the password is wrong, or there were too many tries. Check both, wait a little, and try again.",
-    address_blocked: "There were too many failed tries from your address. Wait a few minutes and try again.",
     code_refused: "This code is wrong or has been used already, or there were too many tries. Wait for the next code and try again.",
     signed_out: "You are signed out.",
     session_expired: "Your session has ended. Sign in again to go on.",
@@ -59,7 +62,6 @@ pub static EN: Words = Words {
     password_differs: "The two passwords differ. Type both again.",
     password_wrong: "This is not the password of the account, or there were too many tries. Check it, wait a little, and try again.",
     name_invalid: "Choose a name of 1 to 64 characters, without a colon.",
-    name_taken: "There is an account with this name. Choose another.",
     setup_authenticator: "Add your authenticator app",
     setup_authenticator_intro: "Scan the picture with an authenticator app, then type the code the app shows.",
     setup_code_hint: "Six digits; the app shows new ones every 30 seconds.",
@@ -241,12 +243,12 @@ fn chart_bar(date: &str, accepted: i64, refused: i64) -> String {
 /// The stored reasons are `verifier::Refusal`'s.
 fn refusal(stored: &str) -> &'static str {
     match stored {
-        "disabled" => "the key was disabled",
-        "deleted" => "the key was deleted",
-        "wrong signature" => "wrong signature",
-        "expired" => "clock too far off",
-        "token" => "a temporary token was sent",
-        _ => "not accepted",
+        "disabled" => "Refused: the key was disabled",
+        "deleted" => "Refused: the key was deleted",
+        "wrong signature" => "Refused: wrong signature",
+        "expired" => "Refused: clock too far off",
+        "token" => "Refused: a temporary token was sent",
+        _ => "Refused",
     }
 }
 

@@ -1,5 +1,5 @@
-// What a machine can tell about accessibility, on every page in every state, in both themes, wide and narrow; and that
-// nothing sticks out and nothing is refused by the browser.
+// What a machine can tell about accessibility, on every page in every state, in both languages and themes, wide and narrow;
+// and that nothing sticks out and nothing is refused by the browser.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -36,12 +36,16 @@ function stickingOut() {
   return found;
 }
 
-test('Every page, in both themes, wide and narrow', async (t) => {
+for (const locale of ['en', 'zh-CN']) {
+  test(`Every page in ${locale}, in both themes, wide and narrow`, (t) => everyPage(t, locale));
+}
+
+async function everyPage(t, locale) {
   const server = await Server.start();
   const browser = await launch();
   try {
     // Without motion, so that no colour is measured on its way to another.
-    const context = await browser.newContext({ baseURL: server.console, reducedMotion: 'reduce' });
+    const context = await browser.newContext({ baseURL: server.console, locale, reducedMotion: 'reduce' });
     context.setDefaultTimeout(20_000);
     const watch = new Watch(context, server.console);
     const page = await context.newPage();
@@ -68,4 +72,4 @@ test('Every page, in both themes, wide and narrow', async (t) => {
     await browser.close();
     await server.stop();
   }
-});
+}

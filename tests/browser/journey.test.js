@@ -534,6 +534,24 @@ function journey({ database, javaScript }) {
     await flash(/8 are left/);
   });
 
+  step('Language and theme are switched in the bar, lead back to the page, and outlive the session', async () => {
+    const look = () => page.evaluate(() => [document.documentElement.lang, getComputedStyle(document.documentElement).colorScheme]);
+    await page.goto('/cam/capi');
+    await press(button('中文'));
+    await heading('API 密钥管理');
+    assert.deepEqual(await look(), ['zh-CN', 'light dark']);
+    await press(button('深色'));
+    await heading('API 密钥管理');
+    assert.equal(await button('深色').getAttribute('aria-pressed'), 'true');
+    await press(button('退出登录'));
+    await heading('登录');
+    assert.deepEqual(await look(), ['zh-CN', 'dark']);
+    await press(button('English'));
+    await heading('Sign in');
+    await press(button('System'));
+    assert.deepEqual(await look(), ['en', 'light dark']);
+  });
+
   step('The server met no fault', async () => {
     assert.doesNotMatch(server.log, /a request failed|panicked|"level":"ERROR"/);
   });

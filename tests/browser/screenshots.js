@@ -1,4 +1,4 @@
-// Takes pictures of every page in every state, light and dark, wide and narrow, for people to look at:
+// Takes pictures of every page in every state, in both languages, light and dark, wide and narrow, for people to look at:
 //   npm run screenshots -- FOLDER [WORD…]
 // With words, only of the states whose names have one of them.
 
@@ -16,26 +16,34 @@ if (!folder) {
 }
 await mkdir(folder, { recursive: true });
 
-const server = await Server.start();
 const browser = await launch();
 try {
-  const context = await browser.newContext({ baseURL: server.console, reducedMotion: 'reduce' });
-  const page = await context.newPage();
-  let number = 0;
-  for await (const name of states(server, page)) {
-    number += 1;
-    if (words.length > 0 && !words.some((word) => name.includes(word))) continue;
-    const stem = `${String(number).padStart(2, '0')}-${name.replace(/\W+/g, '-')}`;
-    for (const colorScheme of ['light', 'dark']) {
-      await page.emulateMedia({ colorScheme });
-      for (const width of [1280, 320]) {
-        await page.setViewportSize({ width, height: 800 });
-        await page.screenshot({ path: path.join(folder, `${stem}-${colorScheme}-${width}.png`), fullPage: true });
-      }
-    }
-    await page.setViewportSize({ width: 1280, height: 800 });
-  }
+  for (const locale of ['en', 'zh-CN']) await takeAll(locale);
 } finally {
   await browser.close();
-  await server.stop();
+}
+
+async function takeAll(locale) {
+  const server = await Server.start();
+  const context = await browser.newContext({ baseURL: server.console, locale, reducedMotion: 'reduce' });
+  try {
+    const page = await context.newPage();
+    let number = 0;
+    for await (const name of states(server, page)) {
+      number += 1;
+      if (words.length > 0 && !words.some((word) => name.includes(word))) continue;
+      const stem = `${String(number).padStart(2, '0')}-${name.replace(/\W+/g, '-')}-${locale}`;
+      for (const colorScheme of ['light', 'dark']) {
+        await page.emulateMedia({ colorScheme });
+        for (const width of [1280, 320]) {
+          await page.setViewportSize({ width, height: 800 });
+          await page.screenshot({ path: path.join(folder, `${stem}-${colorScheme}-${width}.png`), fullPage: true });
+        }
+      }
+      await page.setViewportSize({ width: 1280, height: 800 });
+    }
+  } finally {
+    await context.close();
+    await server.stop();
+  }
 }

@@ -2,12 +2,13 @@
 
 import { Authenticator } from './authenticator.js';
 import { press } from './browser.js';
+import { beginning, named } from './names.js';
 
 export const NAME = 'Mara Lindqvist';
 export const PASSWORD = 'seven tin kettles hum';
 
-const field = (page, label) => page.getByLabel(label, { exact: true });
-const button = (page, name) => page.getByRole('button', { name, exact: true });
+const field = (page, label) => page.getByLabel(named(label));
+const button = (page, name) => page.getByRole('button', { name: named(name) });
 
 /** Fills in the first page of a set-up and sends it. */
 export async function giveNameAndPassword(page, { name = NAME, password = PASSWORD, again = password } = {}) {
@@ -73,20 +74,20 @@ export function row(page, secretId) {
   return {
     whole,
     secret: whole.locator('[data-secret] code'),
-    mask: whole.getByRole('img', { name: 'hidden' }),
+    mask: whole.getByRole('img', { name: named('hidden') }),
     status: whole.locator('[data-label="Status"]'),
     lastUsed: whole.locator('[data-label="Last Used"]'),
     remark: whole.locator('details'),
     // A button's name goes on with the end of the key's id.
-    button: (name) => whole.getByRole('button', { name: new RegExp(`^${name}\\b`) }),
+    button: (name) => whole.getByRole('button', { name: beginning(name) }),
   };
 }
 
 /** Gives password and code in whatever asks for them before `act`: the pop-up or the full page. */
 export async function verify(scope, { password = PASSWORD, code, act = 'Show' }) {
-  await scope.getByLabel('Password', { exact: true }).fill(password);
-  await scope.getByLabel('Authenticator code', { exact: true }).fill(code);
-  return press(scope.getByRole('button', { name: act, exact: true }));
+  await field(scope, 'Password').fill(password);
+  await field(scope, 'Authenticator code').fill(code);
+  return press(button(scope, act));
 }
 
 /** Fills in the change of a password and sends it; `code` where one is asked for. */

@@ -1,6 +1,7 @@
 // Every page of the console in every state that looks different, reached one after the other.
 
 import { leads, press } from './browser.js';
+import { beginning, named } from './names.js';
 import * as people from './people.js';
 import { row, secretIds } from './people.js';
 import { call } from './signed.js';
@@ -13,7 +14,7 @@ export async function* states(server, page, { extreme = false } = {}) {
   const name = extreme ? 'W'.repeat(64) : people.NAME;
   const remark = extreme ? 'm'.repeat(1024) : 'Nightly back-up of the shop';
   const action = extreme ? 'DescribeTheStateOfEveryThingThatThisAccountHasInAllOfItsRegions1' : 'GetCallerIdentity';
-  const button = (label) => page.getByRole('button', { name: label, exact: true });
+  const button = (label) => page.getByRole('button', { name: named(label) });
   const dialog = page.getByRole('dialog');
   /** Sends a form of the page as the page itself would not: from behind a disabled button, or with these values. */
   const sendByForce = (form, values = {}) =>
@@ -85,7 +86,7 @@ export async function* states(server, page, { extreme = false } = {}) {
   await one.remark.locator('summary').click();
   yield 'remark, open';
   await one.remark.getByRole('textbox').fill(remark);
-  await press(one.remark.getByRole('button', { name: 'Save' }));
+  await press(one.remark.getByRole('button', { name: named('Save') }));
   yield 'remark, saved';
   await sendByForce(one.remark.locator('form'), { remark: 'm'.repeat(1025) });
   yield 'remark, refused';
@@ -115,7 +116,7 @@ export async function* states(server, page, { extreme = false } = {}) {
   await page.goto(`/cam/capi/keys/${second}/delete`);
   yield 'delete, refused';
   await openPopUp(other, 'Disable');
-  await press(dialog.getByRole('button', { name: 'Confirm' }));
+  await press(dialog.getByRole('button', { name: named('Confirm') }));
   yield 'both keys disabled';
 
   // The records.
@@ -153,7 +154,7 @@ export async function* states(server, page, { extreme = false } = {}) {
   yield 'second step';
   await people.giveCode(page, 'Authenticator code', authenticator.wrongCode());
   yield 'second step, refused';
-  await press(page.getByRole('link', { name: 'Use a recovery code instead' }));
+  await press(page.getByRole('link', { name: named('Use a recovery code instead') }));
   yield 'recovery code';
   await people.giveCode(page, 'Recovery code', 'not-a-code');
   yield 'recovery code, refused';
@@ -173,29 +174,29 @@ export async function* states(server, page, { extreme = false } = {}) {
   await otherBrowser.close();
   await page.goto('/cam/security');
   yield 'security';
-  await press(page.getByRole('link', { name: 'Change password' }));
+  await press(page.getByRole('link', { name: named('Change password') }));
   yield 'security, change password';
   await people.changePassword(page, { current: 'x', code: authenticator.wrongCode(), password: 'password123' });
   yield 'security, new password refused';
   await people.changePassword(page, { current: 'x', code: authenticator.wrongCode(), password: 'nine copper spoons' });
   yield 'security, current password refused';
   await page.goto('/cam/security');
-  await press(page.getByRole('link', { name: /^End:/ }));
+  await press(page.getByRole('link', { name: beginning('End') }).and(page.locator('.small')));
   yield 'security, end a session';
   await people.verify(page, { password: 'not the password', code: authenticator.wrongCode(), act: 'End' });
   yield 'security, end a session, refused';
   await page.goto('/cam/security');
-  await press(page.getByRole('link', { name: 'End all others' }));
+  await press(page.getByRole('link', { name: named('End all others') }));
   yield 'security, end all others';
   await page.goto('/cam/security');
-  await press(page.getByRole('link', { name: 'New recovery codes' }));
+  await press(page.getByRole('link', { name: named('New recovery codes') }));
   yield 'security, new recovery codes';
   await people.verify(page, { code: await authenticator.code(), act: 'Make new codes' });
   yield 'security, recovery codes shown';
   await page.getByRole('checkbox').check();
   await press(button('Back to Security'));
   yield 'security, verified';
-  await press(page.getByRole('link', { name: 'Replace authenticator' }));
+  await press(page.getByRole('link', { name: named('Replace authenticator') }));
   yield 'security, replace authenticator';
   await press(button('Next'));
   yield 'security, new authenticator';

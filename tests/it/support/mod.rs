@@ -1,9 +1,11 @@
 //! Starts the product, and stands in for the people and programs that use it.
 
 pub mod browser;
+pub mod html;
 pub mod owner;
 pub mod process;
 pub mod signer;
+pub mod walk;
 
 use std::net::SocketAddr;
 use std::time::Duration;

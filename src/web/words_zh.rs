@@ -1,0 +1,412 @@
+//! The console in Simplified Chinese.
+
+use crate::api_key::KeyState;
+use crate::audit::{Action, Actor, Detail, Outcome};
+use crate::secret::password::PasswordFlaw;
+use crate::web::error::Problem;
+use crate::web::flash::Flash;
+use crate::web::words::Words;
+
+/// Simplified Chinese.
+pub static ZH: Words = Words {
+    product: "Latchkey",
+    skip_to_content: "跳到主要内容",
+    navigation: "控制台导航",
+    nav_keys: "API 密钥",
+    uin: "账号 ID",
+    language: "语言",
+    theme: "主题",
+    theme_system: "跟随系统",
+    theme_light: "浅色",
+    theme_dark: "深色",
+    sign_out: "退出登录",
+    copied: "已复制。",
+    copy_failed: "浏览器不允许在此处复制。文本已选中，请按 Ctrl+C 或 ⌘C。",
+    copy: "复制",
+    print: "打印",
+    download: "下载",
+    next: "下一步",
+    cancel: "取消",
+    confirm: "确定",
+    save: "保存",
+    edit: "编辑",
+    please_correct: "提交未成功，请更正以下内容：",
+    back_to_start: "返回首页",
+    request_id: "请求 ID",
+    sign_in: "登录",
+    account_name: "账号名称",
+    password: "密码",
+    second_step: "二次验证",
+    code: "动态验证码",
+    code_hint: "身份验证器应用为此账号显示的 6 位数字。",
+    code_once_hint: "6 位数字。每个验证码只能使用一次：如果刚刚用过，请等待下一个。",
+    recovery_code: "恢复码",
+    recovery_code_hint: "您保存的 10 个恢复码之一。每个只能使用一次，不区分大小写，连字符可省略。",
+    use_recovery_code: "改用恢复码",
+    use_authenticator: "改用身份验证器应用",
+    start_over: "重新登录",
+    sign_in_refused: "账号名称或密码错误，或尝试次数过多。请核对后稍等片刻再试。",
+    code_refused: "验证码错误或已被使用，或尝试次数过多。请等待下一个验证码后再试。",
+    signed_out: "您已退出登录。",
+    session_expired: "登录状态已失效，请重新登录。",
+    setup: "设置您的账号",
+    setup_intro: "请设置登录用的账号名称和密码。下一步将绑定身份验证器应用。",
+    setup_mfa: "绑定新的身份验证器",
+    setup_mfa_intro: "请输入账号的密码，下一步将绑定新的身份验证器应用。",
+    setup_step_1: "第 1 步，共 3 步",
+    setup_step_2: "第 2 步，共 3 步",
+    setup_step_3: "第 3 步，共 3 步",
+    new_password: "新密码",
+    password_advice: "至少 8 个字符，建议 15 个以上。几个互不相关的词语组合起来就是不错的密码。",
+    password_again: "确认新密码",
+    password_differs: "两次输入的密码不一致，请重新输入。",
+    password_wrong: "密码错误，或尝试次数过多。请核对后稍等片刻再试。",
+    name_invalid: "账号名称应为 1 至 64 个字符，且不能包含冒号。",
+    setup_authenticator: "绑定身份验证器应用",
+    setup_authenticator_intro: "请使用身份验证器应用扫描二维码，然后输入应用显示的验证码。",
+    setup_code_hint: "6 位数字，应用每 30 秒更新一次。",
+    setup_code_refused: "验证码与此二维码不符。请确认设备时间准确，等待下一个验证码后再输入。",
+    qr_label: "供身份验证器应用扫描的二维码，旁边的密钥内容与之相同",
+    cannot_scan: "如果无法扫描，请在应用中手动输入以下密钥：",
+    open_in_app: "在本设备的应用中打开",
+    recovery_codes: "恢复码",
+    recovery_codes_intro: "如果身份验证器丢失，可以用恢复码代替动态验证码登录，每个恢复码只能使用一次。恢复码仅在此时显示，请与其他重要文件一起妥善保管。",
+    codes_saved: "我已保存这些恢复码",
+    to_the_keys: "前往 API 密钥",
+    security: "安全设置",
+    password_about: "登录时需要输入，查看 SecretKey 或更改本页任何设置前也需要再次输入。",
+    change_password: "修改密码",
+    change_password_effect: "修改后仅新密码有效。其他所有会话将立即结束，需用新密码重新登录；当前会话和 API 密钥不受影响。",
+    current_password: "当前密码",
+    authenticator: "身份验证器应用",
+    authenticator_about: "输入密码时，还需同时输入其显示的动态验证码。",
+    replace_authenticator: "更换身份验证器",
+    replace_authenticator_title: "确定更换身份验证器？",
+    replace_authenticator_effect: "下一步将绑定新的身份验证器。在您输入新验证器的验证码之前，原验证器仍然有效；之后其他所有会话将结束。",
+    old_authenticator_holds: "在此之前，原身份验证器仍可照常使用。",
+    keep_old_authenticator: "保留原身份验证器",
+    recovery_codes_about: "没有身份验证器时，可用恢复码登录，每个只能使用一次。",
+    new_recovery_codes: "更换恢复码",
+    new_recovery_codes_title: "确定生成新的恢复码？",
+    new_recovery_codes_effect: "您将获得 10 个新的恢复码，仅显示一次。原恢复码将同时失效。",
+    make_recovery_codes: "生成恢复码",
+    old_codes_void: "此前的恢复码已全部失效。",
+    to_security: "返回安全设置",
+    sessions: "会话",
+    sessions_about: "该账号当前的登录情况。如果发现陌生的会话，请结束该会话并修改密码。",
+    device: "设备",
+    signed_in_at: "登录时间",
+    last_seen: "最近活动",
+    this_session: "当前会话",
+    end: "结束",
+    end_title: "确定结束此会话？",
+    end_effect: "该会话将立即结束，使用者需凭密码和动态验证码重新登录。",
+    end_others: "结束其他所有会话",
+    end_others_title: "确定结束其他所有会话？",
+    end_others_effect: "其他会话将立即结束，尚未完成的登录也会中止。当前会话不受影响。",
+    keys_title: "API 密钥管理",
+    last_sign_in: "上次登录时间：",
+    notes: "使用须知",
+    note_limit: "每个账号最多可拥有 2 个密钥，已禁用的密钥也计算在内。",
+    note_identity: "密钥等同于您的登录密码，代表您的账号身份及其全部权限。请勿向任何人透露 SecretKey。",
+    note_rotate: "请妥善保管并定期更换密钥：先新建密钥并将程序切换到新密钥，再禁用并删除旧密钥。",
+    create_key: "新建密钥",
+    at_limit: "该账号的 2 个密钥名额已用完。删除已禁用的密钥后即可新建。",
+    no_keys: "暂无密钥",
+    no_keys_hint: "新建密钥后即可用它为请求签名。SecretKey 默认隐藏，仅在您要求查看时显示。",
+    app_id: "APPID",
+    key: "密钥",
+    created: "创建时间",
+    last_used: "最近使用",
+    never: "从未使用",
+    status: "状态",
+    operation: "操作",
+    enabled: "已启用",
+    disabled: "已禁用",
+    show: "显示",
+    hide: "隐藏",
+    masked: "已隐藏",
+    masks_itself: "一分钟后自动隐藏。",
+    seconds_left: "{n} 秒后自动隐藏",
+    longer: "延长",
+    remark: "备注",
+    no_remark: "无",
+    remark_invalid: "备注最多 1024 个字符，且只能为一行。请缩短内容，或去掉换行符和控制字符。",
+    verify_title: "身份验证",
+    verify_intro: "SecretKey 拥有您账号的全部访问权限。",
+    verify_proof: "如需继续，请输入密码和身份验证器应用显示的动态验证码。",
+    verify_code_refused: "验证码错误或已被使用，或尝试次数过多。请等待下一个验证码后再试。",
+    verification_over: "打开此页面后，上次的身份验证已过期。请一并输入身份验证器应用显示的动态验证码。",
+    enable: "启用",
+    disable: "禁用",
+    disable_title: "确定禁用此密钥？",
+    disable_effect: "确定后，使用此密钥签名的所有请求将立即被拒绝。您可以随时重新启用。",
+    calls_24h: "最近 24 小时调用次数",
+    addresses_24h: "最近 24 小时来源地址数",
+    delete: "删除",
+    delete_title: "确定删除此密钥？",
+    delete_effect: "密钥删除后无法找回：其 SecretKey 将被销毁，仍在使用此密钥的程序需要更换其他密钥。",
+    disabled_since: "禁用时间",
+    refused_since: "禁用后被拒绝的调用次数",
+    all_calls: "全部调用",
+    calls_a_day: "最近 30 天每日调用次数",
+    days_are_utc: "日期按 UTC 计算。",
+    as_a_table: "以表格显示",
+    day: "日期",
+    accepted: "已通过",
+    refused: "已拒绝",
+    latest_calls: "最近调用",
+    no_calls: "尚无调用记录。",
+    time: "时间",
+    action: "接口",
+    address: "来源地址",
+    result: "结果",
+    why_refused: "调用为何被拒绝？",
+    refused_title: "被拒绝的调用",
+    refused_intro: "API 的每个应答都带有 RequestId。对于使用签名方法 v3 且因您的密钥被拒绝的调用，此页面显示服务器据此计算的内容，便于您与客户端计算的内容对照。",
+    refused_unknown: "您的密钥没有此 RequestId 对应的被拒绝调用。每个密钥保留最近 100 条，最长 90 天；短时间内大量被拒绝时不会逐条保留。",
+    look_up: "查询",
+    arrived: "到达时间",
+    signed_at: "签名时间（请求中的时间戳）",
+    canonical_request: "规范请求串",
+    string_to_sign: "待签名字符串",
+    compare_with_yours: "请在客户端记录这两段内容并逐行对照：第一处不同的行就是原因。规范请求串的最后一行是服务器收到的请求体的哈希值。",
+    refused_cause,
+    nav_records: "操作记录",
+    records_title: "操作记录",
+    from_day: "开始日期",
+    to_day: "结束日期",
+    event: "事件",
+    any: "全部",
+    key_hint: "可选择或输入 SecretId，包括已删除的密钥。",
+    deleted: "已删除",
+    who: "操作者",
+    filter: "筛选",
+    clear_filter: "清除筛选条件",
+    download_csv: "下载 CSV 文件",
+    pages: "翻页",
+    newer: "较新的记录",
+    older: "较早的记录",
+    no_match: "没有符合条件的记录",
+    no_match_hint: "请更改筛选条件，或清除筛选条件以查看该账号的所有记录。",
+    date_invalid: "这不是有效的日期。请按年、月、日填写，例如 2026-11-24。",
+    dates_reversed: "结束日期早于开始日期，请更改其中之一。",
+    event_unknown: "没有此事件，请从列表中选择。",
+    result_unknown: "没有此结果，请从列表中选择。",
+    secret_id_invalid: "SecretId 由 AKID 和 32 个字母或数字组成。请从列表中选择密钥，或粘贴完整的 SecretId。",
+    record_actor,
+    record_action,
+    record_detail,
+    record_outcome,
+    with_detail,
+    since_disabled,
+    chart_bar,
+    refusal,
+    device_name,
+    recovery_codes_left,
+    last_sign_in_rest,
+    flash,
+    flaw,
+    problem,
+};
+
+fn device_name(browser: Option<&str>, system: Option<&str>) -> String {
+    match (browser, system) {
+        (Some(browser), Some(system)) => format!("{system} 上的 {browser}"),
+        (Some(browser), None) => browser.to_owned(),
+        (None, Some(system)) => format!("{system} 上的未知浏览器"),
+        (None, None) => "未知浏览器".to_owned(),
+    }
+}
+
+fn recovery_codes_left(left: i64) -> String {
+    match left {
+        0 => "恢复码已用完，请生成新的恢复码。".to_owned(),
+        1 => "仅剩 1 个，请生成新的恢复码。".to_owned(),
+        left => format!("还剩 {left} 个。"),
+    }
+}
+
+fn last_sign_in_rest(address: Option<&str>, failures: i64) -> String {
+    let from = address.map(|address| format!("，来源地址 {address}")).unwrap_or_default();
+    match failures {
+        0 => format!("{from}。此后没有失败的登录尝试。"),
+        many => format!("{from}。此后有 {many} 次失败的登录尝试。"),
+    }
+}
+
+fn since_disabled(accepted: i64, refused: i64) -> String {
+    format!("；此后通过 {accepted} 次，拒绝 {refused} 次")
+}
+
+fn chart_bar(date: &str, accepted: i64, refused: i64) -> String {
+    format!("{date}：通过 {accepted} 次，拒绝 {refused} 次")
+}
+
+/// The stored reasons are `verifier::Refusal`'s.
+fn refusal(stored: &str) -> &'static str {
+    match stored {
+        "disabled" => "已拒绝：密钥已禁用",
+        "deleted" => "已拒绝：密钥已删除",
+        "wrong signature" => "已拒绝：签名错误",
+        "expired" => "已拒绝：时间偏差过大",
+        "token" => "已拒绝：携带了临时令牌",
+        _ => "已拒绝",
+    }
+}
+
+/// Reason and cause as they are stored: `verifier::Refusal`'s and `diagnosis::Cause`'s.
+fn refused_cause(reason: &str, cause: &str) -> &'static str {
+    match (reason, cause) {
+        (_, "date") => "Credential 中的日期不是 X-TC-Timestamp 对应的 UTC 日期。请用同一时钟、按 UTC 生成两者。",
+        (_, "host") => {
+            "签名所用的主机名与实际发送的不同。请按实际发送的 Host 请求头签名，包括端口；如果中间有代理，请让它原样转发该请求头。"
+        }
+        (_, "content type") => {
+            "签名所用的 Content-Type 与实际发送的不同。请自行设置该请求头并按同一取值签名；许多 HTTP 库会自动追加 charset。"
+        }
+        (_, "body") => {
+            "签名所用的请求体与实际发送的不同。请对实际发送的字节计算 SHA-256：只序列化一次，对其签名并原样发送。如果使用 UNSIGNED-PAYLOAD，请同时发送 X-TC-Content-SHA256。"
+        }
+        (_, "query") => {
+            "签名所用的查询字符串与实际发送的不同。请完全按地址中的查询字符串签名；POST 没有查询字符串时，对空行签名。"
+        }
+        (_, "method") => "签名所用的请求方法与实际发送的不同。请按实际发送的 GET 或 POST 签名，使用大写。",
+        (_, "path") => "签名所用的路径与实际发送的不同。请完全按地址中的路径签名。",
+        ("disabled", _) => "签名正确，但密钥已禁用。请启用该密钥，或改用其他密钥。",
+        ("expired", _) => "签名正确，但时间戳与服务器时间相差超过 300 秒。请校准签名所在机器的时钟。",
+        ("token", _) => "签名正确，但请求携带了令牌。请去掉 X-TC-Token：本服务器不签发令牌。",
+        _ => {
+            "已按客户端常见的错误方式逐一核对 Host、Content-Type、请求体、查询字符串、请求方法和路径，均不能解释此签名。请先检查 SecretKey：是否属于另一对密钥，或是否不完整。然后与下方内容对照。"
+        }
+    }
+}
+
+fn record_actor(actor: &Actor) -> &'static str {
+    match actor {
+        Actor::Account => "账号所有者",
+        Actor::Key(_) => "程序，使用密钥",
+        Actor::Operator => "服务器管理员",
+        Actor::Stranger => "未登录的访问者",
+    }
+}
+
+fn record_action(action: Action) -> &'static str {
+    match action {
+        Action::AccountCreated => "创建账号",
+        Action::SetUp => "设置账号",
+        Action::SetupLinkCreated => "生成设置链接",
+        Action::PasswordAccepted => "输入了正确的密码",
+        Action::SignIn => "登录",
+        Action::SignOut => "退出登录",
+        Action::Verification => "身份验证",
+        Action::MfaReset => "移除身份验证器",
+        Action::ThrottleCleared => "清除失败记录",
+        Action::SessionsEnded => "结束多个会话",
+        Action::KeyCreated => "新建密钥",
+        Action::KeyRevealed => "显示 SecretKey",
+        Action::KeyDisabled => "禁用密钥",
+        Action::KeyEnabled => "启用密钥",
+        Action::KeyDeleted => "删除密钥",
+        Action::KeyRemarked => "修改备注",
+        Action::PasswordChanged => "修改密码",
+        Action::TotpReplaced => "更换身份验证器",
+        Action::RecoveryCodesReplaced => "更换恢复码",
+        Action::SessionEnded => "结束会话",
+        Action::RecordsDownloaded => "下载操作记录",
+    }
+}
+
+fn record_detail(detail: Detail) -> &'static str {
+    match detail {
+        Detail::Password => "密码错误，或尝试次数过多",
+        Detail::AddressWaits => "密码错误；该地址的错误次数过多，须等待一段时间",
+        Detail::Code => "验证码错误或已被使用，或尝试次数过多",
+        Detail::PasswordAndTotp => "使用密码和动态验证码",
+        Detail::PasswordAndRecoveryCode => "使用密码和恢复码",
+        Detail::AtSetUp => "账号设置完成时",
+        Detail::AllButTheAsking => "除当前会话外的所有会话",
+    }
+}
+
+fn record_outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Done => "完成",
+        Outcome::Refused => "已拒绝",
+    }
+}
+
+fn with_detail(outcome: &str, detail: &str) -> String {
+    format!("{outcome}：{detail}")
+}
+
+fn flash(flash: &Flash) -> String {
+    match flash {
+        Flash::KeyCreated(id) => {
+            format!("密钥 {} 已创建并启用。如需查看 SecretKey，请点击“显示”并完成身份验证。", id.short())
+        }
+        Flash::KeyEnabled(id) => format!("密钥 {} 已启用，使用它签名的请求将重新被接受。", id.short()),
+        Flash::KeyDisabled(id) => format!("密钥 {} 已禁用，使用它签名的所有请求从现在起都会被拒绝。", id.short()),
+        Flash::KeyDeleted(id) => format!("密钥 {} 已删除，其 SecretKey 已被销毁。", id.short()),
+        Flash::KeyAlready(id, KeyState::Disabled) => {
+            format!("密钥 {} 此前已被禁用，可能是在其他标签页中操作的。未作任何更改。", id.short())
+        }
+        Flash::KeyAlready(id, _) => {
+            format!("密钥 {} 此前已被启用，可能是在其他标签页中操作的。未作任何更改。", id.short())
+        }
+        Flash::KeyLimit => "未能新建密钥：该账号已有 2 个密钥。请先删除一个已禁用的密钥。".to_owned(),
+        Flash::KeyNotDisabled(id) => {
+            format!("密钥 {} 未被删除，因为它处于启用状态。请先禁用，再删除。", id.short())
+        }
+        Flash::RemarkSaved(id) => format!("密钥 {} 的备注已保存。", id.short()),
+        Flash::RecoveryCodesLeft(0) => {
+            "您已使用最后一个恢复码登录。请在安全设置页面生成新的恢复码；如果身份验证器已丢失，请向服务器管理员索取新的设置链接。".to_owned()
+        }
+        Flash::RecoveryCodesLeft(left) => format!("您已使用恢复码登录，还剩 {left} 个恢复码。"),
+        Flash::PasswordChanged => "密码已修改，其他所有会话均已结束。".to_owned(),
+        Flash::TotpReplaced => "新的身份验证器已启用，原身份验证器不再有效。其他所有会话均已结束。".to_owned(),
+        Flash::SessionEnded => "该会话已结束。".to_owned(),
+        Flash::OtherSessionsEnded => "其他所有会话均已结束。".to_owned(),
+    }
+}
+
+fn flaw(flaw: PasswordFlaw) -> &'static str {
+    match flaw {
+        PasswordFlaw::TooShort => "密码少于 8 个字符，请换一个更长的密码。",
+        PasswordFlaw::TooLong => "密码超过 128 个字符，请换一个更短的密码。",
+        PasswordFlaw::Common => "该密码属于最容易被猜到的常见词语、人名或规律组合，请换一个密码。",
+        PasswordFlaw::Name => "该密码由账号名称或产品名称构成，请换一个密码。",
+    }
+}
+
+fn problem(problem: Problem) -> (&'static str, &'static str) {
+    match problem {
+        Problem::NotFound => ("页面不存在", "该地址没有对应的页面。请检查地址，或返回首页。"),
+        Problem::KeyNotFound => {
+            ("密钥不存在", "该账号中没有此密钥，可能已在其他标签页中被删除。请返回首页查看现有密钥。")
+        }
+        Problem::SessionNotFound => {
+            ("会话不存在", "该账号没有此会话，可能已自行结束，或已在其他标签页中被结束。请返回安全设置查看现有会话。")
+        }
+        Problem::LinkInvalid => {
+            ("链接无法使用", "该设置链接已被使用、超过一天有效期或不完整。请向服务器管理员索取新的链接。")
+        }
+        Problem::FormExpired => {
+            ("表单已过期", "未作任何更改。页面打开时间过长，或您在此期间登录或退出过。请返回并刷新页面，然后重新提交。")
+        }
+        Problem::FormMalformed => ("无法读取表单", "未作任何更改。表单中有内容缺失或过长。请返回检查后重新提交。"),
+        Problem::CrossSite => ("请求来自其他网站", "未作任何更改。该表单并非来自本控制台。请自行打开控制台后重试。"),
+        Problem::MethodNotAllowed => ("不支持此访问方式", "该地址存在，但不能以这种方式访问。请返回首页后重试。"),
+        Problem::TooLarge => ("内容过大", "未作任何更改。提交的内容超出此页面的上限。请缩短后重试。"),
+        Problem::WrongHost => {
+            ("请使用其他地址访问", "本控制台不以您所用的名称提供服务。请使用服务器管理员提供的地址打开。")
+        }
+        Problem::TooManyTries => ("尝试次数过多", "来自您的地址的失败尝试过多。请等待几分钟后重试。"),
+        Problem::Busy => ("服务器繁忙", "等待处理的登录请求过多。请等待几秒后重新提交表单。"),
+        Problem::TimedOut => ("处理超时", "请求未能及时完成，请稍后重试。"),
+        Problem::Fault => (
+            "服务器出现故障",
+            "这是服务器的问题，与您的操作无关，故障已被记录。请重试；如果仍然出现，请将请求 ID 告知服务器管理员。",
+        ),
+    }
+}

@@ -1,0 +1,217 @@
+//! Errors as pages: in both languages, with the request's id and what to do next; and being sent back to where one was.
+
+use std::time::Duration;
+
+use latchkey::account::operator;
+use latchkey::db::Db;
+use reqwest::header::{REFERER, SET_COOKIE};
+use reqwest::{Method, RequestBuilder};
+
+use crate::support::owner::PASSWORD;
+use crate::support::{Browser, Engine, Owner, Page, Product};
+
+const LANGUAGE: &str = "__Host-latchkey-language";
+const WANTED: &str = "__Host-latchkey-wanted";
+
+/// Sends it in both languages. Each answer is a page of this status that says this, has an id and leads on.
+async fn is_an_error(
+    browser: &mut Browser,
+    request: impl Fn(&Browser) -> RequestBuilder,
+    status: u16,
+    says: [&str; 2],
+) {
+    for (language, says, id, back) in
+        [("en", says[0], "Request ID", "Back to the start"), ("zh-CN", says[1], "请求 ID", "返回首页")]
+    {
+        browser.cookies.insert(LANGUAGE.to_owned(), language.to_owned());
+        let page = browser.send(request(browser)).await;
+        page.is(status).says(says).says(id).says(back).says(&format!("<html lang=\"{language}\""));
+        let id = page.between("<p class=\"hint\">", "</code>").unwrap();
+        let id = id.split_once("<code>").unwrap().1;
+        assert!(uuid::Uuid::parse_str(id).is_ok(), "{id}");
+        assert!(page.body.contains(&format!("<title>{says} · Latchkey</title>")), "{}", page.body);
+        assert_eq!(page.headers["cache-control"], "no-store");
+    }
+}
+
+fn get(path: &str) -> impl Fn(&Browser) -> RequestBuilder {
+    move |browser| browser.request(Method::GET, path)
+}
+
+fn post(path: &str, form: &[(&str, String)]) -> impl Fn(&Browser) -> RequestBuilder {
+    move |browser| browser.request(Method::POST, path).form(form)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_refusal_is_a_page_in_both_languages() {
+    let product = Product::start(Engine::Sqlite).await;
+    let (_, mut browser) = product.signed_in("root").await;
+    let token = |page: Page| ("form_token", page.form_token());
+    let own = token(browser.get("/cam/capi").await);
+    let strangers = token(product.browser().get("/login").await);
+    let long = ("x", "x".repeat(70_000));
+
+    is_an_error(&mut browser, get("/nowhere"), 404, ["Page not found", "页面不存在"]).await;
+    is_an_error(&mut browser, get("/static/nothing.css"), 404, ["Page not found", "页面不存在"]).await;
+    let other_key = format!("/cam/capi/keys/AKID{}/disable", "x".repeat(32));
+    is_an_error(&mut browser, get(&other_key), 404, ["No such key", "密钥不存在"]).await;
+    is_an_error(&mut browser, get("/cam/capi/keys"), 405, ["Not possible in this way", "不支持此访问方式"]).await;
+    is_an_error(&mut browser, get("/setup?token=x"), 410, ["This link cannot be used", "链接无法使用"]).await;
+    is_an_error(&mut browser, post("/cam/capi/keys", &[own.clone(), long]), 413, ["Too much at once", "内容过大"])
+        .await;
+    let says = ["This form is out of date", "表单已过期"];
+    is_an_error(&mut browser, post("/cam/capi/keys", &[strangers]), 403, says).await;
+    let says = ["This form could not be read", "无法读取表单"];
+    is_an_error(&mut browser, post("/preferences", std::slice::from_ref(&own)), 422, says).await;
+    let elsewhere = |browser: &Browser| {
+        post("/cam/capi/keys", std::slice::from_ref(&own))(browser).header("sec-fetch-site", "cross-site")
+    };
+    is_an_error(&mut browser, elsewhere, 403, ["Sent from another site", "请求来自其他网站"]).await;
+    let host = |browser: &Browser| get("/cam/capi")(browser).header("host", "evil.example");
+    is_an_error(&mut browser, host, 421, ["Another address, please", "请使用其他地址访问"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_tries_is_a_page_in_both_languages() {
+    let product = Product::start(Engine::Sqlite).await;
+    let mut browser = product.browser();
+    let token = browser.get("/login").await.form_token();
+    for at in 0..20 {
+        browser.post("/login", &token, &[("name", &at.to_string()), ("password", "x")]).await.is(422);
+    }
+    let form = [("form_token", token), ("name", "root".to_owned()), ("password", PASSWORD.to_owned())];
+    is_an_error(&mut browser, post("/login", &form), 429, ["Too many tries", "尝试次数过多"]).await;
+}
+
+/// More sign-ins at once than the two hashing threads and their queue of 64 take on.
+#[tokio::test(flavor = "multi_thread")]
+async fn busy_is_a_page_in_both_languages() {
+    let product = Product::start(Engine::Sqlite).await;
+    for (language, says) in [("en", "Busy for a moment"), ("zh-CN", "服务器繁忙")] {
+        let mut browser = product.browser();
+        browser.cookies.insert(LANGUAGE.to_owned(), language.to_owned());
+        let token = browser.get("/login").await.form_token();
+        let waiting: Vec<_> = (0..66)
+            .map(|_| {
+                let hasher = product.app.hasher.clone();
+                tokio::spawn(async move { hasher.verify("x".into(), None).await })
+            })
+            .collect();
+        let tries: Vec<_> = (0..60)
+            .map(|_| {
+                let (mut browser, token) = (browser.clone(), token.clone());
+                tokio::spawn(
+                    async move { browser.post("/login", &token, &[("name", "root"), ("password", "x")]).await },
+                )
+            })
+            .collect();
+        let mut busy = 0;
+        for attempt in tries {
+            let page = attempt.await.unwrap();
+            if page.status.as_u16() == 503 {
+                page.says(says).says("<code>");
+                busy += 1;
+            }
+        }
+        assert!(busy > 0, "somebody has to wait");
+        for hash in waiting {
+            let _ = hash.await.unwrap();
+        }
+        product.advance(Duration::from_hours(25));
+    }
+}
+
+on_both_engines! {
+    /// The cause is in the log and not on the page.
+    async fn a_fault_is_a_page_in_both_languages(engine) {
+        let product = Product::start(engine).await;
+        let (_, mut browser) = product.signed_in("root").await;
+        let statement = "alter table api_key rename to gone";
+        match product.store.db().await {
+            Db::Sqlite(pool) => sqlx::query(statement).execute(&pool).await.map(drop),
+            Db::Postgres(pool) => sqlx::query(statement).execute(&pool).await.map(drop),
+        }
+        .unwrap();
+        is_an_error(&mut browser, get("/cam/capi"), 500, ["Something went wrong here", "服务器出现故障"]).await;
+        browser.get("/cam/capi").await.does_not_say("api_key").says("root");
+        // Without any database there is still a page.
+        product.app.db.close().await;
+        is_an_error(&mut browser, get("/cam/capi"), 500, ["Something went wrong here", "服务器出现故障"]).await;
+    }
+
+    async fn after_signing_in_again_one_is_where_one_was(engine) {
+        let product = Product::start(engine).await;
+        let (mut owner, mut browser) = product.signed_in("root").await;
+        let key = browser.create_key().await;
+        let page = format!("/cam/capi/keys/{key}?a=%22;,b");
+        product.advance(Duration::from_mins(16));
+        let sent = browser.get(&page).await;
+        sent.leads_to("/login?notice=expired");
+        let cookie = sent.headers.get_all(SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap()).find(|c| c.starts_with(WANTED));
+        for attribute in ["HttpOnly", "Secure", "SameSite=Strict", "Path=/", "Max-Age=1800"] {
+            assert!(cookie.unwrap().contains(attribute), "{cookie:?}");
+        }
+        browser.get("/login?notice=expired").await.says("Your session has ended");
+        sign_in(&mut owner, &product, &mut browser).await.leads_to(&page);
+        assert!(!browser.cookies.contains_key(WANTED), "once");
+        browser.get(&page).await.is_account_page();
+
+        // A form that came too late: back to the page that had it, with nothing done.
+        product.advance(Duration::from_mins(16));
+        let disable = format!("/cam/capi/keys/{key}/disable");
+        let late = |browser: &Browser, action: &str| {
+            browser.request(Method::POST, action).header(REFERER, format!("{}{disable}", product.url())).form(&[("form_token", "x")])
+        };
+        let request = late(&browser, &disable);
+        browser.send(request).await.leads_to("/login?notice=expired");
+        sign_in(&mut owner, &product, &mut browser).await.leads_to(&disable);
+        browser.get("/cam/capi").await.says("Enabled");
+        // Forms that need nobody signed in, as well.
+        for action in ["/logout", "/preferences"] {
+            product.advance(Duration::from_mins(16));
+            let request = late(&browser, action);
+            browser.send(request).await.leads_to("/login?notice=expired");
+            sign_in(&mut owner, &product, &mut browser).await.leads_to(&disable);
+        }
+
+        // Who signs in by themselves, or has waited too long, comes to the keys.
+        browser.submit("/cam/capi", "/logout", &[]).await;
+        sign_in(&mut owner, &product, &mut browser).await.leads_to("/cam/capi");
+    }
+
+    async fn a_session_ended_by_the_operator_is_gone_back_to_as_well(engine) {
+        let product = Product::start(engine).await;
+        let (mut owner, mut browser) = product.signed_in("root").await;
+        let key = browser.create_key().await;
+        operator::end_sessions(&product.app, "root").await.unwrap();
+        browser.get(&format!("/cam/capi/keys/{key}")).await.leads_to("/login?notice=expired");
+        sign_in(&mut owner, &product, &mut browser).await.leads_to(&format!("/cam/capi/keys/{key}"));
+    }
+}
+
+/// Wherever the address of the page one was on comes from, it is one of this site.
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_in_leads_nowhere_but_to_this_site() {
+    let product = Product::start(Engine::Sqlite).await;
+    let mut owner = product.owner("root").await;
+    for from in ["https://evil.example/cam/capi", "//evil.example", "http://localhost/cam/capi", "/cam/capi", "rubbish"]
+    {
+        let mut browser = product.browser();
+        let request = browser.request(Method::POST, "/cam/capi/keys").header(REFERER, from);
+        browser.send(request).await.leads_to("/login");
+        assert!(!browser.cookies.contains_key(WANTED), "{from}");
+    }
+    let hostile = ["https://evil.example", "//evil.example", "/\\evil.example", "/\t/evil.example", "", "\u{fffd}"];
+    let hostile = hostile.map(|path| data_encoding::BASE64URL_NOPAD.encode(path.as_bytes()));
+    for planted in hostile.into_iter().chain(["//evil.example".to_owned(), "_w".to_owned()]) {
+        let mut browser = product.browser();
+        browser.cookies.insert(WANTED.to_owned(), planted);
+        sign_in(&mut owner, &product, &mut browser).await.leads_to("/cam/capi");
+    }
+}
+
+async fn sign_in(owner: &mut Owner, product: &Product, browser: &mut Browser) -> Page {
+    owner.give_password(browser).await;
+    let code = owner.code(product);
+    browser.submit("/login/code", "/login/code", &[("kind", "totp"), ("code", &code)]).await
+}

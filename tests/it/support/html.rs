@@ -1,0 +1,64 @@
+//! What of a page people read, or have read to them.
+
+/// The texts of a page in its own language: what stands between tags, and in attributes that are read out or shown.
+/// Left out are things that are nobody's language: code, times, what is marked as another language, and what the owner
+/// has written.
+pub fn texts(html: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut rest = html;
+    while let Some(at) = rest.find('<') {
+        keep(&mut found, &rest[..at]);
+        let end = at + tag_end(&rest[at..]);
+        let tag = &rest[at + 1..end];
+        rest = &rest[end + 1..];
+        let name = tag.split(|c: char| c.is_ascii_whitespace() || c == '/').next().unwrap_or_default();
+        for attribute in READ_OUT {
+            if let Some(value) = value(tag, attribute) {
+                keep(&mut found, value);
+            }
+        }
+        let foreign = name != "html" && value(tag, "lang").is_some();
+        let written = matches!(value(tag, "class"), Some("name" | "text"));
+        if ["code", "pre", "time", "textarea", "script", "style"].contains(&name) || foreign || written {
+            let close = format!("</{name}>");
+            rest = &rest[rest.find(&close).unwrap_or_else(|| panic!("{close} is missing: {html}"))..];
+        }
+    }
+    found
+}
+
+const READ_OUT: [&str; 9] = [
+    "aria-label",
+    "aria-description",
+    "title",
+    "alt",
+    "placeholder",
+    "data-label",
+    "data-left",
+    "data-copied",
+    "data-copy-failed",
+];
+
+fn keep(found: &mut Vec<String>, text: &str) {
+    let text = text.trim();
+    if !text.is_empty() {
+        found.push(text.replace("&#34;", "\"").replace("&#39;", "'").replace("&amp;", "&"));
+    }
+}
+
+/// Where the `>` is that ends the tag at the beginning, which is not one within quotes.
+fn tag_end(tag: &str) -> usize {
+    let mut quoted = false;
+    let end = tag.char_indices().find(|(_, c)| {
+        quoted ^= *c == '"';
+        *c == '>' && !quoted
+    });
+    end.expect("the tag ends").0
+}
+
+/// An attribute's value.
+fn value<'a>(tag: &'a str, attribute: &str) -> Option<&'a str> {
+    let start = tag.find(&format!(" {attribute}=\""))? + attribute.len() + 3;
+    let length = tag[start..].find('"')?;
+    Some(&tag[start..start + length])
+}
