@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::account::verification::Verified;
-use crate::audit::{Action, Event, Origin};
+use crate::audit::{Action, Detail, Event, Origin};
 use crate::db::Tx;
 use crate::db::api_keys::{self as db, ApiKeyRow};
 use crate::error::Error;
@@ -144,6 +144,31 @@ pub async fn disable(app: &App, origin: &Origin, uin: Uin, secret_id: &SecretId)
 /// From when this returns, requests signed with the key are accepted again.
 pub async fn enable(app: &App, origin: &Origin, uin: Uin, secret_id: &SecretId) -> Result<(), Error> {
     change_state(app, origin, uin, secret_id, KeyState::Disabled, KeyState::Enabled, Action::KeyEnabled).await
+}
+
+/// The emergency stop: from when this returns, no request signed with any key of the account is accepted. Returns how
+/// many keys were enabled.
+pub async fn disable_all(app: &App, origin: &Origin, verified: &Verified) -> Result<usize, Error> {
+    let uin = verified.uin();
+    let mut tx = app.db.begin().await?;
+    // Before the keys are looked at: none is created or enabled from here on.
+    let mut change = db::next_change_number(&mut tx).await?;
+    let enabled = db::enabled(&mut tx, uin).await?;
+    for (done, secret_id) in enabled.iter().enumerate() {
+        if done > 0 {
+            change = db::next_change_number(&mut tx).await?;
+        }
+        let (from, to) = (KeyState::Enabled, KeyState::Disabled);
+        if !db::set_state(&mut tx, uin, secret_id, from, to, app.clock.now(), change).await? {
+            return Err(Error::internal("an enabled key could not be disabled"));
+        }
+        let event = Event::done(Action::KeyDisabled, uin).on_key(secret_id).with_detail(Detail::AllKeys);
+        app.audit.append(&mut tx, origin, event).await?;
+    }
+    if !enabled.is_empty() {
+        tx.commit().await?;
+    }
+    Ok(enabled.len())
 }
 
 async fn change_state(

@@ -158,6 +158,8 @@ stored_names! {
         AtSetUp = "set-up",
         /// Of sessions: the one that asked goes on.
         AllButTheAsking = "all but the one that asked",
+        /// With every other key of the account.
+        AllKeys = "all keys",
     }
 }
 

@@ -16,7 +16,7 @@ use crate::config::{Listen, Settings, StartError};
 use crate::connections::Limited;
 use crate::db::sessions;
 use crate::state::App;
-use crate::web::site::Site;
+use crate::web::site::{ApiAddress, Site};
 use crate::{api, guard, metrics, throttle, usage, web};
 
 /// How long requests in flight may take once the server is told to stop.
@@ -78,6 +78,15 @@ pub fn public_url(settings: &Settings, listeners: &Listeners) -> Url {
     format!("{scheme}://localhost:{port}").parse().expect("a port makes an address")
 }
 
+/// The API's address as programs reach it, as far as it is known.
+fn api_address(settings: &Settings, listeners: &Listeners) -> Option<ApiAddress> {
+    if let Some(url) = &settings.api_public_url {
+        return Some(ApiAddress::Set(url.clone()));
+    }
+    let port = listeners.api.as_ref()?.address.port();
+    Some(ApiAddress::OnConsolesHost { scheme: if settings.tls.is_some() { "https" } else { "http" }, port })
+}
+
 /// Reads certificate and key, where the settings name them.
 pub async fn load_tls(settings: &Settings) -> Result<Option<RustlsConfig>, StartError> {
     let Some((cert, key)) = &settings.tls else { return Ok(None) };
@@ -98,6 +107,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), StartError> {
     let public_url = public_url(&app.settings, &listeners);
+    let api_address = api_address(&app.settings, &listeners);
     let maintenance = tokio::spawn(maintain(app.clone()));
     // So that the keys are there before the first request asks for them.
     let warming = app.registry.clone();
@@ -113,7 +123,7 @@ pub async fn run(
         start(bound, metrics::router(app.clone()), None, false);
     }
     if let Some(bound) = listeners.console {
-        let site = Site::new(public_url, bound.address);
+        let site = Site::new(public_url, bound.address, api_address);
         start(bound, web::router(app.clone(), site), tls.clone(), false);
     }
     if let Some(bound) = listeners.api {

@@ -20,9 +20,9 @@
   const copy = async (element) => {
     const items = [...element.querySelectorAll('li')];
     // A set-up key is shown in groups for the eye, and not every app takes it with the spaces.
-    const text = items.length
-      ? items.map((item) => item.textContent.trim()).join('\n')
-      : element.textContent.replace(/\s/g, '');
+    let text = element.textContent;
+    if (items.length) text = items.map((item) => item.textContent.trim()).join('\n');
+    else if (element.localName !== 'pre') text = text.replace(/\s/g, '');
     try {
       await navigator.clipboard.writeText(text); // no clipboard at all outside https and localhost
       say(words.copied);

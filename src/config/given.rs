@@ -102,6 +102,9 @@ pub struct GivenSettings {
     /// The console's address as its users see it [default: localhost and the console's port]
     #[arg(long, global = true, env = "LATCHKEY_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<Url>,
+    /// The API's address as programs reach it, shown on the pages of the keys [default: the console's host, the API's port]
+    #[arg(long, global = true, env = "LATCHKEY_API_PUBLIC_URL", value_name = "URL")]
+    pub api_public_url: Option<Url>,
     /// Serve https with this certificate chain (PEM)
     #[arg(long, global = true, env = "LATCHKEY_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
@@ -144,6 +147,7 @@ impl GivenSettings {
             console: self.console.or(lower.console),
             api: self.api.or(lower.api),
             public_url: self.public_url.or(lower.public_url),
+            api_public_url: self.api_public_url.or(lower.api_public_url),
             tls_cert: self.tls_cert.or(lower.tls_cert),
             tls_key: self.tls_key.or(lower.tls_key),
             master_key_file: self.master_key_file.or(lower.master_key_file),

@@ -75,6 +75,8 @@ pub struct Settings {
     pub api: Listen,
     /// The console's address as its users see it; none means localhost and the console's port.
     pub public_url: Option<Url>,
+    /// The API's address as programs reach it; none means the console's host and the API's port.
+    pub api_public_url: Option<Url>,
     /// Certificate chain and private key.
     pub tls: Option<(PathBuf, PathBuf)>,
     master_key_file: Option<PathBuf>,
@@ -118,6 +120,7 @@ impl Settings {
             console: given.console.unwrap_or(Listen::At(([127, 0, 0, 1], 8080).into())),
             api: given.api.unwrap_or(Listen::At(([127, 0, 0, 1], 8081).into())),
             public_url: given.public_url,
+            api_public_url: given.api_public_url,
             tls,
             master_key_file: given.master_key_file,
             trusted_proxies: given.trusted_proxy.unwrap_or_default(),
@@ -149,6 +152,7 @@ impl Settings {
             console: loopback(self.console),
             api: loopback(self.api),
             public_url: None,
+            api_public_url: None,
             tls: None,
             trusted_proxies: Vec::new(),
             guard: Listen::Off,
@@ -188,11 +192,17 @@ impl Settings {
         if self.session_max > LONGEST_SESSION {
             return Err(setting("--session-max is at most 7d"));
         }
-        if let Some(url) = &self.public_url
-            && (!matches!(url.scheme(), "http" | "https") || url.path() != "/" || url.query().is_some())
-        {
+        let is_base = |url: &Url| {
+            matches!(url.scheme(), "http" | "https") && url.has_host() && url.path() == "/" && url.query().is_none()
+        };
+        if self.public_url.as_ref().is_some_and(|url| !is_base(url)) {
             return Err(setting(
                 "--public-url is an http or https address without a path, such as https://keys.example",
+            ));
+        }
+        if self.api_public_url.as_ref().is_some_and(|url| !is_base(url)) {
+            return Err(setting(
+                "--api-public-url is an http or https address without a path, such as https://api.keys.example",
             ));
         }
         Ok(())
@@ -307,6 +317,7 @@ mod tests {
         assert!(refused("session_idle = \"13h\"").contains("--session-idle"));
         assert!(refused("tls_cert = \"x.pem\"").contains("go together"));
         assert!(refused("public_url = \"https://keys.example/console\"").contains("without a path"));
+        assert!(refused("api_public_url = \"https://keys.example/api\"").contains("--api-public-url"));
         assert!(given("console = \"nowhere\"").unwrap_err().contains("expected ADDRESS:PORT"));
         assert!(given("session_idle = \"soon\"").unwrap_err().contains("length of time"));
     }

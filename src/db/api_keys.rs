@@ -79,6 +79,12 @@ pub async fn find(db: &Db, uin: Uin, secret_id: &SecretId) -> sqlx::Result<Optio
     on!(db, pool => sqlx::query_as(statement).bind(uin).bind(secret_id).fetch_optional(pool).await)
 }
 
+/// The account's enabled keys within a transaction, oldest first.
+pub async fn enabled(tx: &mut Tx, uin: Uin) -> sqlx::Result<Vec<SecretId>> {
+    let statement = "select secret_id from api_key where uin = $1 and state = 'enabled' order by created_at, secret_id";
+    on_tx!(tx, c => sqlx::query_scalar(statement).bind(uin).fetch_all(c).await)
+}
+
 /// The state of the account's key within a transaction; none if it never was or is deleted.
 pub async fn state(tx: &mut Tx, uin: Uin, secret_id: &SecretId) -> sqlx::Result<Option<KeyState>> {
     let statement = "select state from api_key where uin = $1 and secret_id = $2 and state <> 'deleted'";

@@ -45,6 +45,13 @@ pub async fn counts(db: &Db, secret_id: &SecretId, since: Timestamp) -> sqlx::Re
     on!(db, pool => sqlx::query_as(statement).bind(secret_id).bind(since).fetch_one(pool).await)
 }
 
+/// The addresses a key's accepted calls came from since `since`, the latest first.
+pub async fn addresses(db: &Db, secret_id: &SecretId, since: Timestamp, limit: i64) -> sqlx::Result<Vec<String>> {
+    let statement = "select address from use_record where secret_id = $1 and at >= $2 and accepted
+        group by address order by max(at) desc, address limit $3";
+    on!(db, pool => sqlx::query_scalar(statement).bind(secret_id).bind(since).bind(limit).fetch_all(pool).await)
+}
+
 /// The calls of one day.
 #[derive(Clone, Copy, Debug, FromRow)]
 pub struct DayCounts {

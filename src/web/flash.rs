@@ -34,13 +34,15 @@ pub enum Flash {
     SessionEnded,
     /// All sessions but this one were ended.
     OtherSessionsEnded,
+    /// Every key was disabled; how many were enabled.
+    AllKeysDisabled(usize),
 }
 
 impl Flash {
     /// The look: `good`, `info` or `bad`.
     pub fn tone(&self) -> &'static str {
         match self {
-            Self::KeyAlready(..) | Self::RecoveryCodesLeft(_) => "info",
+            Self::KeyAlready(..) | Self::RecoveryCodesLeft(_) | Self::AllKeysDisabled(0) => "info",
             Self::KeyLimit | Self::KeyNotDisabled(_) => "bad",
             _ => "good",
         }

@@ -1,14 +1,16 @@
-//! The page of one key, `/cam/capi/keys/{id}`: its use.
-
-use std::time::Duration;
+//! The page of one key, `/cam/capi/keys/{id}`: its age and remark, how to use it, and its use.
 
 use askama::Template;
 use askama_web::WebTemplate;
 use axum::extract::Path;
+use axum::http::{HeaderMap, header};
 use axum::response::Response;
+use url::{Position, Url};
 
 use super::Console;
 use super::error::PageError;
+use super::health;
+use super::key_view::DAY;
 use super::keys::named;
 use super::page::{self, Page};
 use super::session::SignedIn;
@@ -21,7 +23,6 @@ use crate::usage;
 
 /// Days in the chart.
 const DAYS: i64 = 30;
-const DAY: Duration = Duration::from_hours(24);
 /// Calls in the list.
 const CALLS: i64 = 50;
 
@@ -33,10 +34,35 @@ struct KeyPage {
     short: String,
     enabled: bool,
     remark: Option<String>,
+    created: Moment,
+    age: String,
+    /// Is it so old that it should be replaced?
+    old: bool,
+    never_used: bool,
+    api: Option<Api>,
     since: Option<Since>,
     chart: Chart,
     days: Vec<Day>,
     calls: Vec<Call>,
+}
+
+/// The API's address, in the pieces that clients take.
+struct Api {
+    origin: String,
+    scheme: String,
+    authority: String,
+    https: bool,
+}
+
+impl From<Url> for Api {
+    fn from(url: Url) -> Self {
+        Self {
+            origin: url[..Position::BeforePath].to_owned(),
+            scheme: url.scheme().to_owned(),
+            authority: url[Position::BeforeHost..Position::BeforePath].to_owned(),
+            https: url.scheme() == "https",
+        }
+    }
 }
 
 /// "0 accepted, N refused since …" for a disabled key.
@@ -65,6 +91,7 @@ pub async fn key_page(
     console: Console,
     mut owner: SignedIn,
     Path(secret_id): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, PageError> {
     let app = &console.app;
     let key = api_key::find(app, owner.uin(), &named(&secret_id)?).await?;
@@ -74,6 +101,8 @@ pub async fn key_page(
     let since_day = Timestamp::of_day(first_day);
     let report = usage::report(&app.db, &key.secret_id, since_day, key.state_changed_at, CALLS).await?;
     let days: Vec<Day> = (first_day..=now.day()).map(|day| Day::new(day, &report.days)).collect();
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let age = health::days(key.created_at, now);
     let page = owner.page(&console).await?;
     let words = page.t;
     let since = (key.state == KeyState::Disabled).then(|| Since {
@@ -92,6 +121,11 @@ pub async fn key_page(
         short: key.secret_id.short(),
         enabled: key.state == KeyState::Enabled,
         remark: key.remark,
+        created: key.created_at.into(),
+        age: (words.key_age)(age),
+        old: age >= health::ROTATE_AFTER_DAYS,
+        never_used: key.last_used_at.is_none(),
+        api: console.site.api_url(host).map(Api::from),
         since,
         chart: Chart::new(&days, words.chart_bar),
         days,

@@ -1,7 +1,5 @@
 //! The page of the keys, `/cam/capi`, and what can be done on it.
 
-use std::time::Duration;
-
 use askama::Template;
 use askama_web::WebTemplate;
 use axum::extract::Path;
@@ -12,7 +10,9 @@ use serde::Deserialize;
 use super::compression::confidential;
 use super::error::{PageError, Problem};
 use super::flash::Flash;
-use super::forms::{Nothing, OwnForm};
+use super::forms::OwnForm;
+use super::health::{self, Card};
+use super::key_view::KeyView;
 use super::page::{self, FormState, Page};
 use super::session::SignedIn;
 use super::verify::{self, Ask, Proof};
@@ -20,15 +20,11 @@ use super::words::{Moment, Words};
 use super::{Console, urls};
 use crate::account::sign_in::Previous;
 use crate::api_key::{self, KeyState};
-use crate::clock::Timestamp;
-use crate::db::api_keys::ApiKeyRow;
-use crate::db::usage;
 use crate::error::Error;
 use crate::id::{AppId, SecretId};
 
 /// A shown secret is masked again after this many seconds.
 const MASK_AFTER_SECONDS: u32 = 60;
-const DAY: Duration = Duration::from_hours(24);
 
 #[derive(Template, WebTemplate)]
 #[template(path = "keys.html")]
@@ -41,7 +37,14 @@ struct KeysPage {
     verified: bool,
     revealed: bool,
     mask_after: u32,
+    cards: Vec<Card>,
     keys: Vec<KeyView>,
+}
+
+impl KeysPage {
+    fn any_enabled(&self) -> bool {
+        self.keys.iter().any(|key| key.enabled)
+    }
 }
 
 struct LastSignIn {
@@ -58,61 +61,14 @@ impl LastSignIn {
     }
 }
 
-/// One key as the templates show it.
-struct KeyView {
-    secret_id: SecretId,
-    short: String,
-    enabled: bool,
-    remark: Option<String>,
-    remark_value: String,
-    created: Moment,
-    state_changed: Moment,
-    last_used: Option<LastUse>,
-    calls_24h: i64,
-    addresses_24h: i64,
-    refused_since: i64,
-    revealed: Option<String>,
-}
-
-struct LastUse {
-    at: Moment,
-    action: String,
-    address: String,
-}
-
-impl KeyView {
-    async fn new(console: &Console, key: ApiKeyRow) -> Result<Self, Error> {
-        let database = &console.app.db;
-        let day = usage::counts(database, &key.secret_id, console.app.clock.now().minus(DAY)).await?;
-        let since = usage::counts(database, &key.secret_id, key.state_changed_at).await?;
-        let used = |at: Timestamp| LastUse {
-            at: at.into(),
-            action: key.last_used_action.clone().unwrap_or_default(),
-            address: key.last_used_address.clone().unwrap_or_default(),
-        };
-        Ok(Self {
-            short: key.secret_id.short(),
-            enabled: key.state == KeyState::Enabled,
-            remark_value: key.remark.clone().unwrap_or_default(),
-            created: key.created_at.into(),
-            state_changed: key.state_changed_at.into(),
-            last_used: key.last_used_at.map(used),
-            calls_24h: day.accepted,
-            addresses_24h: day.addresses,
-            refused_since: since.refused,
-            revealed: None,
-            remark: key.remark,
-            secret_id: key.secret_id,
-        })
-    }
-}
-
 /// `GET /cam/capi`
 pub async fn keys_page(console: Console, mut owner: SignedIn) -> Result<Response, PageError> {
     let app = &console.app;
     app.usage.flush().await;
+    let rows = api_key::list(app, owner.uin()).await?;
+    let cards = health::cards(app, &owner, &rows).await?;
     let mut keys = Vec::new();
-    for key in api_key::list(app, owner.uin()).await? {
+    for key in rows {
         keys.push(KeyView::new(&console, key).await?);
     }
     if let Some(ticket) = owner.take_reveal().await?
@@ -131,6 +87,7 @@ pub async fn keys_page(console: Console, mut owner: SignedIn) -> Result<Response
         verified: owner.verified(&console).is_some(),
         revealed,
         mask_after: MASK_AFTER_SECONDS,
+        cards,
         keys,
         page,
     });
@@ -142,24 +99,41 @@ pub(super) fn named(secret_id: &str) -> Result<SecretId, PageError> {
     secret_id.parse().map_err(|_| Problem::KeyNotFound.into())
 }
 
+/// The page of one key that a form was sent from, and leads back to; all others lead to the page of the keys.
+#[derive(Debug, Default, Deserialize)]
+pub struct SentFrom {
+    key: Option<SecretId>,
+    rotation: Option<SecretId>,
+}
+
+impl SentFrom {
+    fn address(&self) -> String {
+        match (&self.rotation, &self.key) {
+            (Some(key), _) => urls::key_act(key, "rotate"),
+            (None, Some(key)) => urls::key_page(key),
+            (None, None) => urls::KEYS.to_owned(),
+        }
+    }
+}
+
 /// Says what came of an operation on the next page.
-async fn tell(owner: &mut SignedIn, flash: Flash) -> Result<Redirect, PageError> {
+async fn tell(owner: &mut SignedIn, from: &SentFrom, flash: Flash) -> Result<Redirect, PageError> {
     owner.leave_flash(flash).await?;
-    Ok(Redirect::to(urls::KEYS))
+    Ok(Redirect::to(&from.address()))
 }
 
 /// `POST /cam/capi/keys`
 pub async fn create(
     console: Console,
     mut owner: SignedIn,
-    OwnForm(Nothing {}): OwnForm<Nothing>,
+    OwnForm(from): OwnForm<SentFrom>,
 ) -> Result<Redirect, PageError> {
     let flash = match api_key::create(&console.app, owner.origin(), owner.uin(), None).await {
         Ok(created) => Flash::KeyCreated(created.secret_id),
         Err(Error::KeyLimit) => Flash::KeyLimit,
         Err(error) => return Err(error.into()),
     };
-    tell(&mut owner, flash).await
+    tell(&mut owner, &from, flash).await
 }
 
 /// `POST /cam/capi/keys/{id}/disable`
@@ -167,7 +141,7 @@ pub async fn disable(
     console: Console,
     mut owner: SignedIn,
     Path(secret_id): Path<String>,
-    OwnForm(Nothing {}): OwnForm<Nothing>,
+    OwnForm(from): OwnForm<SentFrom>,
 ) -> Result<Redirect, PageError> {
     let id = named(&secret_id)?;
     let flash = match api_key::disable(&console.app, owner.origin(), owner.uin(), &id).await {
@@ -175,7 +149,7 @@ pub async fn disable(
         Err(Error::KeyAlready(state)) => Flash::KeyAlready(id, state),
         Err(error) => return Err(error.into()),
     };
-    tell(&mut owner, flash).await
+    tell(&mut owner, &from, flash).await
 }
 
 /// `POST /cam/capi/keys/{id}/enable`
@@ -183,7 +157,7 @@ pub async fn enable(
     console: Console,
     mut owner: SignedIn,
     Path(secret_id): Path<String>,
-    OwnForm(Nothing {}): OwnForm<Nothing>,
+    OwnForm(from): OwnForm<SentFrom>,
 ) -> Result<Redirect, PageError> {
     let id = named(&secret_id)?;
     let flash = match api_key::enable(&console.app, owner.origin(), owner.uin(), &id).await {
@@ -191,7 +165,7 @@ pub async fn enable(
         Err(Error::KeyAlready(state)) => Flash::KeyAlready(id, state),
         Err(error) => return Err(error.into()),
     };
-    tell(&mut owner, flash).await
+    tell(&mut owner, &from, flash).await
 }
 
 /// `POST /cam/capi/keys/{id}/delete`
@@ -199,7 +173,7 @@ pub async fn delete(
     console: Console,
     mut owner: SignedIn,
     Path(secret_id): Path<String>,
-    OwnForm(Nothing {}): OwnForm<Nothing>,
+    OwnForm(from): OwnForm<SentFrom>,
 ) -> Result<Redirect, PageError> {
     let id = named(&secret_id)?;
     let flash = match api_key::delete(&console.app, owner.origin(), owner.uin(), &id).await {
@@ -207,7 +181,7 @@ pub async fn delete(
         Err(Error::KeyNotDisabled) => Flash::KeyNotDisabled(id),
         Err(error) => return Err(error.into()),
     };
-    tell(&mut owner, flash).await
+    tell(&mut owner, &from, flash).await
 }
 
 #[derive(Template, WebTemplate)]
@@ -232,7 +206,7 @@ async fn confirm_page(
             KeyState::Disabled => Flash::KeyNotDisabled(id),
             _ => Flash::KeyAlready(id, key.state),
         };
-        return Ok(tell(&mut owner, flash).await?.into_response());
+        return Ok(tell(&mut owner, &SentFrom::default(), flash).await?.into_response());
     }
     let key = KeyView::new(console, key).await?;
     Ok(page::of_account(ConfirmPage { page: owner.page(console).await?, key }))
@@ -312,6 +286,8 @@ struct RemarkPage {
 #[derive(Debug, Deserialize)]
 pub struct RemarkForm {
     remark: String,
+    #[serde(flatten)]
+    from: SentFrom,
 }
 
 /// `POST /cam/capi/keys/{id}/remark`
@@ -323,7 +299,7 @@ pub async fn set_remark(
 ) -> Result<Response, PageError> {
     let id = named(&secret_id)?;
     match api_key::set_remark(&console.app, owner.origin(), owner.uin(), &id, &form.remark).await {
-        Ok(()) => Ok(tell(&mut owner, Flash::RemarkSaved(id)).await?.into_response()),
+        Ok(()) => Ok(tell(&mut owner, &form.from, Flash::RemarkSaved(id)).await?.into_response()),
         Err(Error::RemarkInvalid) => {
             let page = owner.page(&console).await?.at(urls::KEYS);
             let errors = FormState::with_error("remark", page.t.remark_invalid);

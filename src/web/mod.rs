@@ -6,12 +6,15 @@
 pub mod assets;
 pub mod authenticator;
 pub mod compression;
+pub mod disable_all;
 pub mod enrolment;
 pub mod error;
 pub mod flash;
 pub mod forms;
 pub mod headers;
+pub mod health;
 pub mod key;
+pub mod key_view;
 pub mod keys;
 pub mod login;
 pub mod page;
@@ -21,6 +24,7 @@ pub mod records;
 pub mod records_csv;
 pub mod recovery_codes;
 pub mod refused;
+pub mod rotation;
 pub mod security;
 pub mod session;
 pub mod session_store;
@@ -93,6 +97,8 @@ pub fn router(app: App, site: Site) -> Router {
         .route(&key("remark"), post(keys::set_remark))
         .route(urls::RECORDS, get(records::records_page))
         .route(urls::RECORDS_CSV, get(records_csv::download))
+        .route(&key("rotate"), get(rotation::rotation_page))
+        .route(urls::DISABLE_ALL, get(disable_all::ask_page).post(disable_all::disable_all))
         .route(urls::SECURITY, get(security::security_page))
         .route(urls::PASSWORD, get(password::password_page).post(password::change))
         .route(urls::AUTHENTICATOR, get(authenticator::replace_page).post(authenticator::begin))

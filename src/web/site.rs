@@ -22,6 +22,21 @@ pub struct Site {
     pub secure_cookies: bool,
     /// The cookies' names.
     pub cookies: CookieNames,
+    api: Option<ApiAddress>,
+}
+
+/// Where programs reach the signed API.
+#[derive(Clone, Debug)]
+pub enum ApiAddress {
+    /// As it was set.
+    Set(Url),
+    /// Under the name the console is reached by.
+    OnConsolesHost {
+        /// `http` or `https`.
+        scheme: &'static str,
+        /// Of the API's listener.
+        port: u16,
+    },
 }
 
 /// The names of the console's cookies.
@@ -42,8 +57,9 @@ pub struct CookieNames {
 }
 
 impl Site {
-    /// The site at `public_url`, served from `listener`. A console on loopback answers to every name of loopback.
-    pub fn new(public_url: Url, listener: SocketAddr) -> Self {
+    /// The site at `public_url`, served from `listener`. A console on loopback answers to every name of loopback. `api` is
+    /// where the API is, if there is one.
+    pub fn new(public_url: Url, listener: SocketAddr, api: Option<ApiAddress>) -> Self {
         let https = public_url.scheme() == "https";
         let mut bases = vec![public_url.clone()];
         let own_port = listener.ip().is_loopback().then_some(listener.port());
@@ -72,7 +88,20 @@ impl Site {
                 theme: name("theme"),
                 wanted: name("wanted"),
             },
+            api,
             public_url,
+        }
+    }
+
+    /// The API's address for somebody who reaches the console as `host`; none where no API is known.
+    pub fn api_url(&self, host: &str) -> Option<Url> {
+        match self.api.as_ref()? {
+            ApiAddress::Set(url) => Some(url.clone()),
+            ApiAddress::OnConsolesHost { scheme, port } => {
+                let mut url: Url = format!("{scheme}://{host}").parse().ok()?;
+                url.set_port(Some(*port)).ok()?;
+                Some(url)
+            }
         }
     }
 

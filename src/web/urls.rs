@@ -44,15 +44,27 @@ pub const REFUSED: &str = "/cam/capi/refused";
 pub const RECORDS: &str = "/cam/records";
 /// The records as CSV.
 pub const RECORDS_CSV: &str = "/cam/records.csv";
+/// Disabling every key.
+pub const DISABLE_ALL: &str = "/cam/capi/disable-all";
 
 /// Where the row of a key is.
 pub fn key(secret_id: &SecretId) -> String {
     format!("{KEYS}#{secret_id}")
 }
 
+/// The page of a key.
+pub fn key_page(secret_id: &SecretId) -> String {
+    format!("{CREATE_KEY}/{secret_id}")
+}
+
+/// Where a key is disabled or deleted, or what else the last part says.
+pub fn key_act(secret_id: &SecretId, act: &str) -> String {
+    format!("{CREATE_KEY}/{secret_id}/{act}")
+}
+
 /// Where a key's secret is shown from.
 pub fn show(secret_id: &SecretId) -> String {
-    format!("{CREATE_KEY}/{secret_id}/show")
+    key_act(secret_id, "show")
 }
 
 /// Where a session is ended.

@@ -8,6 +8,7 @@ use crate::language::Language;
 use crate::secret::password::PasswordFlaw;
 use crate::web::error::Problem;
 use crate::web::flash::Flash;
+use crate::web::health::Advice;
 
 /// The texts of one language.
 #[expect(missing_docs, reason = "the English texts say what each field is")]
@@ -210,7 +211,48 @@ pub struct Words {
     pub canonical_request: &'static str,
     pub string_to_sign: &'static str,
     pub compare_with_yours: &'static str,
+    // Advice, and the emergency stop.
+    pub advice_title: &'static str,
+    pub disable_all: &'static str,
+    pub disable_all_hint: &'static str,
+    pub disable_all_title: &'static str,
+    pub disable_all_effect: &'static str,
+    // Using a key.
+    pub rotate_advice: &'static str,
+    pub snippets: &'static str,
+    pub snippets_intro: &'static str,
+    pub endpoint: &'static str,
+    pub secret_variable: &'static str,
+    pub snippet_environment: &'static str,
+    pub snippet_environment_hint: &'static str,
+    pub snippet_nginx_hint: &'static str,
+    // Rotation.
+    pub rotate_title: &'static str,
+    pub rotate_intro: &'static str,
+    pub step_done: &'static str,
+    pub step_current: &'static str,
+    pub step_later: &'static str,
+    pub old_key: &'static str,
+    pub new_key: &'static str,
+    pub rotate_create: &'static str,
+    pub rotate_create_text: &'static str,
+    pub rotate_full: &'static str,
+    pub rotate_older: &'static str,
+    pub rotate_the_older: &'static str,
+    pub rotate_use: &'static str,
+    pub rotate_use_text: &'static str,
+    pub rotate_disable: &'static str,
+    pub rotate_disable_quiet: &'static str,
+    pub rotate_still_used: &'static str,
+    pub rotate_not_used_yet: &'static str,
+    pub rotate_enable_again: &'static str,
+    pub rotate_delete: &'static str,
+    pub rotate_delete_text: &'static str,
     // With something filled in.
+    pub advice: fn(&Advice) -> (String, &'static str),
+    pub key_age: fn(i64) -> String,
+    pub further_addresses: fn(i64) -> String,
+    pub still_refused: fn(i64) -> String,
     pub refused_cause: fn(&str, &str) -> &'static str,
     pub since_disabled: fn(i64, i64) -> String,
     pub chart_bar: fn(&str, i64, i64) -> String,

@@ -5,6 +5,7 @@ use crate::audit::{Action, Actor, Detail, Outcome};
 use crate::secret::password::PasswordFlaw;
 use crate::web::error::Problem;
 use crate::web::flash::Flash;
+use crate::web::health::Advice;
 use crate::web::words::Words;
 
 /// English.
@@ -198,6 +199,44 @@ pub static EN: Words = Words {
     canonical_request: "Canonical request",
     string_to_sign: "String to sign",
     compare_with_yours: "Log both in your client and compare them line by line: the first line that differs is the cause. The last line of the canonical request is the hash of the body as it arrived.",
+    advice_title: "What to look after",
+    disable_all: "Disable all keys",
+    disable_all_hint: "The emergency stop, for when a SecretKey may be in the wrong hands.",
+    disable_all_title: "Disable all keys?",
+    disable_all_effect: "From the moment you confirm, every request signed with any of these keys is refused. Programs that use them stop working. You can enable each key again at any time.",
+    rotate_advice: "Older than 90 days: time to replace it",
+    snippets: "Use this key",
+    snippets_intro: "Filled in with the SecretId and the address of the API. The SecretKey is in none of them: they take it from an environment variable.",
+    endpoint: "Endpoint",
+    secret_variable: "SecretKey from the variable",
+    snippet_environment: "Environment variables",
+    snippet_environment_hint: "For a shell. The second line waits for the SecretKey: paste it and press Enter. It is not shown, and does not get into the shell's history.",
+    snippet_nginx_hint: "Lets only requests signed with an enabled key through to the back end at 127.0.0.1:9000. Start Latchkey with --trusted-proxy 127.0.0.1/32, and let the back end compare the body's SHA-256 with X-Latchkey-Content-SHA256.",
+    rotate_title: "Rotate this key",
+    rotate_intro: "A new key takes its place in four steps. Take your time between them: this page always shows how far you are.",
+    step_done: "Done",
+    step_current: "Now",
+    step_later: "Later",
+    old_key: "Old key",
+    new_key: "New key",
+    rotate_create: "Create the new key",
+    rotate_create_text: "Both keys work side by side, so nothing is interrupted.",
+    rotate_full: "There is no room for a new key: this disabled one takes the second place. Delete it first; or enable it, to go on with it.",
+    rotate_older: "Your other key is older than this one and enabled, so that one goes first: move its programs to this key.",
+    rotate_the_older: "Rotate the older key",
+    rotate_use: "Put it into use",
+    rotate_use_text: "Give your programs the SecretId and SecretKey of the new key. Reload this page to see their calls move from the old key to the new one.",
+    rotate_disable: "Disable the old key",
+    rotate_disable_quiet: "The old key has had no accepted call in the last 24 hours. Disable it; should a program that runs rarely miss it, you can enable it again at once.",
+    rotate_still_used: "The old key is still in use. Programs at these addresses would be refused from the moment you disable it.",
+    rotate_not_used_yet: "The new key has not been used yet. Programs that run rarely may still have the old one.",
+    rotate_enable_again: "If something stopped working, enable it again.",
+    rotate_delete: "Delete the old key",
+    rotate_delete_text: "Once nothing misses it. A deleted key cannot be retrieved, and its place is free for the next rotation.",
+    advice,
+    key_age,
+    further_addresses,
+    still_refused,
     refused_cause,
     since_disabled,
     chart_bar,
@@ -209,6 +248,48 @@ pub static EN: Words = Words {
     flaw,
     problem,
 };
+
+/// What there is to look after, and what to do about it.
+fn advice(advice: &Advice) -> (String, &'static str) {
+    match advice {
+        Advice::NeverUsed(key) => (format!("Key {} has never been used.", key.short()), "Use this key"),
+        Advice::Unused(key, days) => (format!("Key {} has not been used for {days} days.", key.short()), "Disable it"),
+        Advice::Old(key, days) => (format!("Key {} is {days} days old.", key.short()), "Rotate it"),
+        Advice::FullWithDisabled(key) => {
+            (format!("Both places for keys are taken, one by the disabled key {}.", key.short()), "Delete it")
+        }
+        Advice::Full(_) => (
+            "Both places for keys are taken, so none can be replaced before one is deleted.".to_owned(),
+            "Go on with the rotation",
+        ),
+        Advice::FewRecoveryCodes(0) => ("No recovery code is left.".to_owned(), "Make new ones"),
+        Advice::FewRecoveryCodes(1) => ("One recovery code is left.".to_owned(), "Make new ones"),
+        Advice::FewRecoveryCodes(left) => (format!("{left} recovery codes are left."), "Make new ones"),
+        Advice::OneDevice => (
+            "One authenticator is all you can sign in with. If you lose it, only recovery codes let you in.".to_owned(),
+            "Security",
+        ),
+    }
+}
+
+fn key_age(days: i64) -> String {
+    match days {
+        0 => "less than a day old".to_owned(),
+        1 => "1 day old".to_owned(),
+        days => format!("{days} days old"),
+    }
+}
+
+fn further_addresses(number: i64) -> String {
+    format!("and {number} more")
+}
+
+fn still_refused(calls: i64) -> String {
+    match calls {
+        1 => "One call has been refused since the key was disabled: some program still has it.".to_owned(),
+        calls => format!("{calls} calls have been refused since the key was disabled: some program still has it."),
+    }
+}
 
 fn device_name(browser: Option<&str>, system: Option<&str>) -> String {
     let browser = browser.unwrap_or("Unknown browser");
@@ -295,6 +376,7 @@ fn record_detail(detail: Detail) -> &'static str {
         Detail::PasswordAndTotp => "with password and authenticator code",
         Detail::PasswordAndRecoveryCode => "with password and recovery code",
         Detail::AtSetUp => "at the end of the set-up",
+        Detail::AllKeys => "with all keys of the account",
         Detail::AllButTheAsking => "all but the one that asked for it",
     }
 }
@@ -380,6 +462,13 @@ fn flash(flash: &Flash) -> String {
         }
         Flash::SessionEnded => "The session has ended.".to_owned(),
         Flash::OtherSessionsEnded => "All other sessions have ended.".to_owned(),
+        Flash::AllKeysDisabled(0) => "No key was enabled. Nothing has changed.".to_owned(),
+        Flash::AllKeysDisabled(1) => {
+            "One key was enabled and is now disabled. Every request signed with it is refused from now on.".to_owned()
+        }
+        Flash::AllKeysDisabled(keys) => {
+            format!("{keys} keys were enabled and are now disabled. Every request signed with them is refused from now on.")
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use crate::audit::{Action, Actor, Detail, Outcome};
 use crate::secret::password::PasswordFlaw;
 use crate::web::error::Problem;
 use crate::web::flash::Flash;
+use crate::web::health::Advice;
 use crate::web::words::Words;
 
 /// Simplified Chinese.
@@ -171,34 +172,45 @@ pub static ZH: Words = Words {
     canonical_request: "规范请求串",
     string_to_sign: "待签名字符串",
     compare_with_yours: "请在客户端记录这两段内容并逐行对照：第一处不同的行就是原因。规范请求串的最后一行是服务器收到的请求体的哈希值。",
+    advice_title: "待处理事项",
+    disable_all: "禁用所有密钥",
+    disable_all_hint: "紧急停用：怀疑 SecretKey 泄露时使用。",
+    disable_all_title: "确定禁用所有密钥？",
+    disable_all_effect: "确定后，使用以下任一密钥签名的所有请求将立即被拒绝，使用这些密钥的程序将停止工作。您可以随时重新启用每个密钥。",
+    rotate_advice: "已超过 90 天，建议更换",
+    snippets: "使用此密钥",
+    snippets_intro: "以下示例已填入 SecretId 和 API 地址，但均不包含 SecretKey：SecretKey 从环境变量读取。",
+    endpoint: "接入地址",
+    secret_variable: "存放 SecretKey 的变量",
+    snippet_environment: "环境变量",
+    snippet_environment_hint: "在命令行中使用。第二行会等待输入 SecretKey：粘贴后按 Enter 键。输入内容不会显示，也不会留在命令历史中。",
+    snippet_nginx_hint: "仅放行使用已启用密钥签名的请求，转发到 127.0.0.1:9000 的后端。启动 Latchkey 时请加上 --trusted-proxy 127.0.0.1/32，并由后端将请求正文的 SHA-256 与 X-Latchkey-Content-SHA256 进行比对。",
+    rotate_title: "轮换此密钥",
+    rotate_intro: "分四步用新密钥替换此密钥。各步之间不必着急，本页会随时显示当前进度。",
+    step_done: "已完成",
+    step_current: "当前步骤",
+    step_later: "待完成",
+    old_key: "旧密钥",
+    new_key: "新密钥",
+    rotate_create: "新建密钥",
+    rotate_create_text: "新旧密钥可同时使用，业务不会中断。",
+    rotate_full: "没有空余名额可供新建密钥：第二个名额被以下已禁用的密钥占用。请先将其删除，或重新启用并继续使用它。",
+    rotate_older: "另一个密钥创建得更早且已启用，应先替换它：请将使用它的程序切换到此密钥。",
+    rotate_the_older: "轮换较早的密钥",
+    rotate_use: "切换到新密钥",
+    rotate_use_text: "请将新密钥的 SecretId 和 SecretKey 配置到您的程序中。刷新本页即可看到调用从旧密钥逐渐转移到新密钥。",
+    rotate_disable: "禁用旧密钥",
+    rotate_disable_quiet: "旧密钥在最近 24 小时内没有已通过的调用，可以禁用。如果有不常运行的程序仍需要它，可立即重新启用。",
+    rotate_still_used: "旧密钥仍在使用中。禁用后，以下来源地址的程序将立即被拒绝。",
+    rotate_not_used_yet: "新密钥尚未使用过，不常运行的程序可能仍在使用旧密钥。",
+    rotate_enable_again: "如果有程序因此无法工作，可重新启用。",
+    rotate_delete: "删除旧密钥",
+    rotate_delete_text: "确认没有程序需要它之后再删除。密钥删除后无法找回，其名额可用于下一次轮换。",
+    advice,
+    key_age,
+    further_addresses,
+    still_refused,
     refused_cause,
-    nav_records: "操作记录",
-    records_title: "操作记录",
-    from_day: "开始日期",
-    to_day: "结束日期",
-    event: "事件",
-    any: "全部",
-    key_hint: "可选择或输入 SecretId，包括已删除的密钥。",
-    deleted: "已删除",
-    who: "操作者",
-    filter: "筛选",
-    clear_filter: "清除筛选条件",
-    download_csv: "下载 CSV 文件",
-    pages: "翻页",
-    newer: "较新的记录",
-    older: "较早的记录",
-    no_match: "没有符合条件的记录",
-    no_match_hint: "请更改筛选条件，或清除筛选条件以查看该账号的所有记录。",
-    date_invalid: "这不是有效的日期。请按年、月、日填写，例如 2026-11-24。",
-    dates_reversed: "结束日期早于开始日期，请更改其中之一。",
-    event_unknown: "没有此事件，请从列表中选择。",
-    result_unknown: "没有此结果，请从列表中选择。",
-    secret_id_invalid: "SecretId 由 AKID 和 32 个字母或数字组成。请从列表中选择密钥，或粘贴完整的 SecretId。",
-    record_actor,
-    record_action,
-    record_detail,
-    record_outcome,
-    with_detail,
     since_disabled,
     chart_bar,
     refusal,
@@ -208,7 +220,65 @@ pub static ZH: Words = Words {
     flash,
     flaw,
     problem,
+    nav_records: "操作记录",
+    records_title: "操作记录",
+    from_day: "开始日期",
+    to_day: "结束日期",
+    event: "事件",
+    any: "全部",
+    key_hint: "选择或输入 SecretId，包括已删除的密钥。",
+    deleted: "已删除",
+    who: "操作者",
+    filter: "筛选",
+    clear_filter: "清除筛选条件",
+    download_csv: "下载 CSV",
+    pages: "分页",
+    newer: "较新",
+    older: "较早",
+    no_match: "没有符合条件的记录",
+    no_match_hint: "请修改筛选条件，或清除后查看该账号的全部记录。",
+    date_invalid: "日期格式不正确。请按年-月-日填写，例如 2026-11-24。",
+    dates_reversed: "结束日期早于开始日期，请修改其中一个。",
+    event_unknown: "没有此事件，请从列表中选择。",
+    result_unknown: "没有此结果，请从列表中选择。",
+    secret_id_invalid: "SecretId 应为 AKID 加 32 位字母或数字。请从列表中选择密钥，或粘贴完整的 SecretId。",
+    record_actor,
+    record_action,
+    record_detail,
+    record_outcome,
+    with_detail,
 };
+
+/// What there is to look after, and what to do about it.
+fn advice(advice: &Advice) -> (String, &'static str) {
+    match advice {
+        Advice::NeverUsed(key) => (format!("密钥 {} 从未使用过。", key.short()), "使用此密钥"),
+        Advice::Unused(key, days) => (format!("密钥 {} 已有 {days} 天未使用。", key.short()), "禁用"),
+        Advice::Old(key, days) => (format!("密钥 {} 已创建 {days} 天。", key.short()), "轮换"),
+        Advice::FullWithDisabled(key) => {
+            (format!("2 个密钥名额已用完，其中一个被已禁用的密钥 {} 占用。", key.short()), "删除")
+        }
+        Advice::Full(_) => ("2 个密钥名额已用完，删除其中一个之前无法更换密钥。".to_owned(), "继续轮换"),
+        Advice::FewRecoveryCodes(0) => ("恢复码已用完。".to_owned(), "生成恢复码"),
+        Advice::FewRecoveryCodes(left) => (format!("仅剩 {left} 个恢复码。"), "生成恢复码"),
+        Advice::OneDevice => ("您只有一个身份验证器。一旦丢失，只能用恢复码登录。".to_owned(), "安全设置"),
+    }
+}
+
+fn key_age(days: i64) -> String {
+    match days {
+        0 => "创建不足 1 天".to_owned(),
+        days => format!("已创建 {days} 天"),
+    }
+}
+
+fn further_addresses(number: i64) -> String {
+    format!("另有 {number} 个")
+}
+
+fn still_refused(calls: i64) -> String {
+    format!("密钥禁用后已有 {calls} 次调用被拒绝：仍有程序在使用它。")
+}
 
 fn device_name(browser: Option<&str>, system: Option<&str>) -> String {
     match (browser, system) {
@@ -294,16 +364,16 @@ fn record_actor(actor: &Actor) -> &'static str {
 fn record_action(action: Action) -> &'static str {
     match action {
         Action::AccountCreated => "创建账号",
-        Action::SetUp => "设置账号",
+        Action::SetUp => "完成账号设置",
         Action::SetupLinkCreated => "生成设置链接",
-        Action::PasswordAccepted => "输入了正确的密码",
+        Action::PasswordAccepted => "密码验证通过",
         Action::SignIn => "登录",
         Action::SignOut => "退出登录",
         Action::Verification => "身份验证",
         Action::MfaReset => "移除身份验证器",
-        Action::ThrottleCleared => "清除失败记录",
+        Action::ThrottleCleared => "清除失败尝试记录",
         Action::SessionsEnded => "结束多个会话",
-        Action::KeyCreated => "新建密钥",
+        Action::KeyCreated => "创建密钥",
         Action::KeyRevealed => "显示 SecretKey",
         Action::KeyDisabled => "禁用密钥",
         Action::KeyEnabled => "启用密钥",
@@ -320,19 +390,20 @@ fn record_action(action: Action) -> &'static str {
 fn record_detail(detail: Detail) -> &'static str {
     match detail {
         Detail::Password => "密码错误，或尝试次数过多",
-        Detail::AddressWaits => "密码错误；该地址的错误次数过多，须等待一段时间",
-        Detail::Code => "验证码错误或已被使用，或尝试次数过多",
+        Detail::AddressWaits => "密码错误；失败次数过多，该地址须等待后再试",
+        Detail::Code => "验证码错误或已使用，或尝试次数过多",
         Detail::PasswordAndTotp => "使用密码和动态验证码",
         Detail::PasswordAndRecoveryCode => "使用密码和恢复码",
         Detail::AtSetUp => "账号设置完成时",
-        Detail::AllButTheAsking => "除当前会话外的所有会话",
+        Detail::AllKeys => "账号的全部密钥一并禁用",
+        Detail::AllButTheAsking => "除发起操作的会话外的全部会话",
     }
 }
 
 fn record_outcome(outcome: Outcome) -> &'static str {
     match outcome {
-        Outcome::Done => "完成",
-        Outcome::Refused => "已拒绝",
+        Outcome::Done => "成功",
+        Outcome::Refused => "被拒绝",
     }
 }
 
@@ -366,6 +437,10 @@ fn flash(flash: &Flash) -> String {
         Flash::PasswordChanged => "密码已修改，其他所有会话均已结束。".to_owned(),
         Flash::TotpReplaced => "新的身份验证器已启用，原身份验证器不再有效。其他所有会话均已结束。".to_owned(),
         Flash::SessionEnded => "该会话已结束。".to_owned(),
+        Flash::AllKeysDisabled(0) => "没有已启用的密钥，未作任何更改。".to_owned(),
+        Flash::AllKeysDisabled(keys) => {
+            format!("已禁用 {keys} 个密钥，使用这些密钥签名的所有请求从现在起都会被拒绝。")
+        }
         Flash::OtherSessionsEnded => "其他所有会话均已结束。".to_owned(),
     }
 }

@@ -4,7 +4,8 @@ use crate::support::html::texts;
 use crate::support::walk::every_page;
 
 /// Names and terms that are the same in every language.
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 32] = [
+    "CSV",
     "Latchkey",
     "API",
     "ID",
@@ -14,7 +15,6 @@ const NAMES: [&str; 24] = [
     "RequestId",
     "GetCallerIdentity",
     "UTC",
-    "CSV",
     "Ctrl",
     "HTTP",
     "GET",
@@ -29,6 +29,14 @@ const NAMES: [&str; 24] = [
     "X-TC-Token",
     "X-TC-Content-SHA256",
     "v3",
+    "tccli",
+    "Python",
+    "Node",
+    "curl",
+    "nginx",
+    "Enter",
+    "--trusted-proxy",
+    "X-Latchkey-Content-SHA256",
 ];
 
 /// The words of ASCII letters in a text, without keys and addresses.

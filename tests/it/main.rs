@@ -17,6 +17,7 @@ mod crash;
 mod cross_site;
 mod errors;
 mod freshness;
+mod health;
 mod keys;
 mod languages;
 mod login;

@@ -197,17 +197,46 @@ impl Walk {
         self.product.advance(Duration::from_secs(1));
     }
 
-    /// What has been done so far, and what is said to a filter that finds nothing or cannot be read.
-    async fn records(&mut self) {
-        for (what, query) in [
-            ("records", ""),
-            ("records, filtered", "?event=key.create&result=done"),
-            ("records, none match", "?event=sign-out"),
-            ("records, filter refused", "?from=x&to=x&key=x"),
-            ("records, days reversed", "?from=2026-02-02&to=2026-02-01"),
-        ] {
-            self.get(what, &format!("/cam/records{query}")).await;
+    /// Advice with the keys, a rotation in each of its states, and the emergency stop.
+    async fn good_order(&mut self, language: &str) {
+        const STOP: &str = "/cam/capi/disable-all";
+        let mut owner = self.product.owner("第四个").await;
+        self.browser = Self::chosen(language, &self.product);
+        owner.sign_in_with(&self.product, &mut self.browser).await;
+        self.browser.operate("/cam/capi/keys", &[]).await;
+        let old = key_ids(&self.browser.get("/cam/capi").await)[0].clone();
+        let rotate = format!("/cam/capi/keys/{old}/rotate");
+        self.get("rotation: create", &rotate).await;
+        self.get("stop", STOP).await;
+        self.submit("stop refused", STOP, STOP, &[("password", "wrong"), ("code", "000000")]).await;
+        let secret = owner.reveal(&self.product, &mut self.browser, &old).await;
+        let signer = Signer::new(self.product.api, &old, &secret);
+        signer.refusal(self.product.clock.now()).await;
+        self.product.advance(Duration::from_secs(1));
+        self.browser.operate("/cam/capi/keys", &[]).await;
+        let spare = key_ids(&self.browser.get("/cam/capi").await)[1].clone();
+        self.get("rotation: old key in use", &rotate).await;
+        self.get("rotation: older key first", &format!("/cam/capi/keys/{spare}/rotate")).await;
+
+        for (what, days) in [("a day later", 1), ("90 days later", 89), ("much later", 90)] {
+            self.product.advance(Duration::from_hours(24 * days));
+            self.browser = Self::chosen(language, &self.product);
+            owner.sign_in_with(&self.product, &mut self.browser).await;
+            self.get(what, "/cam/capi").await;
+            self.get("an old key", &format!("/cam/capi/keys/{old}")).await;
+            self.get("rotation: new key not used yet", &rotate).await;
+            signer.refusal(self.product.clock.now()).await;
         }
+        self.operate("place taken", &format!("/cam/capi/keys/{spare}/disable"), &[]).await;
+        self.get("rotation: no room", &rotate).await;
+        owner.reveal(&self.product, &mut self.browser, &old).await;
+        self.operate("one stopped", STOP, &[]).await;
+        signer.refusal(self.product.clock.now()).await;
+        self.operate("none stopped", STOP, &[]).await;
+        self.operate("enabled", &format!("/cam/capi/keys/{spare}/enable"), &[]).await;
+        self.get("rotation: old key disabled", &rotate).await;
+        self.operate("enabled", &format!("/cam/capi/keys/{old}/enable"), &[]).await;
+        self.operate("all stopped", STOP, &[]).await;
     }
 
     async fn errors(&mut self) {
@@ -294,6 +323,14 @@ impl Walk {
         let code = code_on(&self.product, &self.seen.last().unwrap().1);
         self.submit("its code refused", new, new, &[("code", "000000")]).await;
         self.done("authenticator replaced", new, &[("code", &code)]).await;
+        self.records().await;
+    }
+
+    async fn records(&mut self) {
+        self.get("records", "/cam/records").await;
+        self.get("no records match", "/cam/records?event=key.delete&result=refused").await;
+        self.get("filter refused", "/cam/records?from=x&to=y&event=z&result=w&key=v").await;
+        self.get("dates reversed", "/cam/records?from=2026-11-24&to=2026-11-23").await;
     }
 
     /// Does something on the security page and keeps the page that says so.
@@ -314,8 +351,8 @@ pub async fn every_page(language: &str) -> Vec<(&'static str, Page)> {
     walk.browser = Walk::chosen(language, &walk.product);
     owner.sign_in_with(&walk.product, &mut walk.browser).await;
     walk.keys(&mut owner).await;
-    walk.records().await;
     walk.security().await;
+    walk.good_order(language).await;
     walk.errors().await;
     walk.last(language).await;
     walk.seen
