@@ -92,6 +92,28 @@ create table session (
 create index session_by_account on session (uin);
 create index session_by_sign_in on session (handle);
 
+-- At most ten an account: slot and account are unique together.
+create table passkey (
+    -- At random, for forms to name it by; opens nothing.
+    handle        text   primary key,
+    uin           bigint not null references account (uin),
+    slot          bigint not null check (slot between 1 and 10),
+    credential_id bytea  not null unique,
+    -- Public key, counter and flags, as the WebAuthn library writes them.
+    credential    text   not null,
+    name          text   not null,
+    created_at    bigint not null,
+    last_used_at  bigint,
+    unique (uin, slot)
+);
+
+-- What browsers have been asked about passkeys. The session that asked holds the token; the first answer takes the row.
+create table passkey_challenge (
+    token      bytea  primary key,
+    ceremony   text   not null,
+    expires_at bigint not null
+);
+
 -- Browsers that have signed in to an account before: strangers' wrong passwords do not slow them down.
 create table known_device (
     token_hash bytea  primary key,

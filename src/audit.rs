@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::db::audit::{self as db, AuditRow};
 use crate::db::{Db, Tx};
 use crate::error::Error;
-use crate::id::{RequestId, SecretId, SessionHandle, Uin};
+use crate::id::{PasskeyHandle, RequestId, SecretId, SessionHandle, Uin};
 
 /// An enum whose variants are stored under names that do not change: records are filtered and exported by them.
 macro_rules! stored_names {
@@ -129,6 +129,9 @@ stored_names! {
         RecoveryCodesReplaced = "account.recovery-codes",
         SessionEnded = "account.end-session",
         RecordsDownloaded = "records.download",
+        PasskeyAdded = "account.passkey-add",
+        PasskeyRenamed = "account.passkey-rename",
+        PasskeyRemoved = "account.passkey-remove",
     }
 }
 
@@ -158,6 +161,8 @@ stored_names! {
         AtSetUp = "set-up",
         /// Of sessions: the one that asked goes on.
         AllButTheAsking = "all but the one that asked",
+        /// With a passkey, or with what was no accepted one.
+        Passkey = "passkey",
         /// With every other key of the account.
         AllKeys = "all keys",
     }
@@ -193,6 +198,12 @@ impl Event {
     /// To this session.
     #[must_use]
     pub fn on_session(self, handle: &SessionHandle) -> Self {
+        Self { target: Some(handle.to_string()), ..self }
+    }
+
+    /// To this passkey.
+    #[must_use]
+    pub fn on_passkey(self, handle: &PasskeyHandle) -> Self {
         Self { target: Some(handle.to_string()), ..self }
     }
 

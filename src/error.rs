@@ -44,6 +44,19 @@ pub enum Error {
     #[error("the session has ended")]
     SessionOver,
 
+    /// No such passkey of this account: never was, someone else's, or removed.
+    #[error("no such passkey of this account")]
+    PasskeyNotFound,
+    /// The account has as many passkeys as it may.
+    #[error("the account already has ten passkeys")]
+    PasskeyLimit,
+    /// Not a passkey, or not its use, that was asked for: wrong, too late, answered before, or too many tries.
+    #[error("the passkey was not accepted")]
+    PasskeyRefused,
+    /// Not 1 to 64 printable characters.
+    #[error("a passkey's name is 1 to 64 printable characters")]
+    PasskeyNameInvalid,
+
     /// The one-time link is unknown, used or too old.
     #[error("the set-up link is unknown, used or expired")]
     SetupLinkInvalid,

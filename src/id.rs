@@ -103,32 +103,45 @@ impl From<SecretId> for String {
     }
 }
 
-/// Names a session in forms and records: at random, and nothing can be opened with it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
-#[sqlx(transparent)]
-#[serde(transparent)]
-pub struct SessionHandle(String);
+const HANDLE_CHARS: usize = 22;
 
-const SESSION_HANDLE_CHARS: usize = 22;
+macro_rules! handle {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+        #[sqlx(transparent)]
+        #[serde(transparent)]
+        pub struct $name(String);
 
-impl SessionHandle {
-    /// A new one, at random.
-    pub fn generate() -> Self {
-        Self(token::alphanumeric(SESSION_HANDLE_CHARS))
-    }
+        impl $name {
+            /// A new one, at random.
+            pub fn generate() -> Self {
+                Self(token::alphanumeric(HANDLE_CHARS))
+            }
 
-    /// From an address; `None` if it is not the shape of one.
-    pub fn parse(text: &str) -> Option<Self> {
-        let shaped = text.len() == SESSION_HANDLE_CHARS && text.bytes().all(|b| b.is_ascii_alphanumeric());
-        shaped.then(|| Self(text.to_owned()))
-    }
+            /// From an address; `None` if it is not the shape of one.
+            pub fn parse(text: &str) -> Option<Self> {
+                let shaped = text.len() == HANDLE_CHARS && text.bytes().all(|b| b.is_ascii_alphanumeric());
+                shaped.then(|| Self(text.to_owned()))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
 }
 
-impl fmt::Display for SessionHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+handle!(
+    /// Names a session in forms and records: at random, and nothing can be opened with it.
+    SessionHandle
+);
+handle!(
+    /// Names a passkey in forms and records: at random, and nothing can be opened with it.
+    PasskeyHandle
+);
 
 /// Names one request in answers, logs and records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

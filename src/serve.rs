@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::config::{Listen, Settings, StartError};
 use crate::connections::Limited;
-use crate::db::sessions;
+use crate::db::{passkeys, sessions};
 use crate::state::App;
 use crate::web::site::{ApiAddress, Site};
 use crate::{api, guard, metrics, throttle, usage, web};
@@ -192,6 +192,7 @@ async fn maintain(app: App) {
         let idle_since = now.minus(app.settings.session_idle);
         let outcome = async {
             sessions::purge(&app.db, now, idle_since, now.minus(app.settings.session_max)).await?;
+            passkeys::purge(&app.db, now).await?;
             throttle::purge(&app.db, now).await?;
             usage::purge(&app.db, now).await
         };

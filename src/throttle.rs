@@ -60,6 +60,11 @@ impl Subject {
         Self { scope: "password/verification", name: uin.to_string() }
     }
 
+    /// Uses of the account's passkeys that were not proved, at sign-in.
+    pub fn passkey(uin: Uin) -> Self {
+        Self { scope: "passkey", name: uin.to_string() }
+    }
+
     /// Wrong codes after a right password.
     pub fn code(uin: Uin) -> Self {
         Self { scope: "code", name: uin.to_string() }
@@ -71,8 +76,8 @@ impl Subject {
         match self.scope {
             "code" => Policy { free: 9, first: HOUR, longest: day, forget: 30 * day },
             "password/address" => Policy { free: 19, first: second, longest: HOUR / 4, forget: day },
-            // Strangers can cause this one, so it stays short; guessing a password a minute gets nowhere.
-            "password/account" => Policy { free: 4, first: second, longest: HOUR / 60, forget: day },
+            // Strangers can cause these, so they stay short; one guess a minute gets nowhere.
+            "password/account" | "passkey" => Policy { free: 4, first: second, longest: HOUR / 60, forget: day },
             _ => Policy { free: 4, first: second, longest: HOUR / 4, forget: day },
         }
     }

@@ -97,7 +97,7 @@
   }
 
   for (const details of document.querySelectorAll('.remark')) {
-    details.addEventListener('toggle', () => { if (details.open) details.querySelector('input[name=remark]').focus(); });
+    details.addEventListener('toggle', () => { if (details.open) details.querySelector('input:not([type=hidden])').focus(); });
   }
 
   document.querySelector('.summary')?.focus();

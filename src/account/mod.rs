@@ -2,11 +2,13 @@
 
 pub mod credentials;
 pub mod operator;
+pub mod passkeys;
 pub mod pending_seed;
 pub mod sessions;
 pub mod setup;
 pub mod sign_in;
 pub mod verification;
+mod webauthn;
 
 use unicode_normalization::UnicodeNormalization;
 

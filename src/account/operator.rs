@@ -6,7 +6,7 @@ use super::setup::{self, Purpose};
 use super::{canonical_name, check_name};
 use crate::audit::{Action, Event, Origin};
 use crate::db::accounts::{self, AccountRow};
-use crate::db::{installation, sessions};
+use crate::db::{installation, passkeys, sessions};
 use crate::error::Error;
 use crate::id::{AppId, Uin};
 use crate::secret::password;
@@ -69,22 +69,26 @@ pub async fn create_complete(app: &App, name: &str, password: SecretString) -> R
 pub async fn unlock(app: &App, name: &str) -> Result<(), Error> {
     let account = find(app, name).await?;
     let mut tx = app.db.begin().await?;
-    for subject in
-        [Subject::account(account.canonical_name()), Subject::verification(account.uin), Subject::code(account.uin)]
-    {
+    for subject in [
+        Subject::account(account.canonical_name()),
+        Subject::verification(account.uin),
+        Subject::code(account.uin),
+        Subject::passkey(account.uin),
+    ] {
         throttle::clear(&mut tx, &subject).await?;
     }
     app.audit.append(&mut tx, &Origin::operator(), Event::done(Action::ThrottleCleared, account.uin)).await?;
     Ok(tx.commit().await?)
 }
 
-/// Forgets the second factor, ends all sessions, and returns a link to enrol a new one with the password.
+/// Forgets the second factor and all passkeys, ends all sessions, and returns a link to enrol a new one with the password.
 pub async fn reset_mfa(app: &App, name: &str) -> Result<SecretString, Error> {
     let account = find(app, name).await?;
     let purpose =
         if account.password_hash.is_some() { Purpose::Mfa(account.uin) } else { Purpose::Account(account.uin) };
     let mut tx = app.db.begin().await?;
     accounts::clear_mfa(&mut tx, account.uin).await?;
+    passkeys::delete_all_of(&mut tx, account.uin).await?;
     sessions::delete_all_of(&mut tx, account.uin).await?;
     throttle::clear(&mut tx, &Subject::code(account.uin)).await?;
     let link = setup::create_link(app, &mut tx, purpose).await?;

@@ -1,4 +1,4 @@
-//! Signing in: a password, then a TOTP or recovery code.
+//! Signing in: a password, then a TOTP or recovery code; or a passkey, which stands in for both.
 //!
 //! `stranger → check_password → PasswordAccepted → check_code → SignedIn`. Every answer to a wrong password is the same
 //! in words and work, whether the account is missing, waiting or right there.
@@ -9,6 +9,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use super::passkeys::{Answer, Claim};
 use super::{canonical_name, check_name, open_totp_seed};
 use crate::audit::{Action, Actor, Detail, Event, Origin};
 use crate::clock::Timestamp;
@@ -144,6 +145,56 @@ pub async fn check_code(
     tx.commit().await?;
     tracing::info!(uin = %account.uin, at = now.0, "signed in");
     Ok(SignedIn { recovery_codes_left, ..signed_in })
+}
+
+/// Both steps at once, with a passkey whose authenticator names the account. [`Error::PasskeyRefused`] in any other case,
+/// which counts as a failed try of the address and, where the passkey is known, of its account.
+pub async fn with_passkey(
+    app: &App,
+    origin: &Origin,
+    address: IpAddr,
+    device: Option<&SecretString>,
+    answer: Answer<'_>,
+) -> Result<SignedIn, Error> {
+    let now = app.clock.now();
+    let claim = Claim::read(app, answer).await?;
+    let account = match &claim {
+        Some(claim) => accounts::by_uin(&app.db, claim.uin()).await?.filter(AccountRow::is_complete),
+        None => None,
+    };
+    let known = match (device, &account) {
+        (Some(device), Some(account)) => {
+            accounts::is_known_device(&app.db, &token::secret_digest(device), account.uin, now).await?
+        }
+        _ => false,
+    };
+    let from_address = Subject::address(address);
+    if !known && throttle::is_blocked(&app.db, &from_address, now).await? {
+        return Err(Error::AddressBlocked);
+    }
+    let mut tx = app.db.begin().await?;
+    if let (Some(claim), Some(account)) = (claim, &account) {
+        if !accounts::hold_epoch(&mut tx, account.uin, account.credential_epoch).await? {
+            return Err(Error::PasskeyRefused);
+        }
+        let subject = Subject::passkey(account.uin);
+        let right = claim.names_its_owner() == Some(true)
+            && !throttle::is_blocked_in(&mut tx, &subject, now).await?
+            && claim.holds(app, &mut tx).await?;
+        if throttle::settle(&mut tx, &subject, right, now).await? {
+            let signed_in = complete(app, &mut tx, origin, account, Detail::Passkey).await?;
+            tx.commit().await?;
+            tracing::info!(uin = %account.uin, at = now.0, "signed in");
+            return Ok(signed_in);
+        }
+    }
+    if !known {
+        throttle::settle(&mut tx, &from_address, false, now).await?;
+    }
+    let uin = account.map(|account| account.uin);
+    app.audit.append(&mut tx, origin, Event::refused(Action::SignIn, uin, Detail::Passkey)).await?;
+    tx.commit().await?;
+    Err(Error::PasskeyRefused)
 }
 
 /// The complete account of this name. What cannot be a name names none, and is not taken to the database.

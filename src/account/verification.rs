@@ -1,7 +1,8 @@
-//! Identity verification (step-up): password *and* TOTP again, before something that cannot be taken back.
+//! Identity verification (step-up): password *and* TOTP again, or a passkey, before something that cannot be taken back.
 
 use secrecy::SecretString;
 
+use super::passkeys::{Answer, Claim};
 use super::sign_in::{SecondFactor, spend_factor};
 use crate::audit::{Action, Detail, Event, Origin};
 use crate::clock::Timestamp;
@@ -60,6 +61,30 @@ pub async fn verify(
         Some((_, error)) => Err(error),
         None => Ok(Verified { uin }),
     }
+}
+
+/// Checks the use of one of the account's passkeys. [`Error::PasskeyRefused`] in any other case, also of another account's
+/// passkey; it counts as a wrong password does in [`verify`].
+pub async fn verify_with_passkey(app: &App, origin: &Origin, uin: Uin, answer: Answer<'_>) -> Result<Verified, Error> {
+    let now = app.clock.now();
+    let claim = Claim::read(app, answer).await?;
+    let subject = Subject::verification(uin);
+    let mut tx = app.db.begin().await?;
+    let right = match claim {
+        Some(claim) if claim.uin() == uin && claim.names_its_owner() != Some(false) => {
+            !throttle::is_blocked_in(&mut tx, &subject, now).await? && claim.holds(app, &mut tx).await?
+        }
+        _ => false,
+    };
+    let accepted = throttle::settle(&mut tx, &subject, right, now).await?;
+    let event = if accepted {
+        Event::done(Action::Verification, uin).with_detail(Detail::Passkey)
+    } else {
+        Event::refused(Action::Verification, Some(uin), Detail::Passkey)
+    };
+    app.audit.append(&mut tx, origin, event).await?;
+    tx.commit().await?;
+    if accepted { Ok(Verified { uin }) } else { Err(Error::PasskeyRefused) }
 }
 
 /// Checks the password alone, for an `action` that a code, too, has been or will be given for. A wrong one counts as in

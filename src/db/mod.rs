@@ -11,6 +11,7 @@ pub mod api_keys;
 pub mod audit;
 pub mod freshness;
 pub mod installation;
+pub mod passkeys;
 pub mod records;
 pub mod refused_calls;
 pub mod sessions;

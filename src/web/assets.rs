@@ -34,22 +34,25 @@ pub struct Assets {
     pub css: String,
     /// Script.
     pub js: String,
+    /// Script of the pages that ask for passkeys.
+    pub passkey_js: String,
     /// Icon.
     pub icon: String,
 }
 
-static FILES: LazyLock<[Asset; 3]> = LazyLock::new(|| {
+static FILES: LazyLock<[Asset; 4]> = LazyLock::new(|| {
     [
         Asset::new("app", "css", "text/css; charset=utf-8", include_str!("../../static/app.css")),
         Asset::new("app", "js", "text/javascript; charset=utf-8", include_str!("../../static/app.js")),
+        Asset::new("passkey", "js", "text/javascript; charset=utf-8", include_str!("../../static/passkey.js")),
         Asset::new("icon", "svg", "image/svg+xml", include_str!("../../static/icon.svg")),
     ]
 });
 
 /// The addresses of the files.
 pub static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
-    let [css, js, icon] = FILES.each_ref().map(|file| format!("/static/{}", file.name));
-    Assets { css, js, icon }
+    let [css, js, passkey_js, icon] = FILES.each_ref().map(|file| format!("/static/{}", file.name));
+    Assets { css, js, passkey_js, icon }
 });
 
 /// `GET /static/{name}`

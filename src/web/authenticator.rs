@@ -23,6 +23,7 @@ fn ask(words: &Words) -> Ask {
         text: words.replace_authenticator_effect,
         key: None,
         session: None,
+        passkey: None,
         action: urls::AUTHENTICATOR.to_owned(),
         back: urls::SECURITY,
         button: words.next,

@@ -19,6 +19,7 @@ pub enum Problem {
     NotFound,
     KeyNotFound,
     SessionNotFound,
+    PasskeyNotFound,
     LinkInvalid,
     FormExpired,
     FormMalformed,
@@ -35,7 +36,7 @@ pub enum Problem {
 impl Problem {
     fn status(self) -> StatusCode {
         match self {
-            Self::NotFound | Self::KeyNotFound | Self::SessionNotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::KeyNotFound | Self::SessionNotFound | Self::PasskeyNotFound => StatusCode::NOT_FOUND,
             Self::LinkInvalid => StatusCode::GONE,
             Self::FormExpired | Self::CrossSite => StatusCode::FORBIDDEN,
             Self::FormMalformed => StatusCode::UNPROCESSABLE_ENTITY,
@@ -88,6 +89,7 @@ impl From<Error> for PageError {
             Error::SessionOver => return Self::SignIn { expired: true },
             Error::KeyNotFound => Problem::KeyNotFound,
             Error::SessionNotFound => Problem::SessionNotFound,
+            Error::PasskeyNotFound => Problem::PasskeyNotFound,
             Error::SetupLinkInvalid => Problem::LinkInvalid,
             Error::AddressBlocked => Problem::TooManyTries,
             Error::Busy => Problem::Busy,

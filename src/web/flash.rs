@@ -36,6 +36,14 @@ pub enum Flash {
     OtherSessionsEnded,
     /// Every key was disabled; how many were enabled.
     AllKeysDisabled(usize),
+    /// A passkey was added.
+    PasskeyAdded,
+    /// A passkey was renamed.
+    PasskeyRenamed,
+    /// A passkey was removed.
+    PasskeyRemoved,
+    /// An eleventh passkey was to be added.
+    PasskeyLimit,
 }
 
 impl Flash {
@@ -43,7 +51,7 @@ impl Flash {
     pub fn tone(&self) -> &'static str {
         match self {
             Self::KeyAlready(..) | Self::RecoveryCodesLeft(_) | Self::AllKeysDisabled(0) => "info",
-            Self::KeyLimit | Self::KeyNotDisabled(_) => "bad",
+            Self::KeyLimit | Self::KeyNotDisabled(_) | Self::PasskeyLimit => "bad",
             _ => "good",
         }
     }

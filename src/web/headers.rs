@@ -61,7 +61,7 @@ fn complete_cookies(headers: &mut HeaderMap) {
 
 fn set(headers: &mut HeaderMap, nonce: &str, https: bool) {
     let policy = format!(
-        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self'; \
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self'; connect-src 'self'; \
          form-action 'self'; frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'"
     );
     if let Ok(policy) = HeaderValue::from_str(&policy) {

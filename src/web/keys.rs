@@ -14,6 +14,7 @@ use super::forms::OwnForm;
 use super::health::{self, Card};
 use super::key_view::KeyView;
 use super::page::{self, FormState, Page};
+use super::passkeys;
 use super::session::SignedIn;
 use super::verify::{self, Ask, Proof};
 use super::words::{Moment, Words};
@@ -28,6 +29,7 @@ const MASK_AFTER_SECONDS: u32 = 60;
 
 #[derive(Template, WebTemplate)]
 #[template(path = "keys.html")]
+#[expect(clippy::struct_excessive_bools, reason = "what the template asks")]
 struct KeysPage {
     page: Page,
     account_name: String,
@@ -35,6 +37,7 @@ struct KeysPage {
     last_sign_in: Option<LastSignIn>,
     at_limit: bool,
     verified: bool,
+    has_passkeys: bool,
     revealed: bool,
     mask_after: u32,
     cards: Vec<Card>,
@@ -85,6 +88,7 @@ pub async fn keys_page(console: Console, mut owner: SignedIn) -> Result<Response
         last_sign_in: LastSignIn::new(page.t, owner.previous()),
         at_limit: keys.len() >= api_key::LIMIT,
         verified: owner.verified(&console).is_some(),
+        has_passkeys: passkeys::are_there(&console, &owner).await?,
         revealed,
         mask_after: MASK_AFTER_SECONDS,
         cards,
@@ -236,6 +240,7 @@ fn ask_to_show(words: &Words, secret_id: &SecretId) -> Ask {
         text: words.verify_intro,
         key: Some(secret_id.clone()),
         session: None,
+        passkey: None,
         action: urls::show(secret_id),
         back: urls::KEYS,
         button: words.show,

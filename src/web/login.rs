@@ -2,6 +2,7 @@
 
 use askama::Template;
 use askama_web::WebTemplate;
+use axum::Json;
 use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect, Response};
 use secrecy::{ExposeSecret, SecretString};
@@ -12,6 +13,7 @@ use super::forms::{Nothing, OwnForm};
 use super::page::{self, FormState, Page};
 use super::session::{HalfSignedIn, Stage, Visitor};
 use super::{Console, urls};
+use crate::account::passkeys::{self, Answer, Options};
 use crate::account::sign_in::{self, SecondFactor};
 use crate::audit::{Action, Actor, Event};
 use crate::db::sessions;
@@ -22,7 +24,14 @@ use crate::error::Error;
 struct LoginPage {
     page: Page,
     notice: Option<&'static str>,
+    passkeys: bool,
     form: FormState,
+}
+
+impl LoginPage {
+    fn new(console: &Console, page: Page, notice: Option<&'static str>, form: FormState) -> Self {
+        Self { page, notice, passkeys: console.site.passkeys.is_some(), form }
+    }
 }
 
 /// Why the sign-in page is shown.
@@ -44,7 +53,7 @@ pub async fn login_page(console: Console, visitor: Visitor, Query(query): Query<
         Some("expired") => Some(page.t.session_expired),
         _ => None,
     };
-    LoginPage { page, notice, form: FormState::default() }.into_response()
+    LoginPage::new(&console, page, notice, FormState::default()).into_response()
 }
 
 /// Name and password.
@@ -73,7 +82,46 @@ pub async fn submit(
         Err(Error::SignInRefused) => {
             let page = visitor.page(&console);
             let form = FormState::with_error("password", page.t.sign_in_refused).with_name(name);
-            Ok(page::refused(LoginPage { page, notice: None, form }))
+            Ok(page::refused(LoginPage::new(&console, page, None, form)))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `POST /login/passkey/options`: what the script asks the browser.
+pub async fn ask_for_passkey(
+    console: Console,
+    mut visitor: Visitor,
+    OwnForm(Nothing {}): OwnForm<Nothing>,
+) -> Result<Json<Options>, PageError> {
+    let (options, challenge) = passkeys::ask_for_any(&console.app, console.relying_party()?).await?;
+    visitor.ask_for_passkey(&console, challenge).await?;
+    Ok(Json(options))
+}
+
+/// The browser's answer.
+#[derive(Deserialize)]
+pub struct PasskeyForm {
+    passkey: String,
+}
+
+/// `POST /login/passkey`
+pub async fn submit_passkey(
+    console: Console,
+    mut visitor: Visitor,
+    OwnForm(form): OwnForm<PasskeyForm>,
+) -> Result<Response, PageError> {
+    let (device, address) = (visitor.device(&console), visitor.address);
+    let answer = Answer { site: console.relying_party()?, challenge: visitor.challenge(), credential: &form.passkey };
+    match sign_in::with_passkey(&console.app, &visitor.origin, address, device.as_ref(), answer).await {
+        Ok(done) => {
+            visitor.complete_sign_in(&console, done).await?;
+            Ok(Redirect::to(visitor.take_wanted(&console).as_str()).into_response())
+        }
+        Err(Error::PasskeyRefused) => {
+            let page = visitor.page(&console);
+            let form = FormState::with_error("passkey", page.t.passkey_refused);
+            Ok(page::refused(LoginPage::new(&console, page, None, form)))
         }
         Err(error) => Err(error.into()),
     }

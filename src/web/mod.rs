@@ -18,6 +18,7 @@ pub mod key_view;
 pub mod keys;
 pub mod login;
 pub mod page;
+pub mod passkeys;
 pub mod password;
 pub mod preferences;
 pub mod records;
@@ -57,6 +58,7 @@ use tower_sessions::{Expiry, SessionManagerLayer};
 use self::error::{PageError, Problem};
 use self::session_store::Store;
 use self::site::Site;
+use crate::account::passkeys::RelyingParty;
 use crate::metrics::Listener;
 use crate::state::App;
 use crate::telemetry;
@@ -74,6 +76,13 @@ pub struct Console {
     pub site: Arc<Site>,
 }
 
+impl Console {
+    /// The console as passkeys know it. Where browsers know none, what is about them is not there.
+    fn relying_party(&self) -> Result<&RelyingParty, PageError> {
+        self.site.passkeys.as_ref().ok_or_else(|| Problem::NotFound.into())
+    }
+}
+
 /// The console's routes and layers.
 pub fn router(app: App, site: Site) -> Router {
     let console = Console { app, site: Arc::new(site) };
@@ -82,6 +91,8 @@ pub fn router(app: App, site: Site) -> Router {
         .route("/", get(async || Redirect::to(urls::KEYS)))
         .route(urls::LOGIN, get(login::login_page).post(login::submit))
         .route(urls::LOGIN_CODE, get(login::code_page).post(login::submit_code))
+        .route(urls::LOGIN_PASSKEY, post(login::submit_passkey))
+        .route(urls::LOGIN_PASSKEY_OPTIONS, post(login::ask_for_passkey))
         .route(urls::LOGOUT, post(login::leave))
         .route(urls::PREFERENCES, post(preferences::choose))
         .route(urls::SETUP, get(setup::setup_page).post(setup::begin))
@@ -105,7 +116,13 @@ pub fn router(app: App, site: Site) -> Router {
         .route(urls::NEW_AUTHENTICATOR, get(authenticator::new_page).post(authenticator::confirm))
         .route(urls::RECOVERY_CODES, get(recovery_codes::replace_page).post(recovery_codes::replace))
         .route(urls::END_SESSION, get(security::end_page).post(security::end))
-        .route(urls::END_OTHERS, get(security::end_others_page).post(security::end_others));
+        .route(urls::END_OTHERS, get(security::end_others_page).post(security::end_others))
+        .route(urls::PASSKEY_OPTIONS, post(passkeys::ask_for_own))
+        .route(urls::ADD_PASSKEY, get(passkeys::add_page).post(passkeys::begin))
+        .route(urls::NEW_PASSKEY, get(passkeys::new_page).post(passkeys::add))
+        .route(urls::NEW_PASSKEY_OPTIONS, post(passkeys::ask_for_new))
+        .route(urls::RENAME_PASSKEY, post(passkeys::rename))
+        .route(urls::REMOVE_PASSKEY, get(passkeys::remove_page).post(passkeys::remove));
     // From the outside in; a refusal of any of them passes through those above it.
     let layers = ServiceBuilder::new()
         .layer(from_fn_with_state((console.app.clone(), Listener::Console), telemetry::track))

@@ -77,7 +77,7 @@ async fn try_change(
         Err(Error::PasswordUnfit(flaw)) => return Ok(Err(FormState::with_error("new", (words.flaw)(flaw)))),
         Err(error) => return Err(error.into()),
     };
-    let proof = Proof { password: Some(password.clone()), code };
+    let proof = Proof { password: Some(password.clone()), code, passkey: None };
     let verified = match verify::check(console, owner, proof).await {
         Ok(verified) => verified,
         Err(unproved) => return unproved.errors(words).map(Err),

@@ -19,6 +19,7 @@ fn ask(words: &Words) -> Ask {
         text: words.new_recovery_codes_effect,
         key: None,
         session: None,
+        passkey: None,
         action: urls::RECOVERY_CODES.to_owned(),
         back: urls::SECURITY,
         button: words.make_recovery_codes,

@@ -9,11 +9,12 @@ use super::error::{PageError, Problem};
 use super::flash::Flash;
 use super::forms::OwnForm;
 use super::page::{self, Page};
+use super::passkeys::PasskeyView;
 use super::session::SignedIn;
 use super::verify::{self, Ask, Proof};
 use super::words::{Moment, Words};
 use super::{Console, urls, user_agent};
-use crate::account::{credentials, sessions};
+use crate::account::{credentials, passkeys, sessions};
 use crate::db::sessions::SessionRow;
 use crate::id::SessionHandle;
 
@@ -23,6 +24,9 @@ struct SecurityPage {
     page: Page,
     verified: bool,
     recovery_codes_left: String,
+    passkeys: Vec<PasskeyView>,
+    passkeys_work: bool,
+    passkeys_full: bool,
     sessions: Vec<SessionView>,
 }
 
@@ -64,9 +68,13 @@ pub async fn security_page(console: Console, mut owner: SignedIn) -> Result<Resp
     let rows = sessions::list(app, owner.uin()).await?.into_iter();
     let mut sessions: Vec<SessionView> = rows.map(|session| SessionView::new(page.t, &owner, session)).collect();
     sessions.sort_by_key(|session| !session.present);
+    let passkeys = passkeys::list(app, owner.uin()).await?;
     Ok(page::of_account(SecurityPage {
         verified: owner.verified(&console).is_some(),
         recovery_codes_left: (page.t.recovery_codes_left)(left),
+        passkeys_work: console.site.passkeys.is_some(),
+        passkeys_full: passkeys.len() >= passkeys::LIMIT,
+        passkeys: passkeys.into_iter().map(PasskeyView::from).collect(),
         sessions,
         page,
     }))
@@ -86,6 +94,7 @@ fn ask_to_end(owner: &SignedIn, session: SessionRow) -> Ask {
         action: urls::end_session(&session.handle),
         key: None,
         session: Some(SessionView::new(words, owner, session)),
+        passkey: None,
         back: urls::SECURITY,
         button: words.end,
         danger: true,
@@ -124,6 +133,7 @@ fn ask_to_end_others(words: &Words) -> Ask {
         text: words.end_others_effect,
         key: None,
         session: None,
+        passkey: None,
         action: urls::END_OTHERS.to_owned(),
         back: urls::SECURITY,
         button: words.end_others,

@@ -27,6 +27,7 @@ use super::user_agent;
 use super::wanted;
 use super::words::Words;
 use crate::account::credentials::Replacement;
+use crate::account::passkeys::{self, Addition, Challenge};
 use crate::account::sessions::Present;
 use crate::account::setup::Enrolment;
 use crate::account::sign_in::{self, PasswordAccepted, Previous};
@@ -52,6 +53,8 @@ const HALF_SIGNED_IN_LIFETIME: Duration = Duration::from_mins(5);
 pub enum Stage {
     /// Has used a set-up link; the first code is awaited.
     Enrolling(Enrolling),
+    /// Has been asked for a passkey, and is nobody in particular until then.
+    AskedForPasskey(AskedForPasskey),
     /// Has given a right password; the code is awaited.
     HalfSignedIn(HalfSignedInState),
     /// Is signed in.
@@ -65,6 +68,13 @@ pub struct Enrolling {
     pub enrolment: Enrolment,
     /// Since when.
     pub since: Timestamp,
+}
+
+/// [`Stage::AskedForPasskey`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AskedForPasskey {
+    challenge: Challenge,
+    since: Timestamp,
 }
 
 /// [`Stage::HalfSignedIn`].
@@ -88,6 +98,9 @@ pub struct SignedInState {
     verified_at: Option<Timestamp>,
     reveal: Option<RevealTicket>,
     replacement: Option<Replacement>,
+    /// The browser has been asked for a passkey, to verify or to add it.
+    challenge: Option<Challenge>,
+    addition: Option<Addition>,
     flash: Option<Flash>,
 }
 
@@ -95,7 +108,7 @@ impl Stage {
     /// The account, if one is known.
     pub fn uin(&self) -> Option<Uin> {
         match self {
-            Self::Enrolling(_) => None,
+            Self::Enrolling(_) | Self::AskedForPasskey(_) => None,
             Self::HalfSignedIn(half) => Some(half.pending.uin),
             Self::SignedIn(state) => Some(state.uin),
         }
@@ -113,6 +126,7 @@ impl Stage {
     pub fn expires_at(&self, session_max: Duration) -> Timestamp {
         match self {
             Self::Enrolling(enrolling) => enrolling.since.plus(ENROLMENT_LIFETIME),
+            Self::AskedForPasskey(asked) => asked.since.plus(passkeys::CHALLENGE_LIFETIME),
             Self::HalfSignedIn(half) => half.since.plus(HALF_SIGNED_IN_LIFETIME),
             Self::SignedIn(state) => state.since.plus(session_max),
         }
@@ -166,8 +180,9 @@ impl Visitor {
     pub(super) fn binding(&self, console: &Console) -> String {
         match (&self.stage, self.session.id()) {
             (Some(Stage::SignedIn(state)), _) => state.form_binding.clone(),
+            // The page that asked has been open all along.
+            (None | Some(Stage::AskedForPasskey(_)), _) | (_, None) => self.browser_token(console),
             (Some(_), Some(id)) => id.to_string(),
-            _ => self.browser_token(console),
         }
     }
 
@@ -215,6 +230,20 @@ impl Visitor {
         self.enter(Stage::Enrolling(Enrolling { enrolment, since })).await
     }
 
+    /// They have been asked for a passkey.
+    pub async fn ask_for_passkey(&mut self, console: &Console, challenge: Challenge) -> Result<(), PageError> {
+        let since = console.app.clock.now();
+        self.enter(Stage::AskedForPasskey(AskedForPasskey { challenge, since })).await
+    }
+
+    /// What they have been asked.
+    pub fn challenge(&self) -> Option<Challenge> {
+        match &self.stage {
+            Some(Stage::AskedForPasskey(asked)) => Some(asked.challenge.clone()),
+            _ => None,
+        }
+    }
+
     /// The first step of sign-in is done.
     pub async fn begin_sign_in(&mut self, console: &Console, pending: PasswordAccepted) -> Result<(), PageError> {
         let since = console.app.clock.now();
@@ -238,6 +267,8 @@ impl Visitor {
             verified_at: None,
             reveal: None,
             replacement: None,
+            challenge: None,
+            addition: None,
             flash: done.recovery_codes_left.map(Flash::RecoveryCodesLeft),
         })))
         .await
@@ -421,6 +452,8 @@ impl SignedIn {
         self.state.verified_at = None;
         self.state.reveal = None;
         self.state.replacement = None;
+        self.state.challenge = None;
+        self.state.addition = None;
         self.state.flash = Some(flash);
         self.visitor.enter(Stage::SignedIn(Box::new(self.state.clone()))).await
     }
@@ -434,6 +467,28 @@ impl SignedIn {
     /// The new authenticator that waits for its first code.
     pub fn replacement(&self, console: &Console) -> Option<&Replacement> {
         self.state.replacement.as_ref().filter(|replacement| replacement.is_open(&console.app))
+    }
+
+    /// Remembers what the browser has been asked, in place of anything before.
+    pub async fn keep_challenge(&mut self, challenge: Challenge) -> Result<(), PageError> {
+        self.state.challenge = Some(challenge);
+        self.save().await
+    }
+
+    /// What the browser has been asked.
+    pub fn challenge(&self) -> Option<Challenge> {
+        self.state.challenge.clone()
+    }
+
+    /// Gives or takes back leave to add a passkey.
+    pub async fn keep_addition(&mut self, addition: Option<Addition>) -> Result<(), PageError> {
+        self.state.addition = addition;
+        self.save().await
+    }
+
+    /// The leave to add a passkey.
+    pub fn addition(&self, console: &Console) -> Option<&Addition> {
+        self.state.addition.as_ref().filter(|addition| addition.is_open(&console.app))
     }
 
     /// Leaves a recorded reveal for the next page.

@@ -8,6 +8,8 @@ use url::{Host, Position, Url};
 
 use super::urls::LocalPath;
 
+use crate::account::passkeys::RelyingParty;
+
 /// The console as browsers see it.
 #[derive(Debug)]
 pub struct Site {
@@ -23,6 +25,8 @@ pub struct Site {
     /// The cookies' names.
     pub cookies: CookieNames,
     api: Option<ApiAddress>,
+    /// The console as passkeys know it; none where browsers know no passkeys.
+    pub passkeys: Option<RelyingParty>,
 }
 
 /// Where programs reach the signed API.
@@ -79,6 +83,7 @@ impl Site {
             https,
             origins: bases.iter().map(|base| base.origin().ascii_serialization()).collect(),
             hosts: bases.iter().map(|base| base.authority().to_owned()).collect(),
+            passkeys: RelyingParty::new(&public_url, secure_cookies, &bases),
             secure_cookies,
             cookies: CookieNames {
                 session: name("session"),

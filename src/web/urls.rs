@@ -1,6 +1,6 @@
 //! The console's addresses, in one place.
 
-use crate::id::{SecretId, SessionHandle};
+use crate::id::{PasskeyHandle, SecretId, SessionHandle};
 
 /// Sign-in, first step.
 pub const LOGIN: &str = "/login";
@@ -10,6 +10,10 @@ pub const LOGIN_EXPIRED: &str = "/login?notice=expired";
 pub const LOGIN_SIGNED_OUT: &str = "/login?notice=signed-out";
 /// Sign-in, second step.
 pub const LOGIN_CODE: &str = "/login/code";
+/// Sign-in with a passkey.
+pub const LOGIN_PASSKEY: &str = "/login/passkey";
+/// What the browser is asked for that.
+pub const LOGIN_PASSKEY_OPTIONS: &str = "/login/passkey/options";
 /// Sign-out.
 pub const LOGOUT: &str = "/logout";
 /// Set-up, first step.
@@ -36,6 +40,18 @@ pub const RECOVERY_CODES: &str = "/cam/security/recovery-codes";
 pub const END_OTHERS: &str = "/cam/security/sessions/end-others";
 /// Ending a session.
 pub const END_SESSION: &str = "/cam/security/sessions/{handle}/end";
+/// What the browser is asked for a verification with a passkey.
+pub const PASSKEY_OPTIONS: &str = "/cam/security/passkeys/options";
+/// Adding a passkey, before its name is asked for.
+pub const ADD_PASSKEY: &str = "/cam/security/passkeys/add";
+/// The new passkey.
+pub const NEW_PASSKEY: &str = "/cam/security/passkeys/new";
+/// What the browser is asked for that.
+pub const NEW_PASSKEY_OPTIONS: &str = "/cam/security/passkeys/new/options";
+/// Renaming a passkey.
+pub const RENAME_PASSKEY: &str = "/cam/security/passkeys/{handle}/name";
+/// Removing a passkey.
+pub const REMOVE_PASSKEY: &str = "/cam/security/passkeys/{handle}/remove";
 
 /// Why a call was refused.
 pub const REFUSED: &str = "/cam/capi/refused";
@@ -70,6 +86,11 @@ pub fn show(secret_id: &SecretId) -> String {
 /// Where a session is ended.
 pub fn end_session(handle: &SessionHandle) -> String {
     format!("{SECURITY}/sessions/{handle}/end")
+}
+
+/// Where a passkey is removed.
+pub fn remove_passkey(handle: &PasskeyHandle) -> String {
+    format!("{SECURITY}/passkeys/{handle}/remove")
 }
 
 /// A path of this site, and so a safe one to be sent to, whoever has named it: never another site's.

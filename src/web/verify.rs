@@ -1,5 +1,5 @@
 //! The one step before everything that cannot be taken back: a page that says what is about to be done and, unless a
-//! verification still holds, asks for password and code.
+//! verification still holds, asks for password and code, or a passkey.
 //!
 //! An act has one address. `GET` is this page; `POST` does it, with password and code in the same form, so that a
 //! verification window of zero works like any other.
@@ -13,9 +13,11 @@ use serde::Deserialize;
 use super::Console;
 use super::error::PageError;
 use super::page::{self, FormState, Page};
+use super::passkeys;
 use super::security::SessionView;
 use super::session::SignedIn;
 use super::words::Words;
+use crate::account::passkeys::Answer;
 use crate::account::verification::{self, Verified};
 use crate::error::Error;
 use crate::id::SecretId;
@@ -30,6 +32,8 @@ pub struct Ask {
     pub key: Option<SecretId>,
     /// To which session.
     pub session: Option<SessionView>,
+    /// To the passkey of which name.
+    pub passkey: Option<String>,
     /// The act's address.
     pub action: String,
     /// The page that leads here.
@@ -47,6 +51,7 @@ struct VerifyPage {
     account_name: String,
     ask: Ask,
     asks_proof: bool,
+    has_passkeys: bool,
     form: FormState,
 }
 
@@ -58,16 +63,19 @@ pub async fn page(console: &Console, owner: SignedIn, ask: Ask) -> Result<Respon
 async fn form(console: &Console, mut owner: SignedIn, ask: Ask, form: FormState) -> Result<VerifyPage, PageError> {
     let page = owner.page(console).await?;
     let asks_proof = owner.verified(console).is_none();
-    Ok(VerifyPage { page, account_name: owner.account.name.clone(), ask, asks_proof, form })
+    let has_passkeys = asks_proof && passkeys::are_there(console, &owner).await?;
+    Ok(VerifyPage { page, account_name: owner.account.name.clone(), ask, asks_proof, has_passkeys, form })
 }
 
-/// Password and code, as a form brings them; neither within the window of an earlier verification.
+/// Password and code, or the use of a passkey, as a form brings them; nothing within the window of an earlier verification.
 #[derive(Deserialize)]
 pub struct Proof {
     /// The account's password.
     pub password: Option<SecretString>,
     /// From its authenticator.
     pub code: Option<SecretString>,
+    /// A passkey's answer to what the session has asked.
+    pub passkey: Option<String>,
 }
 
 /// Why it is not shown who asks.
@@ -78,24 +86,34 @@ pub enum Unproved {
     PasswordWrong,
     /// Not a code that has not been used, or too many tries.
     CodeRefused,
+    /// Not the use of a passkey of this account that was asked for, or too many tries.
+    PasskeyRefused,
     /// It could not be checked.
     Failed(PageError),
 }
 
-/// Checks password and code where they are given, under a new session id, and looks for an earlier verification where
+/// Checks what is given, under a new session id, and looks for an earlier verification where
 /// they are not.
 pub async fn check(console: &Console, owner: &mut SignedIn, proof: Proof) -> Result<Verified, Unproved> {
-    let (Some(password), Some(code)) = (proof.password, proof.code) else {
-        return owner.verified(console).ok_or(Unproved::Missing);
+    let (app, origin, uin) = (&console.app, owner.origin(), owner.uin());
+    let outcome = match (proof, &console.site.passkeys) {
+        (Proof { passkey: Some(credential), .. }, Some(site)) => {
+            let answer = Answer { site, challenge: owner.challenge(), credential: &credential };
+            verification::verify_with_passkey(app, origin, uin, answer).await
+        }
+        (Proof { password: Some(password), code: Some(code), .. }, _) => {
+            verification::verify(app, origin, uin, password, code.expose_secret()).await
+        }
+        _ => return owner.verified(console).ok_or(Unproved::Missing),
     };
-    let code = code.expose_secret();
-    match verification::verify(&console.app, owner.origin(), owner.uin(), password, code).await {
+    match outcome {
         Ok(verified) => {
             owner.remember_verification(console).await.map_err(Unproved::Failed)?;
             Ok(verified)
         }
         Err(Error::PasswordWrong) => Err(Unproved::PasswordWrong),
         Err(Error::CodeRefused) => Err(Unproved::CodeRefused),
+        Err(Error::PasskeyRefused) => Err(Unproved::PasskeyRefused),
         Err(error) => Err(Unproved::Failed(error.into())),
     }
 }
@@ -107,6 +125,7 @@ impl Unproved {
             Self::Missing => Ok(FormState::with_error("code", words.verification_over)),
             Self::PasswordWrong => Ok(FormState::with_error("password", words.password_wrong)),
             Self::CodeRefused => Ok(FormState::with_error("code", words.verify_code_refused)),
+            Self::PasskeyRefused => Ok(FormState::with_error("passkey", words.verify_passkey_refused)),
             Self::Failed(error) => Err(error),
         }
     }

@@ -77,7 +77,7 @@ pub static EN: Words = Words {
     security: "Security",
     password_about: "Asked for when you sign in, and again before a SecretKey is shown or anything on this page is changed.",
     change_password: "Change password",
-    change_password_effect: "From then on only the new password works. All other sessions end at once and have to sign in with it; this one goes on. API keys are not affected.",
+    change_password_effect: "From then on only the new password works. All other sessions end at once and have to sign in with it; this one goes on. Passkeys and API keys are not affected.",
     current_password: "Current password",
     authenticator: "Authenticator app",
     authenticator_about: "Its codes are asked for together with the password.",
@@ -101,10 +101,36 @@ pub static EN: Words = Words {
     this_session: "This session",
     end: "End",
     end_title: "End this session?",
-    end_effect: "It ends at once. Whoever uses it has to sign in again, with password and code.",
+    end_effect: "It ends at once. Whoever uses it has to sign in again.",
     end_others: "End all others",
     end_others_title: "End all other sessions?",
     end_others_effect: "They end at once, and so do sign-ins that are half done. This session goes on.",
+    sign_in_with_passkey: "Sign in with a passkey",
+    passkey_refused: "This passkey was not accepted: it has been removed, the browser did not make sure it is you, it took too long, or there were too many tries. Try again, or sign in with password and code.",
+    use_passkey: "Use a passkey",
+    verify_passkey_refused: "This passkey was not accepted: it is not one of this account's, the browser did not make sure it is you, it took too long, or there were too many tries. Try again, or give password and code.",
+    passkey_cancelled: "No passkey was used: it was cancelled, took too long, or there is none for this console here. Try again, or go on without one.",
+    passkey_known: "This device has a passkey of this account already. Use another device, or remove the old one first.",
+    passkey_failed: "The server could not be asked. Reload the page and try again.",
+    passkeys: "Passkeys",
+    passkeys_about: "A passkey on your phone, computer or security key stands in for password and code together: your fingerprint, face or PIN is enough. If you do not know one of them, remove it.",
+    no_passkeys: "There is none. Password and code work all the same.",
+    add_passkey: "Add a passkey",
+    passkeys_full: "An account has at most 10 passkeys. Remove one to make room.",
+    add_passkey_title: "Add a passkey?",
+    add_passkey_effect: "Whoever has it, and is known to it, can sign in to this account and see its SecretKeys. In the next step your browser makes it.",
+    new_passkey: "New passkey",
+    new_passkey_intro: "Give it a name you will know it by, then follow your browser.",
+    new_passkey_refused: "The passkey was not added: it took too long, the browser did not make sure it is you, or the passkey is in use already. Try again.",
+    passkey_name: "Name",
+    passkey_name_hint: "For example the device that keeps it.",
+    passkey_name_invalid: "Choose a name of 1 to 64 characters on one line.",
+    passkey_added_at: "Added",
+    rename: "Rename",
+    rename_passkey: "Rename this passkey",
+    remove: "Remove",
+    remove_passkey_title: "Remove this passkey?",
+    remove_passkey_effect: "From then on it is not accepted any more. Sessions go on, also those signed in to with it. On the device itself the passkey stays until you delete it there.",
     keys_title: "API Key Management",
     last_sign_in: "Last sign-in before this one:",
     notes: "Notes",
@@ -365,6 +391,9 @@ fn record_action(action: Action) -> &'static str {
         Action::RecoveryCodesReplaced => "Recovery codes replaced",
         Action::SessionEnded => "Session ended",
         Action::RecordsDownloaded => "Records downloaded",
+        Action::PasskeyAdded => "Passkey added",
+        Action::PasskeyRenamed => "Passkey renamed",
+        Action::PasskeyRemoved => "Passkey removed",
     }
 }
 
@@ -376,8 +405,9 @@ fn record_detail(detail: Detail) -> &'static str {
         Detail::PasswordAndTotp => "with password and authenticator code",
         Detail::PasswordAndRecoveryCode => "with password and recovery code",
         Detail::AtSetUp => "at the end of the set-up",
-        Detail::AllKeys => "with all keys of the account",
+        Detail::Passkey => "with a passkey",
         Detail::AllButTheAsking => "all but the one that asked for it",
+        Detail::AllKeys => "all keys at once",
     }
 }
 
@@ -469,6 +499,15 @@ fn flash(flash: &Flash) -> String {
         Flash::AllKeysDisabled(keys) => {
             format!("{keys} keys were enabled and are now disabled. Every request signed with them is refused from now on.")
         }
+        Flash::PasskeyAdded => "The passkey was added. You can sign in with it from now on.".to_owned(),
+        Flash::PasskeyRenamed => "The passkey was renamed.".to_owned(),
+        Flash::PasskeyRemoved => {
+            "The passkey was removed and is not accepted any more. Delete it on its device, too.".to_owned()
+        }
+        Flash::PasskeyLimit => {
+            "No passkey was added: the account already has 10. Remove one to make room, and delete the new one on its device."
+                .to_owned()
+        }
     }
 }
 
@@ -492,6 +531,10 @@ fn problem(problem: Problem) -> (&'static str, &'static str) {
         Problem::SessionNotFound => (
             "No such session",
             "There is no such session of this account. It may have ended already, by itself or in another tab.",
+        ),
+        Problem::PasskeyNotFound => (
+            "No such passkey",
+            "There is no such passkey of this account. It may have been removed, perhaps in another tab.",
         ),
         Problem::LinkInvalid => (
             "This link cannot be used",

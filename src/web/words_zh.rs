@@ -77,7 +77,7 @@ pub static ZH: Words = Words {
     security: "安全设置",
     password_about: "登录时需要输入，查看 SecretKey 或更改本页任何设置前也需要再次输入。",
     change_password: "修改密码",
-    change_password_effect: "修改后仅新密码有效。其他所有会话将立即结束，需用新密码重新登录；当前会话和 API 密钥不受影响。",
+    change_password_effect: "修改后仅新密码有效。其他所有会话将立即结束，需用新密码重新登录；当前会话、通行密钥和 API 密钥不受影响。",
     current_password: "当前密码",
     authenticator: "身份验证器应用",
     authenticator_about: "输入密码时，还需同时输入其显示的动态验证码。",
@@ -101,10 +101,36 @@ pub static ZH: Words = Words {
     this_session: "当前会话",
     end: "结束",
     end_title: "确定结束此会话？",
-    end_effect: "该会话将立即结束，使用者需凭密码和动态验证码重新登录。",
+    end_effect: "该会话将立即结束，使用者需重新登录。",
     end_others: "结束其他所有会话",
     end_others_title: "确定结束其他所有会话？",
     end_others_effect: "其他会话将立即结束，尚未完成的登录也会中止。当前会话不受影响。",
+    sign_in_with_passkey: "使用通行密钥登录",
+    passkey_refused: "通行密钥未被接受：可能已被移除、浏览器未验证您的身份、操作超时，或尝试次数过多。请重试，或使用密码和动态验证码登录。",
+    use_passkey: "使用通行密钥",
+    verify_passkey_refused: "通行密钥未被接受：可能不属于该账号、浏览器未验证您的身份、操作超时，或尝试次数过多。请重试，或输入密码和动态验证码。",
+    passkey_cancelled: "未使用通行密钥：操作已取消、超时，或此处没有用于本控制台的通行密钥。请重试，或改用其他方式继续。",
+    passkey_known: "此设备上已有该账号的通行密钥。请使用其他设备，或先移除原有的通行密钥。",
+    passkey_failed: "无法连接服务器。请重新加载页面后再试。",
+    passkeys: "通行密钥",
+    passkeys_about: "手机、电脑或安全密钥上的通行密钥可同时代替密码和动态验证码，只需验证指纹、面容或设备密码。如果发现陌生的通行密钥，请将其移除。",
+    no_passkeys: "目前没有通行密钥，使用密码和动态验证码即可。",
+    add_passkey: "添加通行密钥",
+    passkeys_full: "每个账号最多可添加 10 个通行密钥。移除一个后即可继续添加。",
+    add_passkey_title: "确定添加通行密钥？",
+    add_passkey_effect: "持有该通行密钥并能通过其验证的人可以登录此账号并查看 SecretKey。下一步将由浏览器创建通行密钥。",
+    new_passkey: "新的通行密钥",
+    new_passkey_intro: "请为它起一个便于辨认的名称，然后按照浏览器的提示操作。",
+    new_passkey_refused: "未能添加通行密钥：可能操作超时、浏览器未验证您的身份，或该通行密钥已被使用。请重试。",
+    passkey_name: "名称",
+    passkey_name_hint: "例如保存该通行密钥的设备名称。",
+    passkey_name_invalid: "名称应为 1 至 64 个字符，且不能换行。",
+    passkey_added_at: "添加时间",
+    rename: "重命名",
+    rename_passkey: "重命名此通行密钥",
+    remove: "移除",
+    remove_passkey_title: "确定移除此通行密钥？",
+    remove_passkey_effect: "移除后该通行密钥不再有效。现有会话不受影响，包括使用它登录的会话。设备上的通行密钥需另行删除。",
     keys_title: "API 密钥管理",
     last_sign_in: "上次登录时间：",
     notes: "使用须知",
@@ -384,6 +410,9 @@ fn record_action(action: Action) -> &'static str {
         Action::RecoveryCodesReplaced => "更换恢复码",
         Action::SessionEnded => "结束会话",
         Action::RecordsDownloaded => "下载操作记录",
+        Action::PasskeyAdded => "添加通行密钥",
+        Action::PasskeyRenamed => "重命名通行密钥",
+        Action::PasskeyRemoved => "移除通行密钥",
     }
 }
 
@@ -395,8 +424,9 @@ fn record_detail(detail: Detail) -> &'static str {
         Detail::PasswordAndTotp => "使用密码和动态验证码",
         Detail::PasswordAndRecoveryCode => "使用密码和恢复码",
         Detail::AtSetUp => "账号设置完成时",
-        Detail::AllKeys => "账号的全部密钥一并禁用",
+        Detail::Passkey => "使用通行密钥",
         Detail::AllButTheAsking => "除发起操作的会话外的全部会话",
+        Detail::AllKeys => "一次性操作所有密钥",
     }
 }
 
@@ -442,6 +472,12 @@ fn flash(flash: &Flash) -> String {
             format!("已禁用 {keys} 个密钥，使用这些密钥签名的所有请求从现在起都会被拒绝。")
         }
         Flash::OtherSessionsEnded => "其他所有会话均已结束。".to_owned(),
+        Flash::PasskeyAdded => "通行密钥已添加，从现在起可以用它登录。".to_owned(),
+        Flash::PasskeyRenamed => "通行密钥已重命名。".to_owned(),
+        Flash::PasskeyRemoved => "通行密钥已移除，不再有效。请同时在其设备上将其删除。".to_owned(),
+        Flash::PasskeyLimit => {
+            "未能添加通行密钥：该账号已有 10 个。请先移除一个，并在设备上删除刚创建的通行密钥。".to_owned()
+        }
     }
 }
 
@@ -462,6 +498,9 @@ fn problem(problem: Problem) -> (&'static str, &'static str) {
         }
         Problem::SessionNotFound => {
             ("会话不存在", "该账号没有此会话，可能已自行结束，或已在其他标签页中被结束。请返回安全设置查看现有会话。")
+        }
+        Problem::PasskeyNotFound => {
+            ("通行密钥不存在", "该账号没有此通行密钥，可能已在其他标签页中被移除。请返回安全设置查看现有的通行密钥。")
         }
         Problem::LinkInvalid => {
             ("链接无法使用", "该设置链接已被使用、超过一天有效期或不完整。请向服务器管理员索取新的链接。")

@@ -73,6 +73,15 @@ const ROUTES: &[(&str, &str, &[Stage])] = &[
     ("POST", "/cam/security/sessions/of-nobody/end", IN),
     ("GET", "/cam/security/sessions/end-others", IN),
     ("POST", "/cam/security/sessions/end-others", IN),
+    ("POST", "/cam/security/passkeys/options", IN),
+    ("GET", "/cam/security/passkeys/add", IN),
+    ("POST", "/cam/security/passkeys/add", IN),
+    ("GET", "/cam/security/passkeys/new", IN),
+    ("POST", "/cam/security/passkeys/new", IN),
+    ("POST", "/cam/security/passkeys/new/options", IN),
+    ("POST", "/cam/security/passkeys/of-nobody/name", IN),
+    ("GET", "/cam/security/passkeys/of-nobody/remove", IN),
+    ("POST", "/cam/security/passkeys/of-nobody/remove", IN),
 ];
 
 /// A product whose account has a key, and a browser at `stage`.

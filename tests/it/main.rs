@@ -23,6 +23,7 @@ mod languages;
 mod login;
 mod metrics;
 mod pages;
+mod passkeys;
 mod preferences;
 mod records;
 mod refused;

@@ -119,13 +119,6 @@ export async function* states(server, page, { extreme = false } = {}) {
   yield 'key page, table of the days';
   await page.goto(`/cam/capi/keys/${second}`);
   yield 'key page, never used';
-  const { RequestId } = await call(server.api, { secretId: second, secretKey: 'x'.repeat(32) }, action);
-  await page.goto('/cam/capi/refused');
-  yield 'refused call, asked for';
-  await page.goto(`/cam/capi/refused?request_id=${RequestId}`);
-  yield 'refused call';
-  await page.goto('/cam/capi/refused?request_id=of-no-call');
-  yield 'refused call, unknown';
   await page.locator('.snippets summary').last().click();
   yield 'key page, snippet for nginx';
   await page.goto(`/cam/capi/keys/${second}/rotate`);
@@ -134,6 +127,13 @@ export async function* states(server, page, { extreme = false } = {}) {
   yield 'rotation, old key disabled';
   await page.goto('/cam/capi/disable-all');
   yield 'disable all, verified a moment ago';
+  const { RequestId } = await call(server.api, { secretId: second, secretKey: 'x'.repeat(32) }, action);
+  await page.goto('/cam/capi/refused');
+  yield 'refused call, asked for';
+  await page.goto(`/cam/capi/refused?request_id=${RequestId}`);
+  yield 'refused call';
+  await page.goto('/cam/capi/refused?request_id=of-no-call');
+  yield 'refused call, unknown';
   await page.goto(`/cam/capi/keys/${second}/delete`);
   yield 'delete, refused';
   await openPopUp(other, 'Disable');

@@ -27,7 +27,7 @@ pub fn texts(html: &str) -> Vec<String> {
     found
 }
 
-const READ_OUT: [&str; 9] = [
+const READ_OUT: [&str; 12] = [
     "aria-label",
     "aria-description",
     "title",
@@ -37,6 +37,9 @@ const READ_OUT: [&str; 9] = [
     "data-left",
     "data-copied",
     "data-copy-failed",
+    "data-cancelled",
+    "data-known",
+    "data-failed",
 ];
 
 fn keep(found: &mut Vec<String>, text: &str) {

@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod html;
 pub mod owner;
+pub mod passkey;
 pub mod process;
 pub mod signer;
 pub mod walk;

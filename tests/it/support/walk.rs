@@ -8,7 +8,7 @@ use reqwest::Method;
 use super::browser::key_ids;
 use super::owner::PASSWORD;
 use super::signer::{Call, Signer, answer, error_code};
-use super::{Browser, Engine, Owner, Page, Product};
+use super::{Browser, Engine, Owner, Page, Product, passkey};
 
 const COOKIE: &str = "__Host-latchkey-language";
 
@@ -333,6 +333,35 @@ impl Walk {
         self.get("dates reversed", "/cam/records?from=2026-11-24&to=2026-11-23").await;
     }
 
+    /// The pages about passkeys, of somebody who has one that works for nobody.
+    async fn passkeys(&mut self) {
+        let refused = [("passkey", "{}")];
+        self.submit("passkey refused", "/login", "/login/passkey", &refused).await;
+        let mut owner = self.product.owner("第四个").await;
+        owner.sign_in_with(&self.product, &mut self.browser).await;
+        let handle = passkey::store(&self.product, owner.uin, b"of nobody", "2").await.unwrap();
+        let [rename, remove] = ["name", "remove"].map(|act| format!("/cam/security/passkeys/{handle}/{act}"));
+        let (add, new) = ("/cam/security/passkeys/add", "/cam/security/passkeys/new");
+        self.get("passkeys", "/cam/security").await;
+        self.get("add a passkey", add).await;
+        self.submit("verification: passkey refused", add, add, &refused).await;
+        self.get("remove a passkey", &remove).await;
+        self.submit("its name refused", "/cam/security", &rename, &[("name", " ")]).await;
+        self.done("renamed", &rename, &[("name", "3")]).await;
+        let code = owner.code(&self.product);
+        self.browser.submit(add, add, &[("password", PASSWORD), ("code", &code)]).await.leads_to(new);
+        self.get("new passkey", new).await;
+        self.submit("new passkey refused", new, new, &[("name", "4"), ("passkey", "{}")]).await;
+        self.submit("new name refused", new, new, &[("name", " "), ("passkey", "{}")]).await;
+        for number in 0..9_u8 {
+            passkey::store(&self.product, owner.uin, &[number], "5").await.unwrap();
+        }
+        self.get("ten passkeys", "/cam/security").await;
+        self.done("removed", &remove, &[]).await;
+        self.get("no such passkey", &remove).await;
+        self.browser.submit("/cam/capi", "/logout", &[]).await;
+    }
+
     /// Does something on the security page and keeps the page that says so.
     async fn done(&mut self, what: &'static str, act: &str, fields: &[(&str, &str)]) {
         self.browser.submit(act, act, fields).await.leads_to("/cam/security");
@@ -353,6 +382,9 @@ pub async fn every_page(language: &str) -> Vec<(&'static str, Page)> {
     walk.keys(&mut owner).await;
     walk.security().await;
     walk.good_order(language).await;
+    walk.browser.submit("/cam/capi", "/logout", &[]).await;
+    walk.passkeys().await;
+    owner.sign_in_with(&walk.product, &mut walk.browser).await;
     walk.errors().await;
     walk.last(language).await;
     walk.seen

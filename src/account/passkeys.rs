@@ -1,0 +1,240 @@
+//! Passkeys of an account. The use of one stands in for password and code together, at sign-in and at verification; the
+//! account can do without any.
+//!
+//! Invariant: a challenge is made here, lives in the session that asked, and is taken by the first answer, right or
+//! wrong. A passkey is only ever looked for among those of the account it is to prove.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::sessions::Present;
+use super::verification::Verified;
+use super::webauthn::{Assertion, Ceremony};
+use crate::audit::{Action, Event, Origin};
+use crate::clock::Timestamp;
+use crate::db::Tx;
+use crate::db::accounts::AccountRow;
+use crate::db::passkeys::{self as db, CredentialRow, NewPasskey, PasskeyRow};
+use crate::error::Error;
+use crate::id::{PasskeyHandle, Uin};
+use crate::secret::token;
+use crate::state::App;
+
+pub use super::webauthn::{Options, RelyingParty};
+
+/// How many an account may have. The schema holds it, too.
+pub const LIMIT: usize = 10;
+/// The longest name of one, in characters.
+pub const NAME_MAX_CHARS: usize = 64;
+/// How long a challenge waits for its answer.
+pub const CHALLENGE_LIFETIME: Duration = Duration::from_mins(5);
+/// How long after the verification one may be added.
+pub const ADDITION_LIFETIME: Duration = Duration::from_mins(10);
+
+/// A question to the browser that waits for its answer, once and for a short time. Kept in the session.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Challenge {
+    token: Vec<u8>,
+}
+
+impl std::fmt::Debug for Challenge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Challenge")
+    }
+}
+
+impl Challenge {
+    async fn keep(app: &App, ceremony: &Ceremony) -> Result<Self, Error> {
+        let challenge = Self { token: token::bytes::<32>().to_vec() };
+        let ceremony = serde_json::to_string(ceremony).map_err(Error::internal)?;
+        let expires_at = app.clock.now().plus(CHALLENGE_LIFETIME);
+        db::insert_challenge(&app.db, &challenge.token, &ceremony, expires_at).await?;
+        Ok(challenge)
+    }
+
+    /// What it is checked against. None if it has been answered, or waited too long.
+    async fn take(self, app: &App) -> Result<Option<Ceremony>, Error> {
+        let ceremony = db::take_challenge(&app.db, &self.token, app.clock.now()).await?;
+        ceremony.map(|ceremony| serde_json::from_str(&ceremony)).transpose().map_err(Error::internal)
+    }
+}
+
+/// A browser's answer to a [`Challenge`], as its script sends it.
+pub struct Answer<'a> {
+    /// The console that has asked.
+    pub site: &'a RelyingParty,
+    /// What it is an answer to, if the session has asked at all.
+    pub challenge: Option<Challenge>,
+    /// The credential, in the JSON of the browser.
+    pub credential: &'a str,
+}
+
+/// A name that will do.
+pub struct Name(String);
+
+impl Name {
+    /// Trimmed; [`Error::PasskeyNameInvalid`] if it is not 1 to 64 printable characters.
+    pub fn check(name: &str) -> Result<Self, Error> {
+        let name = name.trim();
+        let fits = (1..=NAME_MAX_CHARS).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+        if fits { Ok(Self(name.to_owned())) } else { Err(Error::PasskeyNameInvalid) }
+    }
+}
+
+/// The account's passkeys, oldest first.
+pub async fn list(app: &App, uin: Uin) -> Result<Vec<PasskeyRow>, Error> {
+    Ok(db::list(&app.db, uin).await?)
+}
+
+/// One of them, or [`Error::PasskeyNotFound`].
+pub async fn find(app: &App, uin: Uin, handle: &PasskeyHandle) -> Result<PasskeyRow, Error> {
+    list(app, uin).await?.into_iter().find(|passkey| passkey.handle == *handle).ok_or(Error::PasskeyNotFound)
+}
+
+/// Leave to add one passkey. Kept in the session; only a verification gives it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Addition {
+    since: Timestamp,
+}
+
+impl Addition {
+    /// Gives it.
+    pub fn begin(app: &App, _: &Verified) -> Self {
+        Self { since: app.clock.now() }
+    }
+
+    /// Does it still hold?
+    pub fn is_open(&self, app: &App) -> bool {
+        app.clock.now() < self.since.plus(ADDITION_LIFETIME)
+    }
+}
+
+/// Asks the browser for a new passkey.
+pub async fn ask_for_new(
+    app: &App,
+    site: &RelyingParty,
+    account: &AccountRow,
+    _: &Addition,
+) -> Result<(Options, Challenge), Error> {
+    let known = db::credential_ids(&app.db, account.uin).await?;
+    let (options, ceremony) = site.ask_for_new(account.uin, &account.name, known)?;
+    Ok((options, Challenge::keep(app, &ceremony).await?))
+}
+
+/// Adds the passkey the browser has made. [`Error::PasskeyRefused`] if it has not made one that will do, or it is in use
+/// already; [`Error::PasskeyLimit`] if the account has as many as it may.
+pub async fn add(
+    app: &App,
+    origin: &Origin,
+    uin: Uin,
+    present: &Present,
+    _: &Addition,
+    name: &Name,
+    answer: Answer<'_>,
+) -> Result<(), Error> {
+    let ceremony = answer.challenge.ok_or(Error::PasskeyRefused)?.take(app).await?.ok_or(Error::PasskeyRefused)?;
+    let passkey = answer.site.check_new(&ceremony, answer.credential).ok_or(Error::PasskeyRefused)?;
+    let credential = serde_json::to_string(&passkey).map_err(Error::internal)?;
+    let (handle, now) = (PasskeyHandle::generate(), app.clock.now());
+    let mut tx = present.begin(app, uin).await?;
+    let limit = i64::try_from(LIMIT).map_err(Error::internal)?;
+    let new =
+        NewPasskey { handle: &handle, uin, credential_id: passkey.cred_id(), credential: &credential, name: &name.0 };
+    match db::insert(&mut tx, &new, now, limit).await {
+        Ok(true) => {}
+        Ok(false) => return Err(Error::PasskeyLimit),
+        Err(sqlx::Error::Database(cause)) if cause.is_unique_violation() => return Err(Error::PasskeyRefused),
+        Err(cause) => return Err(cause.into()),
+    }
+    app.audit.append(&mut tx, origin, Event::done(Action::PasskeyAdded, uin).on_passkey(&handle)).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Renames a passkey of the account.
+pub async fn rename(
+    app: &App,
+    origin: &Origin,
+    uin: Uin,
+    present: &Present,
+    handle: &PasskeyHandle,
+    name: &Name,
+) -> Result<(), Error> {
+    let mut tx = present.begin(app, uin).await?;
+    if !db::rename(&mut tx, uin, handle, &name.0).await? {
+        return Err(Error::PasskeyNotFound);
+    }
+    app.audit.append(&mut tx, origin, Event::done(Action::PasskeyRenamed, uin).on_passkey(handle)).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Removes a passkey of the account: from when this returns, nothing can be proved with it. Sessions go on.
+pub async fn remove(
+    app: &App,
+    origin: &Origin,
+    verified: &Verified,
+    present: &Present,
+    handle: &PasskeyHandle,
+) -> Result<(), Error> {
+    let uin = verified.uin();
+    let mut tx = present.begin(app, uin).await?;
+    if !db::delete(&mut tx, uin, handle).await? {
+        return Err(Error::PasskeyNotFound);
+    }
+    app.audit.append(&mut tx, origin, Event::done(Action::PasskeyRemoved, uin).on_passkey(handle)).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Asks a browser nobody is signed in with for the use of any passkey.
+pub async fn ask_for_any(app: &App, site: &RelyingParty) -> Result<(Options, Challenge), Error> {
+    let (options, ceremony) = site.ask_for_use(&[])?;
+    Ok((options, Challenge::keep(app, &ceremony).await?))
+}
+
+/// Asks for the use of one of the account's. [`Error::PasskeyNotFound`] if it has none.
+pub async fn ask_for_own(app: &App, site: &RelyingParty, uin: Uin) -> Result<(Options, Challenge), Error> {
+    let own = db::credential_ids(&app.db, uin).await?;
+    if own.is_empty() {
+        return Err(Error::PasskeyNotFound);
+    }
+    let (options, ceremony) = site.ask_for_use(&own)?;
+    Ok((options, Challenge::keep(app, &ceremony).await?))
+}
+
+/// The claim that a passkey was used, not checked yet.
+pub(super) struct Claim<'a> {
+    site: &'a RelyingParty,
+    assertion: Assertion,
+    credential: CredentialRow,
+}
+
+impl<'a> Claim<'a> {
+    /// Takes the challenge and reads the answer. None if the challenge has been answered or waited too long, the answer
+    /// is not the shape of one, or no account has such a passkey.
+    pub(super) async fn read(app: &App, answer: Answer<'a>) -> Result<Option<Self>, Error> {
+        let Some(challenge) = answer.challenge else { return Ok(None) };
+        let Some(ceremony) = challenge.take(app).await? else { return Ok(None) };
+        let Some(assertion) = Assertion::parse(ceremony, answer.credential) else { return Ok(None) };
+        let found = db::by_credential_id(&app.db, assertion.credential_id()).await?;
+        Ok(found.map(|credential| Self { site: answer.site, assertion, credential }))
+    }
+
+    /// Whose passkey it is.
+    pub(super) fn uin(&self) -> Uin {
+        self.credential.uin
+    }
+
+    /// Does the authenticator itself say so? None if it says nothing.
+    pub(super) fn names_its_owner(&self) -> Option<bool> {
+        self.assertion.names(self.credential.uin)
+    }
+
+    /// Was the passkey used, by somebody it knows? Notes the use.
+    pub(super) async fn holds(self, app: &App, tx: &mut Tx) -> Result<bool, Error> {
+        let CredentialRow { handle, credential: before, .. } = self.credential;
+        let passkey = serde_json::from_str(&before).map_err(Error::internal)?;
+        let Some(after) = self.site.check_use(self.assertion, passkey) else { return Ok(false) };
+        let after = serde_json::to_string(&after).map_err(Error::internal)?;
+        Ok(db::note_use(tx, &handle, &before, &after, app.clock.now()).await?)
+    }
+}

@@ -1,0 +1,70 @@
+'use strict';
+// Passkeys exist for scripts only: what is about them is hidden in the pages, and shown here where the browser knows them.
+(() => {
+  if (!window.PublicKeyCredential?.parseRequestOptionsFromJSON) return;
+
+  const ask = async (button) => {
+    const body = new URLSearchParams({ form_token: button.form.elements.form_token.value });
+    const response = await fetch(button.dataset.passkey, { method: 'POST', body });
+    if (response.redirected) {
+      location.assign(response.url); // the session is over, or leave to add a passkey
+      return null;
+    }
+    if (!response.ok) throw new Error(response.status);
+    const { publicKey } = await response.json();
+    return 'create' in button.dataset
+      ? navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(publicKey) })
+      : navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(publicKey) });
+  };
+
+  // A form of its own: what has been begun in the fields of the page stays there.
+  const send = (action, values) => {
+    const form = document.createElement('form');
+    form.method = 'post';
+    form.action = action;
+    for (const [name, value] of Object.entries(values)) {
+      const field = document.createElement('input');
+      Object.assign(field, { type: 'hidden', name, value });
+      form.append(field);
+    }
+    document.body.append(form);
+    form.submit();
+  };
+
+  const wordsFor = (error, words) => {
+    if (error.name === 'InvalidStateError') return words.known;
+    return error instanceof DOMException ? words.cancelled : words.failed;
+  };
+
+  const use = async (button) => {
+    const { form } = button;
+    const said = form.querySelector('[data-passkey-error]');
+    said.textContent = '';
+    button.disabled = true;
+    try {
+      const credential = await ask(button);
+      if (!credential) return;
+      const name = 'create' in button.dataset ? { name: form.elements.name.value } : {};
+      send(form.action, {
+        form_token: form.elements.form_token.value,
+        passkey: JSON.stringify(credential),
+        ...name,
+      });
+    } catch (error) {
+      said.textContent = wordsFor(error, button.dataset);
+    } finally {
+      button.disabled = false;
+    }
+  };
+
+  for (const button of document.querySelectorAll('[data-passkey]')) {
+    button.hidden = false;
+    // A new one has a name, whose field can send the form as well.
+    const [target, event] = 'create' in button.dataset ? [button.form, 'submit'] : [button, 'click'];
+    target.addEventListener(event, (happened) => {
+      happened.preventDefault();
+      use(button);
+    });
+  }
+  for (const link of document.querySelectorAll('[data-passkey-page]')) link.hidden = false;
+})();
