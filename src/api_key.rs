@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::account::verification::Verified;
@@ -15,6 +15,7 @@ use crate::db::Tx;
 use crate::db::api_keys::{self as db, ApiKeyRow};
 use crate::error::Error;
 use crate::id::{SecretId, Uin};
+use crate::master_key;
 use crate::secret::token;
 use crate::secret::vault::{Place, Sealed, Vault};
 use crate::state::App;
@@ -77,10 +78,11 @@ pub async fn create(app: &App, origin: &Origin, uin: Uin, remark: Option<&str>) 
     let remark = remark.map(check_remark).transpose()?.flatten();
     let secret_id = SecretId::generate();
     let secret_key: SecretString = token::alphanumeric(SECRET_KEY_CHARS).into();
-    let sealed = seal_secret(&app.vault, &secret_id, &secret_key)?;
 
     let mut tx = app.db.begin().await?;
     let change = db::next_change_number(&mut tx).await?;
+    let plain = secret_key.expose_secret().as_bytes();
+    let sealed = master_key::seal(&app.vault, &mut tx, secret_place(&secret_id), plain).await?;
     if !db::insert(&mut tx, uin, &secret_id, &sealed, remark, app.clock.now(), change).await? {
         return Err(Error::KeyLimit);
     }
@@ -219,7 +221,6 @@ pub async fn set_remark(app: &App, origin: &Origin, uin: Uin, secret_id: &Secret
 
 /// Seals a secret for its row.
 pub fn seal_secret(vault: &Vault, secret_id: &SecretId, secret_key: &SecretString) -> Result<Sealed, Error> {
-    use secrecy::ExposeSecret;
     Ok(vault.seal(secret_place(secret_id), secret_key.expose_secret().as_bytes())?)
 }
 

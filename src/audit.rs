@@ -132,6 +132,8 @@ stored_names! {
         PasskeyAdded = "account.passkey-add",
         PasskeyRenamed = "account.passkey-rename",
         PasskeyRemoved = "account.passkey-remove",
+        MasterKeyRotated = "master-key.rotate",
+        MasterKeyRetired = "master-key.retire",
     }
 }
 
@@ -161,6 +163,8 @@ stored_names! {
         AtSetUp = "set-up",
         /// Of sessions: the one that asked goes on.
         AllButTheAsking = "all but the one that asked",
+        /// Of master keys: all but the newest.
+        OlderVersions = "older versions",
         /// With a passkey, or with what was no accepted one.
         Passkey = "passkey",
         /// With every other key of the account.
@@ -187,6 +191,17 @@ impl Event {
     /// `action` was refused; `uin` where it is known whose it would have been.
     pub fn refused(action: Action, uin: impl Into<Option<Uin>>, why: Detail) -> Self {
         Self { action, uin: uin.into(), target: None, outcome: Outcome::Refused, detail: Some(why) }
+    }
+
+    /// `action` was done to the installation as a whole.
+    pub fn on_installation(action: Action) -> Self {
+        Self { action, uin: None, target: None, outcome: Outcome::Done, detail: None }
+    }
+
+    /// To this version of the master key.
+    #[must_use]
+    pub fn on_master_key(self, version: i64) -> Self {
+        Self { target: Some(format!("version {version}")), ..self }
     }
 
     /// To this key.

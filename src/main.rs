@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use latchkey::cli::{self, Cli};
+use latchkey::cli;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = cli::parse();
     // Whatever file is made is for its owner only.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     cli::run(cli)

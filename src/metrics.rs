@@ -52,7 +52,8 @@ impl Door {
 }
 
 impl Listener {
-    fn as_str(self) -> &'static str {
+    /// Its name in logs and counters.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Console => "console",
             Self::Api => "api",

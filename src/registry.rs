@@ -69,11 +69,20 @@ impl RegisteredKey {
 type Keys = Arc<RwLock<HashMap<SecretId, Arc<RegisteredKey>>>>;
 type Waiter = oneshot::Sender<()>;
 
+/// What the task that reads is asked for.
+#[derive(Debug)]
+enum Ask {
+    /// A read that begins after this.
+    Read(Waiter),
+    /// To give its connection back.
+    Close(Waiter),
+}
+
 /// Holds the keys. Cloning shares them.
 #[derive(Clone, Debug)]
 pub struct Registry {
     keys: Keys,
-    waiting: mpsc::UnboundedSender<Waiter>,
+    waiting: mpsc::UnboundedSender<Ask>,
 }
 
 /// Proof that the keys in memory are as fresh as this request needs them.
@@ -94,8 +103,17 @@ impl Registry {
     /// Waits for a read of the change number that begins after this call. A fault if it fails or takes too long.
     pub async fn fresh(&self) -> Result<Fresh, Error> {
         let (sender, read) = oneshot::channel();
-        self.waiting.send(sender).map_err(|_| Error::internal("the registry has stopped"))?;
+        self.waiting.send(Ask::Read(sender)).map_err(|_| Error::internal("the registry has stopped"))?;
         read.await.map(Fresh).map_err(|_| Error::internal("the change number could not be read"))
+    }
+
+    /// Closes the connection that is read on: as long as one is open, SQLite leaves what was written last in its log.
+    pub async fn close(&self) {
+        let (sender, closed) = oneshot::channel();
+        if self.waiting.send(Ask::Close(sender)).is_ok() {
+            // Failing, it is closed with the task.
+            let _ = closed.await;
+        }
     }
 
     /// A key, as it was at or after the moment that `_fresh` was asked for. None if it never existed.
@@ -127,13 +145,22 @@ struct Barrier {
 }
 
 impl Barrier {
-    async fn run(mut self, mut waiters: mpsc::UnboundedReceiver<Waiter>) {
-        let mut batch = Vec::new();
-        while waiters.recv_many(&mut batch, usize::MAX).await > 0 {
+    async fn run(mut self, mut asked: mpsc::UnboundedReceiver<Ask>) {
+        let (mut asks, mut batch) = (Vec::new(), Vec::new());
+        while asked.recv_many(&mut asks, usize::MAX).await > 0 {
             // Whatever else can run now may be requests on their way here; they share the read.
             tokio::task::yield_now().await;
-            while let Ok(waiter) = waiters.try_recv() {
-                batch.push(waiter);
+            while let Ok(ask) = asked.try_recv() {
+                asks.push(ask);
+            }
+            for ask in asks.drain(..) {
+                match ask {
+                    Ask::Read(waiter) => batch.push(waiter),
+                    Ask::Close(waiter) => self.close_reader(waiter).await,
+                }
+            }
+            if batch.is_empty() {
+                continue;
             }
             // Whoever is in the batch arrived before the read that follows begins.
             let begun = Instant::now();
@@ -158,6 +185,15 @@ impl Barrier {
                 }
             }
         }
+    }
+
+    async fn close_reader(&mut self, waiter: Waiter) {
+        if let Some(reader) = self.reader.take()
+            && let Err(error) = reader.close().await
+        {
+            tracing::warn!(%error, "the registry's connection did not close cleanly");
+        }
+        waiter.send(()).unwrap_or_default();
     }
 
     /// Reads the number and takes in what has changed, on a new connection if the old one has failed.

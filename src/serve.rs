@@ -145,7 +145,7 @@ pub async fn run(
     }
     maintenance.abort();
     app.usage.flush().await;
-    app.db.close().await;
+    app.close().await;
     Ok(())
 }
 

@@ -10,13 +10,14 @@ use crate::body::BodyBudget;
 use crate::call_rates::CallRates;
 use crate::clock::Clock;
 use crate::config::{Settings, StartError};
-use crate::db::{Db, OpenError, installation};
+use crate::db::{Db, installation};
 use crate::error::Error;
+use crate::master_key;
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::secret::password::PasswordHasher;
 use crate::secret::token;
-use crate::secret::vault::{Place, Sealed, Vault};
+use crate::secret::vault::{Place, Vault};
 use crate::usage::UsageRecorder;
 
 /// Everything a request may need. Cloning shares it.
@@ -76,11 +77,9 @@ impl App {
     pub async fn open(settings: Settings, clock: Clock) -> Result<Self, StartError> {
         let verify_tokens = settings.verify_tokens()?;
         let url = settings.database_url()?;
-        let database = Db::open(&url).await.map_err(|cause| could_not_open(&settings, cause))?;
-        database.migrate().await.map_err(|cause| could_not_open(&settings, cause))?;
-        let known = installation::master_key_versions(&database).await.map_err(Error::from)?;
-        let vault = Vault::parse(&settings.master_key(known.is_empty())?)?;
-        check_master_key(&database, &vault, &known, &clock).await?;
+        let database = Db::open(&url).await.map_err(|cause| settings.could_not_open(cause))?;
+        database.migrate().await.map_err(|cause| settings.could_not_open(cause))?;
+        let vault = master_key::open(&settings, &database, &clock).await?;
 
         let audit_key = data_key(&database, &vault, "audit").await?;
         let form_key = FormKey(data_key(&database, &vault, "form").await?);
@@ -107,55 +106,41 @@ impl App {
             metrics,
         })))
     }
+
+    /// Closes every connection to the database. On SQLite the last one takes the write-ahead log into the database file.
+    pub async fn close(&self) {
+        self.registry.close().await;
+        self.db.close().await;
+    }
 }
 
-fn could_not_open(settings: &Settings, cause: OpenError) -> StartError {
-    StartError::Database { database: settings.database_for_people(), cause }
-}
-
-const CHECK_TEXT: &[u8] = b"latchkey master key";
-
-fn check_place(row: &str) -> Place<'_> {
-    Place { table: "master_key", row, column: "check_value" }
-}
-
-/// Every version the database was sealed under must be there and be the same key; new versions are noted.
-async fn check_master_key(database: &Db, vault: &Vault, known: &[Sealed], clock: &Clock) -> Result<(), StartError> {
-    for check in known {
-        if vault.open(check_place(&check.key_version.to_string()), check).is_err() {
-            return Err(StartError::WrongMasterKey { version: check.key_version });
-        }
-    }
-    let missing: Vec<i64> =
-        vault.versions().filter(|version| !known.iter().any(|check| check.key_version == *version)).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let mut tx = database.begin().await.map_err(Error::from)?;
-    for version in missing {
-        let sealed = vault.seal_under(version, check_place(&version.to_string()), CHECK_TEXT).map_err(Error::from)?;
-        installation::insert_master_key(&mut tx, &sealed, clock.now()).await.map_err(Error::from)?;
-    }
-    tx.commit().await.map_err(Error::from)?;
-    // Another process may have been first with another key under the same version.
-    for check in installation::master_key_versions(database).await.map_err(Error::from)? {
-        if vault.open(check_place(&check.key_version.to_string()), &check).is_err() {
-            return Err(StartError::WrongMasterKey { version: check.key_version });
-        }
-    }
-    Ok(())
+/// The chained record and its database, to be looked at only: nothing is made, and the schema stays as it is.
+pub async fn open_audit(settings: &Settings) -> Result<(Db, AuditLog), StartError> {
+    let database = settings.existing_database().await?;
+    database.check_schema().await.map_err(|cause| settings.could_not_open(cause))?;
+    let vault = master_key::open_existing(settings, &database).await?;
+    let key = stored_data_key(&database, &vault, "audit").await?;
+    Ok((database, AuditLog::new(key, Clock::system())))
 }
 
 /// One of the product's own keys, made on first use. The first process to store it decides for all.
 async fn data_key(database: &Db, vault: &Vault, name: &'static str) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let place = Place { table: "data_key", row: name, column: "sealed" };
     if installation::data_key(database, name).await?.is_none() {
         let key = Zeroizing::new(token::bytes::<32>());
         let mut tx = database.begin().await?;
-        installation::insert_data_key(&mut tx, name, &vault.seal(place, key.as_slice())?).await?;
+        let sealed = master_key::seal(vault, &mut tx, data_key_place(name), key.as_slice()).await?;
+        installation::insert_data_key(&mut tx, name, &sealed).await?;
         tx.commit().await?;
     }
+    stored_data_key(database, vault, name).await
+}
+
+async fn stored_data_key(database: &Db, vault: &Vault, name: &'static str) -> Result<Zeroizing<Vec<u8>>, Error> {
     let sealed = installation::data_key(database, name).await?;
-    let sealed = sealed.ok_or_else(|| Error::internal("a key of the product vanished"))?;
-    Ok(vault.open(place, &sealed)?)
+    let sealed = sealed.ok_or_else(|| Error::internal("a key of the product is not there"))?;
+    Ok(vault.open(data_key_place(name), &sealed)?)
+}
+
+fn data_key_place(name: &str) -> Place<'_> {
+    Place { table: "data_key", row: name, column: "sealed" }
 }

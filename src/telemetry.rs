@@ -20,7 +20,8 @@ use crate::state::App;
 pub fn start(filter: Option<&str>) {
     let filter =
         filter.and_then(|filter| EnvFilter::try_new(filter).ok()).unwrap_or_else(|| EnvFilter::new("info,sqlx=warn"));
-    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(std::io::stderr).init();
+    let lines = tracing_subscriber::fmt().json().flatten_event(true).with_span_list(false);
+    lines.with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
 /// Where a container's health check asks, every half minute: not worth a line each.
@@ -80,12 +81,13 @@ pub async fn track(State((app, listener)): State<(App, Listener)>, mut request: 
     let (path, status) = (uri.path(), response.status().as_u16());
     app.metrics.answered(listener, status);
     let _in_span = span.enter();
-    let micros = started.elapsed().as_micros();
+    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let listener = listener.as_str();
     // The path without the query: a set-up link's token is in the query.
     if path == HEALTH_PATH {
-        tracing::debug!(%method, path, status, micros, %address, "answered");
+        tracing::debug!(listener, %method, path, status, micros, %address, "answered");
     } else {
-        tracing::info!(%method, path, status, micros, %address, "answered");
+        tracing::info!(listener, %method, path, status, micros, %address, "answered");
     }
     response
 }

@@ -17,6 +17,7 @@ use crate::clock::Timestamp;
 use crate::db::{Tx, accounts, sessions};
 use crate::error::Error;
 use crate::id::Uin;
+use crate::master_key;
 use crate::secret::password;
 use crate::secret::totp::{Code, Seed};
 use crate::state::App;
@@ -99,7 +100,7 @@ pub async fn confirm_totp(
         tx.commit().await?;
         return Err(Error::CodeRefused);
     };
-    let sealed = app.vault.seal(totp_place(&uin.to_string()), seed.expose())?;
+    let sealed = master_key::seal(&app.vault, &mut tx, totp_place(&uin.to_string()), seed.expose()).await?;
     let epoch = accounts::set_totp(&mut tx, uin, &sealed, step).await?;
     end_everything_else(&mut tx, uin, present).await?;
     app.audit.append(&mut tx, origin, Event::done(Action::TotpReplaced, uin)).await?;

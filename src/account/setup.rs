@@ -15,6 +15,7 @@ use crate::db::installation::SetupLink;
 use crate::db::{Tx, accounts, installation};
 use crate::error::Error;
 use crate::id::{AppId, Uin};
+use crate::master_key;
 use crate::secret::totp::{Code, Seed};
 use crate::secret::{password, recovery, token};
 use crate::state::App;
@@ -223,7 +224,7 @@ pub(super) async fn enrol(
     seed: &Seed,
     spent_step: i64,
 ) -> Result<Vec<SecretString>, Error> {
-    let sealed = app.vault.seal(totp_place(&uin.to_string()), seed.expose())?;
+    let sealed = master_key::seal(&app.vault, tx, totp_place(&uin.to_string()), seed.expose()).await?;
     accounts::set_totp(tx, uin, &sealed, spent_step).await?;
     new_recovery_codes(tx, uin).await
 }

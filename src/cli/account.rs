@@ -17,6 +17,14 @@ use crate::state::App;
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Make a root account and print its one-time set-up link
+    ///
+    /// Whoever opens the link within 24 hours chooses the password and adds an authenticator. The link is made of
+    /// --public-url, so give the settings that the server has. With --password-stdin and --json there is no link: the
+    /// account is complete, and what is printed is as secret as a password.
+    ///
+    ///   latchkey account create alice
+    ///   latchkey account create alice --password-stdin --json < password-file
+    #[command(verbatim_doc_comment)]
     Create {
         /// The name to sign in with
         name: String,
@@ -28,22 +36,41 @@ pub(super) enum Command {
         json: bool,
     },
     /// List all accounts
+    ///
+    ///   latchkey account list --json | jq -r '.[].name'
+    #[command(verbatim_doc_comment)]
     List {
-        /// Print JSON
+        /// Print a JSON array
         #[arg(long)]
         json: bool,
     },
     /// Forget the failed tries of an account, so that it can sign in at once
+    ///
+    /// Wrong passwords and wrong codes. An address that failed too often still has to wait.
+    ///
+    ///   latchkey account unlock alice
+    #[command(verbatim_doc_comment)]
     Unlock {
         /// The account
         name: String,
     },
     /// Forget the second factor of an account and print a link to enrol a new one with its password
+    ///
+    /// Its recovery codes are void and its sessions end at once. See first that it is the owner who asks: whoever has the
+    /// link and knows the password has the account.
+    ///
+    ///   latchkey account reset-mfa alice
+    #[command(verbatim_doc_comment)]
     ResetMfa {
         /// The account
         name: String,
     },
     /// End all sessions of an account
+    ///
+    /// Their next requests lead to the sign-in. The account's keys are not touched: see `latchkey key disable`.
+    ///
+    ///   latchkey account end-sessions alice
+    #[command(verbatim_doc_comment)]
     EndSessions {
         /// The account
         name: String,
@@ -53,7 +80,7 @@ pub(super) enum Command {
 pub(super) async fn run(command: Command, settings: Settings) -> Result<(), StartError> {
     let app = App::open(settings, Clock::system()).await?;
     let done = dispatch(command, &app).await;
-    app.db.close().await;
+    app.close().await;
     done
 }
 
@@ -137,9 +164,10 @@ async fn list(app: &App, as_json: bool) -> Result<(), StartError> {
     println!("{:<12}  {:<10}  {:<20}  {:<20}  NAME", "UIN", "APPID", "CREATED", "LAST SIGN-IN");
     for account in accounts {
         let last = match account.last_sign_in_at {
+            _ if account.password_hash.is_none() => "not set up".to_owned(),
+            _ if !account.is_complete() => "second factor to be set up".to_owned(),
             Some(at) => at.rfc3339(),
-            None if account.is_complete() => "never".to_owned(),
-            None => "not set up".to_owned(),
+            None => "never".to_owned(),
         };
         println!(
             "{:<12}  {:<10}  {:<20}  {:<20}  {}",

@@ -1,15 +1,22 @@
-//! The command line, one file a family of commands. Errors are one line on stderr and exit status 1; 2 for usage.
+//! The command line, one file a family of commands. Errors are one line on stderr and exit status 1; 2 for usage, 3 for a
+//! broken audit chain.
+
+#![expect(clippy::doc_markdown, reason = "here they are what `--help` prints, for a terminal")]
 
 mod account;
 mod audit;
+mod backup;
 mod demo;
 mod healthcheck;
+mod help;
+mod key;
+mod master_key;
 mod serve;
 mod sign;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches as _, Parser, Subcommand};
 
 use crate::clock::Clock;
 use crate::config::{self, GivenSettings, Settings, StartError};
@@ -32,21 +39,87 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server (the default)
+    ///
+    /// Prints where it listens and, as long as there is no account, the link to make the first one with. Ends at SIGTERM or
+    /// Ctrl-C, when requests in flight have been answered.
+    ///
+    ///   latchkey serve --data-dir /var/lib/latchkey --public-url https://keys.example --trusted-proxy 127.0.0.1
+    #[command(verbatim_doc_comment)]
     Serve,
     /// Try the whole product without a phone: a throw-away account on loopback that leaves nothing behind
+    ///
+    /// Prints name, password and the current code, and deletes everything at Ctrl-C.
+    ///
+    ///   latchkey demo --console 127.0.0.1:9090
+    #[command(verbatim_doc_comment)]
     Demo,
     /// Make, list and help root accounts
     #[command(subcommand)]
     Account(account::Command),
+    /// List, disable and enable keys without the console
+    #[command(subcommand)]
+    Key(key::Command),
     /// Check or print the chained record of operations
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Write a consistent copy of the embedded database while the server runs
+    ///
+    /// The copy is for its owner only, and nothing is overwritten. The master key is not in it. PostgreSQL has pg_dump.
+    ///
+    ///   latchkey backup /backups/latchkey-2026-11-24.db
+    #[command(verbatim_doc_comment)]
+    Backup(backup::Backup),
+    /// Put a backup where there is no database yet
+    ///
+    /// Looks through the backup first: it must be whole, of Latchkey, and sealed under the master key given. An existing
+    /// database is never overwritten. Stop every server before, and start them after. PostgreSQL has pg_restore.
+    ///
+    ///   latchkey restore /backups/latchkey-2026-11-24.db
+    #[command(verbatim_doc_comment)]
+    Restore(backup::Restore),
+    /// Change the master key that secrets are sealed under
+    #[command(subcommand)]
+    MasterKey(master_key::Command),
     /// Bring the database's schema up to date, without serving
+    ///
+    /// Every start of the server does so as well. There is no way back: make a backup before.
+    ///
+    ///   latchkey migrate
+    #[command(verbatim_doc_comment)]
     Migrate,
     /// Print a signed curl command, with the key in `TENCENTCLOUD_SECRET_ID` and `TENCENTCLOUD_SECRET_KEY`
+    ///
+    /// The SecretKey is not in what is printed. The signature is good for five minutes.
+    ///
+    ///   latchkey sign --url https://api.keys.example/ | sh
+    #[command(verbatim_doc_comment)]
     Sign(sign::Sign),
     /// Ask the signed API whether it is up; exit status 0 if so
+    ///
+    /// For a container's health check, which has no curl.
+    ///
+    ///   latchkey healthcheck --api 127.0.0.1:8081
+    #[command(verbatim_doc_comment)]
     Healthcheck,
+    /// Print a script that completes commands and settings in a shell
+    ///
+    ///   latchkey completions bash > /usr/share/bash-completion/completions/latchkey
+    ///   latchkey completions zsh > /usr/local/share/zsh/site-functions/_latchkey
+    ///   latchkey completions fish > ~/.config/fish/completions/latchkey.fish
+    #[command(verbatim_doc_comment)]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// The exit status of `audit verify` for a chain that is not as it was written.
+const BROKEN: u8 = 3;
+
+/// Reads the command line. Asked for help or not understood, says so and exits.
+pub fn parse() -> Cli {
+    let matches = help::command().get_matches();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
 /// Runs the command and says how it ended.
@@ -64,21 +137,33 @@ pub fn run(cli: Cli) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("latchkey: {}", one_line(&error.to_string()));
-            ExitCode::FAILURE
+            match error {
+                StartError::AuditBroken { .. } => ExitCode::from(BROKEN),
+                _ => ExitCode::FAILURE,
+            }
         }
     }
 }
 
 async fn dispatch(command: Command, given: GivenSettings) -> Result<(), StartError> {
+    if let Command::Completions { shell } = command {
+        help::completions(shell);
+        return Ok(());
+    }
     let settings = Settings::resolve(given)?;
     match command {
         Command::Serve => serve::serve(settings).await,
         Command::Demo => demo::demo(settings).await,
         Command::Account(command) => account::run(command, settings).await,
+        Command::Key(command) => key::run(command, settings).await,
         Command::Audit(command) => audit::run(command, settings).await,
+        Command::Backup(asked) => backup::backup(&asked, &settings).await,
+        Command::Restore(asked) => backup::restore(&asked, &settings).await,
+        Command::MasterKey(command) => master_key::run(command, settings).await,
         Command::Migrate => migrate(settings).await,
         Command::Sign(asked) => sign::sign(&asked),
         Command::Healthcheck => healthcheck::healthcheck(&settings).await,
+        Command::Completions { .. } => Ok(()),
     }
 }
 

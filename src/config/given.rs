@@ -1,6 +1,6 @@
 //! The settings as they are given: by flag, variable or file, each of which may be missing.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -67,6 +67,18 @@ impl TryFrom<String> for Span {
     }
 }
 
+/// A network, or one address.
+fn network(text: &str) -> Result<IpNet, String> {
+    let one = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse().or_else(|_| one()).map_err(|_| "expected an address or a network such as 10.0.0.0/8".to_owned())
+}
+
+fn networks<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Vec<IpNet>>, D::Error> {
+    let texts = Vec::<String>::deserialize(from)?;
+    let networks: Result<_, String> = texts.iter().map(|text| network(text)).collect();
+    networks.map(Some).map_err(serde::de::Error::custom)
+}
+
 /// The settings as they are given, by flag, variable or file. Each may be missing.
 #[derive(Clone, Debug, Default, clap::Args, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -114,8 +126,11 @@ pub struct GivenSettings {
     /// The master key [default: master.key in the data directory; made on first start]
     #[arg(long, global = true, env = "LATCHKEY_MASTER_KEY_FILE", value_name = "FILE")]
     pub master_key_file: Option<PathBuf>,
-    /// A network of proxies whose X-Forwarded-For is believed (repeatable)
+    /// An address or network of proxies whose X-Forwarded-For is believed (repeatable)
     #[arg(long, global = true, env = "LATCHKEY_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',')]
+    #[arg(value_parser = network)]
+    #[serde(deserialize_with = "networks")]
+    #[serde(default)]
     pub trusted_proxy: Option<Vec<IpNet>>,
     /// How long an identity verification holds, 0 to 30m [default: 5m]
     #[arg(long, global = true, env = "LATCHKEY_VERIFICATION_WINDOW", value_name = "TIME")]

@@ -3,6 +3,7 @@
 mod given;
 mod master_key;
 
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::PathBuf;
@@ -13,8 +14,9 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 pub use self::given::{GivenSettings, Listen, Span};
+pub(crate) use self::master_key::MasterKeyFile;
 
-use crate::db::OpenError;
+use crate::db::{self, Db, OpenError};
 use crate::error::Error;
 use crate::secret::token;
 use crate::secret::vault::MasterKeyFormat;
@@ -35,6 +37,8 @@ pub enum StartError {
     Setting(String),
     #[error("cannot use the data directory {path}: {cause}; create it, or choose another with --data-dir")]
     DataDir { path: String, cause: std::io::Error },
+    #[error("cannot open the database file {path}: {cause}; it must belong to the user that the server runs as")]
+    DatabaseFile { path: String, cause: std::io::Error },
     #[error("cannot open the database {database}: {cause}")]
     Database { database: String, cause: OpenError },
     #[error("cannot read the master key {path}: {cause}")]
@@ -44,6 +48,16 @@ pub enum StartError {
          with --master-key-file or {MASTER_KEY_VARIABLE}"
     )]
     MasterKeyMissing { path: String },
+    #[error(
+        "the database was sealed under a master key: there is no credential latchkey.master.key in {directory}, and no \
+         {path}; add it to the service (LoadCredential=), or say where it is with --master-key-file"
+    )]
+    CredentialMissing { path: String, directory: String },
+    #[error(
+        "cannot change the master key {path}: {cause}; run this as its owner, or add a line for the next version by hand, \
+         restart every server, and run this again"
+    )]
+    MasterKeyUnwritable { path: String, cause: std::io::Error },
     #[error("the master key is malformed: {0}")]
     MasterKeyFormat(#[from] MasterKeyFormat),
     #[error(
@@ -57,6 +71,8 @@ pub enum StartError {
     Bind { what: &'static str, address: SocketAddr, cause: std::io::Error },
     #[error("cannot use the TLS certificate: {0}; check --tls-cert and --tls-key")]
     Tls(std::io::Error),
+    #[error("the audit chain is broken at record {number}: {how}")]
+    AuditBroken { number: i64, how: &'static str },
     #[error("{0}")]
     Domain(#[from] Error),
     #[error("{what}: {cause}")]
@@ -171,6 +187,16 @@ impl Settings {
         self.public_url.clone().unwrap_or_else(local)
     }
 
+    /// Is there anything to serve?
+    pub(crate) fn check_listeners(&self) -> Result<(), StartError> {
+        if [self.console, self.api, self.guard, self.metrics].iter().all(|listen| *listen == Listen::Off) {
+            return Err(setting(
+                "all listeners are off, so there is nothing to serve: give --console, --api or --guard an address",
+            ));
+        }
+        Ok(())
+    }
+
     fn check(&self) -> Result<(), StartError> {
         if self.verification_window > LONGEST_VERIFICATION_WINDOW {
             return Err(setting("--verification-window is at most 30m"));
@@ -208,6 +234,30 @@ impl Settings {
         Ok(())
     }
 
+    /// The embedded database's file, there or not; none for PostgreSQL.
+    pub(crate) fn database_file(&self) -> Result<Option<PathBuf>, StartError> {
+        match &self.database {
+            None => Ok(Some(self.data_dir.join(DATABASE_FILE))),
+            Some(url) => db::backup::file_of(url.expose_secret()).map_err(|cause| self.could_not_open(cause)),
+        }
+    }
+
+    /// Opens the database if it is there, and leaves its schema as it is.
+    pub(crate) async fn existing_database(&self) -> Result<Db, StartError> {
+        let opened = match (self.database_file()?, &self.database) {
+            (Some(file), _) if !file.exists() => {
+                return Err(StartError::Setting(format!("there is no database at {}", file.display())));
+            }
+            (Some(file), _) => Db::open_file(&file).await,
+            (None, url) => Db::open_existing(url.as_ref().map_or("", |url| url.expose_secret())).await,
+        };
+        opened.map_err(|cause| self.could_not_open(cause))
+    }
+
+    pub(crate) fn could_not_open(&self, cause: OpenError) -> StartError {
+        StartError::Database { database: self.database_for_people(), cause }
+    }
+
     /// The database's address. For the embedded one, makes the data directory (only its owner may enter) and the file.
     pub(crate) fn database_url(&self) -> Result<String, StartError> {
         if let Some(url) = &self.database {
@@ -215,7 +265,11 @@ impl Settings {
         }
         self.make_data_dir()?;
         let file = self.data_dir.join(DATABASE_FILE);
-        private_file().create(true).append(true).open(&file).map_err(|cause| self.data_dir_error(cause))?;
+        private_file()
+            .create(true)
+            .append(true)
+            .open(&file)
+            .map_err(|cause| StartError::DatabaseFile { path: file.display().to_string(), cause })?;
         Ok(format!("sqlite:{}", file.display()))
     }
 
@@ -248,7 +302,7 @@ impl Settings {
         Ok(tokens.into_iter().map(token::digest).collect())
     }
 
-    fn make_data_dir(&self) -> Result<(), StartError> {
+    pub(crate) fn make_data_dir(&self) -> Result<(), StartError> {
         std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -280,6 +334,12 @@ pub fn log_filter() -> Option<String> {
 /// The key that `latchkey sign` signs with, from where the official clients take theirs.
 pub fn signing_key() -> Option<(String, SecretString)> {
     Some((variable("TENCENTCLOUD_SECRET_ID")?, variable("TENCENTCLOUD_SECRET_KEY")?.into()))
+}
+
+/// Is the variable set, but to nothing? Compose files and unit files do that where they mean unset.
+pub(crate) fn is_empty_variable(name: &OsStr) -> bool {
+    #[expect(clippy::disallowed_methods, reason = "this file reads the environment for everybody")]
+    std::env::var_os(name).is_some_and(|value| value.is_empty())
 }
 
 fn variable(name: &str) -> Option<String> {
@@ -319,6 +379,13 @@ mod tests {
         assert!(refused("public_url = \"https://keys.example/console\"").contains("without a path"));
         assert!(refused("api_public_url = \"https://keys.example/api\"").contains("--api-public-url"));
         assert!(given("console = \"nowhere\"").unwrap_err().contains("expected ADDRESS:PORT"));
+        assert!(
+            given("trusted_proxy = [\"10.0.0.0/8\", \"nonsense\"]").unwrap_err().contains("an address or a network")
+        );
+        let networks =
+            given("trusted_proxy = [\"10.0.0.0/8\", \"127.0.0.1\", \"::1\"]").unwrap().trusted_proxy.unwrap();
+        let networks: Vec<String> = networks.iter().map(ToString::to_string).collect();
+        assert_eq!(networks, ["10.0.0.0/8", "127.0.0.1/32", "::1/128"]);
         assert!(given("session_idle = \"soon\"").unwrap_err().contains("length of time"));
     }
 }

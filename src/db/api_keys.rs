@@ -71,6 +71,42 @@ pub async fn latest(db: &Db, uin: Uin, limit: i64) -> sqlx::Result<Vec<(SecretId
     on!(db, pool => sqlx::query_as(statement).bind(uin).bind(limit).fetch_all(pool).await)
 }
 
+/// A live key and whose it is, for whoever runs the server.
+#[derive(Clone, Debug, FromRow)]
+pub struct KeyOfAccount {
+    /// The public half.
+    pub secret_id: SecretId,
+    /// Its account.
+    pub uin: Uin,
+    /// The account's name.
+    pub account: String,
+    /// Enabled or disabled.
+    pub state: KeyState,
+    /// The owner's note.
+    pub remark: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last enabled or disabled.
+    pub state_changed_at: Timestamp,
+    /// The latest accepted call.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// The live keys of all accounts, by account, oldest first.
+pub async fn of_all_accounts(db: &Db) -> sqlx::Result<Vec<KeyOfAccount>> {
+    let statement = "select api_key.secret_id, api_key.uin, account.name as account, api_key.state, api_key.remark,
+            api_key.created_at, api_key.state_changed_at, api_key.last_used_at
+        from api_key join account on account.uin = api_key.uin where api_key.state <> 'deleted'
+        order by account.canonical_name, api_key.created_at, api_key.secret_id";
+    on!(db, pool => sqlx::query_as(statement).fetch_all(pool).await)
+}
+
+/// Whose live key this is; none if there is no such key.
+pub async fn owner(db: &Db, secret_id: &SecretId) -> sqlx::Result<Option<Uin>> {
+    let statement = "select uin from api_key where secret_id = $1 and state <> 'deleted'";
+    on!(db, pool => sqlx::query_scalar(statement).bind(secret_id).fetch_optional(pool).await)
+}
+
 /// One live key of the account.
 pub async fn find(db: &Db, uin: Uin, secret_id: &SecretId) -> sqlx::Result<Option<ApiKeyRow>> {
     let statement = "select secret_id, state, remark, created_at, state_changed_at, last_used_at, last_used_action,

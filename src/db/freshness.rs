@@ -1,7 +1,7 @@
 //! What the registry reads: the change number, and the keys stamped since. On a connection of its own, so that no page
 //! stands in its way.
 
-use sqlx::{FromRow, PgConnection, SqliteConnection};
+use sqlx::{Connection as _, FromRow, PgConnection, SqliteConnection};
 
 use super::Db;
 use crate::api_key::KeyState;
@@ -68,6 +68,11 @@ impl Reader {
             Db::Sqlite(pool) => Self::Sqlite(pool.acquire().await?.detach()),
             Db::Postgres(pool) => Self::Postgres(pool.acquire().await?.detach()),
         })
+    }
+
+    /// Closes it, and waits until it is.
+    pub async fn close(self) -> sqlx::Result<()> {
+        on_reader!(self, connection => connection.close().await)
     }
 
     /// The number of the latest committed change to any key.

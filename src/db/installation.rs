@@ -66,6 +66,22 @@ pub async fn master_key_versions(db: &Db) -> sqlx::Result<Vec<Sealed>> {
     Ok(rows.into_iter().map(|(key_version, bytes)| Sealed { key_version, bytes }).collect())
 }
 
+/// The newest master key version, which is the one to seal under, with its check value. It stays so until the transaction
+/// ends, because whoever adds one holds it, too: the installation's one row stands for it.
+pub async fn hold_master_key(tx: &mut Tx) -> sqlx::Result<Option<Sealed>> {
+    let hold = "update installation set set_up = set_up where id = 1";
+    on_tx!(tx, c => sqlx::query(hold).execute(c).await.map(drop))?;
+    let statement = "select version, check_value from master_key order by version desc limit 1";
+    let row: Option<(i64, Vec<u8>)> = on_tx!(tx, c => sqlx::query_as(statement).fetch_optional(c).await)?;
+    Ok(row.map(|(key_version, bytes)| Sealed { key_version, bytes }))
+}
+
+/// Forgets older versions.
+pub async fn delete_master_keys_below(tx: &mut Tx, version: i64) -> sqlx::Result<()> {
+    let statement = "delete from master_key where version < $1";
+    on_tx!(tx, c => sqlx::query(statement).bind(version).execute(c).await.map(drop))
+}
+
 /// Notes a master key version; the first to come stays.
 pub async fn insert_master_key(tx: &mut Tx, check: &Sealed, now: Timestamp) -> sqlx::Result<()> {
     let statement =

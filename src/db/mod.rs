@@ -9,11 +9,13 @@
 pub mod accounts;
 pub mod api_keys;
 pub mod audit;
+pub mod backup;
 pub mod freshness;
 pub mod installation;
 pub mod passkeys;
 pub mod records;
 pub mod refused_calls;
+pub mod sealed;
 pub mod sessions;
 pub mod throttle;
 pub mod usage;
@@ -23,7 +25,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Postgres, Sqlite, Transaction};
+use sqlx::{Connection as _, PgConnection, Postgres, Sqlite, Transaction};
 
 /// How long a statement waits for a connection, or for another writer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -74,6 +76,9 @@ macro_rules! on_tx {
 }
 pub(crate) use on_tx;
 
+/// The schema, step by step.
+static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
 /// Why the database could not be opened or brought up to date.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -83,6 +88,15 @@ pub enum OpenError {
     /// Its schema has migrations this program does not know.
     #[error("the database was written by a newer version of Latchkey; run that version, or restore a backup")]
     Newer,
+    /// Its schema has not all migrations of this program.
+    #[error("its schema is older than this program; run `latchkey migrate` first")]
+    Older,
+    /// No table of migrations.
+    #[error("it is not a database of Latchkey")]
+    Foreign,
+    /// PostgreSQL gave no answer.
+    #[error("{0} did not answer within {n} s; see whether it runs, and what is between", n = PATIENCE.as_secs())]
+    Silent(String),
     /// The engine's own words.
     #[error("{0}")]
     Engine(#[from] sqlx::Error),
@@ -105,8 +119,7 @@ impl Db {
 
     /// Brings the schema up to date.
     pub async fn migrate(&self) -> Result<(), OpenError> {
-        let migrator = sqlx::migrate!("./migrations");
-        on!(self, pool => migrator.run(pool).await).map_err(|error| match error {
+        on!(self, pool => MIGRATOR.run(pool).await).map_err(|error| match error {
             sqlx::migrate::MigrateError::VersionMissing(_) | sqlx::migrate::MigrateError::VersionTooNew(..) => {
                 OpenError::Newer
             }
@@ -139,25 +152,45 @@ impl Tx {
 }
 
 async fn open_sqlite(url: &str) -> sqlx::Result<SqlitePool> {
-    let options = SqliteConnectOptions::from_str(url)?
-        .create_if_missing(true)
+    sqlite_pool(sqlite_options(SqliteConnectOptions::from_str(url)?).create_if_missing(true)).await
+}
+
+fn sqlite_options(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options
         .journal_mode(SqliteJournalMode::Wal)
         // What was acknowledged survives a power cut, a Disable above all.
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(PATIENCE)
         .foreign_keys(true)
         // A destroyed secret is overwritten in its page, not only unlinked.
-        .pragma("secure_delete", "on");
+        .pragma("secure_delete", "on")
+}
+
+async fn sqlite_pool(options: SqliteConnectOptions) -> sqlx::Result<SqlitePool> {
     SqlitePoolOptions::new().max_connections(5).acquire_timeout(PATIENCE).connect_with(options).await
 }
 
-async fn open_postgres(url: &str) -> sqlx::Result<PgPool> {
+async fn open_postgres(url: &str) -> Result<PgPool, OpenError> {
     let mut options = PgConnectOptions::from_str(url)?.application_name("latchkey");
     // Over a network the server must prove who it is, unless the address says otherwise.
     if !url.contains("sslmode=") && !is_local(options.get_host()) {
         options = options.ssl_mode(PgSslMode::VerifyFull);
     }
-    PgPoolOptions::new().max_connections(8).acquire_timeout(PATIENCE).connect_with(options).await
+    let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(PATIENCE);
+    match pool.connect_with(options.clone()).await {
+        Ok(pool) => Ok(pool),
+        // The pool has tried all the while and does not say what came of it.
+        Err(sqlx::Error::PoolTimedOut) => Err(why_no_connection(&options).await),
+        Err(other) => Err(other.into()),
+    }
+}
+
+async fn why_no_connection(options: &PgConnectOptions) -> OpenError {
+    match tokio::time::timeout(PATIENCE, PgConnection::connect_with(options)).await {
+        Ok(Ok(_)) => OpenError::Engine(sqlx::Error::PoolTimedOut),
+        Ok(Err(cause)) => OpenError::Engine(cause),
+        Err(_) => OpenError::Silent(format!("{}:{}", options.get_host(), options.get_port())),
+    }
 }
 
 /// A socket's folder, or a name of loopback.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
@@ -64,56 +65,63 @@ pub struct Sealed {
     pub bytes: Vec<u8>,
 }
 
+type Keys = BTreeMap<i64, Arc<SecretBox<[u8; KEY_BYTES]>>>;
+
+/// Where the master key can be read again; none if that fails.
+type Source = Box<dyn Fn() -> Option<SecretString> + Send + Sync>;
+
 /// The master keys of this process; the newest seals, any opens.
 pub struct Vault {
-    keys: BTreeMap<i64, SecretBox<[u8; KEY_BYTES]>>,
-    newest: i64,
+    keys: RwLock<Keys>,
+    source: Option<Source>,
 }
 
 impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Vault").field("versions", &self.keys.keys()).finish_non_exhaustive()
+        f.debug_struct("Vault").field("versions", &self.versions()).finish_non_exhaustive()
     }
 }
 
 impl Vault {
     /// A new master key, version 1, in the text form that [`Vault::parse`] reads.
     pub fn generate_master_key() -> SecretString {
+        Self::generate_version(1)
+    }
+
+    /// A new key of this version, as the line of the text form.
+    pub fn generate_version(version: i64) -> SecretString {
         let key = Zeroizing::new(token::bytes::<KEY_BYTES>());
-        format!("1:{}\n", data_encoding::BASE64.encode(key.as_slice())).into()
+        format!("{version}:{}\n", data_encoding::BASE64.encode(key.as_slice())).into()
     }
 
     /// Reads `version:base64` lines; empty lines and those with `#` in front are skipped.
     pub fn parse(text: &SecretString) -> Result<Self, MasterKeyFormat> {
-        let mut keys = BTreeMap::new();
-        for (index, line) in text.expose_secret().split(['\n', ',']).enumerate() {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            let (version, key) = parse_line(line).ok_or(MasterKeyFormat { line: index + 1 })?;
-            keys.insert(version, key);
-        }
-        let newest = *keys.keys().next_back().ok_or(MasterKeyFormat { line: 1 })?;
-        Ok(Self { keys, newest })
+        Ok(Self { keys: RwLock::new(parse(text)?), source: None })
     }
 
-    /// The version that new seals are under.
+    /// The same, with a source that is read again when a version is met that is not here: another process may have made
+    /// it since.
+    #[must_use]
+    pub fn reading_again(self, source: impl Fn() -> Option<SecretString> + Send + Sync + 'static) -> Self {
+        Self { source: Some(Box::new(source)), ..self }
+    }
+
+    /// The highest version.
     pub fn newest_version(&self) -> i64 {
-        self.newest
+        self.versions().last().copied().expect("a master key has a version")
     }
 
-    /// Every version this process holds.
-    pub fn versions(&self) -> impl Iterator<Item = i64> {
-        self.keys.keys().copied()
+    /// Every version this process holds, in order.
+    pub fn versions(&self) -> Vec<i64> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
     }
 
     /// Seals `plain` for `place` under the newest key.
     pub fn seal(&self, place: Place<'_>, plain: &[u8]) -> Result<Sealed, VaultError> {
-        self.seal_under(self.newest, place, plain)
+        self.seal_under(self.newest_version(), place, plain)
     }
 
-    /// Seals under a given version, for the check value of each version.
+    /// Seals under a given version.
     pub fn seal_under(&self, key_version: i64, place: Place<'_>, plain: &[u8]) -> Result<Sealed, VaultError> {
         let nonce = token::bytes::<NONCE_BYTES>();
         let aad = additional_data(place, key_version);
@@ -138,9 +146,45 @@ impl Vault {
     }
 
     fn cipher(&self, version: i64) -> Result<Aes256Gcm, VaultError> {
-        let key = self.keys.get(&version).ok_or(VaultError::UnknownVersion(version))?;
+        let key = match self.held(version) {
+            Some(key) => key,
+            None => self.read_again(version).ok_or(VaultError::UnknownVersion(version))?,
+        };
         Ok(Aes256Gcm::new(key.expose_secret().into()))
     }
+
+    fn held(&self, version: i64) -> Option<Arc<SecretBox<[u8; KEY_BYTES]>>> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).get(&version).cloned()
+    }
+
+    /// Takes in the versions that the source has and this process has not. Those it has stay as they are: something may
+    /// be sealed under them still.
+    fn read_again(&self, version: i64) -> Option<Arc<SecretBox<[u8; KEY_BYTES]>>> {
+        let found = parse(&self.source.as_ref()?()?).ok()?;
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        for (version, key) in found {
+            keys.entry(version).or_insert(key);
+        }
+        keys.get(&version).cloned()
+    }
+}
+
+fn parse(text: &SecretString) -> Result<Keys, MasterKeyFormat> {
+    let mut keys = Keys::new();
+    for (index, line) in text.expose_secret().split(['\n', ',']).enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let (version, key) = parse_line(line).ok_or(MasterKeyFormat { line: index + 1 })?;
+        keys.insert(version, Arc::new(key));
+    }
+    if keys.is_empty() { Err(MasterKeyFormat { line: 1 }) } else { Ok(keys) }
+}
+
+/// The version of a line of a master key's text; none for an empty line or a note.
+pub fn version_of_line(line: &str) -> Option<i64> {
+    parse_line(line.trim()).map(|(version, _)| version)
 }
 
 fn parse_line(line: &str) -> Option<(i64, SecretBox<[u8; KEY_BYTES]>)> {
@@ -197,6 +241,23 @@ mod tests {
         assert_eq!(faulty("# a note\nnot a key"), 2);
         assert_eq!(faulty("1:AAAA"), 1);
         assert_eq!(faulty("0:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="), 1);
+    }
+
+    #[test]
+    fn an_unknown_version_is_looked_for_where_the_key_came_from() {
+        let first = Vault::generate_master_key();
+        let second = Vault::generate_version(2);
+        let both: SecretString = format!("{}{}", first.expose_secret(), second.expose_secret()).into();
+        let sealed = Vault::parse(&both).unwrap().seal(HERE, b"hush").unwrap();
+        assert_eq!(sealed.key_version, 2);
+
+        assert!(matches!(Vault::parse(&first).unwrap().open(HERE, &sealed), Err(VaultError::UnknownVersion(2))));
+        let broken = Vault::parse(&first).unwrap().reading_again(|| Some("half a li".to_owned().into()));
+        assert!(matches!(broken.open(HERE, &sealed), Err(VaultError::UnknownVersion(2))));
+        // The old one is kept, though it is no longer there.
+        let vault = Vault::parse(&first).unwrap().reading_again(move || Some(second.clone()));
+        assert_eq!(vault.open(HERE, &sealed).unwrap().as_slice(), b"hush");
+        assert_eq!(vault.versions(), [1, 2]);
     }
 
     #[test]

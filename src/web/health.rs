@@ -8,6 +8,8 @@ use crate::account::credentials;
 use crate::api_key::{self, KeyState};
 use crate::clock::Timestamp;
 use crate::db::api_keys::ApiKeyRow;
+use crate::db::passkeys;
+use crate::error::Error;
 use crate::id::SecretId;
 use crate::state::App;
 
@@ -105,10 +107,11 @@ pub(super) struct Card {
 
 /// What applies to the owner's account, with its keys, oldest first.
 pub(super) async fn cards(app: &App, owner: &SignedIn, keys: &[ApiKeyRow]) -> Result<Vec<Card>, PageError> {
+    let passkeys = passkeys::list(&app.db, owner.uin()).await.map_err(Error::from)?;
     let situation = Situation {
         keys,
         recovery_codes: credentials::recovery_codes_left(app, owner.uin()).await?,
-        devices: usize::from(owner.account.sealed_totp_seed().is_some()),
+        devices: usize::from(owner.account.sealed_totp_seed().is_some()) + passkeys.len(),
         now: app.clock.now(),
     };
     let words = owner.words();

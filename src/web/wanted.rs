@@ -11,12 +11,12 @@ use super::{Console, urls};
 
 const LIFETIME: Duration = Duration::minutes(30);
 
-/// Keeps which page was asked for, or had the form that was sent or the link to a download.
+/// Keeps which page was asked for, or had the form that was sent or the link to a file.
 pub(super) fn remember(parts: &Parts, console: &Console) {
     let asked = || parts.extensions.get::<Reader>().map(|reader| reader.here.clone());
     let from = || parts.headers.get(header::REFERER).and_then(|from| console.site.own_path(from.to_str().ok()?));
-    let is_page = parts.method == Method::GET && parts.uri.path() != urls::RECORDS_CSV;
-    let wanted = if is_page { asked() } else { from() };
+    let asks_for_a_page = parts.method == Method::GET && parts.uri.path() != urls::RECORDS_CSV;
+    let wanted = if asks_for_a_page { asked() } else { from() };
     if let (Some(wanted), Some(cookies)) = (wanted, parts.extensions.get::<Cookies>()) {
         // Encoded, for an address may have in it what a cookie may not.
         let value = data_encoding::BASE64URL_NOPAD.encode(wanted.as_str().as_bytes());

@@ -394,6 +394,8 @@ fn record_action(action: Action) -> &'static str {
         Action::PasskeyAdded => "Passkey added",
         Action::PasskeyRenamed => "Passkey renamed",
         Action::PasskeyRemoved => "Passkey removed",
+        Action::MasterKeyRotated => "Master key changed",
+        Action::MasterKeyRetired => "Old master key retired",
     }
 }
 
@@ -405,6 +407,7 @@ fn record_detail(detail: Detail) -> &'static str {
         Detail::PasswordAndTotp => "with password and authenticator code",
         Detail::PasswordAndRecoveryCode => "with password and recovery code",
         Detail::AtSetUp => "at the end of the set-up",
+        Detail::OlderVersions => "all but the newest version",
         Detail::Passkey => "with a passkey",
         Detail::AllButTheAsking => "all but the one that asked for it",
         Detail::AllKeys => "all keys at once",

@@ -413,6 +413,8 @@ fn record_action(action: Action) -> &'static str {
         Action::PasskeyAdded => "添加通行密钥",
         Action::PasskeyRenamed => "重命名通行密钥",
         Action::PasskeyRemoved => "移除通行密钥",
+        Action::MasterKeyRotated => "更换主密钥",
+        Action::MasterKeyRetired => "停用旧主密钥",
     }
 }
 
@@ -424,6 +426,7 @@ fn record_detail(detail: Detail) -> &'static str {
         Detail::PasswordAndTotp => "使用密码和动态验证码",
         Detail::PasswordAndRecoveryCode => "使用密码和恢复码",
         Detail::AtSetUp => "账号设置完成时",
+        Detail::OlderVersions => "除最新版本外的全部版本",
         Detail::Passkey => "使用通行密钥",
         Detail::AllButTheAsking => "除发起操作的会话外的全部会话",
         Detail::AllKeys => "一次性操作所有密钥",

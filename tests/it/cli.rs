@@ -52,9 +52,9 @@ on_both_engines! {
         let note = verified.trim().rsplit(' ').next().unwrap().to_owned();
         assert!(run(latchkey(&store, &["audit", "verify", "--noted", &note]), "").status.success());
         let forged = format!("5:{}", "0".repeat(64));
-        one_line(&failure(latchkey(&store, &["audit", "verify", "--noted", &forged]), 1), &["record 5", "noted"]);
+        one_line(&failure(latchkey(&store, &["audit", "verify", "--noted", &forged]), 3), &["record 5", "noted"]);
         let longer = note.replace("5:", "6:");
-        one_line(&failure(latchkey(&store, &["audit", "verify", "--noted", &longer]), 1), &["was longer"]);
+        one_line(&failure(latchkey(&store, &["audit", "verify", "--noted", &longer]), 3), &["was longer"]);
     }
 
     async fn the_server_says_where_it_is_and_stops_when_told(engine) {
@@ -144,7 +144,7 @@ async fn bad_settings_are_one_line_each() {
     let mut command = latchkey(&store, &["migrate"]);
     command.args(["--database", "postgres://u:hunter2@127.0.0.1:1/x"]);
     let refused = failure(command, 1);
-    one_line(&refused, &["127.0.0.1"]);
+    one_line(&refused, &["127.0.0.1", "refused"]);
     assert!(!refused.contains("hunter2"));
 }
 

@@ -174,6 +174,13 @@ on_both_engines! {
             sign_in(&mut owner, &product, &mut browser).await.leads_to(&disable);
         }
 
+        // A file is no place to be: back to the page that offers it.
+        product.advance(Duration::from_mins(16));
+        let records = "/cam/records?result=refused";
+        let request = browser.request(Method::GET, "/cam/records.csv").header(REFERER, format!("{}{records}", product.url()));
+        browser.send(request).await.leads_to("/login?notice=expired");
+        sign_in(&mut owner, &product, &mut browser).await.leads_to(records);
+
         // Who signs in by themselves, or has waited too long, comes to the keys.
         browser.submit("/cam/capi", "/logout", &[]).await;
         sign_in(&mut owner, &product, &mut browser).await.leads_to("/cam/capi");

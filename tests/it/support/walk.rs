@@ -337,7 +337,7 @@ impl Walk {
     async fn passkeys(&mut self) {
         let refused = [("passkey", "{}")];
         self.submit("passkey refused", "/login", "/login/passkey", &refused).await;
-        let mut owner = self.product.owner("第四个").await;
+        let mut owner = self.product.owner("第五个").await;
         owner.sign_in_with(&self.product, &mut self.browser).await;
         let handle = passkey::store(&self.product, owner.uin, b"of nobody", "2").await.unwrap();
         let [rename, remove] = ["name", "remove"].map(|act| format!("/cam/security/passkeys/{handle}/{act}"));

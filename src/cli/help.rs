@@ -1,0 +1,62 @@
+//! The parser as people see it: each command shows the settings that matter to it, and takes all.
+
+use clap::builder::Resettable;
+use clap::{Arg, Command, CommandFactory as _};
+use clap_complete::Shell;
+
+use super::Cli;
+use crate::config;
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  done
+  1  refused or failed; one line on stderr says why and what to do
+  2  the command line was not understood
+  3  `audit verify` found that the chain is not as it was written";
+
+const OTHER_SETTINGS: &str = "Other settings, listed by `latchkey serve --help`, are taken too.";
+
+/// The settings that a command's help shows; `serve` shows all.
+fn shown(command: &str) -> Option<&'static [&'static str]> {
+    match command {
+        "serve" => None,
+        "account" => Some(&["config", "data_dir", "database", "master_key_file", "public_url"]),
+        "demo" => Some(&["console", "api"]),
+        "healthcheck" => Some(&["config", "api"]),
+        "sign" | "completions" => Some(&[]),
+        "backup" => Some(&["config", "data_dir", "database"]),
+        _ => Some(&["config", "data_dir", "database", "master_key_file"]),
+    }
+}
+
+/// The whole parser. A variable that is set to nothing counts as unset.
+pub(super) fn command() -> Command {
+    let unset_if_empty = |arg: Arg| {
+        let empty = arg.get_env().is_some_and(config::is_empty_variable);
+        if empty { arg.env(Resettable::Reset) } else { arg }
+    };
+    let command = Cli::command().mut_args(unset_if_empty).after_long_help(EXIT_STATUS);
+    let settings: Vec<Arg> = command.get_arguments().filter(|arg| arg.is_global_set()).cloned().collect();
+    command.mut_args(|arg| if arg.is_global_set() { arg.hide_short_help(true) } else { arg }).mut_subcommands(
+        |family| {
+            // Here they are listed by `-h` as well.
+            let Some(shown) = shown(family.get_name()) else { return family.args(&settings) };
+            let is_hidden = |arg: &&Arg| !shown.contains(&arg.get_id().as_str());
+            let hidden: Vec<Arg> = settings.iter().filter(is_hidden).map(|arg| arg.clone().hide(true)).collect();
+            hide(family, &hidden, if shown.is_empty() { "" } else { OTHER_SETTINGS })
+        },
+    )
+}
+
+/// A command's own copy of a setting is in the place of the one it would get from above.
+fn hide(command: Command, hidden: &[Arg], note: &'static str) -> Command {
+    command.args(hidden).after_help(note).mut_subcommands(|below| hide(below, hidden, note))
+}
+
+/// Prints the script for a shell.
+pub(super) fn completions(shell: Shell) {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command(), "latchkey", &mut script);
+    // A reader who has seen enough is no error.
+    let _ = std::io::Write::write_all(&mut std::io::stdout().lock(), &script);
+}

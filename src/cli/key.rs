@@ -1,0 +1,165 @@
+//! `latchkey key …`: keys without the console.
+
+use clap::Subcommand;
+use serde_json::json;
+
+use crate::account::operator;
+use crate::api_key::{self, KeyState};
+use crate::audit::Origin;
+use crate::clock::{Clock, Timestamp};
+use crate::config::{Settings, StartError};
+use crate::db::api_keys::{self, KeyOfAccount};
+use crate::error::Error;
+use crate::id::{SecretId, Uin};
+use crate::state::App;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List the keys of all accounts, or of one
+    ///
+    /// Deleted keys are not listed, and no SecretKey is ever printed.
+    ///
+    ///   latchkey key list alice --json | jq -r '.[] | select(.state == "enabled") | .secret_id'
+    #[command(verbatim_doc_comment)]
+    List {
+        /// Of this account only
+        account: Option<String>,
+        /// Print a JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// Disable keys: the next request signed with one is refused, on every process
+    ///
+    /// The emergency stop. The server need not be restarted, and nobody has to sign in. A key that is disabled already is
+    /// no error; one that does not exist is, after all others have been disabled.
+    ///
+    ///   latchkey key disable AKIDz8krbsJ5yKBZQpn74WFkmLPx3gnPhESA
+    ///   latchkey key disable --all-of alice
+    #[command(verbatim_doc_comment, arg_required_else_help = true)]
+    Disable {
+        /// The keys
+        #[arg(value_name = "SECRET_ID", required_unless_present = "all_of", conflicts_with = "all_of")]
+        secret_ids: Vec<SecretId>,
+        /// All keys of this account
+        #[arg(long, value_name = "ACCOUNT")]
+        all_of: Option<String>,
+    },
+    /// Enable keys again
+    ///
+    ///   latchkey key enable AKIDz8krbsJ5yKBZQpn74WFkmLPx3gnPhESA
+    #[command(verbatim_doc_comment, arg_required_else_help = true)]
+    Enable {
+        /// The keys
+        #[arg(value_name = "SECRET_ID", required = true)]
+        secret_ids: Vec<SecretId>,
+    },
+}
+
+pub(super) async fn run(command: Command, settings: Settings) -> Result<(), StartError> {
+    let app = App::open(settings, Clock::system()).await?;
+    let done = dispatch(command, &app).await;
+    app.close().await;
+    done
+}
+
+async fn dispatch(command: Command, app: &App) -> Result<(), StartError> {
+    match command {
+        Command::List { account, json } => list(app, account.as_deref(), json).await,
+        Command::Disable { all_of: Some(account), .. } => disable_all(app, &account).await,
+        Command::Disable { secret_ids, .. } => move_all(app, &secret_ids, KeyState::Disabled).await,
+        Command::Enable { secret_ids } => move_all(app, &secret_ids, KeyState::Enabled).await,
+    }
+}
+
+async fn disable_all(app: &App, account: &str) -> Result<(), StartError> {
+    let account = operator::find(app, account).await?;
+    let mut disabled = 0;
+    // Again, until none is left: one may be created or enabled meanwhile.
+    loop {
+        let keys = api_key::list(app, account.uin).await?;
+        let mut enabled = keys.into_iter().filter(|key| key.state == KeyState::Enabled).peekable();
+        if enabled.peek().is_none() {
+            break;
+        }
+        for key in enabled {
+            disabled += 1;
+            println!("{} {}", key.secret_id, move_one(app, account.uin, &key.secret_id, KeyState::Disabled).await?);
+        }
+    }
+    if disabled == 0 {
+        println!("the account has no enabled key");
+    }
+    Ok(())
+}
+
+/// Moves each key on its own, so that one that fails does not stop the others.
+async fn move_all(app: &App, secret_ids: &[SecretId], to: KeyState) -> Result<(), StartError> {
+    let mut failed = 0;
+    for secret_id in secret_ids {
+        let moved = match api_keys::owner(&app.db, secret_id).await {
+            Ok(Some(uin)) => move_one(app, uin, secret_id, to).await,
+            Ok(None) => Err(Error::KeyNotFound),
+            Err(error) => Err(error.into()),
+        };
+        match moved {
+            Ok(done) => println!("{secret_id} {done}"),
+            Err(error) => {
+                failed += 1;
+                let why =
+                    if matches!(error, Error::KeyNotFound) { "no such key".to_owned() } else { error.to_string() };
+                eprintln!("{secret_id} is not {to}: {why}");
+            }
+        }
+    }
+    if failed > 0 {
+        return Err(StartError::Setting(format!("{failed} of {} keys could not be {to}", secret_ids.len())));
+    }
+    Ok(())
+}
+
+/// What was done, in a word. To be in that state already is as good.
+async fn move_one(app: &App, uin: Uin, secret_id: &SecretId, to: KeyState) -> Result<String, Error> {
+    let origin = Origin::operator();
+    let done = match to {
+        KeyState::Enabled => api_key::enable(app, &origin, uin, secret_id).await,
+        KeyState::Disabled | KeyState::Deleted => api_key::disable(app, &origin, uin, secret_id).await,
+    };
+    match done {
+        Ok(()) => Ok(to.to_string()),
+        Err(Error::KeyAlready(state)) => Ok(format!("{state} already")),
+        Err(error) => Err(error),
+    }
+}
+
+async fn list(app: &App, account: Option<&str>, as_json: bool) -> Result<(), StartError> {
+    let uin = match account {
+        Some(name) => Some(operator::find(app, name).await?.uin),
+        None => None,
+    };
+    let keys = api_keys::of_all_accounts(&app.db).await.map_err(Error::from)?;
+    let keys: Vec<KeyOfAccount> = keys.into_iter().filter(|key| uin.is_none_or(|uin| uin == key.uin)).collect();
+    if as_json {
+        println!("{}", json!(keys.iter().map(as_object).collect::<Vec<_>>()));
+        return Ok(());
+    }
+    println!("{:<36}  {:<8}  {:<20}  {:<20}  ACCOUNT", "SECRETID", "STATE", "CREATED", "LAST USED");
+    for key in keys {
+        let last = key.last_used_at.map_or_else(|| "never".to_owned(), Timestamp::rfc3339);
+        let (id, state) = (key.secret_id.as_str(), key.state.to_string());
+        println!("{id:<36}  {state:<8}  {:<20}  {last:<20}  {}", key.created_at.rfc3339(), key.account);
+    }
+    Ok(())
+}
+
+fn as_object(key: &KeyOfAccount) -> serde_json::Value {
+    json!({
+        "secret_id": key.secret_id,
+        "account": key.account,
+        "uin": key.uin.to_string(),
+        "state": key.state,
+        "remark": key.remark,
+        "created": key.created_at.rfc3339(),
+        "state_changed": key.state_changed_at.rfc3339(),
+        "last_used": key.last_used_at.map(Timestamp::rfc3339),
+    })
+}

@@ -1,0 +1,97 @@
+//! `latchkey master-key …`
+
+use clap::Subcommand;
+
+use crate::clock::Clock;
+use crate::config::{MasterKeyFile, Settings, StartError};
+use crate::master_key;
+use crate::state::App;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make a new master key, and seal every secret anew under it, while the server runs
+    ///
+    /// Adds a new version to the file of the master key, seals everything anew under it, and takes the old version out of
+    /// the file. Servers need not be stopped: they read the file again. If it is interrupted, run it again: it goes on.
+    ///
+    /// Where the key comes from LATCHKEY_MASTER_KEY or a credential of systemd, add a version by hand, restart every
+    /// server, and run this: it does the rest. The same if servers on several machines have copies of the file.
+    ///
+    ///   latchkey master-key rotate
+    #[command(verbatim_doc_comment)]
+    Rotate {
+        /// Leave the old version in the file, to open older backups with
+        #[arg(long)]
+        keep_old: bool,
+    },
+}
+
+pub(super) async fn run(command: Command, settings: Settings) -> Result<(), StartError> {
+    let Command::Rotate { keep_old } = command;
+    let file = settings.master_key_to_change()?;
+    let app = App::open(settings, Clock::system()).await?;
+    let done = rotate(&app, file.as_ref(), keep_old).await;
+    app.close().await;
+    done
+}
+
+/// `file` is the master key's, or the name of what has it and cannot be written.
+async fn rotate(app: &App, file: Result<&MasterKeyFile, &String>, keep_old: bool) -> Result<(), StartError> {
+    let version = match (master_key::unfinished(app).await?, file) {
+        (Some(version), _) => {
+            eprintln!("older versions are in use: everything is sealed anew under version {version}");
+            version
+        }
+        (None, Ok(file)) => begin(app, file).await?,
+        (None, Err(place)) => {
+            let next = master_key::newest(app).await? + 1;
+            return Err(StartError::Setting(format!(
+                "the master key comes from {place}, which this command cannot write: add a line for version {next} to \
+                 it, restart every server, and run this again"
+            )));
+        }
+    };
+    let resealed = master_key::reseal(app, version).await?;
+    println!("{} secrets are sealed anew under version {version}", resealed.values);
+    if resealed.unreadable > 0 {
+        return Err(StartError::Setting(format!(
+            "{} secrets do not open and stay as they are, and so do the older versions of the master key; see the log",
+            resealed.unreadable
+        )));
+    }
+    if keep_old {
+        println!("the older versions stay in the master key");
+        return Ok(());
+    }
+    finish(app, file, version).await
+}
+
+async fn begin(app: &App, file: &MasterKeyFile) -> Result<i64, StartError> {
+    let version = master_key::newest(app).await? + 1;
+    file.add(version)?;
+    if master_key::begin(app, version).await? {
+        eprintln!("{} has a new version {version}: save it as you saved the first", file.path().display());
+        return Ok(version);
+    }
+    // Its key under this number is in nobody's use.
+    file.take_out(|other| other == version)?;
+    Err(StartError::Setting(format!("another process has just made version {version}, with another file")))
+}
+
+async fn finish(app: &App, file: Result<&MasterKeyFile, &String>, version: i64) -> Result<(), StartError> {
+    if !master_key::retire_older(app, version).await? {
+        return Err(StartError::Setting("something is still sealed under an older version; run this again".to_owned()));
+    }
+    let place = match file {
+        Ok(file) => file.path().display().to_string(),
+        Err(place) => place.clone(),
+    };
+    if file.is_ok_and(|file| file.take_out(|older| older < version).is_ok()) {
+        println!("older versions are gone from {place}");
+    } else {
+        println!("nothing is sealed under older versions: take them out of {place}");
+    }
+    eprintln!("a server that has a copy of the key, as a credential or variable, must be restarted if it has not been");
+    println!("backups made before now still need them: keep the saved copies as long as those");
+    Ok(())
+}

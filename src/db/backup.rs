@@ -1,0 +1,61 @@
+//! Copying the embedded database, and looking at a copy without changing its schema.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+
+use super::{Db, MIGRATOR, OpenError, on, sqlite_options};
+
+/// The file of a `sqlite:` address; none for PostgreSQL.
+pub fn file_of(url: &str) -> Result<Option<PathBuf>, OpenError> {
+    if !url.starts_with("sqlite:") {
+        return Ok(None);
+    }
+    Ok(Some(SqliteConnectOptions::from_str(url)?.get_filename().to_owned()))
+}
+
+impl Db {
+    /// Opens a database that is there already, and leaves its schema as it is.
+    pub async fn open_existing(url: &str) -> Result<Self, OpenError> {
+        match file_of(url)? {
+            Some(file) => Self::open_file(&file).await,
+            None => Self::open(url).await,
+        }
+    }
+
+    /// The same for a file of SQLite.
+    pub async fn open_file(file: &Path) -> Result<Self, OpenError> {
+        let options = sqlite_options(SqliteConnectOptions::new().filename(file)).create_if_missing(false);
+        Ok(Self::Sqlite(super::sqlite_pool(options).await?))
+    }
+
+    /// Is the schema exactly the one this program works with?
+    pub async fn check_schema(&self) -> Result<(), OpenError> {
+        let statement = "select version, checksum from _sqlx_migrations where success order by version";
+        let applied: Result<Vec<(i64, Vec<u8>)>, _> =
+            on!(self, pool => sqlx::query_as(statement).fetch_all(pool).await);
+        let applied = applied.map_err(|error| match error {
+            sqlx::Error::Database(_) => OpenError::Foreign,
+            other => OpenError::Engine(other),
+        })?;
+        for (version, checksum) in &applied {
+            let known = MIGRATOR.iter().find(|known| known.version == *version).ok_or(OpenError::Newer)?;
+            if known.checksum.as_ref() != checksum.as_slice() {
+                return Err(OpenError::Migration(sqlx::migrate::MigrateError::VersionMismatch(*version)));
+            }
+        }
+        if applied.len() < MIGRATOR.iter().count() { Err(OpenError::Older) } else { Ok(()) }
+    }
+}
+
+/// Writes all that is committed into `file`, which is empty, while others read and write.
+pub async fn copy_into(pool: &SqlitePool, file: &str) -> sqlx::Result<()> {
+    sqlx::query("vacuum into $1").bind(file).execute(pool).await.map(drop)
+}
+
+/// What SQLite finds wrong with the file, in its words; none if it is whole.
+pub async fn damage(pool: &SqlitePool) -> sqlx::Result<Option<String>> {
+    let found: String = sqlx::query_scalar("pragma integrity_check(1)").fetch_one(pool).await?;
+    Ok((found != "ok").then_some(found))
+}

@@ -1,0 +1,161 @@
+//! Backup while the server works, and restore elsewhere.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use latchkey::account::operator;
+
+use crate::support::process::{Server, failure, latchkey, run};
+use crate::support::signer::Signer;
+use crate::support::{Engine, Product, Store};
+
+fn says(store: &Store, arguments: &[&str]) -> (String, String) {
+    let output = run(latchkey(store, arguments), "");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{arguments:?}: {stderr}");
+    (String::from_utf8(output.stdout).unwrap(), stderr)
+}
+
+/// An empty place with the master key of `store`.
+async fn elsewhere(store: &Store) -> Store {
+    let other = Store::new(Engine::Sqlite).await;
+    std::fs::create_dir(other.dir.path().join("data")).unwrap();
+    std::fs::copy(store.dir.path().join("data/master.key"), other.dir.path().join("data/master.key")).unwrap();
+    other
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+async fn with_backup() -> (Product, PathBuf) {
+    let product = Product::start(Engine::Sqlite).await;
+    operator::create_with_link(&product.app, "root").await.unwrap();
+    let copy = product.store.dir.path().join("copy.db");
+    says(&product.store, &["backup", path(&copy)]);
+    (product, copy)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_during_writes_is_whole_and_is_restored_with_its_key() {
+    let product = Product::start(Engine::Sqlite).await;
+    let (mut owner, mut browser) = product.signed_in("root").await;
+    let key = browser.create_key().await;
+    let secret = owner.reveal(&product, &mut browser, &key).await;
+    let (made, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let writing = tokio::spawn({
+        let (app, made, stop) = (product.app.clone(), made.clone(), stop.clone());
+        async move {
+            while !stop.load(Ordering::SeqCst) {
+                let number = made.load(Ordering::SeqCst);
+                operator::create_with_link(&app, &format!("user {number}")).await.unwrap();
+                made.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    });
+    let mut copies = Vec::new();
+    for round in 0..3 {
+        let copy = product.store.dir.path().join(format!("copy{round}.db"));
+        let before = made.load(Ordering::SeqCst);
+        let (stdout, stderr) = says(&product.store, &["backup", path(&copy)]);
+        assert_eq!(stdout.trim(), path(&copy));
+        assert!(stderr.contains("master key is not in it"), "{stderr}");
+        assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+        copies.push((copy, before));
+    }
+    stop.store(true, Ordering::SeqCst);
+    writing.await.unwrap();
+    assert!(made.load(Ordering::SeqCst) > copies[2].1, "nothing was written meanwhile");
+
+    let plain = std::fs::read(&copies[2].0).unwrap();
+    assert!(!plain.windows(secret.len()).any(|window| window == secret.as_bytes()));
+    for (copy, before) in &copies {
+        let other = elsewhere(&product.store).await;
+        says(&other, &["restore", path(copy)]);
+        let database = other.dir.path().join("data/latchkey.db");
+        assert_eq!(std::fs::metadata(&database).unwrap().permissions().mode() & 0o777, 0o600);
+        let left = std::fs::read_dir(other.dir.path().join("data")).unwrap().count();
+        assert_eq!(left, 2, "database and key");
+        assert!(says(&other, &["audit", "verify"]).0.contains("intact"));
+        let accounts = says(&other, &["account", "list"]).0.lines().count() - 2;
+        assert!(accounts >= *before, "{accounts} of at least {before}");
+        let server = Server::start(&other);
+        let now = latchkey::clock::Clock::system().now();
+        assert_eq!(Signer::new(server.api, &key, &secret).refusal(now).await, None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_overwritten() {
+    let (product, copy) = with_backup().await;
+    let old = std::fs::read(&copy).unwrap();
+    assert!(failure(latchkey(&product.store, &["backup", path(&copy)]), 1).contains("nothing is overwritten"));
+    assert_eq!(std::fs::read(&copy).unwrap(), old);
+    assert!(failure(latchkey(&product.store, &["restore", path(&copy)]), 1).contains("latchkey.db is there already"));
+    for rest in ["latchkey.db-wal", "latchkey.db-shm"] {
+        let other = elsewhere(&product.store).await;
+        std::fs::write(other.dir.path().join("data").join(rest), "x").unwrap();
+        assert!(failure(latchkey(&other, &["restore", path(&copy)]), 1).contains(rest));
+    }
+    let nowhere = Store::new(Engine::Sqlite).await;
+    assert!(failure(latchkey(&nowhere, &["backup", "x.db"]), 1).contains("there is no database"));
+    assert!(!nowhere.dir.path().join("data").exists(), "nothing is made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_good_backup_is_refused() {
+    let (product, copy) = with_backup().await;
+    let refused = |store: &Store, file: &Path, why: &str| {
+        let said = failure(latchkey(store, &["restore", path(file)]), 1);
+        assert!(said.contains(why), "{said}");
+        assert!(!store.dir.path().join("data/latchkey.db").exists());
+    };
+    let (stranger, _) = with_backup().await;
+    refused(&elsewhere(&stranger.store).await, &copy, "not the one this database was sealed under");
+    refused(&Store::new(Engine::Sqlite).await, &copy, "does not exist");
+
+    let other = elsewhere(&product.store).await;
+    let file = other.dir.path().join("file");
+    std::fs::write(&file, "no database at all, whatever its name").unwrap();
+    refused(&other, &file, "no good backup");
+    std::fs::write(&file, "").unwrap();
+    refused(&other, &file, "not a database of Latchkey");
+    refused(&other, Path::new("missing.db"), "cannot read missing.db");
+    let mut damaged = std::fs::read(&copy).unwrap();
+    let middle = damaged.len() / 2;
+    damaged[middle..].fill(0x55);
+    std::fs::write(&file, damaged).unwrap();
+    refused(&other, &file, "no good backup");
+    // The database of a running server, whose last changes are in another file.
+    refused(&other, &product.store.dir.path().join("data/latchkey.db"), "in use");
+    let left = std::fs::read_dir(other.dir.path().join("data")).unwrap().count();
+    assert_eq!(left, 1, "the key");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgresql_has_tools_of_its_own() {
+    let store = Store::new(Engine::Postgres).await;
+    assert!(failure(latchkey(&store, &["backup", "x.db"]), 1).contains("pg_dump"));
+    assert!(failure(latchkey(&store, &["restore", "x.db"]), 1).contains("pg_restore"));
+}
+
+/// `cp latchkey.db` of a stopped server is all of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_server_leaves_one_file() {
+    let store = Store::new(Engine::Sqlite).await;
+    let mut server = Server::start(&store);
+    says(&store, &["account", "create", "root"]);
+    // The registry reads on a connection of its own.
+    let unknown = Signer::new(server.api, &format!("AKID{}", "0".repeat(32)), "x");
+    assert!(unknown.refusal(latchkey::clock::Clock::system().now()).await.is_some());
+    assert_eq!(server.terminate().0, 0);
+    let mut names: Vec<_> =
+        std::fs::read_dir(store.dir.path().join("data")).unwrap().map(|file| file.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["latchkey.db", "master.key"]);
+    let other = elsewhere(&store).await;
+    std::fs::copy(store.dir.path().join("data/latchkey.db"), other.dir.path().join("data/latchkey.db")).unwrap();
+    assert!(says(&other, &["account", "list"]).0.contains("root"));
+}

@@ -1,0 +1,169 @@
+//! What the command line takes, shows and refuses.
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Output, Stdio};
+
+use latchkey::db::Db;
+use serde_json::Value;
+
+use crate::support::process::{failure, latchkey, run};
+use crate::support::{Engine, Store};
+
+fn printed(output: Output) -> String {
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(output.status.success(), "{said}");
+    said
+}
+
+fn with(store: &Store, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+    let mut command = latchkey(store, arguments);
+    command.envs(variables.iter().copied());
+    command
+}
+
+async fn statement(store: &Store, statement: &'static str) {
+    match store.db().await {
+        Db::Sqlite(pool) => sqlx::query(statement).execute(&pool).await.map(drop).unwrap(),
+        Db::Postgres(pool) => sqlx::query(statement).execute(&pool).await.map(drop).unwrap(),
+    }
+}
+
+on_both_engines! {
+    async fn what_an_account_lacks_is_said(engine) {
+        let store = Store::new(engine).await;
+        let created = run(latchkey(&store, &["account", "create", "root", "--password-stdin", "--json"]), "a quiet blue lantern");
+        assert!(created.status.success());
+        let list = || printed(run(latchkey(&store, &["account", "list"]), ""));
+        assert!(list().contains("never"), "{}", list());
+        printed(run(latchkey(&store, &["account", "reset-mfa", "root"]), ""));
+        assert!(list().contains("second factor to be set up"), "{}", list());
+        printed(run(latchkey(&store, &["account", "create", "second"]), ""));
+        assert!(list().contains("not set up"), "{}", list());
+    }
+
+    async fn looking_at_the_chain_changes_nothing(engine) {
+        let store = Store::new(engine).await;
+        printed(run(latchkey(&store, &["account", "create", "root"]), ""));
+        let intact = run(latchkey(&store, &["audit", "verify", "--json"]), "");
+        let intact: Value = serde_json::from_slice(&intact.stdout).unwrap();
+        assert_eq!((&intact["intact"], &intact["records"]), (&true.into(), &2.into()));
+
+        statement(&store, "update audit_record set action = 'sign-in' where number = 2").await;
+        let broken = run(latchkey(&store, &["audit", "verify", "--json"]), "");
+        assert_eq!(broken.status.code(), Some(3));
+        let broken: Value = serde_json::from_slice(&broken.stdout).unwrap();
+        assert_eq!((&broken["intact"], &broken["broken_at"]), (&false.into(), &2.into()));
+
+        statement(&store, "delete from _sqlx_migrations").await;
+        let said = failure(latchkey(&store, &["audit", "verify"]), 1);
+        assert!(said.contains("older than this program") && said.contains("latchkey migrate"), "{said}");
+        let again = failure(latchkey(&store, &["audit", "verify"]), 1);
+        assert_eq!(said, again, "the schema is as it was");
+    }
+
+    async fn an_empty_database_is_not_made_one_of_ours_by_looking(engine) {
+        let store = Store::new(engine).await;
+        let said = failure(latchkey(&store, &["audit", "verify"]), 1);
+        let why = if engine == Engine::Sqlite { "there is no database" } else { "not a database of Latchkey" };
+        assert!(said.contains(why), "{said}");
+        assert!(!store.dir.path().join("data").exists());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn variables_that_are_empty_count_as_unset() {
+    let store = Store::new(Engine::Sqlite).await;
+    let empty = [("LATCHKEY_CONSOLE", ""), ("LATCHKEY_TRUSTED_PROXY", ""), ("LATCHKEY_SESSION_IDLE", "")];
+    printed(run(with(&store, &["migrate"], &empty), ""));
+    let wrong = failure(with(&store, &["account", "list"], &[("LATCHKEY_SESSION_IDLE", "soon")]), 2);
+    assert!(wrong.contains("length of time"), "{wrong}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_are_taken_before_and_after_a_command() {
+    let store = Store::new(Engine::Sqlite).await;
+    for arguments in [["--session-idle", "13h", "key", "list"], ["key", "list", "--session-idle", "13h"]] {
+        let said = failure(latchkey(&store, &arguments), 1);
+        assert!(said.contains("--session-max"), "{said}");
+    }
+    printed(run(latchkey(&store, &["migrate", "--trusted-proxy", "127.0.0.1,10.0.0.0/8,::1"]), ""));
+    let said = failure(latchkey(&store, &["--trusted-proxy", "localhost"]), 2);
+    assert!(said.contains("an address or a network"), "{said}");
+    let said = failure(latchkey(&store, &["--console", "off", "--api", "off"]), 1);
+    assert!(said.contains("all listeners are off"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn help_shows_what_matters_and_completions_know_it() {
+    let store = Store::new(Engine::Sqlite).await;
+    let help = |arguments: &[&str]| printed(run(latchkey(&store, arguments), ""));
+    for command in ["key", "account", "audit", "master-key", "backup", "restore", "migrate"] {
+        let help = help(&[command, "--help"]);
+        assert!(help.contains("--data-dir") && !help.contains("--session-idle"), "{help}");
+    }
+    for arguments in [["serve", "--help"].as_slice(), &["serve", "-h"], &["--help"]] {
+        assert!(help(arguments).contains("--session-idle"), "{arguments:?}");
+    }
+    assert!(help(&["--help"]).contains("Exit status:"));
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = help(&["completions", shell]);
+        assert!(script.contains("master-key") && script.contains("session-idle"), "{shell}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_cannot_be_opened_is_not_called_a_directory() {
+    let store = Store::new(Engine::Sqlite).await;
+    std::fs::create_dir_all(store.dir.path().join("data/latchkey.db")).unwrap();
+    let said = failure(latchkey(&store, &["migrate"]), 1);
+    assert!(said.contains("cannot open the database file") && said.contains("latchkey.db"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_master_key_may_be_a_credential() {
+    let store = Store::new(Engine::Sqlite).await;
+    printed(run(latchkey(&store, &["migrate"]), ""));
+    let credentials = store.dir.path().join("credentials");
+    std::fs::create_dir(&credentials).unwrap();
+    let given = [("CREDENTIALS_DIRECTORY", credentials.to_str().unwrap())];
+    // Not there, and the key is in the data directory.
+    printed(run(with(&store, &["account", "list"], &given), ""));
+    let (key, credential) = (store.dir.path().join("data/master.key"), credentials.join("latchkey.master.key"));
+    std::fs::rename(&key, &credential).unwrap();
+    std::fs::set_permissions(&credential, std::fs::Permissions::from_mode(0o440)).unwrap();
+    let quiet = run(with(&store, &["account", "list"], &given), "");
+    assert_eq!(String::from_utf8(quiet.stderr).unwrap(), "");
+    let named = [given[0], ("LATCHKEY_MASTER_KEY_FILE", credential.to_str().unwrap())];
+    let quiet = run(with(&store, &["account", "list"], &named), "");
+    assert_eq!(String::from_utf8(quiet.stderr).unwrap(), "");
+    // Elsewhere, the same mode is warned about.
+    let warned = printed(run(with(&store, &["account", "list"], &named[1..]), ""));
+    assert!(warned.contains("others than its owner can read"), "{warned}");
+    let said = failure(with(&store, &["master-key", "rotate"], &given), 1);
+    assert!(said.contains("credential latchkey.master.key") && said.contains("version 2"), "{said}");
+
+    std::fs::remove_file(&credential).unwrap();
+    let said = failure(with(&store, &["account", "list"], &given), 1);
+    assert!(said.contains("no credential latchkey.master.key in"), "{said}");
+    assert!(!key.exists(), "no new key is made for an old database");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn log_lines_are_one_object_each_with_numbers_as_numbers() {
+    let store = Store::new(Engine::Sqlite).await;
+    let mut command = latchkey(&store, &["--console", "off", "--api", "127.0.0.1:0"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("api http://").unwrap();
+    reqwest::get(format!("http://{address}/readyz")).await.unwrap();
+    let log = BufReader::new(child.stderr.take().unwrap());
+    let answered = log.lines().map(|line| line.unwrap()).find(|line| line.contains("/readyz")).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let answered: Value = serde_json::from_str(&answered).unwrap();
+    assert!(answered["micros"].is_u64(), "{answered}");
+    assert_eq!((&answered["listener"], &answered["status"]), (&"api".into(), &200.into()));
+    assert!(answered["span"]["request_id"].is_string() && answered.get("spans").is_none(), "{answered}");
+}
