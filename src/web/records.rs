@@ -260,5 +260,7 @@ pub(super) async fn refused(
     query: RecordsQuery,
     errors: Vec<FieldError>,
 ) -> Result<Response, PageError> {
-    Ok(page::refused(RecordsPage::new(console, owner, query, errors).await?))
+    let here = query.address(urls::RECORDS, None);
+    let refused = RecordsPage::new(console, owner, query, errors).await?;
+    Ok(page::refused(RecordsPage { page: refused.page.at(&here), ..refused }))
 }

@@ -13,6 +13,7 @@ use latchkey::db::audit as chain;
 use latchkey::id::{RequestId, SecretId, Uin};
 use latchkey::records::{PAGE, Position};
 use latchkey::web::words_en::EN;
+use latchkey::web::words_zh::ZH;
 use serde_json::{Value, json};
 
 use crate::setup::{enrol, path_of, token_of};
@@ -442,12 +443,14 @@ on_both_engines! {
 
 #[test]
 fn every_event_result_and_detail_has_words_of_its_own() {
-    let mut said = BTreeSet::new();
-    let actions = Action::ALL.iter().map(|action| (action.as_str(), (EN.record_action)(*action)));
-    let outcomes = Outcome::ALL.iter().map(|outcome| (outcome.as_str(), (EN.record_outcome)(*outcome)));
-    let details = Detail::ALL.iter().map(|detail| (detail.as_str(), (EN.record_detail)(*detail)));
-    for (stored, words) in actions.chain(outcomes).chain(details) {
-        assert!(!words.is_empty() && words != stored && said.insert(words), "{stored}: {words}");
+    for words in [&EN, &ZH] {
+        let mut said = BTreeSet::new();
+        let actions = Action::ALL.iter().map(|action| (action.as_str(), (words.record_action)(*action)));
+        let outcomes = Outcome::ALL.iter().map(|outcome| (outcome.as_str(), (words.record_outcome)(*outcome)));
+        let details = Detail::ALL.iter().map(|detail| (detail.as_str(), (words.record_detail)(*detail)));
+        for (stored, text) in actions.chain(outcomes).chain(details) {
+            assert!(!text.is_empty() && text != stored && said.insert(text), "{stored}: {text}");
+        }
     }
     assert_eq!(Action::parse("of a later version"), None);
     assert_eq!(Action::parse("key.reveal"), Some(Action::KeyRevealed));

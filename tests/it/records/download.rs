@@ -58,6 +58,25 @@ on_both_engines! {
             filename*=UTF-8''latchkey-records-Zo%C3%AB_________%E5%BA%97%E9%93%BA-2027-01-15.csv");
     }
 
+    async fn whoever_has_to_sign_in_first_comes_back_to_the_page(engine) {
+        let product = Product::start(engine).await;
+        let (mut owner, mut browser) = product.signed_in("root").await;
+        product.advance(Duration::from_mins(15));
+        let filtered = "/cam/records?event=sign-in";
+        let request = browser.request(reqwest::Method::GET, "/cam/records.csv?event=sign-in");
+        let request = request.header("referer", format!("{}{filtered}", product.url()));
+        browser.send(request).await.leads_to("/login?notice=expired");
+        owner.give_password(&mut browser).await;
+        let code = owner.code(&product);
+        let done = browser.submit("/login/code", "/login/code", &[("kind", "totp"), ("code", &code)]).await;
+        done.leads_to(filtered);
+        // In the reader's language, as the page.
+        browser.cookies.insert("__Host-latchkey-language".to_owned(), "zh-CN".to_owned());
+        let said = csv(&mut browser, "?event=sign-in").await;
+        assert_eq!((&*said[0]["event"], &*said[0]["outcome"]), ("登录", "成功：使用密码和动态验证码"));
+        assert_eq!((&*said[0]["action"], &*said[0]["result"]), ("sign-in", "done"));
+    }
+
     async fn ten_thousand_records_and_more_are_streamed(engine) {
         let product = Product::start(engine).await;
         let (owner, mut browser) = product.signed_in("root").await;
