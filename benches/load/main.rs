@@ -125,7 +125,8 @@ fn measure(arguments: &Arguments) {
             if doors.is_empty() {
                 continue;
             }
-            let data = dir.path().join(format!("{engine}-{keys}"));
+            // One database has one master key.
+            let data = dir.path().join(if database.is_some() { engine.to_owned() } else { format!("{engine}-{keys}") });
             let key = prepare(&data, database, keys);
             for (name, door, _) in doors {
                 subjects.push(match door {
@@ -180,8 +181,9 @@ fn prepare(data: &Path, database: Option<&str>, keys: usize) -> Key {
         let app = App::open(settings(data, database), Clock::system()).await.unwrap();
         let (mut signer, mut uin) = (None, Uin(0));
         let mut tx = app.db.begin().await.unwrap();
-        for at in 0..keys {
-            if at % 2 == 0 {
+        // Each set begins where no other has numbers.
+        for at in keys..2 * keys {
+            if (at - keys).is_multiple_of(2) {
                 uin = Uin(100_000_000_000 + i64::try_from(at).unwrap());
                 let name = format!("account{at}");
                 let app_id = AppId(1_000_000_000 + i64::try_from(at).unwrap());
