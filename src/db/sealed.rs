@@ -14,7 +14,7 @@ pub struct Column {
     replace: &'static str,
 }
 
-/// All of them. Whatever the schema gets a `key_version` for belongs here and into [`IS_SEALED_UNDER`].
+/// All of them. Whatever the schema gets a `key_version` for belongs here and into `IS_SEALED_UNDER`.
 pub const COLUMNS: [Column; 3] = [
     Column {
         table: "data_key",

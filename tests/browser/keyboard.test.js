@@ -1,0 +1,120 @@
+// The whole way of an owner by keyboard alone: nothing is clicked, and whatever has the focus shows it.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { launch, says } from './support/browser.js';
+import * as people from './support/people.js';
+import { NAME, PASSWORD } from './support/people.js';
+import { Server } from './support/server.js';
+
+/** More than any page has to tab through. */
+const MOST_TABS = 90;
+
+let server;
+let browser;
+
+before(async () => {
+  server = await Server.start();
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+/** What has the focus: its words as its user knows them, and whether it can be seen to have it. */
+function focusOn(page) {
+  return page.evaluate(() => {
+    const element = document.activeElement;
+    const words = element.getAttribute('aria-label') ?? element.labels?.[0]?.innerText ?? element.innerText ?? '';
+    const { outlineStyle, outlineWidth } = getComputedStyle(element);
+    return { words: words.trim(), seen: outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2 };
+  });
+}
+
+/** Tabs to what is called so; the way back to the start of the page included. */
+async function tabTo(page, name) {
+  for (let tabs = 0; tabs < MOST_TABS; tabs += 1) {
+    const { words, seen } = await focusOn(page);
+    if (words === name || (tabs > 0 && words.startsWith(`${name} `))) {
+      assert.ok(seen, `the focus on "${words}" can be seen`);
+      return;
+    }
+    await page.keyboard.press('Tab');
+  }
+  assert.fail(`"${name}" cannot be reached by Tab on ${page.url()}`);
+}
+
+async function typeInto(page, label, text) {
+  await tabTo(page, label);
+  await page.keyboard.type(text);
+}
+
+/** Presses Enter and waits for the page it leads to. */
+async function enter(page) {
+  const arrived = page.waitForEvent('load');
+  await page.keyboard.press('Enter');
+  await arrived;
+}
+
+async function activate(page, name) {
+  await tabTo(page, name);
+  await enter(page);
+}
+
+test('An owner sets up, uses and deletes a key by keyboard alone', { timeout: 180_000 }, async () => {
+  const context = await browser.newContext({ baseURL: server.console });
+  const page = await context.newPage();
+  const heading = (name) => page.getByRole('heading', { level: 1, name, exact: true }).waitFor();
+  const flash = (text) => says(page.locator('.flash'), text);
+
+  await page.goto(server.setup);
+  await typeInto(page, 'Account name', NAME);
+  await typeInto(page, 'New password', PASSWORD);
+  await typeInto(page, 'New password again', PASSWORD);
+  await enter(page);
+  const authenticator = await people.scan(page);
+  await typeInto(page, 'Authenticator code', await authenticator.code());
+  await enter(page);
+  await tabTo(page, 'I have saved these codes');
+  await page.keyboard.press('Space');
+  await activate(page, 'Go to the API keys');
+
+  await heading('API Key Management');
+  await activate(page, 'Create Key');
+  await flash(/was created and is enabled/);
+  await tabTo(page, 'Show');
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog').waitFor();
+  await typeInto(page, 'Password', PASSWORD);
+  await typeInto(page, 'Authenticator code', await authenticator.code());
+  await enter(page);
+  assert.match(await page.locator('[data-secret] code').innerText(), /^[A-Za-z0-9]{32}$/);
+
+  for (const [act, confirm, done] of [
+    ['Disable', 'Confirm', /is disabled/],
+    ['Delete', 'Delete', /is deleted/],
+  ]) {
+    await tabTo(page, act);
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor();
+    assert.equal((await focusOn(page)).words, 'Cancel', 'the safe way has the focus');
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'hidden' });
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('Tab');
+    await activate(page, confirm);
+    await flash(done);
+  }
+
+  await activate(page, 'Operation Records');
+  await heading('Operation Records');
+  await activate(page, 'Security');
+  await heading('Security');
+  await activate(page, 'Sign out');
+  await heading('Sign in');
+  await context.close();
+});
