@@ -27,6 +27,8 @@ const CHINESE = {
   'Make new codes': '生成恢复码',
   'Back to Security': '返回安全设置',
   End: '结束',
+  'Add a passkey': '添加通行密钥',
+  Name: '名称',
   'End all others': '结束其他所有会话',
 };
 

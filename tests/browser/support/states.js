@@ -2,6 +2,7 @@
 
 import { leads, press } from './browser.js';
 import { beginning, named } from './names.js';
+import { Passkeys } from './passkeys.js';
 import * as people from './people.js';
 import { row, secretIds } from './people.js';
 import { call } from './signed.js';
@@ -210,6 +211,9 @@ export async function* states(server, page, { extreme = false } = {}) {
   await press(page.getByRole('link', { name: named('End all others') }));
   yield 'security, end all others';
   await page.goto('/cam/security');
+  await press(page.getByRole('link', { name: named('Add a passkey') }));
+  yield 'security, add a passkey';
+  await page.goto('/cam/security');
   await press(page.getByRole('link', { name: named('New recovery codes') }));
   yield 'security, new recovery codes';
   await people.verify(page, { code: await authenticator.code(), act: 'Make new codes' });
@@ -217,6 +221,17 @@ export async function* states(server, page, { extreme = false } = {}) {
   await page.getByRole('checkbox').check();
   await press(button('Back to Security'));
   yield 'security, verified';
+  const passkeys = await Passkeys.on(page);
+  await press(button('Add a passkey'));
+  yield 'security, new passkey';
+  await page.getByLabel(named('Name')).fill(extreme ? 'W'.repeat(64) : 'Phone');
+  await press(button('Add a passkey'));
+  yield 'security, with a passkey';
+  await page.goto(await page.locator('form[action$="/remove"]').getAttribute('action'));
+  yield 'security, remove a passkey';
+  await passkeys.stop();
+  await page.goto('/cam/security');
+  await page.goto('/cam/security');
   await press(page.getByRole('link', { name: named('Replace authenticator') }));
   yield 'security, replace authenticator';
   await press(button('Next'));
