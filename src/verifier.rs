@@ -182,9 +182,12 @@ impl<'a> Claim<'a> {
         }
     }
 
-    /// What the server makes of a version 3 request, for its key's owner.
-    fn diagnose(&self, seconds: i64, key: &RegisteredKey, request_id: RequestId) -> Option<RefusedCall> {
+    /// What the server makes of a version 3 request, for its key's owner; of some, not of a flood.
+    fn diagnose(&self, app: &App, seconds: i64, key: &RegisteredKey, request_id: RequestId) -> Option<RefusedCall> {
         let (Self::V3 { authorization, request, .. }, Some(secret_key)) = (self, &key.secret_key) else { return None };
+        if !app.usage.takes_diagnosis() {
+            return None;
+        }
         let date = Timestamp(seconds.saturating_mul(1000)).utc_date();
         let diagnosis = diagnosis::diagnose(authorization, request, secret_key, &date);
         Some(RefusedCall { request_id, signed_at: Timestamp(seconds.saturating_mul(1000)), diagnosis })
@@ -245,14 +248,13 @@ async fn check_claim(app: &App, claim: &Claim<'_>, asked: Asked<'_>) -> Result<S
     let outcome = check_key(claim, &key, &secret_id, seconds, now);
     let refusal = outcome.as_ref().err().and_then(Refusal::recorded);
     if outcome.is_ok() || refusal.is_some() {
-        let diagnosed = refusal.filter(|_| app.usage.takes_diagnosis());
         app.usage.record(UseRecord {
             secret_id,
             at: now,
             action: asked.action.to_owned(),
             address: asked.address,
             refusal,
-            diagnosed: diagnosed.and_then(|_| claim.diagnose(seconds, &key, asked.request_id)).map(Box::new),
+            diagnosed: refusal.and_then(|_| claim.diagnose(app, seconds, &key, asked.request_id)).map(Box::new),
         });
     }
     outcome

@@ -46,7 +46,7 @@ enum Values {
     Many(Vec<String>),
 }
 
-/// 200 with `{"valid":true,…}` or `{"valid":false,"code":…}`; 400 for a question that cannot be read, 401 for a caller
+/// 200 with `{"valid":true,…}` or `{"valid":false,"code":…,"request_id":…}`, by which the key's owner can look it up; 400 for a question that cannot be read, 401 for a caller
 /// without a token, 404 where the server has none.
 pub(super) async fn answer(
     State(app): State<App>,
@@ -73,7 +73,10 @@ pub(super) async fn answer(
     match check(&app, &caller, &question).await {
         Ok(identity) => Json(identity).into_response(),
         Err(ApiError::Fault) => problem(StatusCode::SERVICE_UNAVAILABLE, "the key's state could not be known"),
-        Err(error) => Json(json!({ "valid": false, "code": error.code() })).into_response(),
+        Err(error) => {
+            let refused = json!({ "valid": false, "code": error.code(), "request_id": caller.request_id });
+            Json(refused).into_response()
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::flash::Flash;
 use super::forms::OwnForm;
 use super::page::{self, FormState};
 use super::session::SignedIn;
-use super::verify::{self, Ask, Proof};
+use super::verify::{self, About, Ask, Proof};
 use super::words::Words;
 use super::{Console, urls};
 use crate::account::credentials::{self, Replacement};
@@ -21,9 +21,7 @@ fn ask(words: &Words) -> Ask {
     Ask {
         title: words.replace_authenticator_title,
         text: words.replace_authenticator_effect,
-        key: None,
-        session: None,
-        passkey: None,
+        about: About::Account,
         action: urls::AUTHENTICATOR.to_owned(),
         back: urls::SECURITY,
         button: words.next,

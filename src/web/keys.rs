@@ -16,7 +16,7 @@ use super::key_view::KeyView;
 use super::page::{self, FormState, Page};
 use super::passkeys;
 use super::session::SignedIn;
-use super::verify::{self, Ask, Proof};
+use super::verify::{self, About, Ask, Proof};
 use super::words::{Moment, Words};
 use super::{Console, urls};
 use crate::account::sign_in::Previous;
@@ -238,9 +238,7 @@ fn ask_to_show(words: &Words, secret_id: &SecretId) -> Ask {
     Ask {
         title: words.verify_title,
         text: words.verify_intro,
-        key: Some(secret_id.clone()),
-        session: None,
-        passkey: None,
+        about: About::Key(secret_id.clone()),
         action: urls::show(secret_id),
         back: urls::KEYS,
         button: words.show,

@@ -13,7 +13,7 @@ use super::flash::Flash;
 use super::forms::{Nothing, OwnForm};
 use super::page::{self, FormState, Page};
 use super::session::SignedIn;
-use super::verify::{self, Ask, Proof};
+use super::verify::{self, About, Ask, Proof};
 use super::words::{Moment, Words};
 use super::{Console, urls};
 use crate::account::passkeys::{self, Addition, Answer, Name, Options};
@@ -64,9 +64,7 @@ fn ask_to_add(words: &Words) -> Ask {
     Ask {
         title: words.add_passkey_title,
         text: words.add_passkey_effect,
-        key: None,
-        session: None,
-        passkey: None,
+        about: About::Account,
         action: urls::ADD_PASSKEY.to_owned(),
         back: urls::SECURITY,
         button: words.next,
@@ -223,9 +221,7 @@ fn ask_to_remove(words: &Words, passkey: &PasskeyRow) -> Ask {
     Ask {
         title: words.remove_passkey_title,
         text: words.remove_passkey_effect,
-        key: None,
-        session: None,
-        passkey: Some(passkey.name.clone()),
+        about: About::Passkey(passkey.name.clone()),
         action: urls::remove_passkey(&passkey.handle),
         back: urls::SECURITY,
         button: words.remove,

@@ -8,7 +8,7 @@ use super::error::PageError;
 use super::forms::OwnForm;
 use super::page;
 use super::session::SignedIn;
-use super::verify::{self, Ask, Proof};
+use super::verify::{self, About, Ask, Proof};
 use super::words::Words;
 use super::{Console, urls};
 use crate::account::credentials;
@@ -17,9 +17,7 @@ fn ask(words: &Words) -> Ask {
     Ask {
         title: words.new_recovery_codes_title,
         text: words.new_recovery_codes_effect,
-        key: None,
-        session: None,
-        passkey: None,
+        about: About::Account,
         action: urls::RECOVERY_CODES.to_owned(),
         back: urls::SECURITY,
         button: words.make_recovery_codes,

@@ -11,7 +11,7 @@ use super::forms::OwnForm;
 use super::page::{self, Page};
 use super::passkeys::PasskeyView;
 use super::session::SignedIn;
-use super::verify::{self, Ask, Proof};
+use super::verify::{self, About, Ask, Proof};
 use super::words::{Moment, Words};
 use super::{Console, urls, user_agent};
 use crate::account::{credentials, passkeys, sessions};
@@ -92,9 +92,7 @@ fn ask_to_end(owner: &SignedIn, session: SessionRow) -> Ask {
         title: words.end_title,
         text: words.end_effect,
         action: urls::end_session(&session.handle),
-        key: None,
-        session: Some(SessionView::new(words, owner, session)),
-        passkey: None,
+        about: About::Session(SessionView::new(words, owner, session)),
         back: urls::SECURITY,
         button: words.end,
         danger: true,
@@ -131,9 +129,7 @@ fn ask_to_end_others(words: &Words) -> Ask {
     Ask {
         title: words.end_others_title,
         text: words.end_others_effect,
-        key: None,
-        session: None,
-        passkey: None,
+        about: About::Account,
         action: urls::END_OTHERS.to_owned(),
         back: urls::SECURITY,
         button: words.end_others,

@@ -22,18 +22,26 @@ use crate::account::verification::{self, Verified};
 use crate::error::Error;
 use crate::id::SecretId;
 
+/// What an act is done to.
+pub enum About {
+    /// The account as a whole.
+    Account,
+    /// A key.
+    Key(SecretId),
+    /// A session.
+    Session(SessionView),
+    /// The passkey of this name.
+    Passkey(String),
+}
+
 /// What is about to be done.
 pub struct Ask {
     /// The heading.
     pub title: &'static str,
     /// What it does.
     pub text: &'static str,
-    /// To which key.
-    pub key: Option<SecretId>,
-    /// To which session.
-    pub session: Option<SessionView>,
-    /// To the passkey of which name.
-    pub passkey: Option<String>,
+    /// To what.
+    pub about: About,
     /// The act's address.
     pub action: String,
     /// The page that leads here.

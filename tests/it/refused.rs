@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use latchkey::config::GivenSettings;
 use latchkey::id::RequestId;
 use latchkey::signature::diagnosis::Diagnosis;
 use latchkey::usage::{RefusedCall, UseRecord};
+use serde_json::json;
 
 use crate::support::signer::{Call, Signer};
 use crate::support::{Browser, Engine, Owner, Product};
@@ -83,6 +85,36 @@ on_both_engines! {
         for asked in ["", "nothing", "%00", &"x".repeat(500), "%F0%9F%98%80", "'--"] {
             browser.get(&look_up(asked)).await.is_account_page().does_not_say("Canonical request");
         }
+    }
+
+    /// A back end that asks is told the id as well, and can pass it on.
+    async fn a_call_that_a_back_end_asked_about_is_looked_up_too(engine) {
+        let tokens = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(tokens.path(), "a token of a back end").unwrap();
+        let with_tokens = |given| GivenSettings { verify_token_file: Some(tokens.path().to_owned()), ..given };
+        let product = Product::start_with(engine, with_tokens).await;
+        let (mut owner, mut browser) = product.signed_in("root").await;
+        let key = browser.create_key().await;
+        let secret = owner.reveal(&product, &mut browser, &key).await;
+        let signer = Signer::new(product.api, &key, &secret);
+        let call = Call { signed_host: Some("elsewhere.example".to_owned()), ..Call::identity(product.clock.now()) };
+        let question = json!({
+            "method": "POST",
+            "uri": "/",
+            "headers": {
+                "Host": product.api.to_string(),
+                "Content-Type": call.content_type,
+                "X-TC-Timestamp": call.timestamp.to_string(),
+                "X-Forwarded-Host": "elsewhere.example",
+                "Authorization": signer.authorization(&call),
+            },
+            "body_sha256": latchkey::signature::v3::payload_hash(false, call.body.as_bytes()),
+        });
+        let request = signer.client.post(format!("http://{}/v1/verify", product.api));
+        let answer = request.bearer_auth("a token of a back end").json(&question).send().await.unwrap();
+        let told: serde_json::Value = answer.json().await.unwrap();
+        assert_eq!(told["code"], "AuthFailure.SignatureFailure", "{told}");
+        browser.get(&look_up(told["request_id"].as_str().unwrap())).await.says("Another host was signed").says("POST /");
     }
 
     /// A flood of wrong signatures is neither looked into in full nor kept in full.
