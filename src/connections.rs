@@ -1,69 +1,137 @@
-//! A bound on connections: over it, new ones wait to be accepted until others have ended.
+//! The connections of one listener: accepted up to a bound, through TLS where it is asked for, served as HTTP/1.1, and
+//! ended when the server stops.
+//!
+//! HTTP/1.1 only: the routers go by the Host header, and signatures are over it.
 
-use std::future::Future;
+use std::convert::Infallible;
 use std::io;
-use std::pin::Pin;
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use axum_server::accept::Accept;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use crate::telemetry::Tracked;
 
 /// Connections of one listener at once. Each may take some 64 KiB for a request's headers.
 const MOST: usize = 1024;
+/// How long a client may take to send a request's headers, and before them for the handshake of TLS.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+const HEADER_BYTES: usize = 64 * 1024;
+/// How long requests in flight may take once the server is told to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+/// After an accept has failed for a reason that lasts, such as no descriptors left; no core is to be spent on trying.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
-/// An acceptor that lets so many through and no more.
-#[derive(Clone, Debug)]
-pub struct Limited<A> {
-    inner: A,
-    places: Arc<Semaphore>,
-}
-
-impl<A> Limited<A> {
-    /// Before `inner`.
-    pub fn new(inner: A) -> Self {
-        Self { inner, places: Arc::new(Semaphore::new(MOST)) }
+/// Serves until the sender of `stopping` is dropped, then lets requests in flight finish.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    routes: Tracked,
+    mut stopping: watch::Receiver<()>,
+) {
+    let routes = Arc::new(routes);
+    let places = Arc::new(Semaphore::new(MOST));
+    let mut connections = JoinSet::new();
+    loop {
+        let next = async {
+            let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
+            listener.accept().await.map(|(stream, peer)| (Placed { stream, _place: place }, peer.ip()))
+        };
+        tokio::select! {
+            _ = stopping.changed() => break,
+            Some(_) = connections.join_next() => {}
+            accepted = next => match accepted {
+                Ok((stream, peer)) => {
+                    connections.spawn(serve_connection(stream, tls.clone(), routes.clone(), peer, stopping.clone()));
+                }
+                Err(error) => rest_after(&error).await,
+            },
+        }
+    }
+    drop(listener);
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(DRAIN, ended).await.is_err() {
+        tracing::warn!(connections = connections.len(), "cut off: their requests took too long to finish");
+        connections.shutdown().await;
     }
 }
 
-impl<A, I, S> Accept<I, S> for Limited<A>
-where
-    A: Accept<I, S> + Clone + Send + 'static,
-    A::Future: Send,
-    A::Stream: Send,
-    A::Service: Send,
-    I: Send + 'static,
-    S: Send + 'static,
-{
-    type Stream = Placed<A::Stream>;
-    type Service = A::Service;
-    type Future = Pin<Box<dyn Future<Output = io::Result<(Self::Stream, Self::Service)>> + Send>>;
+async fn rest_after(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        tracing::error!(%error, "no connection could be accepted");
+        tokio::time::sleep(ACCEPT_PAUSE).await;
+    }
+}
 
-    fn accept(&self, stream: I, service: S) -> Self::Future {
-        let Self { inner, places } = self.clone();
-        Box::pin(async move {
-            let place = places.acquire_owned().await.map_err(io::Error::other)?;
-            let (stream, service) = inner.accept(stream, service).await?;
-            Ok((Placed { stream, _place: place }, service))
-        })
+async fn serve_connection(
+    stream: Placed,
+    tls: Option<TlsAcceptor>,
+    routes: Arc<Tracked>,
+    peer: IpAddr,
+    stopping: watch::Receiver<()>,
+) {
+    let Some(tls) = tls else { return serve_http(stream, routes, peer, stopping).await };
+    match tokio::time::timeout(HEADER_TIMEOUT, tls.accept(stream)).await {
+        Ok(Ok(stream)) => serve_http(stream, routes, peer, stopping).await,
+        Ok(Err(error)) => tracing::debug!(%error, %peer, "a TLS handshake failed"),
+        Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
+    }
+}
+
+async fn serve_http<S>(stream: S, routes: Arc<Tracked>, peer: IpAddr, mut stopping: watch::Receiver<()>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request| {
+        let routes = routes.clone();
+        async move { Ok::<_, Infallible>(routes.answer(peer, request).await) }
+    });
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIMEOUT)
+            .max_buf_size(HEADER_BYTES)
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades()
+    );
+    let ended = tokio::select! {
+        biased;
+        ended = connection.as_mut() => ended,
+        _ = stopping.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, %peer, "a connection broke off");
     }
 }
 
 /// A connection that holds its place until it ends.
 #[derive(Debug)]
-pub struct Placed<S> {
-    stream: S,
+struct Placed {
+    stream: TcpStream,
     _place: OwnedSemaphorePermit,
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Placed<S> {
+impl AsyncRead for Placed {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Placed<S> {
+impl AsyncWrite for Placed {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }

@@ -13,22 +13,20 @@ use axum::extract::{Extension, Request, State};
 use axum::http::header::{self, HeaderName};
 use axum::http::uri::Parts as UriParts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, Version};
-use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use http_body_util::Full;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tower_http::catch_panic::CatchPanicLayer;
 use url::Url;
 
-use crate::api::{ApiError, action, identity, language_of, panicked, refuse};
+use crate::api::{ApiError, action, identity, language_of, refuse};
 use crate::api_key::KeyState;
-use crate::metrics::{Door, Listener};
+use crate::metrics::Door;
 use crate::signature::v3::{Authorization, UNSIGNED_PAYLOAD, X_TC_CONTENT_SHA256, payload_hash};
 use crate::state::App;
-use crate::telemetry::{self, Caller};
+use crate::telemetry::Caller;
 use crate::verifier::{self, Asked, Claim, Signed, only};
 
 /// Longest body.
@@ -64,18 +62,11 @@ pub fn router(app: App, upstream: &Url) -> Router {
     connector.set_nodelay(true);
     let client = Client::builder(TokioExecutor::new()).build(connector);
     let upstream = upstream.as_str().parse().expect("an http address is a URI");
-    let guard = Guard { app: app.clone(), upstream, client };
-    Router::new()
-        .fallback(answer)
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state((app, Listener::Guard), telemetry::track))
-        .with_state(guard)
+    let guard = Guard { app, upstream, client };
+    Router::new().fallback(answer).with_state(guard)
 }
 
 async fn answer(State(guard): State<Guard>, Extension(caller): Extension<Caller>, mut request: Request) -> Response {
-    if request.version() > Version::HTTP_11 {
-        return StatusCode::HTTP_VERSION_NOT_SUPPORTED.into_response();
-    }
     let language = language_of(request.headers());
     let upgrade = request.extensions_mut().remove::<OnUpgrade>();
     match pass(&guard, &caller, request, upgrade).await {

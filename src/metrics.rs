@@ -38,6 +38,8 @@ pub enum Listener {
     Api,
     /// Before a back end.
     Guard,
+    /// For Prometheus.
+    Metrics,
 }
 
 impl Door {
@@ -58,6 +60,7 @@ impl Listener {
             Self::Console => "console",
             Self::Api => "api",
             Self::Guard => "guard",
+            Self::Metrics => "metrics",
         }
     }
 }

@@ -1,29 +1,30 @@
 //! Running the listeners: bind them all, say where they are, serve until told to stop, finish what is in flight.
 
 use std::future::Future;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use url::Url;
 
 use crate::config::{Listen, Settings, StartError};
-use crate::connections::Limited;
+use crate::connections;
 use crate::db::{passkeys, sessions};
+use crate::metrics::Listener;
 use crate::state::App;
+use crate::telemetry::{Panicked, Tracked};
 use crate::web::site::{ApiAddress, Site};
 use crate::{api, guard, metrics, throttle, usage, web};
 
-/// How long requests in flight may take once the server is told to stop.
-const DRAIN: Duration = Duration::from_secs(10);
-/// How long a client may take to send a request's headers.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-const HEADER_BYTES: usize = 64 * 1024;
 const MAINTENANCE_EVERY: Duration = Duration::from_mins(10);
 
 /// A bound listener.
@@ -62,8 +63,9 @@ impl Listeners {
 fn bind(what: &'static str, listen: Listen) -> Result<Option<Bound>, StartError> {
     let Listen::At(address) = listen else { return Ok(None) };
     let failed = |cause| StartError::Bind { what, address, cause };
-    let listener = TcpListener::bind(address).map_err(failed)?;
+    let listener = std::net::TcpListener::bind(address).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
+    let listener = TcpListener::from_std(listener).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     Ok(Some(Bound { listener, address }))
 }
@@ -88,22 +90,25 @@ fn api_address(settings: &Settings, listeners: &Listeners) -> Option<ApiAddress>
 }
 
 /// Reads certificate and key, where the settings name them.
-pub async fn load_tls(settings: &Settings) -> Result<Option<RustlsConfig>, StartError> {
+pub fn load_tls(settings: &Settings) -> Result<Option<TlsAcceptor>, StartError> {
     let Some((cert, key)) = &settings.tls else { return Ok(None) };
     // Fails only if one is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let config = RustlsConfig::from_pem_file(cert, key).await.map_err(StartError::Tls)?;
-    let mut server = (*config.get_inner()).clone();
-    // HTTP/1.1 only: the routers go by the Host header, and signatures are over it.
+    let unusable = |file: &Path, cause| StartError::Tls { file: file.to_owned(), cause };
+    let certificates = CertificateDer::pem_file_iter(cert).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let certificates = certificates.map_err(|cause| unusable(cert, cause.into()))?;
+    let private_key = PrivateKeyDer::from_pem_file(key).map_err(|cause| unusable(key, cause.into()))?;
+    let server = ServerConfig::builder().with_no_client_auth().with_single_cert(certificates, private_key);
+    let mut server = server.map_err(|cause| unusable(key, cause.into()))?;
     server.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Some(RustlsConfig::from_config(Arc::new(server))))
+    Ok(Some(TlsAcceptor::from(Arc::new(server))))
 }
 
 /// Serves until `shutdown` is done, then lets requests in flight finish and writes out what is buffered.
 pub async fn run(
     app: App,
     listeners: Listeners,
-    tls: Option<RustlsConfig>,
+    tls: Option<TlsAcceptor>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), StartError> {
     let public_url = public_url(&app.settings, &listeners);
@@ -112,75 +117,34 @@ pub async fn run(
     // So that the keys are there before the first request asks for them.
     let warming = app.registry.clone();
     tokio::spawn(async move { warming.fresh().await });
-    let mut handles = Vec::new();
-    let mut servers = tokio::task::JoinSet::new();
-    let mut start = |bound: Bound, router: Router, tls: Option<RustlsConfig>, upgrades: bool| {
-        let handle = Handle::new();
-        handles.push(handle.clone());
-        servers.spawn(serve(bound.listener, router, tls, handle, upgrades));
+    let (stop, stopping) = watch::channel(());
+    let mut servers = JoinSet::new();
+    let mut start = |bound: Bound, tls: Option<TlsAcceptor>, listener: Listener, routes: Router, panicked: Panicked| {
+        let routes = Tracked::new(app.clone(), listener, routes, panicked);
+        servers.spawn(connections::serve(bound.listener, tls, routes, stopping.clone()));
     };
     if let Some(bound) = listeners.metrics {
-        start(bound, metrics::router(app.clone()), None, false);
+        start(bound, None, Listener::Metrics, metrics::router(app.clone()), api::panicked);
     }
     if let Some(bound) = listeners.console {
         let site = Site::new(public_url, bound.address, api_address);
-        start(bound, web::router(app.clone(), site), tls.clone(), false);
+        start(bound, tls.clone(), Listener::Console, web::router(app.clone(), site), web::panicked);
     }
     if let Some(bound) = listeners.api {
-        start(bound, api::router(app.clone()), tls.clone(), false);
+        start(bound, tls.clone(), Listener::Api, api::router(app.clone()), api::panicked);
     }
     if let (Some(bound), Some(upstream)) = (listeners.guard, &app.settings.guard_upstream) {
-        start(bound, guard::router(app.clone(), upstream), tls, true);
+        start(bound, tls, Listener::Guard, guard::router(app.clone(), upstream), api::panicked);
     }
 
     shutdown.await;
     tracing::info!("stopping; requests in flight may finish");
-    for handle in handles {
-        handle.graceful_shutdown(Some(DRAIN));
-    }
-    while let Some(ended) = servers.join_next().await {
-        if let Ok(Err(cause)) = ended {
-            tracing::error!(%cause, "a listener failed");
-        }
-    }
+    drop(stop);
+    servers.join_all().await;
     maintenance.abort();
     app.usage.flush().await;
     app.close().await;
     Ok(())
-}
-
-/// HTTP/1.1 only. `axum_server`'s switch for it also turns upgrades off, so the guard refuses other versions by itself.
-async fn serve(
-    listener: TcpListener,
-    router: Router,
-    tls: Option<RustlsConfig>,
-    handle: Handle<SocketAddr>,
-    upgrades: bool,
-) -> std::io::Result<()> {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    match tls {
-        None => {
-            let server = axum_server::from_tcp(listener)?.handle(handle).first_request_timeout(HEADER_TIMEOUT);
-            let server = server.map(Limited::new);
-            let mut server = if upgrades { server } else { server.http1_only() };
-            limit(server.http_builder());
-            server.serve(service).await
-        }
-        Some(tls) => {
-            let server =
-                axum_server::from_tcp_rustls(listener, tls)?.handle(handle).first_request_timeout(HEADER_TIMEOUT);
-            let server = server.map(Limited::new);
-            let mut server = if upgrades { server } else { server.http1_only() };
-            limit(server.http_builder());
-            server.serve(service).await
-        }
-    }
-}
-
-fn limit(builder: &mut Builder<TokioExecutor>) {
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(HEADER_BYTES);
-    // For the one listener that cannot refuse it as a whole, since that would turn upgrades off: it takes no request there.
-    builder.http2().max_concurrent_streams(0);
 }
 
 /// Clears out, now and then, what has run out.

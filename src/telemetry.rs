@@ -1,13 +1,19 @@
 //! Logs: JSON lines on stderr, one a request, with the request's id. No secret, token, code, cookie or query ever.
 
+use std::any::Any;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use axum::extract::{ConnectInfo, Request, State};
+use axum::body::Bytes;
 use axum::http::HeaderMap;
-use axum::middleware::Next;
 use axum::response::Response;
+use axum::{BoxError, Router};
+
+use hyper::body::Incoming;
 use ipnet::IpNet;
+use tower::Service;
+use tower_http::body::UnsyncBoxBody;
+use tower_http::catch_panic::CatchPanic;
 use tracing::Instrument;
 use tracing_subscriber::EnvFilter;
 
@@ -62,34 +68,57 @@ impl RequestSpan {
     }
 }
 
-/// Middleware of every listener: says who calls, and logs and counts the request when it has been answered.
-pub async fn track(State((app, listener)): State<(App, Listener)>, mut request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let request_id = RequestId::generate();
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-    let peer = peer.unwrap_or(IpAddr::from([0, 0, 0, 0])).to_canonical();
-    let trusted = &app.settings.trusted_proxies;
-    let address = client_address(peer, request.headers(), trusted);
-    let peer_is_trusted = trusted.iter().any(|network| network.contains(&peer));
-    request.extensions_mut().insert(Caller { request_id, address, peer_is_trusted });
-    let (method, uri) = (request.method().clone(), request.uri().clone());
-    let span = tracing::info_span!("request", %request_id, uin = tracing::field::Empty);
-    if listener == Listener::Console {
-        request.extensions_mut().insert(RequestSpan(span.clone()));
+/// What a client is told when a handler has panicked.
+pub type Panicked = fn(Box<dyn Any + Send>) -> Response;
+
+/// The routes of a listener, with everything that asks them known, and every answer logged and counted.
+#[derive(Clone, Debug)]
+pub struct Tracked {
+    app: App,
+    listener: Listener,
+    routes: CatchPanic<Router, Panicked>,
+}
+
+impl Tracked {
+    /// The routes of `listener`.
+    pub fn new(app: App, listener: Listener, routes: Router, panicked: Panicked) -> Self {
+        Self { app, listener, routes: CatchPanic::custom(routes, panicked) }
     }
-    let response = next.run(request).instrument(span.clone()).await;
-    let (path, status) = (uri.path(), response.status().as_u16());
-    app.metrics.answered(listener, status);
-    let _in_span = span.enter();
-    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    let listener = listener.as_str();
-    // The path without the query: a set-up link's token is in the query.
-    if path == HEALTH_PATH {
-        tracing::debug!(listener, %method, path, status, micros, %address, "answered");
-    } else {
-        tracing::info!(listener, %method, path, status, micros, %address, "answered");
+
+    /// Answers a request that came from `peer`.
+    pub async fn answer(
+        &self,
+        peer: IpAddr,
+        mut request: axum::http::Request<Incoming>,
+    ) -> axum::http::Response<UnsyncBoxBody<Bytes, BoxError>> {
+        let started = Instant::now();
+        let request_id = RequestId::generate();
+        let peer = peer.to_canonical();
+        let trusted = &self.app.settings.trusted_proxies;
+        let address = client_address(peer, request.headers(), trusted);
+        let peer_is_trusted = trusted.iter().any(|network| network.contains(&peer));
+        request.extensions_mut().insert(Caller { request_id, address, peer_is_trusted });
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let span = tracing::info_span!("request", %request_id, uin = tracing::field::Empty);
+        if self.listener == Listener::Console {
+            request.extensions_mut().insert(RequestSpan(span.clone()));
+        }
+        // Routers are always ready.
+        let answered = self.routes.clone().call(request).instrument(span.clone()).await;
+        let response = answered.unwrap_or_else(|never| match never {});
+        let (path, status) = (uri.path(), response.status().as_u16());
+        self.app.metrics.answered(self.listener, status);
+        let _in_span = span.enter();
+        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let listener = self.listener.as_str();
+        // The path without the query: a set-up link's token is in the query.
+        if self.listener == Listener::Metrics || path == HEALTH_PATH {
+            tracing::debug!(listener, %method, path, status, micros, %address, "answered");
+        } else {
+            tracing::info!(listener, %method, path, status, micros, %address, "answered");
+        }
+        response
     }
-    response
 }
 
 /// Of a canonical `peer`: walks `X-Forwarded-For` from the right past every trusted proxy. Headers from anybody else are not looked at.

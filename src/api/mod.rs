@@ -14,15 +14,11 @@ use std::any::Any;
 use std::borrow::Cow;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Extension, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
-use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
-use tower::ServiceBuilder;
-use tower_http::catch_panic::CatchPanicLayer;
 
 pub use self::envelope::ApiError;
 pub use self::forward_auth::{action, identity, refuse};
@@ -32,7 +28,7 @@ use self::actions::{Answer, Call};
 use self::params::Params;
 use crate::id::RequestId;
 use crate::language::Language;
-use crate::metrics::{Door, Listener};
+use crate::metrics::Door;
 use crate::signature::v1;
 use crate::signature::v3::{UNSIGNED_PAYLOAD, X_TC_ACTION, X_TC_CONTENT_SHA256, X_TC_VERSION, payload_hash};
 use crate::state::App;
@@ -48,7 +44,7 @@ const GET_LIMIT: usize = 32 * 1024;
 /// Longest action name taken into a record.
 const ACTION_LIMIT: usize = 64;
 
-/// The API's routes and layers.
+/// The API's routes.
 pub fn router(app: App) -> Router {
     Router::new()
         .route(telemetry::HEALTH_PATH, get(async || "ok\n"))
@@ -58,11 +54,6 @@ pub fn router(app: App) -> Router {
         .route(&format!("{}/{{*meant}}", forward_auth::PATH), any(forward_auth::answer))
         .route(verify::PATH, post(verify::answer))
         .fallback(answer)
-        .layer(
-            ServiceBuilder::new()
-                .layer(from_fn_with_state((app.clone(), Listener::Api), telemetry::track))
-                .layer(CatchPanicLayer::custom(panicked)),
-        )
         .with_state(app)
 }
 
@@ -168,8 +159,9 @@ fn for_record(action: &str) -> Cow<'_, str> {
     action.chars().filter(|c| !c.is_control()).take(ACTION_LIMIT).collect()
 }
 
+/// What a client is told when a handler has panicked.
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands over the box")]
-pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> axum::http::Response<Body> {
+pub fn panicked(panic: Box<dyn Any + Send>) -> Response {
     telemetry::log_panic(&*panic);
     // The request's own id is out of reach here; the log line carries it.
     ApiError::Fault.respond(Language::English, RequestId::generate()).into_response()

@@ -16,7 +16,7 @@ pub(super) async fn serve(settings: Settings) -> Result<(), StartError> {
     // First of all, so that a signal at any moment is a request to stop and not a kill.
     let shutdown = stop_signal()?;
     settings.check_listeners()?;
-    let tls = serve::load_tls(&settings).await?;
+    let tls = serve::load_tls(&settings)?;
     let listeners = Listeners::bind(&settings)?;
     let app = App::open(settings, Clock::system()).await?;
     print_addresses(&app, &listeners).await?;

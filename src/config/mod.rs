@@ -69,8 +69,8 @@ pub enum StartError {
     VerifyTokens { path: String, cause: String },
     #[error("cannot listen on {address} ({what}): {cause}; free the port, or choose another with --{what}")]
     Bind { what: &'static str, address: SocketAddr, cause: std::io::Error },
-    #[error("cannot use the TLS certificate: {0}; check --tls-cert and --tls-key")]
-    Tls(std::io::Error),
+    #[error("cannot use {file} for TLS: {cause}; check --tls-cert and --tls-key", file = .file.display())]
+    Tls { file: PathBuf, cause: Box<dyn std::error::Error + Send + Sync> },
     #[error("the audit chain is broken at record {number}: {how}")]
     AuditBroken { number: i64, how: &'static str },
     #[error("{0}")]

@@ -43,12 +43,12 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Redirect};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::{Router, body::Body};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::CsrfLayer;
@@ -59,7 +59,6 @@ use self::error::{PageError, Problem};
 use self::session_store::Store;
 use self::site::Site;
 use crate::account::passkeys::RelyingParty;
-use crate::metrics::Listener;
 use crate::state::App;
 use crate::telemetry;
 
@@ -125,7 +124,6 @@ pub fn router(app: App, site: Site) -> Router {
         .route(urls::REMOVE_PASSKEY, get(passkeys::remove_page).post(passkeys::remove));
     // From the outside in; a refusal of any of them passes through those above it.
     let layers = ServiceBuilder::new()
-        .layer(from_fn_with_state((console.app.clone(), Listener::Console), telemetry::track))
         .layer(from_fn_with_state(console.clone(), headers::secure))
         .layer(compression::layer())
         .layer(from_fn(compression::judge))
@@ -165,8 +163,9 @@ fn sessions(console: &Console) -> SessionManagerLayer<Store> {
         .with_expiry(Expiry::OnSessionEnd)
 }
 
+/// What a browser is told when a handler has panicked.
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands over the box")]
-fn panicked(panic: Box<dyn Any + Send>) -> axum::http::Response<Body> {
+pub fn panicked(panic: Box<dyn Any + Send>) -> Response {
     telemetry::log_panic(&*panic);
     PageError::from(Problem::Fault).into_response()
 }
