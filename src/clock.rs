@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// In milliseconds.
+const HOUR: i64 = 3_600_000;
+
 /// An instant: milliseconds since 1970-01-01T00:00:00Z.
 ///
 /// A plain `bigint` in the database, so that both engines compare it the same way.
@@ -30,6 +33,21 @@ impl Timestamp {
     #[must_use]
     pub fn minus(self, span: Duration) -> Self {
         Self(self.0.saturating_sub(millis(span)))
+    }
+
+    /// Whole hours since 1970, in UTC.
+    pub fn hour(self) -> i64 {
+        self.0.div_euclid(HOUR)
+    }
+
+    /// Whole days since 1970, in UTC.
+    pub fn day(self) -> i64 {
+        self.0.div_euclid(24 * HOUR)
+    }
+
+    /// The beginning of a day, which is given in whole days since 1970.
+    pub fn of_day(day: i64) -> Self {
+        Self(day.saturating_mul(24 * HOUR))
     }
 
     /// How long after `earlier` this is; zero if it is not after.

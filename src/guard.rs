@@ -236,7 +236,7 @@ async fn until_disabled(app: &App, signed: &Signed) {
         tick.tick().await;
         // Where the state cannot be known, the connection does not go on either.
         let Ok(fresh) = app.registry.fresh().await else { return };
-        let key = app.registry.get(&fresh, signed.secret_id());
+        let key = app.registry.get(&fresh, signed.secret_id().as_str());
         if key.is_none_or(|key| key.state != KeyState::Enabled) {
             return;
         }

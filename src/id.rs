@@ -1,5 +1,6 @@
 //! Typed ids. Each is one column type on both engines and prints as users know it.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -54,6 +55,12 @@ impl SecretId {
         Self(format!("{SECRET_ID_PREFIX}{}", token::alphanumeric(SECRET_ID_RANDOM)))
     }
 
+    /// Is the text the shape of one?
+    pub fn is_one(text: &str) -> bool {
+        let random = text.strip_prefix(SECRET_ID_PREFIX).unwrap_or_default();
+        random.len() == SECRET_ID_RANDOM && random.bytes().all(|b| b.is_ascii_alphanumeric())
+    }
+
     /// As text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -80,12 +87,14 @@ impl FromStr for SecretId {
     type Err = NotASecretId;
 
     fn from_str(text: &str) -> Result<Self, NotASecretId> {
-        let random = text.strip_prefix(SECRET_ID_PREFIX).ok_or(NotASecretId)?;
-        if random.len() == SECRET_ID_RANDOM && random.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(NotASecretId)
-        }
+        if Self::is_one(text) { Ok(Self(text.to_owned())) } else { Err(NotASecretId) }
+    }
+}
+
+/// So that maps of keys can be asked with the text of a request.
+impl Borrow<str> for SecretId {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

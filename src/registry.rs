@@ -15,9 +15,10 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{SetOnce, mpsc, oneshot};
 
 use crate::api_key::{self, KeyState};
+use crate::clock::Timestamp;
 use crate::db::Db;
 use crate::db::freshness::{ChangedKey, Reader};
 use crate::error::Error;
@@ -25,6 +26,7 @@ use crate::id::{AppId, SecretId, Uin};
 use crate::metrics::Metrics;
 use crate::secret::vault::Vault;
 use crate::signature::v3::{self, Authorization, SignedRequest, SigningKey};
+use crate::usage::KeyUse;
 
 /// A read that takes longer than this fails, and all that wait for it are refused. A request waits for two reads at most:
 /// the one that is going on when it arrives, and the one that begins after.
@@ -41,48 +43,98 @@ pub struct RegisteredKey {
     pub state: KeyState,
     /// None if the key is deleted, or if its stored secret did not open.
     pub secret_key: Option<SecretString>,
+    /// Counts its calls.
+    pub uses: Arc<KeyUse>,
     /// The signing key of the latest scope that something was rightly signed for; most clients use one a day.
-    signing_key: Mutex<Option<Arc<SigningKey>>>,
+    signing_key: Mutex<Option<Arc<KeptSigningKey>>>,
+}
+
+/// A signing key and the day of its scope, since 1970 in UTC.
+#[derive(Debug)]
+struct KeptSigningKey {
+    day: i64,
+    key: SigningKey,
 }
 
 impl RegisteredKey {
-    /// Is the signature of `authorization` that of `request` under this key's `secret_key`?
+    /// Its id.
+    pub fn secret_id(&self) -> &SecretId {
+        &self.uses.secret_id
+    }
+
+    /// Is the signature of `authorization` that of `request`, signed at `signed_at`, under this key's `secret_key`? The
+    /// scope must be of that day.
     pub fn matches_v3(
         &self,
         secret_key: &SecretString,
         authorization: &Authorization<'_>,
         request: &SignedRequest<'_>,
+        signed_at: Timestamp,
     ) -> bool {
+        let day = signed_at.day();
         let kept = self.signing_key.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(kept) = kept.filter(|kept| kept.is_for(authorization)) {
-            return v3::matches(authorization, request, &kept);
+        if let Some(kept) = kept.filter(|kept| kept.day == day && kept.key.is_for(authorization)) {
+            return v3::matches(authorization, request, &kept.key);
         }
-        let derived = SigningKey::derive(secret_key, authorization);
-        let matches = v3::matches(authorization, request, &derived);
+        if authorization.date != signed_at.utc_date() {
+            return false;
+        }
+        let key = SigningKey::derive(secret_key, authorization);
+        let matches = v3::matches(authorization, request, &key);
         if matches {
-            *self.signing_key.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(derived));
+            let kept = Arc::new(KeptSigningKey { day, key });
+            *self.signing_key.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
         }
         matches
     }
 }
 
 type Keys = Arc<RwLock<HashMap<SecretId, Arc<RegisteredKey>>>>;
-type Waiter = oneshot::Sender<()>;
+/// A read of the change number, done or to come: did it succeed?
+type Read = Arc<SetOnce<bool>>;
 
 /// What the task that reads is asked for.
 #[derive(Debug)]
 enum Ask {
-    /// A read that begins after this.
-    Read(Waiter),
+    /// The next read.
+    Read,
     /// To give its connection back.
-    Close(Waiter),
+    Close(oneshot::Sender<()>),
 }
 
 /// Holds the keys. Cloning shares them.
 #[derive(Clone, Debug)]
 pub struct Registry {
     keys: Keys,
-    waiting: mpsc::UnboundedSender<Ask>,
+    next: Arc<NextRead>,
+    asks: mpsc::UnboundedSender<Ask>,
+}
+
+/// The read that has not begun, if anybody waits for it.
+#[derive(Debug, Default)]
+struct NextRead(Mutex<Option<Read>>);
+
+impl NextRead {
+    /// It, and whether this is the first to wait for it.
+    fn join(&self) -> (Read, bool) {
+        let mut next = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = next.is_none();
+        (next.get_or_insert_default().clone(), first)
+    }
+
+    /// Whoever joins from now on waits for another.
+    fn take(&self) -> Option<Read> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// A read that has begun; it has failed unless it is said to have succeeded.
+struct Begun(Read);
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        let _ = self.0.set(false);
+    }
 }
 
 /// Proof that the keys in memory are as fresh as this request needs them.
@@ -93,31 +145,42 @@ impl Registry {
     /// Starts the one task that reads; it ends when the last clone is dropped. The first request takes the keys in, so that
     /// commands that check none read none.
     pub fn start(database: Db, vault: Arc<Vault>, metrics: Metrics) -> Self {
-        let keys = Keys::default();
-        let (waiting, waiters) = mpsc::unbounded_channel();
-        let barrier = Barrier { database, vault, metrics, keys: keys.clone(), reader: None, seen: (-1, String::new()) };
-        tokio::spawn(barrier.run(waiters));
-        Self { keys, waiting }
+        let (keys, next) = (Keys::default(), Arc::<NextRead>::default());
+        let (asks, asked) = mpsc::unbounded_channel();
+        let barrier = Barrier {
+            database,
+            vault,
+            metrics,
+            keys: keys.clone(),
+            next: next.clone(),
+            reader: None,
+            seen: (-1, String::new()),
+        };
+        tokio::spawn(barrier.run(asked));
+        Self { keys, next, asks }
     }
 
     /// Waits for a read of the change number that begins after this call. A fault if it fails or takes too long.
     pub async fn fresh(&self) -> Result<Fresh, Error> {
-        let (sender, read) = oneshot::channel();
-        self.waiting.send(Ask::Read(sender)).map_err(|_| Error::internal("the registry has stopped"))?;
-        read.await.map(Fresh).map_err(|_| Error::internal("the change number could not be read"))
+        let (read, first) = self.next.join();
+        if first && self.asks.send(Ask::Read).is_err() {
+            // Nobody else will: whoever has joined meanwhile is told as well.
+            drop(self.next.take().map(Begun));
+        }
+        if *read.wait().await { Ok(Fresh(())) } else { Err(Error::internal("the change number could not be read")) }
     }
 
     /// Closes the connection that is read on: as long as one is open, SQLite leaves what was written last in its log.
     pub async fn close(&self) {
         let (sender, closed) = oneshot::channel();
-        if self.waiting.send(Ask::Close(sender)).is_ok() {
+        if self.asks.send(Ask::Close(sender)).is_ok() {
             // Failing, it is closed with the task.
             let _ = closed.await;
         }
     }
 
     /// A key, as it was at or after the moment that `_fresh` was asked for. None if it never existed.
-    pub fn get(&self, _fresh: &Fresh, secret_id: &SecretId) -> Option<Arc<RegisteredKey>> {
+    pub fn get(&self, _fresh: &Fresh, secret_id: &str) -> Option<Arc<RegisteredKey>> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).get(secret_id).cloned()
     }
 }
@@ -139,6 +202,7 @@ struct Barrier {
     vault: Arc<Vault>,
     metrics: Metrics,
     keys: Keys,
+    next: Arc<NextRead>,
     reader: Option<Reader>,
     /// Everything up to this change, and of the same number up to this key, is in memory.
     seen: (i64, String),
@@ -146,48 +210,45 @@ struct Barrier {
 
 impl Barrier {
     async fn run(mut self, mut asked: mpsc::UnboundedReceiver<Ask>) {
-        let (mut asks, mut batch) = (Vec::new(), Vec::new());
-        while asked.recv_many(&mut asks, usize::MAX).await > 0 {
-            // Whatever else can run now may be requests on their way here; they share the read.
-            tokio::task::yield_now().await;
-            while let Ok(ask) = asked.try_recv() {
-                asks.push(ask);
-            }
-            for ask in asks.drain(..) {
-                match ask {
-                    Ask::Read(waiter) => batch.push(waiter),
-                    Ask::Close(waiter) => self.close_reader(waiter).await,
+        while let Some(ask) = asked.recv().await {
+            match ask {
+                Ask::Read => {
+                    // Whatever else can run now may be requests on their way here; they share the read.
+                    tokio::task::yield_now().await;
+                    if let Some(read) = self.next.take() {
+                        self.read(Begun(read)).await;
+                    }
                 }
+                Ask::Close(waiter) => self.close_reader(waiter).await,
             }
-            if batch.is_empty() {
-                continue;
-            }
-            // Whoever is in the batch arrived before the read that follows begins.
-            let begun = Instant::now();
-            let caught_up = tokio::time::timeout(PATIENCE, self.catch_up()).await;
-            self.metrics.barrier_reads.observe(begun.elapsed().as_secs_f64());
-            #[expect(clippy::cast_precision_loss, reason = "there are not 2^52 requests")]
-            self.metrics.barrier_requests.observe(batch.len() as f64);
-            if !matches!(caught_up, Ok(Ok(()))) {
+        }
+        // Nobody can be waiting: to wait is to hold the registry.
+    }
+
+    /// Reads for those that wait, who all arrived before.
+    async fn read(&mut self, read: Begun) {
+        let waiting = Arc::strong_count(&read.0) - 1;
+        let begun = Instant::now();
+        let caught_up = tokio::time::timeout(PATIENCE, self.catch_up()).await;
+        self.metrics.barrier_reads.observe(begun.elapsed().as_secs_f64());
+        #[expect(clippy::cast_precision_loss, reason = "there are not 2^52 requests")]
+        self.metrics.barrier_requests.observe(waiting as f64);
+        match caught_up {
+            Ok(Ok(())) => drop(read.0.set(true)),
+            Ok(Err(error)) => {
+                tracing::error!(%error, refused = waiting, "the change number could not be read");
                 self.metrics.barrier_failures.inc();
             }
-            match caught_up {
-                Ok(Ok(())) => batch.drain(..).for_each(|waiter| waiter.send(()).unwrap_or_default()),
-                Ok(Err(error)) => {
-                    tracing::error!(%error, refused = batch.len(), "the change number could not be read");
-                    batch.clear();
-                }
-                Err(_) => {
-                    tracing::error!(refused = batch.len(), "the database did not answer in time");
-                    // In the middle of an exchange: not to be used again.
-                    self.reader = None;
-                    batch.clear();
-                }
+            Err(_) => {
+                tracing::error!(refused = waiting, "the database did not answer in time");
+                self.metrics.barrier_failures.inc();
+                // In the middle of an exchange: not to be used again.
+                self.reader = None;
             }
         }
     }
 
-    async fn close_reader(&mut self, waiter: Waiter) {
+    async fn close_reader(&mut self, waiter: oneshot::Sender<()>) {
         if let Some(reader) = self.reader.take()
             && let Err(error) = reader.close().await
         {
@@ -232,8 +293,9 @@ impl Barrier {
                 })
                 .ok()
         });
-        let ChangedKey { secret_id, uin, app_id, state, .. } = key;
+        let ChangedKey { secret_id, uin, app_id, state, state_changed_at, .. } = key;
+        let uses = Arc::new(KeyUse::new(secret_id.clone(), state_changed_at));
         let signing_key = Mutex::default();
-        (secret_id, Arc::new(RegisteredKey { uin, app_id, state, secret_key, signing_key }))
+        (secret_id, Arc::new(RegisteredKey { uin, app_id, state, secret_key, uses, signing_key }))
     }
 }

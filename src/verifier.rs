@@ -4,6 +4,7 @@
 //! [`crate::registry`]). Where the key's state cannot be known, the request is refused.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use axum::http::HeaderMap;
 use axum::http::header::{self, AsHeaderName};
@@ -18,7 +19,7 @@ use crate::registry::RegisteredKey;
 use crate::signature::v3::{Authorization, SignedRequest, X_TC_TIMESTAMP, X_TC_TOKEN};
 use crate::signature::{diagnosis, v1, v3};
 use crate::state::App;
-use crate::usage::{RefusedCall, UseRecord};
+use crate::usage::{Call, RefusedCall};
 
 /// How far the client's clock may be from the server's, in seconds.
 pub const MAX_SKEW_SECONDS: u64 = 300;
@@ -26,25 +27,23 @@ pub const MAX_SKEW_SECONDS: u64 = 300;
 /// Whoever signed a request. Made here only.
 #[derive(Clone, Debug)]
 pub struct Signed {
-    uin: Uin,
-    app_id: AppId,
-    secret_id: SecretId,
+    key: Arc<RegisteredKey>,
 }
 
 impl Signed {
     /// The key's account.
     pub fn uin(&self) -> Uin {
-        self.uin
+        self.key.uin
     }
 
     /// The account's APPID.
     pub fn app_id(&self) -> AppId {
-        self.app_id
+        self.key.app_id
     }
 
     /// The key.
     pub fn secret_id(&self) -> &SecretId {
-        &self.secret_id
+        self.key.secret_id()
     }
 }
 
@@ -159,12 +158,13 @@ impl<'a> Claim<'a> {
         Ok(Self::V3 { authorization, request, token: headers.get(X_TC_TOKEN).is_some_and(|token| !token.is_empty()) })
     }
 
-    fn secret_id(&self) -> Result<SecretId, Refusal> {
+    /// The shape of one.
+    fn secret_id(&self) -> Result<&str, Refusal> {
         let sent = match self {
             Self::V3 { authorization, .. } => authorization.secret_id,
             Self::V1 { claim, .. } => claim.get("SecretId").unwrap_or_default(),
         };
-        sent.parse().map_err(|_| Refusal::SecretIdShape)
+        if SecretId::is_one(sent) { Ok(sent) } else { Err(Refusal::SecretIdShape) }
     }
 
     fn seconds(&self) -> Result<i64, Refusal> {
@@ -196,8 +196,7 @@ impl<'a> Claim<'a> {
     fn matches(&self, seconds: i64, key: &RegisteredKey, secret_key: &SecretString) -> bool {
         match self {
             Self::V3 { authorization, request, .. } => {
-                authorization.date == Timestamp(seconds.saturating_mul(1000)).utc_date()
-                    && key.matches_v3(secret_key, authorization, request)
+                key.matches_v3(secret_key, authorization, request, Timestamp(seconds.saturating_mul(1000)))
             }
             Self::V1 { claim, method, host } => claim.matches(method, host, secret_key),
         }
@@ -225,7 +224,7 @@ pub async fn check(app: &App, claim: Result<Claim<'_>, Refusal>, asked: Asked<'_
     };
     match outcome {
         Ok(signed) => {
-            app.metrics.checked(asked.door, "accepted");
+            app.metrics.accepted(asked.door);
             Ok(signed)
         }
         Err(refusal) => Err(refuse(app, asked.door, refusal)),
@@ -234,7 +233,7 @@ pub async fn check(app: &App, claim: Result<Claim<'_>, Refusal>, asked: Asked<'_
 
 /// Counts a refusal.
 pub fn refuse(app: &App, door: Door, refusal: Refusal) -> Refusal {
-    app.metrics.checked(door, refusal.kind());
+    app.metrics.refused(door, refusal.kind());
     refusal
 }
 
@@ -244,29 +243,18 @@ async fn check_claim(app: &App, claim: &Claim<'_>, asked: Asked<'_>) -> Result<S
     let now = app.clock.now();
     let fresh = app.registry.fresh().await.map_err(Refusal::Fault)?;
     // A key that was never known has nobody to show a record to.
-    let key = app.registry.get(&fresh, &secret_id).ok_or(Refusal::UnknownKey)?;
-    let outcome = check_key(claim, &key, &secret_id, seconds, now);
+    let key = app.registry.get(&fresh, secret_id).ok_or(Refusal::UnknownKey)?;
+    let outcome = check_key(claim, &key, seconds, now);
     let refusal = outcome.as_ref().err().and_then(Refusal::recorded);
     if outcome.is_ok() || refusal.is_some() {
-        app.usage.record(UseRecord {
-            secret_id,
-            at: now,
-            action: asked.action.to_owned(),
-            address: asked.address,
-            refusal,
-            diagnosed: refusal.and_then(|_| claim.diagnose(app, seconds, &key, asked.request_id)).map(Box::new),
-        });
+        let Asked { action, address, .. } = asked;
+        let diagnosed = refusal.and_then(|_| claim.diagnose(app, seconds, &key, asked.request_id));
+        app.usage.record(&key.uses, Call { at: now, action, address, refusal, diagnosed });
     }
-    outcome
+    outcome.map(|()| Signed { key })
 }
 
-fn check_key(
-    claim: &Claim<'_>,
-    key: &RegisteredKey,
-    secret_id: &SecretId,
-    seconds: i64,
-    now: Timestamp,
-) -> Result<Signed, Refusal> {
+fn check_key(claim: &Claim<'_>, key: &RegisteredKey, seconds: i64, now: Timestamp) -> Result<(), Refusal> {
     let secret_key = match (&key.secret_key, key.state) {
         (Some(secret_key), _) => secret_key,
         (None, KeyState::Deleted) => return Err(Refusal::Deleted),
@@ -279,7 +267,7 @@ fn check_key(
         KeyState::Enabled if !signed => Err(Refusal::Signature),
         KeyState::Enabled if now.seconds().abs_diff(seconds) > MAX_SKEW_SECONDS => Err(Refusal::Expired),
         KeyState::Enabled if claim.has_token() => Err(Refusal::Token),
-        KeyState::Enabled => Ok(Signed { uin: key.uin, app_id: key.app_id, secret_id: secret_id.clone() }),
+        KeyState::Enabled => Ok(()),
     }
 }
 
@@ -290,7 +278,7 @@ pub async fn is_worth_reading(app: &App, door: Door, headers: &HeaderMap) -> Res
         let claim = Claim::v3("", "", "", headers, "")?;
         let (secret_id, seconds) = (claim.secret_id()?, claim.seconds()?);
         let fresh = app.registry.fresh().await.map_err(Refusal::Fault)?;
-        let key = app.registry.get(&fresh, &secret_id).ok_or(Refusal::UnknownKey)?;
+        let key = app.registry.get(&fresh, secret_id).ok_or(Refusal::UnknownKey)?;
         if key.state != KeyState::Enabled {
             return Err(Refusal::UnknownKey);
         }

@@ -102,12 +102,12 @@ fn may_manage_keys(app: &App) -> Result<(), ApiError> {
 fn get_caller_identity(app: &App, signed: &Signed, params: Params) -> Result<CallerIdentity, ApiError> {
     params.end()?;
     limit(app, signed, "GetCallerIdentity", READS_PER_SECOND)?;
-    let uin = signed.uin();
+    let uin = signed.uin().0.to_string();
     Ok(CallerIdentity {
-        arn: format!("qcs::cam:{uin}:uin/{uin}"),
-        account_id: uin.to_string(),
-        user_id: uin.to_string(),
-        principal_id: uin.to_string(),
+        arn: ["qcs::cam:", &uin, ":uin/", &uin].concat(),
+        account_id: uin.clone(),
+        user_id: uin.clone(),
+        principal_id: uin,
         kind: "CAMUser",
     })
 }

@@ -14,6 +14,7 @@ use std::any::Any;
 use std::borrow::Cow;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Extension, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
@@ -66,22 +67,28 @@ async fn ready(State(app): State<App>) -> Response {
 }
 
 async fn answer(State(app): State<App>, Extension(caller): Extension<Caller>, request: Request) -> Response {
-    let mut language = language_of(request.headers());
+    let (parts, body) = request.into_parts();
     // To a proxy that asks at a wrong address, any 200 is a yes.
-    if request.uri().path() != "/" {
-        let mut response =
-            ApiError::InvalidAction(for_record(request.uri().path()).into_owned()).respond(language, caller.request_id);
+    if parts.uri.path() != "/" {
+        let error = ApiError::InvalidAction(for_record(parts.uri.path()).into_owned());
+        let mut response = error.respond(language_of(&parts.headers), caller.request_id);
         *response.status_mut() = StatusCode::NOT_FOUND;
         return response;
     }
-    match handle(&app, &caller, &mut language, request).await {
+    let mut said = None;
+    match handle(&app, &caller, &mut said, &parts, body).await {
         Ok(answer) => envelope::success(&answer, caller.request_id),
-        Err(error) => error.respond(language, caller.request_id),
+        Err(error) => error.respond(said.unwrap_or_else(|| language_of(&parts.headers)), caller.request_id),
     }
 }
 
-async fn handle(app: &App, caller: &Caller, language: &mut Language, request: Request) -> Result<Answer, ApiError> {
-    let (parts, body) = request.into_parts();
+async fn handle(
+    app: &App,
+    caller: &Caller,
+    said: &mut Option<Language>,
+    parts: &Parts,
+    body: Body,
+) -> Result<Answer, ApiError> {
     let is_get = match parts.method {
         Method::GET => true,
         Method::POST => false,
@@ -96,7 +103,7 @@ async fn handle(app: &App, caller: &Caller, language: &mut Language, request: Re
             Box::pin(verifier::is_worth_reading(app, Door::Action, &parts.headers)).await?;
         }
         let body = app.body_budget.read(body, V3_POST_LIMIT).await?;
-        return v3_call(app, caller, &parts, query, &body.bytes).await;
+        return v3_call(app, caller, parts, query, &body.bytes).await;
     }
     let params = if is_get {
         params::decode(query.as_bytes())
@@ -107,9 +114,9 @@ async fn handle(app: &App, caller: &Caller, language: &mut Language, request: Re
     };
     // Version 1 says its language among the parameters.
     if let Some((_, asked)) = params.iter().find(|(name, _)| name == "Language") {
-        *language = Language::of_tag(asked).unwrap_or(Language::English);
+        *said = Some(Language::of_tag(asked).unwrap_or(Language::English));
     }
-    v1_call(app, caller, &parts, params).await
+    v1_call(app, caller, parts, params).await
 }
 
 async fn check(app: &App, caller: &Caller, claim: Result<Claim<'_>, Refusal>, action: &str) -> Result<Signed, Refusal> {

@@ -1,10 +1,14 @@
 //! What the registry reads: the change number, and the keys stamped since. On a connection of its own, so that no page
 //! stands in its way.
 
-use sqlx::{Connection as _, FromRow, PgConnection, SqliteConnection};
+use std::time::Duration;
+
+use rusqlite::OpenFlags;
+use sqlx::{Connection as _, FromRow, PgConnection, SqlitePool};
 
 use super::Db;
 use crate::api_key::KeyState;
+use crate::clock::Timestamp;
 use crate::id::{AppId, SecretId, Uin};
 use crate::secret::vault::Sealed;
 
@@ -19,6 +23,8 @@ pub struct ChangedKey {
     pub app_id: AppId,
     /// Also `deleted`.
     pub state: KeyState,
+    /// When it came into that state.
+    pub state_changed_at: Timestamp,
     secret: Option<Vec<u8>>,
     secret_key_version: Option<i64>,
     /// The number of its latest change.
@@ -32,12 +38,15 @@ impl ChangedKey {
     }
 }
 
+/// Readers wait for nobody in SQLite's write-ahead mode, but for whoever mends the log after a crash.
+const BUSY: Duration = Duration::from_millis(500);
+
 /// Keys are taken in this many at a time.
 const PAGE: i64 = 2000;
 
 const CHANGE_NUMBER: &str = "select number from key_change where id = 1";
-const CHANGED: &str = "select api_key.secret_id, api_key.uin, account.app_id, api_key.state, api_key.secret,
-        api_key.secret_key_version, api_key.change_number
+const CHANGED: &str = "select api_key.secret_id, api_key.uin, account.app_id, api_key.state,
+        api_key.state_changed_at, api_key.secret, api_key.secret_key_version, api_key.change_number
     from api_key join account on account.uin = api_key.uin
     where (api_key.change_number, api_key.secret_id) > ($1, $2)
     order by api_key.change_number, api_key.secret_id limit $3";
@@ -45,45 +54,65 @@ const CHANGED: &str = "select api_key.secret_id, api_key.uin, account.app_id, ap
 /// The registry's connection.
 #[derive(Debug)]
 pub enum Reader {
-    /// To SQLite.
-    Sqlite(SqliteConnection),
+    /// To SQLite, which is asked for the number on the spot: the answer is in memory, and handing the question to another
+    /// thread takes longer than answering it. What has changed is read as everything else is.
+    Sqlite(rusqlite::Connection, SqlitePool),
     /// To PostgreSQL.
     Postgres(PgConnection),
 }
 
-/// Runs one body on the reader's connection.
-macro_rules! on_reader {
-    ($reader:expr, $connection:ident => $body:expr) => {
-        match $reader {
-            Reader::Sqlite($connection) => $body,
-            Reader::Postgres($connection) => $body,
-        }
-    };
-}
-
 impl Reader {
-    /// Takes a connection out of the pool, for good.
+    /// Takes a connection for good.
     pub async fn open(db: &Db) -> sqlx::Result<Self> {
         Ok(match db {
-            Db::Sqlite(pool) => Self::Sqlite(pool.acquire().await?.detach()),
+            Db::Sqlite(pool) => Self::Sqlite(open_sqlite(pool).map_err(failed)?, pool.clone()),
             Db::Postgres(pool) => Self::Postgres(pool.acquire().await?.detach()),
         })
     }
 
     /// Closes it, and waits until it is.
     pub async fn close(self) -> sqlx::Result<()> {
-        on_reader!(self, connection => connection.close().await)
+        match self {
+            Self::Sqlite(connection, _) => connection.close().map_err(|(_, error)| failed(error)),
+            Self::Postgres(connection) => connection.close().await,
+        }
     }
 
     /// The number of the latest committed change to any key.
     pub async fn change_number(&mut self) -> sqlx::Result<i64> {
-        on_reader!(self, connection => sqlx::query_scalar(CHANGE_NUMBER).fetch_one(connection).await)
+        match self {
+            Self::Sqlite(connection, _) => {
+                let read =
+                    connection.prepare_cached(CHANGE_NUMBER).and_then(|mut read| read.query_row([], |row| row.get(0)));
+                read.map_err(failed)
+            }
+            Self::Postgres(connection) => sqlx::query_scalar(CHANGE_NUMBER).fetch_one(connection).await,
+        }
     }
 
     /// Some of the keys changed after `after`, a change number and the last key of that number already taken in, in the
     /// order of their changes. Empty if there are none.
     pub async fn changed_keys(&mut self, after: &(i64, String)) -> sqlx::Result<Vec<ChangedKey>> {
-        on_reader!(self, connection => sqlx::query_as(CHANGED).bind(after.0).bind(&after.1).bind(PAGE)
-            .fetch_all(connection).await)
+        let (number, secret_id) = after;
+        macro_rules! fetch {
+            ($executor:expr) => {
+                sqlx::query_as(CHANGED).bind(number).bind(secret_id).bind(PAGE).fetch_all($executor).await
+            };
+        }
+        match self {
+            Self::Sqlite(_, pool) => fetch!(&*pool),
+            Self::Postgres(connection) => fetch!(&mut *connection),
+        }
     }
+}
+
+fn open_sqlite(pool: &SqlitePool) -> rusqlite::Result<rusqlite::Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = rusqlite::Connection::open_with_flags(pool.connect_options().get_filename(), flags)?;
+    connection.busy_timeout(BUSY)?;
+    Ok(connection)
+}
+
+fn failed(error: rusqlite::Error) -> sqlx::Error {
+    sqlx::Error::AnyDriverError(Box::new(error))
 }

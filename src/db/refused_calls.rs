@@ -42,13 +42,13 @@ pub async fn insert(tx: &mut Tx, record: &UseRecord, call: &RefusedCall, keep: i
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     let found = &call.diagnosis;
     let canonical = &found.canonical_request[..found.canonical_request.floor_char_boundary(LONGEST)];
-    on_tx!(tx, c => sqlx::query(statement).bind(call.request_id.to_string()).bind(&record.secret_id).bind(record.at)
+    on_tx!(tx, c => sqlx::query(statement).bind(call.request_id.to_string()).bind(&record.key.secret_id).bind(record.at)
         .bind(call.signed_at).bind(&record.action).bind(record.address.to_string())
         .bind(record.refusal.unwrap_or_default()).bind(canonical).bind(&found.string_to_sign)
         .bind(found.cause.map_or("", |cause| cause.as_str())).execute(c).await.map(drop))?;
     let trim = "delete from refused_call where secret_id = $1 and at <
         (select at from refused_call where secret_id = $1 order by at desc limit 1 offset $2)";
-    on_tx!(tx, c => sqlx::query(trim).bind(&record.secret_id).bind(keep).execute(c).await.map(drop))
+    on_tx!(tx, c => sqlx::query(trim).bind(&record.key.secret_id).bind(keep).execute(c).await.map(drop))
 }
 
 /// One of the account's, by its request's id.

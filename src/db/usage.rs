@@ -7,16 +7,17 @@ use crate::clock::Timestamp;
 use crate::id::SecretId;
 use crate::usage::UseRecord;
 
-/// What a key has been used for, in numbers.
+/// Calls, in numbers.
 #[derive(Clone, Copy, Debug, Default, FromRow)]
 pub struct UseCounts {
-    /// Accepted calls in the period.
+    /// Accepted calls.
     pub accepted: i64,
-    /// Refused calls in the period.
+    /// Refused calls.
     pub refused: i64,
-    /// Different addresses of accepted calls in the period.
-    pub addresses: i64,
 }
+
+/// A key, when it came into its state, and an hour since 1970.
+pub type CountKey<'a> = (&'a SecretId, Timestamp, i64);
 
 /// Rows a statement: enough to make the statement's own cost small, and within both engines' number of parameters.
 const ROWS: usize = 500;
@@ -27,7 +28,7 @@ pub async fn insert(tx: &mut Tx, records: &[UseRecord]) -> sqlx::Result<()> {
     for chunk in records.chunks(ROWS) {
         on_tx!(tx, c => QueryBuilder::new(INTO)
             .push_values(chunk, |mut row, record| {
-                row.push_bind(&record.secret_id).push_bind(record.at).push_bind(&record.action)
+                row.push_bind(&record.key.secret_id).push_bind(record.at).push_bind(&record.action)
                     .push_bind(record.address.to_string()).push_bind(record.refusal.is_none())
                     .push_bind(record.refusal.unwrap_or(""));
             })
@@ -36,13 +37,40 @@ pub async fn insert(tx: &mut Tx, records: &[UseRecord]) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Counts the calls of a key since `since`.
-pub async fn counts(db: &Db, secret_id: &SecretId, since: Timestamp) -> sqlx::Result<UseCounts> {
-    let statement = "select count(case when accepted then 1 end) as accepted,
-            count(case when not accepted then 1 end) as refused,
-            count(distinct case when accepted then address end) as addresses
-        from use_record where secret_id = $1 and at >= $2";
+/// Adds to the counts of keys and hours, accepted and refused, many a statement. None may stand twice.
+pub async fn add_counts(tx: &mut Tx, counts: &[(CountKey<'_>, (i64, i64))]) -> sqlx::Result<()> {
+    const INTO: &str = "insert into use_count (secret_id, since, hour, accepted, refused) ";
+    const ADD: &str = " on conflict (secret_id, since, hour) do update
+        set accepted = use_count.accepted + excluded.accepted, refused = use_count.refused + excluded.refused";
+    for chunk in counts.chunks(ROWS) {
+        on_tx!(tx, c => QueryBuilder::new(INTO)
+            .push_values(chunk, |mut row, ((secret_id, since, hour), (accepted, refused))| {
+                row.push_bind(*secret_id).push_bind(since).push_bind(hour).push_bind(accepted).push_bind(refused);
+            })
+            .push(ADD).build().execute(c).await.map(drop))?;
+    }
+    Ok(())
+}
+
+/// All calls of a key in the state it has been in `since`.
+pub async fn in_state(db: &Db, secret_id: &SecretId, since: Timestamp) -> sqlx::Result<UseCounts> {
+    let statement = "select cast(coalesce(sum(accepted), 0) as bigint) as accepted,
+            cast(coalesce(sum(refused), 0) as bigint) as refused
+        from use_count where secret_id = $1 and since = $2";
     on!(db, pool => sqlx::query_as(statement).bind(secret_id).bind(since).fetch_one(pool).await)
+}
+
+/// The accepted calls of a key since the hour of `since` began.
+pub async fn accepted(db: &Db, secret_id: &SecretId, since: Timestamp) -> sqlx::Result<i64> {
+    let statement = "select cast(coalesce(sum(accepted), 0) as bigint) from use_count
+        where secret_id = $1 and hour >= $2";
+    on!(db, pool => sqlx::query_scalar(statement).bind(secret_id).bind(since.hour()).fetch_one(pool).await)
+}
+
+/// How many different addresses a key's accepted calls came from since `since`, as far as they are listed.
+pub async fn count_addresses(db: &Db, secret_id: &SecretId, since: Timestamp) -> sqlx::Result<i64> {
+    let statement = "select count(distinct address) from use_record where secret_id = $1 and at >= $2 and accepted";
+    on!(db, pool => sqlx::query_scalar(statement).bind(secret_id).bind(since).fetch_one(pool).await)
 }
 
 /// The addresses a key's accepted calls came from since `since`, the latest first.
@@ -65,10 +93,10 @@ pub struct DayCounts {
 
 /// The calls of a key on each day that had any, since `since`.
 pub async fn per_day(db: &Db, secret_id: &SecretId, since: Timestamp) -> sqlx::Result<Vec<DayCounts>> {
-    let statement = "select at / 86400000 as day, count(case when accepted then 1 end) as accepted,
-            count(case when not accepted then 1 end) as refused
-        from use_record where secret_id = $1 and at >= $2 group by at / 86400000 order by day";
-    on!(db, pool => sqlx::query_as(statement).bind(secret_id).bind(since).fetch_all(pool).await)
+    let statement = "select hour / 24 as day, cast(sum(accepted) as bigint) as accepted,
+            cast(sum(refused) as bigint) as refused
+        from use_count where secret_id = $1 and hour >= $2 group by hour / 24 order by day";
+    on!(db, pool => sqlx::query_as(statement).bind(secret_id).bind(since.hour()).fetch_all(pool).await)
 }
 
 /// One call.
@@ -93,9 +121,11 @@ pub async fn latest(db: &Db, secret_id: &SecretId, limit: i64) -> sqlx::Result<V
     on!(db, pool => sqlx::query_as(statement).bind(secret_id).bind(limit).fetch_all(pool).await)
 }
 
-/// Drops records older than `before`.
+/// Drops records and counts older than `before`.
 pub async fn purge(db: &Db, before: Timestamp) -> sqlx::Result<()> {
-    on!(db, pool => sqlx::query("delete from use_record where at < $1").bind(before).execute(pool).await.map(drop))
+    on!(db, pool => sqlx::query("delete from use_record where at < $1").bind(before).execute(pool).await.map(drop))?;
+    let counts = "delete from use_count where hour < $1";
+    on!(db, pool => sqlx::query(counts).bind(before.hour()).execute(pool).await.map(drop))
 }
 
 /// Drops a key's records but the latest `keep`.

@@ -276,7 +276,7 @@ pub(super) fn string_to_sign(
 ) -> String {
     let Authorization { date, service, .. } = authorization;
     let hash = sha256_hex(canonical.as_bytes());
-    format!("{ALGORITHM}\n{}\n{date}/{service}/{TERMINATOR}\n{hash}", request.timestamp)
+    [ALGORITHM, "\n", request.timestamp, "\n", date, "/", service, "/", TERMINATOR, "\n", &hash].concat()
 }
 
 fn hmac(key: &[u8], message: &[u8]) -> Hmac<Sha256> {

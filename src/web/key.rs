@@ -10,7 +10,6 @@ use url::{Position, Url};
 use super::Console;
 use super::error::PageError;
 use super::health;
-use super::key_view::DAY;
 use super::keys::named;
 use super::page::{self, Page};
 use super::session::SignedIn;
@@ -108,7 +107,7 @@ pub async fn key_page(
     let since = (key.state == KeyState::Disabled).then(|| Since {
         before: words.disabled_since,
         at: key.state_changed_at.into(),
-        after: (words.since_disabled)(report.since_change.accepted, report.since_change.refused),
+        after: (words.since_disabled)(report.in_state.accepted, report.in_state.refused),
     });
     let calls = report.calls.into_iter().map(|call| Call {
         at: call.at.into(),
@@ -143,17 +142,6 @@ impl Day {
             accepted: counts.map_or(0, |counts| counts.accepted),
             refused: counts.map_or(0, |counts| counts.refused),
         }
-    }
-}
-
-impl Timestamp {
-    /// Whole days since 1970, in UTC.
-    fn day(self) -> i64 {
-        self.0.div_euclid(i64::try_from(DAY.as_millis()).unwrap_or(i64::MAX))
-    }
-
-    fn of_day(day: i64) -> Self {
-        Self(day.saturating_mul(i64::try_from(DAY.as_millis()).unwrap_or(i64::MAX)))
     }
 }
 

@@ -41,8 +41,8 @@ impl KeyView {
     /// Counts what the database has; the buffer of use records is flushed before.
     pub(super) async fn new(console: &Console, key: ApiKeyRow) -> Result<Self, Error> {
         let database = &console.app.db;
-        let day = usage::counts(database, &key.secret_id, console.app.clock.now().minus(DAY)).await?;
-        let since = usage::counts(database, &key.secret_id, key.state_changed_at).await?;
+        let yesterday = console.app.clock.now().minus(DAY);
+        let in_state = usage::in_state(database, &key.secret_id, key.state_changed_at).await?;
         let used = |at: Timestamp| LastUse {
             at: at.into(),
             action: key.last_used_action.clone().unwrap_or_default(),
@@ -55,9 +55,9 @@ impl KeyView {
             created: key.created_at.into(),
             state_changed: key.state_changed_at.into(),
             last_used: key.last_used_at.map(used),
-            calls_24h: day.accepted,
-            addresses_24h: day.addresses,
-            refused_since: since.refused,
+            calls_24h: usage::accepted(database, &key.secret_id, yesterday).await?,
+            addresses_24h: usage::count_addresses(database, &key.secret_id, yesterday).await?,
+            refused_since: in_state.refused,
             revealed: None,
             remark: key.remark,
             secret_id: key.secret_id,

@@ -39,7 +39,7 @@ on_both_engines! {
                 api_key::disable(app, &Origin::operator(), uin, &id).await.unwrap();
             }
             let fresh = app.registry.fresh().await.unwrap();
-            let state = app.registry.get(&fresh, &id).unwrap().state;
+            let state = app.registry.get(&fresh, id.as_str()).unwrap().state;
             assert_eq!(state == api_key::KeyState::Enabled, enabled, "round {round}");
             for one in crowd {
                 assert!(one.await.unwrap());
@@ -59,7 +59,7 @@ on_both_engines! {
                 api_key::enable(&product.app, &Origin::operator(), uin, &id).await.unwrap();
             }
             let fresh = starting.fresh().await.unwrap();
-            let enabled = starting.get(&fresh, &id).unwrap().state == api_key::KeyState::Enabled;
+            let enabled = starting.get(&fresh, id.as_str()).unwrap().state == api_key::KeyState::Enabled;
             assert_eq!(enabled, round % 2 == 1);
         }
     }
@@ -71,10 +71,10 @@ on_both_engines! {
         crowd(&product, 4500).await;
         let registry = Registry::start(product.app.db.clone(), product.app.vault.clone(), Metrics::default());
         let fresh = registry.fresh().await.unwrap();
-        assert!(registry.get(&fresh, &id).is_some());
+        assert!(registry.get(&fresh, id.as_str()).is_some());
         for at in [0, 1999, 2000, 4499] {
             let id: SecretId = format!("AKID{at:0>32}").parse().unwrap();
-            assert_eq!(registry.get(&fresh, &id).unwrap().state, api_key::KeyState::Deleted, "{at}");
+            assert_eq!(registry.get(&fresh, id.as_str()).unwrap().state, api_key::KeyState::Deleted, "{at}");
         }
     }
 }
@@ -100,7 +100,7 @@ async fn a_stalled_database_refuses_and_recovers() {
     let back = async { while registry.fresh().await.is_err() {} };
     tokio::time::timeout(Duration::from_secs(20), back).await.unwrap();
     let fresh = registry.fresh().await.unwrap();
-    assert!(registry.get(&fresh, &id).is_some());
+    assert!(registry.get(&fresh, id.as_str()).is_some());
     assert_eq!(reqwest::get(&ready).await.unwrap().status().as_u16(), 200);
 }
 
@@ -115,7 +115,7 @@ async fn a_cut_connection_is_replaced() {
         where datname = current_database() and pid <> pg_backend_pid()";
     sqlx::query(cut).execute(pool).await.unwrap();
     let fresh = product.app.registry.fresh().await.unwrap();
-    assert!(product.app.registry.get(&fresh, &id).is_some());
+    assert!(product.app.registry.get(&fresh, id.as_str()).is_some());
 }
 
 /// Many deleted keys, made behind the product's back, all but the first two of one change.

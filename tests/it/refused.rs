@@ -1,11 +1,12 @@
 //! `/cam/capi/refused`: looking up why a call was refused.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use latchkey::config::GivenSettings;
 use latchkey::id::RequestId;
 use latchkey::signature::diagnosis::Diagnosis;
-use latchkey::usage::{RefusedCall, UseRecord};
+use latchkey::usage::{self, KeyUse, RefusedCall};
 use serde_json::json;
 
 use crate::support::signer::{Call, Signer};
@@ -120,10 +121,11 @@ on_both_engines! {
     /// A flood of wrong signatures is neither looked into in full nor kept in full.
     async fn a_flood_is_bounded(engine) {
         let (product, _owner, mut browser, signer) = with_signer(engine).await;
-        let usage = &product.app.usage;
-        let looked_into = (0..10_000).filter(|_| usage.takes_diagnosis()).count();
+        let recorder = &product.app.usage;
+        let looked_into = (0..10_000).filter(|_| recorder.takes_diagnosis()).count();
         assert!((1..=32).contains(&looked_into), "{looked_into}: the budget of one second, or of two at its turn");
         let ids: Vec<RequestId> = (0..130).map(|_| RequestId::generate()).collect();
+        let key = Arc::new(KeyUse::new(signer.secret_id.parse().unwrap(), product.clock.now()));
         for (at, request_id) in (0..).zip(&ids) {
             let at = product.clock.now().plus(Duration::from_millis(at));
             let diagnosis = Diagnosis {
@@ -131,16 +133,11 @@ on_both_engines! {
                 string_to_sign: "to sign".to_owned(),
                 cause: None,
             };
-            usage.record(UseRecord {
-                secret_id: signer.secret_id.parse().unwrap(),
-                at,
-                action: "Flood".to_owned(),
-                address: [192, 0, 2, 1].into(),
-                refusal: Some("wrong signature"),
-                diagnosed: Some(Box::new(RefusedCall { request_id: *request_id, signed_at: at, diagnosis })),
-            });
+            let diagnosed = Some(RefusedCall { request_id: *request_id, signed_at: at, diagnosis });
+            let (action, address, refusal) = ("Flood", [192, 0, 2, 1].into(), Some("wrong signature"));
+            recorder.record(&key, usage::Call { at, action, address, refusal, diagnosed });
         }
-        usage.flush().await;
+        recorder.flush().await;
         browser.get(&look_up(&ids[0].to_string())).await.says("No refused call");
         browser.get(&look_up(&ids[28].to_string())).await.says("No refused call");
         let page = browser.get(&look_up(&ids[129].to_string())).await;

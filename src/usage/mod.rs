@@ -1,14 +1,21 @@
 //! Records of use: which key was used when, from where, for what, and what came of it.
 //!
-//! Recording never slows or blocks the check: records go into a bounded buffer that a task of its own writes out every
-//! second. A full buffer drops records and counts them; a crash may lose the last second of them.
+//! Recording never slows or blocks the check: calls are counted for their key, and records of them go into a bounded
+//! buffer; a task of its own writes both out every second. A full buffer drops records and counts the drops, and of a key
+//! that is called without end only some calls are listed; every call is counted all the same. A crash may lose the last
+//! second of them.
 
+mod key_use;
+
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+
+pub use self::key_use::{HourCounts, KeyUse, LastUse, Waiting};
 
 use crate::clock::Timestamp;
 use crate::db::usage::{self as db, DayCounts, UseCounts, UseRow};
@@ -29,10 +36,25 @@ const KEEP_PER_KEY: i64 = 10_000;
 const KEEP_DIAGNOSES: i64 = 100;
 
 /// One checked request of a known key.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// When it was checked.
+    pub at: Timestamp,
+    /// What it asked for.
+    pub action: &'a str,
+    /// Where it came from.
+    pub address: IpAddr,
+    /// Why it was refused, in full; none if it was accepted.
+    pub refusal: Option<&'static str>,
+    /// What the server made of a refused version 3 request; of some, not of a flood.
+    pub diagnosed: Option<RefusedCall>,
+}
+
+/// A call that is listed.
+#[derive(Debug)]
 pub struct UseRecord {
-    /// The key.
-    pub secret_id: SecretId,
+    /// Its key.
+    pub key: Arc<KeyUse>,
     /// When it was checked.
     pub at: Timestamp,
     /// What it asked for.
@@ -41,7 +63,7 @@ pub struct UseRecord {
     pub address: IpAddr,
     /// Why it was refused, in full; none if it was accepted.
     pub refusal: Option<&'static str>,
-    /// What the server made of a refused version 3 request; of some, not of a flood.
+    /// What the server made of it, if it was looked into.
     pub diagnosed: Option<Box<RefusedCall>>,
 }
 
@@ -57,15 +79,28 @@ pub struct RefusedCall {
 }
 
 /// What waits to be written.
+#[derive(Debug, Default)]
+struct Batch {
+    records: Vec<UseRecord>,
+    /// The keys that have counted something.
+    keys: Vec<Arc<KeyUse>>,
+}
+
 #[derive(Debug)]
 struct Buffer {
-    records: Mutex<Vec<UseRecord>>,
+    batch: Mutex<Batch>,
     /// How many diagnoses are among the records.
     diagnoses: AtomicUsize,
     metrics: Metrics,
 }
 
-/// Takes records and writes them out in batches. Cloning shares the buffer.
+impl Buffer {
+    fn batch(&self) -> MutexGuard<'_, Batch> {
+        self.batch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts and records calls, and writes them out in batches. Cloning shares the buffer.
 #[derive(Clone, Debug)]
 pub struct UsageRecorder {
     buffer: Arc<Buffer>,
@@ -75,23 +110,31 @@ pub struct UsageRecorder {
 impl UsageRecorder {
     /// Starts the writing task; it ends when the last clone is dropped.
     pub fn start(database: Db, metrics: Metrics) -> Self {
-        let buffer = Arc::new(Buffer { records: Mutex::default(), diagnoses: AtomicUsize::new(0), metrics });
+        let buffer = Arc::new(Buffer { batch: Mutex::default(), diagnoses: AtomicUsize::new(0), metrics });
         let (flushes, asked) = mpsc::channel(64);
         tokio::spawn(write_out(database, buffer.clone(), asked));
         Self { buffer, flushes }
     }
 
-    /// Takes a record, or drops and counts it where the buffer is full. Wakes nobody: the check goes on at once.
-    pub fn record(&self, record: UseRecord) {
-        let mut records = self.buffer.records.lock().unwrap_or_else(PoisonError::into_inner);
-        if records.len() < BUFFER {
-            records.push(record);
-            return;
+    /// Counts a call and lists it, or counts that it was not listed. Wakes nobody: the check goes on at once.
+    pub fn record(&self, key: &Arc<KeyUse>, call: Call<'_>) {
+        let counted = key.count(call.at, call.action, call.address, call.refusal.is_none());
+        if counted.first {
+            self.buffer.batch().keys.push(key.clone());
         }
-        drop(records);
+        if counted.listed {
+            let Call { at, action, address, refusal, diagnosed } = call;
+            let (key, action, diagnosed) = (key.clone(), action.to_owned(), diagnosed.map(Box::new));
+            let record = UseRecord { key, at, action, address, refusal, diagnosed };
+            let mut batch = self.buffer.batch();
+            if batch.records.len() < BUFFER {
+                batch.records.push(record);
+                return;
+            }
+        }
         let dropped = self.buffer.metrics.use_records_dropped.inc() + 1;
         if dropped.is_power_of_two() {
-            tracing::warn!(dropped, "the buffer of use records is full; records are dropped");
+            tracing::warn!(dropped, "more calls than are listed one by one; they are counted only");
         }
     }
 
@@ -102,7 +145,7 @@ impl UsageRecorder {
 
     /// How many records wait to be written.
     pub fn waiting(&self) -> usize {
-        self.buffer.records.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.buffer.batch().records.len()
     }
 
     /// Waits, within bounds, until all that was recorded before is in the database.
@@ -130,9 +173,9 @@ async fn write_out(database: Db, buffer: Arc<Buffer>, mut asked: mpsc::Receiver<
             }
             _ = tick.tick() => (None, false),
         };
-        let batch = std::mem::take(&mut *buffer.records.lock().unwrap_or_else(PoisonError::into_inner));
+        let batch = std::mem::take(&mut *buffer.batch());
         buffer.diagnoses.store(0, Ordering::Relaxed);
-        write_batch(&database, &buffer.metrics, &batch).await;
+        write_batch(&database, &buffer, batch).await;
         if let Some(done) = waiting {
             let _ = done.send(());
         }
@@ -142,17 +185,22 @@ async fn write_out(database: Db, buffer: Arc<Buffer>, mut asked: mpsc::Receiver<
     }
 }
 
-async fn write_batch(database: &Db, metrics: &Metrics, records: &[UseRecord]) {
-    if records.is_empty() {
+async fn write_batch(database: &Db, buffer: &Buffer, Batch { records, keys }: Batch) {
+    if keys.is_empty() && records.is_empty() {
         return;
     }
-    if let Err(error) = try_write(database, records).await {
-        metrics.use_records_lost.inc_by(records.len() as u64);
-        tracing::error!(%error, lost = records.len(), "use records could not be written");
+    let uses: Vec<_> = keys.into_iter().map(|key| (key.take(), key)).collect();
+    let Err(error) = try_write(database, &records, &uses).await else { return };
+    buffer.metrics.use_records_lost.inc_by(records.len() as u64);
+    tracing::error!(%error, lost = records.len(), "use records could not be written; the counts are kept");
+    for (unwritten, key) in uses {
+        if key.put_back(unwritten) {
+            buffer.batch().keys.push(key);
+        }
     }
 }
 
-async fn try_write(database: &Db, records: &[UseRecord]) -> Result<(), Error> {
+async fn try_write(database: &Db, records: &[UseRecord], uses: &[(Waiting, Arc<KeyUse>)]) -> Result<(), Error> {
     let mut tx = database.begin().await?;
     db::insert(&mut tx, records).await?;
     for record in records {
@@ -160,16 +208,26 @@ async fn try_write(database: &Db, records: &[UseRecord]) -> Result<(), Error> {
             refused_calls::insert(&mut tx, record, call, KEEP_DIAGNOSES).await?;
         }
     }
-    // One update a key and batch is enough: the latest accepted call.
-    let mut latest: std::collections::BTreeMap<&SecretId, &UseRecord> = std::collections::BTreeMap::new();
-    for record in records.iter().filter(|record| record.refusal.is_none()) {
-        let known = latest.entry(&record.secret_id).or_insert(record);
-        if record.at >= known.at {
-            *known = record;
+    // Of a key that was changed meanwhile there are several. In one order for all processes, so that none waits for
+    // another that waits for it.
+    let mut counts: BTreeMap<(&SecretId, Timestamp, i64), (i64, i64)> = BTreeMap::new();
+    let mut latest: BTreeMap<&SecretId, &LastUse> = BTreeMap::new();
+    for (waiting, key) in uses {
+        for hour in &waiting.hours {
+            let (accepted, refused) = counts.entry((&key.secret_id, key.since, hour.hour)).or_default();
+            *accepted += hour.accepted;
+            *refused += hour.refused;
+        }
+        if let Some(last) = &waiting.last {
+            let known = latest.entry(&key.secret_id).or_insert(last);
+            if last.at >= known.at {
+                *known = last;
+            }
         }
     }
-    for (secret_id, record) in latest {
-        api_keys::set_last_used(&mut tx, secret_id, record.at, &record.action, &record.address.to_string()).await?;
+    db::add_counts(&mut tx, &counts.into_iter().collect::<Vec<_>>()).await?;
+    for (secret_id, last) in latest {
+        api_keys::set_last_used(&mut tx, secret_id, last.at, &last.action, &last.address.to_string()).await?;
     }
     Ok(tx.commit().await?)
 }
@@ -179,23 +237,23 @@ async fn try_write(database: &Db, records: &[UseRecord]) -> Result<(), Error> {
 pub struct Report {
     /// The days that had calls.
     pub days: Vec<DayCounts>,
-    /// All calls since the key was last enabled or disabled.
-    pub since_change: UseCounts,
+    /// All calls since the key was made, or last enabled or disabled.
+    pub in_state: UseCounts,
     /// The latest calls, the latest first.
     pub calls: Vec<UseRow>,
 }
 
-/// The use of a key: by day since `first_day`, in all since `changed`, and its latest `calls`.
+/// The use of a key: by day since `first_day`, in all in the state it has been in `since`, and its latest `calls`.
 pub async fn report(
     database: &Db,
     secret_id: &SecretId,
     first_day: Timestamp,
-    changed: Timestamp,
+    since: Timestamp,
     calls: i64,
 ) -> Result<Report, Error> {
     Ok(Report {
         days: db::per_day(database, secret_id, first_day).await?,
-        since_change: db::counts(database, secret_id, changed).await?,
+        in_state: db::in_state(database, secret_id, since).await?,
         calls: db::latest(database, secret_id, calls).await?,
     })
 }
