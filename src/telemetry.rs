@@ -1,19 +1,17 @@
 //! Logs: JSON lines on stderr, one a request, with the request's id. No secret, token, code, cookie or query ever.
 
-use std::any::Any;
 use std::net::{IpAddr, SocketAddr};
+use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
-use axum::body::Bytes;
+use axum::Router;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use axum::{BoxError, Router};
+use futures_util::FutureExt;
 
 use hyper::body::Incoming;
 use ipnet::IpNet;
 use tower::Service;
-use tower_http::body::UnsyncBoxBody;
-use tower_http::catch_panic::CatchPanic;
 use tracing::Instrument;
 use tracing_subscriber::EnvFilter;
 
@@ -69,28 +67,25 @@ impl RequestSpan {
 }
 
 /// What a client is told when a handler has panicked.
-pub type Panicked = fn(Box<dyn Any + Send>) -> Response;
+pub type Panicked = fn(RequestId) -> Response;
 
 /// The routes of a listener, with everything that asks them known, and every answer logged and counted.
 #[derive(Clone, Debug)]
 pub struct Tracked {
     app: App,
     listener: Listener,
-    routes: CatchPanic<Router, Panicked>,
+    routes: Router,
+    panicked: Panicked,
 }
 
 impl Tracked {
     /// The routes of `listener`.
     pub fn new(app: App, listener: Listener, routes: Router, panicked: Panicked) -> Self {
-        Self { app, listener, routes: CatchPanic::custom(routes, panicked) }
+        Self { app, listener, routes, panicked }
     }
 
     /// Answers a request that came from `peer`.
-    pub async fn answer(
-        &self,
-        peer: IpAddr,
-        mut request: axum::http::Request<Incoming>,
-    ) -> axum::http::Response<UnsyncBoxBody<Bytes, BoxError>> {
+    pub async fn answer(&self, peer: IpAddr, mut request: axum::http::Request<Incoming>) -> Response {
         let started = Instant::now();
         let request_id = RequestId::generate();
         let peer = peer.to_canonical();
@@ -104,8 +99,15 @@ impl Tracked {
             request.extensions_mut().insert(RequestSpan(span.clone()));
         }
         // Routers are always ready.
-        let answered = self.routes.clone().call(request).instrument(span.clone()).await;
-        let response = answered.unwrap_or_else(|never| match never {});
+        let answered =
+            AssertUnwindSafe(self.routes.clone().call(request)).catch_unwind().instrument(span.clone()).await;
+        let response = match answered {
+            Ok(answered) => answered.unwrap_or_else(|never| match never {}),
+            Err(panic) => {
+                span.in_scope(|| log_panic(&*panic));
+                (self.panicked)(request_id)
+            }
+        };
         let (path, status) = (uri.path(), response.status().as_u16());
         self.app.metrics.answered(self.listener, status);
         let _in_span = span.enter();

@@ -10,7 +10,6 @@ mod params;
 mod verify;
 mod words;
 
-use std::any::Any;
 use std::borrow::Cow;
 
 use axum::Router;
@@ -167,9 +166,6 @@ fn for_record(action: &str) -> Cow<'_, str> {
 }
 
 /// What a client is told when a handler has panicked.
-#[expect(clippy::needless_pass_by_value, reason = "the layer hands over the box")]
-pub fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    telemetry::log_panic(&*panic);
-    // The request's own id is out of reach here; the log line carries it.
-    ApiError::Fault.respond(Language::English, RequestId::generate()).into_response()
+pub fn panicked(request_id: RequestId) -> Response {
+    ApiError::Fault.respond(Language::English, request_id)
 }

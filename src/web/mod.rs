@@ -59,6 +59,7 @@ use self::error::{PageError, Problem};
 use self::session_store::Store;
 use self::site::Site;
 use crate::account::passkeys::RelyingParty;
+use crate::id::RequestId;
 use crate::state::App;
 use crate::telemetry;
 
@@ -129,7 +130,7 @@ pub fn router(app: App, site: Site) -> Router {
         .layer(from_fn(compression::judge))
         .layer(from_fn_with_state(console.clone(), preferences::read))
         .layer(from_fn(error::render))
-        .layer(CatchPanicLayer::custom(panicked))
+        .layer(CatchPanicLayer::custom(rendered_panic))
         .layer(from_fn_with_state(console.clone(), headers::known_host))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
@@ -163,9 +164,14 @@ fn sessions(console: &Console) -> SessionManagerLayer<Store> {
         .with_expiry(Expiry::OnSessionEnd)
 }
 
-/// What a browser is told when a handler has panicked.
+/// Within the layers that make a page of it.
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands over the box")]
-pub fn panicked(panic: Box<dyn Any + Send>) -> Response {
+fn rendered_panic(panic: Box<dyn Any + Send>) -> Response {
     telemetry::log_panic(&*panic);
     PageError::from(Problem::Fault).into_response()
+}
+
+/// What a browser is told when one of those layers has panicked.
+pub fn panicked(_: RequestId) -> Response {
+    StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
