@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -82,8 +82,10 @@ struct Answer {
 pub struct Metrics {
     checks: Family<Check, Counter>,
     answers: Family<Answer, Counter>,
-    /// Of the checks by each door, those that ended well: the commonest, and not looked for every time.
+    /// Of the checks by each door those that ended well, and of each listener's answers those with status 200: the
+    /// commonest, and not looked for every time.
     accepted: [Counter; 4],
+    ok: [Counter; 4],
     /// How long each read of the change number took, in seconds, with what was taken in after it.
     pub barrier_reads: Histogram,
     /// How many requests shared each read.
@@ -99,11 +101,15 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         let checks = Family::<Check, Counter>::default();
+        let answers = Family::<Answer, Counter>::default();
+        let listeners = [Listener::Console, Listener::Api, Listener::Guard, Listener::Metrics];
+        let ok = |listener: Listener| Answer { listener: listener.as_str(), status: 200 };
         let doors = [Door::Action, Door::ForwardAuth, Door::Verify, Door::Guard];
         Self {
             accepted: doors.map(|door| checks.get_or_create_owned(&Check { door: door.as_str(), result: "accepted" })),
+            ok: listeners.map(|listener| answers.get_or_create_owned(&ok(listener))),
             checks,
-            answers: Family::default(),
+            answers,
             barrier_reads: Histogram::new(exponential_buckets(0.000_025, 2.0, 16)),
             barrier_requests: Histogram::new(exponential_buckets(1.0, 2.0, 11)),
             barrier_failures: Counter::default(),
@@ -125,8 +131,12 @@ impl Metrics {
     }
 
     /// Counts an answered request.
-    pub fn answered(&self, listener: Listener, status: u16) {
-        self.answers.get_or_create(&Answer { listener: listener.as_str(), status }).inc();
+    pub fn answered(&self, listener: Listener, status: StatusCode) {
+        if status == StatusCode::OK {
+            self.ok[listener as usize].inc();
+            return;
+        }
+        self.answers.get_or_create(&Answer { listener: listener.as_str(), status: status.as_u16() }).inc();
     }
 
     /// All of it in the text format of OpenMetrics.
@@ -175,7 +185,7 @@ async fn answer(State(app): State<App>) -> Response {
             .into_response(),
         Err(error) => {
             tracing::error!(%error, "the metrics could not be written");
-            axum::http::StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
 }

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 use axum::Router;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::Response;
 use futures_util::FutureExt;
 
@@ -86,14 +86,13 @@ impl Tracked {
 
     /// Answers a request that came from `peer`.
     pub async fn answer(&self, peer: IpAddr, mut request: axum::http::Request<Incoming>) -> Response {
-        let started = Instant::now();
         let request_id = RequestId::generate();
+        let line = Line::begin(&request);
         let peer = peer.to_canonical();
         let trusted = &self.app.settings.trusted_proxies;
         let address = client_address(peer, request.headers(), trusted);
         let peer_is_trusted = trusted.iter().any(|network| network.contains(&peer));
         request.extensions_mut().insert(Caller { request_id, address, peer_is_trusted });
-        let (method, uri) = (request.method().clone(), request.uri().clone());
         let span = tracing::info_span!("request", %request_id, uin = tracing::field::Empty);
         if self.listener == Listener::Console {
             request.extensions_mut().insert(RequestSpan(span.clone()));
@@ -108,18 +107,41 @@ impl Tracked {
                 (self.panicked)(request_id)
             }
         };
-        let (path, status) = (uri.path(), response.status().as_u16());
-        self.app.metrics.answered(self.listener, status);
-        let _in_span = span.enter();
-        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let listener = self.listener.as_str();
-        // The path without the query: a set-up link's token is in the query.
-        if self.listener == Listener::Metrics || path == HEALTH_PATH {
-            tracing::debug!(listener, %method, path, status, micros, %address, "answered");
-        } else {
-            tracing::info!(listener, %method, path, status, micros, %address, "answered");
+        self.app.metrics.answered(self.listener, response.status());
+        if let Some(line) = line {
+            span.in_scope(|| line.end(self.listener, response.status(), address));
         }
         response
+    }
+}
+
+/// What a request's line in the log is made of.
+struct Line {
+    started: Instant,
+    method: Method,
+    uri: Uri,
+}
+
+impl Line {
+    /// None where no such line is written.
+    fn begin<B>(request: &axum::http::Request<B>) -> Option<Self> {
+        tracing::enabled!(tracing::Level::INFO).then(|| Self {
+            started: Instant::now(),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+        })
+    }
+
+    fn end(self, listener: Listener, status: StatusCode, address: IpAddr) {
+        let Self { started, method, uri } = self;
+        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        // The path without the query: a set-up link's token is in the query.
+        let (path, status, name) = (uri.path(), status.as_u16(), listener.as_str());
+        if listener == Listener::Metrics || path == HEALTH_PATH {
+            tracing::debug!(listener = name, %method, path, status, micros, %address, "answered");
+        } else {
+            tracing::info!(listener = name, %method, path, status, micros, %address, "answered");
+        }
     }
 }
 

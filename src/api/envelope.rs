@@ -1,5 +1,6 @@
 //! The envelope every answer wears, and the error codes callers know.
 
+use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -182,5 +183,5 @@ fn wrap(answer: &impl Serialize, request_id: RequestId) -> Response {
     ];
     let envelope = Envelope { response: Named { answer, request_id } };
     let body = serde_json::to_vec(&envelope).expect("answers have text for keys");
-    (headers, body).into_response()
+    (headers, Body::from(body)).into_response()
 }
