@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::{Bytes, HttpBody};
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -51,7 +51,10 @@ pub struct ReadBody {
 
 impl BodyBudget {
     /// The whole body, if it is no longer than `limit`.
-    pub async fn read(&self, body: Body, limit: usize) -> Result<ReadBody, Unread> {
+    pub async fn read<B>(&self, body: B, limit: usize) -> Result<ReadBody, Unread>
+    where
+        B: HttpBody<Data = Bytes> + Unpin,
+    {
         let within_budget = async {
             let share = if is_long(&body) {
                 let kib = u32::try_from(limit.div_ceil(1024)).unwrap_or(u32::MAX);
@@ -72,11 +75,11 @@ impl BodyBudget {
 }
 
 /// Is it, or may it be, longer than what is read without further ado?
-pub fn is_long(body: &Body) -> bool {
+pub fn is_long(body: &impl HttpBody) -> bool {
     body.size_hint().exact().is_none_or(|length| length > SHORT as u64)
 }
 
-async fn read_frames(mut body: Body, limit: usize) -> Result<Bytes, Unread> {
+async fn read_frames(mut body: impl HttpBody<Data = Bytes> + Unpin, limit: usize) -> Result<Bytes, Unread> {
     let mut read = Vec::new();
     let mut length = 0_usize;
     while let Some(frame) = body.frame().await {

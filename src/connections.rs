@@ -20,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use crate::telemetry::Tracked;
+use crate::telemetry::{Routes, Tracked};
 
 /// Connections of one listener at once. Each may take some 64 KiB for a request's headers.
 const MOST: usize = 1024;
@@ -33,10 +33,10 @@ const DRAIN: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
 /// Serves until the sender of `stopping` is dropped, then lets requests in flight finish.
-pub async fn serve(
+pub async fn serve<R: Routes>(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    routes: Tracked,
+    routes: Tracked<R>,
     mut stopping: watch::Receiver<()>,
 ) {
     let routes = Arc::new(routes);
@@ -74,10 +74,10 @@ async fn rest_after(error: &io::Error) {
     }
 }
 
-async fn serve_connection(
+async fn serve_connection<R: Routes>(
     stream: Placed,
     tls: Option<TlsAcceptor>,
-    routes: Arc<Tracked>,
+    routes: Arc<Tracked<R>>,
     peer: IpAddr,
     stopping: watch::Receiver<()>,
 ) {
@@ -89,9 +89,10 @@ async fn serve_connection(
     }
 }
 
-async fn serve_http<S>(stream: S, routes: Arc<Tracked>, peer: IpAddr, mut stopping: watch::Receiver<()>)
+async fn serve_http<S, R>(stream: S, routes: Arc<Tracked<R>>, peer: IpAddr, mut stopping: watch::Receiver<()>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    R: Routes,
 {
     let service = service_fn(move |request| {
         let routes = routes.clone();

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -21,7 +20,7 @@ use crate::connections;
 use crate::db::{passkeys, sessions};
 use crate::metrics::Listener;
 use crate::state::App;
-use crate::telemetry::{Panicked, Tracked};
+use crate::telemetry::{Panicked, Routes, Tracked};
 use crate::web::site::{ApiAddress, Site};
 use crate::{api, guard, metrics, throttle, usage, web};
 
@@ -119,22 +118,20 @@ pub async fn run(
     tokio::spawn(async move { warming.fresh().await });
     let (stop, stopping) = watch::channel(());
     let mut servers = JoinSet::new();
-    let mut start = |bound: Bound, tls: Option<TlsAcceptor>, listener: Listener, routes: Router, panicked: Panicked| {
-        let routes = Tracked::new(app.clone(), listener, routes, panicked);
-        servers.spawn(connections::serve(bound.listener, tls, routes, stopping.clone()));
-    };
+    let common = Common { app: app.clone(), tls, stopping };
     if let Some(bound) = listeners.metrics {
-        start(bound, None, Listener::Metrics, metrics::router(app.clone()), api::panicked);
+        let plain = Common { tls: None, ..common.clone() };
+        servers.spawn(plain.serve(bound, Listener::Metrics, metrics::router(app.clone()), api::panicked));
     }
     if let Some(bound) = listeners.console {
         let site = Site::new(public_url, bound.address, api_address);
-        start(bound, tls.clone(), Listener::Console, web::router(app.clone(), site), web::panicked);
+        servers.spawn(common.clone().serve(bound, Listener::Console, web::router(app.clone(), site), web::panicked));
     }
     if let Some(bound) = listeners.api {
-        start(bound, tls.clone(), Listener::Api, api::router(app.clone()), api::panicked);
+        servers.spawn(common.clone().serve(bound, Listener::Api, api::Api::new(app.clone()), api::panicked));
     }
     if let (Some(bound), Some(upstream)) = (listeners.guard, &app.settings.guard_upstream) {
-        start(bound, tls, Listener::Guard, guard::router(app.clone(), upstream), api::panicked);
+        servers.spawn(common.serve(bound, Listener::Guard, guard::router(app.clone(), upstream), api::panicked));
     }
 
     shutdown.await;
@@ -145,6 +142,21 @@ pub async fn run(
     app.usage.flush().await;
     app.close().await;
     Ok(())
+}
+
+/// What the listeners have in common.
+#[derive(Clone)]
+struct Common {
+    app: App,
+    tls: Option<TlsAcceptor>,
+    stopping: watch::Receiver<()>,
+}
+
+impl Common {
+    async fn serve(self, bound: Bound, listener: Listener, routes: impl Routes, panicked: Panicked) {
+        let routes = Tracked::new(self.app, listener, routes, panicked);
+        connections::serve(bound.listener, self.tls, routes, self.stopping).await;
+    }
 }
 
 /// Clears out, now and then, what has run out.

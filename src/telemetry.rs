@@ -37,7 +37,7 @@ pub fn log_panic(panic: &(dyn std::any::Any + Send)) {
     tracing::error!(panic = message.unwrap_or("without a message"), "a handler panicked");
 }
 
-/// Whoever sends a request, as far as the connection tells. An extension of every request.
+/// Whoever sends a request, as far as the connection tells. An extension of every request that is routed.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller {
     /// Names the request.
@@ -55,64 +55,68 @@ impl Caller {
     }
 }
 
-/// What the log lines of a request have in common. An extension of every request to the console.
-#[derive(Clone, Debug)]
-pub struct RequestSpan(tracing::Span);
+/// What answers the requests of a listener.
+pub trait Routes: Send + Sync + 'static {
+    /// Answers a request of `caller`.
+    fn answer(&self, request: Request, caller: Caller) -> impl Future<Output = Response> + Send;
+}
 
-impl RequestSpan {
-    /// Has the log lines from here on say whose session the request is in.
-    pub fn name_account(&self, uin: Uin) {
-        self.0.record("uin", uin.0);
+/// With the caller as an extension of the request.
+impl Routes for Router {
+    async fn answer(&self, mut request: Request, caller: Caller) -> Response {
+        request.extensions_mut().insert(caller);
+        // Routers are always ready.
+        self.clone().call(request).await.unwrap_or_else(|never| match never {})
     }
 }
+
+/// A request as it comes from a connection.
+pub type Request = axum::http::Request<Incoming>;
 
 /// What a client is told when a handler has panicked.
 pub type Panicked = fn(RequestId) -> Response;
 
 /// The routes of a listener, with everything that asks them known, and every answer logged and counted.
-#[derive(Clone, Debug)]
-pub struct Tracked {
+#[derive(Debug)]
+pub struct Tracked<R> {
     app: App,
     listener: Listener,
-    routes: Router,
+    routes: R,
     panicked: Panicked,
 }
 
-impl Tracked {
+impl<R: Routes> Tracked<R> {
     /// The routes of `listener`.
-    pub fn new(app: App, listener: Listener, routes: Router, panicked: Panicked) -> Self {
+    pub fn new(app: App, listener: Listener, routes: R, panicked: Panicked) -> Self {
         Self { app, listener, routes, panicked }
     }
 
     /// Answers a request that came from `peer`.
-    pub async fn answer(&self, peer: IpAddr, mut request: axum::http::Request<Incoming>) -> Response {
+    pub async fn answer(&self, peer: IpAddr, request: Request) -> Response {
         let request_id = RequestId::generate();
         let line = Line::begin(&request);
         let peer = peer.to_canonical();
         let trusted = &self.app.settings.trusted_proxies;
         let address = client_address(peer, request.headers(), trusted);
         let peer_is_trusted = trusted.iter().any(|network| network.contains(&peer));
-        request.extensions_mut().insert(Caller { request_id, address, peer_is_trusted });
+        let caller = Caller { request_id, address, peer_is_trusted };
         let span = tracing::info_span!("request", %request_id, uin = tracing::field::Empty);
-        if self.listener == Listener::Console {
-            request.extensions_mut().insert(RequestSpan(span.clone()));
-        }
-        // Routers are always ready.
-        let answered =
-            AssertUnwindSafe(self.routes.clone().call(request)).catch_unwind().instrument(span.clone()).await;
-        let response = match answered {
-            Ok(answered) => answered.unwrap_or_else(|never| match never {}),
-            Err(panic) => {
-                span.in_scope(|| log_panic(&*panic));
-                (self.panicked)(request_id)
-            }
-        };
+        let answered = AssertUnwindSafe(self.routes.answer(request, caller)).catch_unwind().instrument(span.clone());
+        let response = answered.await.unwrap_or_else(|panic| {
+            span.in_scope(|| log_panic(&*panic));
+            (self.panicked)(request_id)
+        });
         self.app.metrics.answered(self.listener, response.status());
         if let Some(line) = line {
             span.in_scope(|| line.end(self.listener, response.status(), address));
         }
         response
     }
+}
+
+/// Has the log lines of the request that is being answered say from here on whose session it is in.
+pub fn name_account(uin: Uin) {
+    tracing::Span::current().record("uin", uin.0);
 }
 
 /// What a request's line in the log is made of.
@@ -124,7 +128,7 @@ struct Line {
 
 impl Line {
     /// None where no such line is written.
-    fn begin<B>(request: &axum::http::Request<B>) -> Option<Self> {
+    fn begin(request: &Request) -> Option<Self> {
         tracing::enabled!(tracing::Level::INFO).then(|| Self {
             started: Instant::now(),
             method: request.method().clone(),

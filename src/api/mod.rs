@@ -13,12 +13,12 @@ mod words;
 use std::borrow::Cow;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Extension, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
+use hyper::body::Incoming;
 
 pub use self::envelope::ApiError;
 pub use self::forward_auth::{action, identity, refuse};
@@ -32,7 +32,7 @@ use crate::metrics::Door;
 use crate::signature::v1;
 use crate::signature::v3::{UNSIGNED_PAYLOAD, X_TC_ACTION, X_TC_CONTENT_SHA256, X_TC_VERSION, payload_hash};
 use crate::state::App;
-use crate::telemetry::{self, Caller};
+use crate::telemetry::{self, Caller, Routes};
 use crate::verifier::{self, Asked, Claim, Refusal, Signed, only};
 
 /// Longest body of a version 3 POST.
@@ -44,8 +44,32 @@ const GET_LIMIT: usize = 32 * 1024;
 /// Longest action name taken into a record.
 const ACTION_LIMIT: usize = 64;
 
-/// The API's routes.
-pub fn router(app: App) -> Router {
+/// What the API's listener answers.
+#[derive(Debug)]
+pub struct Api {
+    app: App,
+    others: Router,
+}
+
+impl Api {
+    /// For whoever signs requests, and for those who ask whether they did.
+    pub fn new(app: App) -> Self {
+        Self { others: router(app.clone()), app }
+    }
+}
+
+impl Routes for Api {
+    /// The actions are all at `/` and come by the thousand: they go to their handler without a router's boxes.
+    async fn answer(&self, request: telemetry::Request, caller: Caller) -> Response {
+        if request.uri().path() == "/" {
+            act(&self.app, &caller, request).await
+        } else {
+            self.others.answer(request, caller).await
+        }
+    }
+}
+
+fn router(app: App) -> Router {
     Router::new()
         .route(telemetry::HEALTH_PATH, get(async || "ok\n"))
         .route("/readyz", get(ready))
@@ -53,7 +77,7 @@ pub fn router(app: App) -> Router {
         .route(&format!("{}/", forward_auth::PATH), any(forward_auth::answer))
         .route(&format!("{}/{{*meant}}", forward_auth::PATH), any(forward_auth::answer))
         .route(verify::PATH, post(verify::answer))
-        .fallback(answer)
+        .fallback(unknown)
         .with_state(app)
 }
 
@@ -65,17 +89,18 @@ async fn ready(State(app): State<App>) -> Response {
     }
 }
 
-async fn answer(State(app): State<App>, Extension(caller): Extension<Caller>, request: Request) -> Response {
+/// To a proxy that asks at a wrong address, any 200 is a yes.
+async fn unknown(Extension(caller): Extension<Caller>, request: Request) -> Response {
+    let error = ApiError::InvalidAction(for_record(request.uri().path()).into_owned());
+    let mut response = error.respond(language_of(request.headers()), caller.request_id);
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}
+
+async fn act(app: &App, caller: &Caller, request: telemetry::Request) -> Response {
     let (parts, body) = request.into_parts();
-    // To a proxy that asks at a wrong address, any 200 is a yes.
-    if parts.uri.path() != "/" {
-        let error = ApiError::InvalidAction(for_record(parts.uri.path()).into_owned());
-        let mut response = error.respond(language_of(&parts.headers), caller.request_id);
-        *response.status_mut() = StatusCode::NOT_FOUND;
-        return response;
-    }
     let mut said = None;
-    match handle(&app, &caller, &mut said, &parts, body).await {
+    match handle(app, caller, &mut said, &parts, body).await {
         Ok(answer) => envelope::success(&answer, caller.request_id),
         Err(error) => error.respond(said.unwrap_or_else(|| language_of(&parts.headers)), caller.request_id),
     }
@@ -86,7 +111,7 @@ async fn handle(
     caller: &Caller,
     said: &mut Option<Language>,
     parts: &Parts,
-    body: Body,
+    body: Incoming,
 ) -> Result<Answer, ApiError> {
     let is_get = match parts.method {
         Method::GET => true,
