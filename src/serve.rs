@@ -96,6 +96,9 @@ pub fn load_tls(settings: &Settings) -> Result<Option<TlsAcceptor>, StartError> 
     let unusable = |file: &Path, cause| StartError::Tls { file: file.to_owned(), cause };
     let certificates = CertificateDer::pem_file_iter(cert).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let certificates = certificates.map_err(|cause| unusable(cert, cause.into()))?;
+    if certificates.is_empty() {
+        return Err(unusable(cert, "it holds no certificate".into()));
+    }
     let private_key = PrivateKeyDer::from_pem_file(key).map_err(|cause| unusable(key, cause.into()))?;
     let server = ServerConfig::builder().with_no_client_auth().with_single_cert(certificates, private_key);
     let mut server = server.map_err(|cause| unusable(key, cause.into()))?;

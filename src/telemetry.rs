@@ -55,16 +55,28 @@ impl Caller {
     }
 }
 
+/// What the log lines of a request have in common; layers within have spans of their own.
+#[derive(Clone, Debug)]
+pub struct RequestSpan(tracing::Span);
+
+impl RequestSpan {
+    /// Has the log lines from here on say whose session the request is in.
+    pub fn name_account(&self, uin: Uin) {
+        self.0.record("uin", uin.0);
+    }
+}
+
 /// What answers the requests of a listener.
 pub trait Routes: Send + Sync + 'static {
     /// Answers a request of `caller`.
     fn answer(&self, request: Request, caller: Caller) -> impl Future<Output = Response> + Send;
 }
 
-/// With the caller as an extension of the request.
+/// With the caller, and the request's span, as extensions of the request.
 impl Routes for Router {
     async fn answer(&self, mut request: Request, caller: Caller) -> Response {
         request.extensions_mut().insert(caller);
+        request.extensions_mut().insert(RequestSpan(tracing::Span::current()));
         // Routers are always ready.
         self.clone().call(request).await.unwrap_or_else(|never| match never {})
     }
@@ -112,11 +124,6 @@ impl<R: Routes> Tracked<R> {
         }
         response
     }
-}
-
-/// Has the log lines of the request that is being answered say from here on whose session it is in.
-pub fn name_account(uin: Uin) {
-    tracing::Span::current().record("uin", uin.0);
 }
 
 /// What a request's line in the log is made of.

@@ -40,7 +40,7 @@ use crate::db::sessions;
 use crate::error::Error;
 use crate::id::{SessionHandle, Uin};
 use crate::secret::token;
-use crate::telemetry::{self, Caller};
+use crate::telemetry::{Caller, RequestSpan};
 
 /// The one entry of a session's data.
 pub(super) const STAGE: &str = "stage";
@@ -373,7 +373,9 @@ impl SignedIn {
             return Ok(None);
         };
         visitor.origin.actor = Actor::Account;
-        telemetry::name_account(account.uin);
+        if let Some(span) = visitor.extensions.get::<RequestSpan>() {
+            span.name_account(account.uin);
+        }
         Ok(Some(Self { visitor, account, state: *state }))
     }
 

@@ -104,7 +104,8 @@ on_both_engines! {
         let store = Store::new(engine).await;
         create(&store, "root", "a quiet blue lantern");
         let newer = "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
-            select 9999, 'newer', success, checksum, execution_time from _sqlx_migrations";
+            select 9999, 'newer', success, checksum, execution_time from _sqlx_migrations
+            where version = 1";
         match store.db().await {
             latchkey::db::Db::Sqlite(pool) => sqlx::query(newer).execute(&pool).await.map(drop).unwrap(),
             latchkey::db::Db::Postgres(pool) => sqlx::query(newer).execute(&pool).await.map(drop).unwrap(),

@@ -133,6 +133,7 @@ impl Product {
 
     async fn run(store: std::sync::Arc<Store>, given: GivenSettings, clock: Clock) -> Self {
         let settings = Settings::resolve(given).unwrap();
+        let tls = serve::load_tls(&settings).unwrap();
         let listeners = Listeners::bind(&settings).unwrap();
         let console = listeners.console.as_ref().unwrap().address;
         let api = listeners.api.as_ref().unwrap().address;
@@ -144,7 +145,7 @@ impl Product {
             let stopped = async {
                 let _ = stopped.await;
             };
-            serve::run(running, listeners, None, stopped).await.unwrap();
+            serve::run(running, listeners, tls, stopped).await.unwrap();
         });
         Self { app, clock, console, api, metrics, stop: Some(stop), task: Some(task), store }
     }

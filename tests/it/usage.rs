@@ -1,0 +1,135 @@
+//! Counts and records of use.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use latchkey::clock::Timestamp;
+use latchkey::db::{Db, usage as counts};
+use latchkey::id::SecretId;
+use latchkey::registry::RegisteredKey;
+use latchkey::usage::Call;
+
+use crate::support::{Browser, Engine, Owner, Product, START, Store};
+
+async fn with_key(engine: Engine) -> (Product, Owner, Browser, SecretId) {
+    let product = Product::start(engine).await;
+    let (owner, mut browser) = product.signed_in("root").await;
+    let id = browser.create_key().await.parse().unwrap();
+    (product, owner, browser, id)
+}
+
+/// The key as a request that is checked now would have it.
+async fn checked(product: &Product, id: &SecretId) -> Arc<RegisteredKey> {
+    let fresh = product.app.registry.fresh().await.unwrap();
+    product.app.registry.get(&fresh, id.as_str()).unwrap()
+}
+
+fn call(at: Timestamp, refusal: Option<&'static str>) -> Call<'static> {
+    Call { at, action: "GetCallerIdentity", address: [192, 0, 2, 1].into(), refusal, diagnosed: None }
+}
+
+async fn execute(db: &Db, statement: &'static str) {
+    match db {
+        Db::Sqlite(pool) => sqlx::raw_sql(statement).execute(pool).await.map(drop),
+        Db::Postgres(pool) => sqlx::raw_sql(statement).execute(pool).await.map(drop),
+    }
+    .unwrap();
+}
+
+on_both_engines! {
+    /// Of a key that is called without end some calls are listed, and all are counted.
+    async fn every_call_counts(engine) {
+        let (product, _owner, mut browser, id) = with_key(engine).await;
+        let key = checked(&product, &id).await;
+        for _ in 0..3000 {
+            product.app.usage.record(&key.uses, call(START, None));
+        }
+        product.app.usage.record(&key.uses, call(START, Some("wrong signature")));
+        assert_eq!(product.app.usage.waiting(), 1000);
+        let page = browser.get(&format!("/cam/capi/keys/{id}")).await;
+        page.says(&format!("<title>{}: 3000 accepted, 1 refused</title>", START.utc_date()));
+        browser.get(&format!("/cam/capi/keys/{id}/disable")).await
+            .says("<dt>Calls in the last 24 hours</dt><dd class=\"num\">3000</dd>");
+        // The next second has a share of its own.
+        product.app.usage.record(&key.uses, call(START.plus(Duration::from_secs(1)), Some("wrong signature")));
+        browser.get(&format!("/cam/capi/keys/{id}")).await.says("3000 accepted, 2 refused").says("Refused: wrong signature");
+    }
+
+    /// A call that was checked just before the key was disabled is written after it, and counts for the time before.
+    async fn a_call_counts_for_the_state_it_met(engine) {
+        let (product, _owner, mut browser, id) = with_key(engine).await;
+        let before = checked(&product, &id).await;
+        product.advance(Duration::from_secs(1));
+        browser.operate(&format!("/cam/capi/keys/{id}/disable"), &[]).await;
+        let after = checked(&product, &id).await;
+        product.app.usage.record(&before.uses, call(product.clock.now(), None));
+        product.app.usage.record(&after.uses, call(product.clock.now(), Some("disabled")));
+        let page = browser.get(&format!("/cam/capi/keys/{id}")).await;
+        page.says("since then 0 accepted, 1 refused").says("1 accepted, 1 refused</title>");
+    }
+
+    /// The last use that was noted is the last one, listed or not.
+    async fn the_last_use_is_known_though_it_is_not_listed(engine) {
+        let (product, owner, _browser, id) = with_key(engine).await;
+        let key = checked(&product, &id).await;
+        let later = START.plus(Duration::from_millis(700));
+        for at in std::iter::repeat_n(START, 1000).chain([later]) {
+            product.app.usage.record(&key.uses, call(at, None));
+        }
+        product.app.usage.flush().await;
+        let keys = latchkey::db::api_keys::list(&product.app.db, owner.uin).await.unwrap();
+        assert_eq!(keys[0].last_used_at, Some(later));
+    }
+
+    async fn counts_that_could_not_be_written_are_written_later(engine) {
+        let (product, _owner, _browser, id) = with_key(engine).await;
+        let key = checked(&product, &id).await;
+        let db = &product.app.db;
+        execute(db, "alter table use_count rename to away").await;
+        product.app.usage.record(&key.uses, call(START, None));
+        product.app.usage.flush().await;
+        product.app.usage.record(&key.uses, call(START, None));
+        execute(db, "alter table away rename to use_count").await;
+        product.app.usage.flush().await;
+        assert_eq!(counts::accepted(db, &id, START).await.unwrap(), 2);
+    }
+
+    async fn counts_are_kept_for_ninety_days(engine) {
+        let (product, _owner, _browser, id) = with_key(engine).await;
+        let key = checked(&product, &id).await;
+        let days = |days: u64| Duration::from_hours(24 * days);
+        for age in [91, 90, 89] {
+            product.app.usage.record(&key.uses, call(START.minus(days(age)), None));
+        }
+        product.app.usage.flush().await;
+        latchkey::usage::purge(&product.app.db, START).await.unwrap();
+        assert_eq!(counts::accepted(&product.app.db, &id, START.minus(days(100))).await.unwrap(), 2);
+    }
+
+    /// Where calls had only been listed, they are counted from the list.
+    async fn an_older_database_keeps_what_it_has(engine) {
+        let store = Store::new(engine).await;
+        std::fs::create_dir_all(store.dir.path().join("data")).unwrap();
+        let file = store.dir.path().join("data/latchkey.db");
+        let url = store.database.clone().unwrap_or_else(|| format!("sqlite:{}", file.display()));
+        let db = Db::open(&url).await.unwrap();
+        execute(&db, include_str!("../../migrations/0001_initial.sql")).await;
+        execute(&db, "
+            insert into account (uin, app_id, name, canonical_name, totp_spent_step, credential_epoch, created_at)
+            values (100000000001, 1000000001, 'a', 'a', 0, 0, 0);
+            insert into api_key (secret_id, uin, slot, state, secret_key_version, secret, created_at, state_changed_at,
+                change_number)
+            values ('AKID00000000000000000000000000000001', 100000000001, 1, 'disabled', 1, '', 0, 7200000, 1);
+            insert into use_record (secret_id, at, action, address, accepted, reason) values
+                ('AKID00000000000000000000000000000001', 3600000, 'A', '192.0.2.1', true, ''),
+                ('AKID00000000000000000000000000000001', 3600001, 'A', '192.0.2.1', false, 'expired'),
+                ('AKID00000000000000000000000000000001', 7200001, 'A', '192.0.2.1', false, 'disabled');
+        ").await;
+        execute(&db, include_str!("../../migrations/0002_use_count.sql")).await;
+        let id: SecretId = "AKID00000000000000000000000000000001".parse().unwrap();
+        let since = counts::in_state(&db, &id, Timestamp(7_200_000)).await.unwrap();
+        assert_eq!((since.accepted, since.refused), (0, 1));
+        let days = counts::per_day(&db, &id, Timestamp(0)).await.unwrap();
+        assert_eq!((days[0].accepted, days[0].refused), (1, 2));
+    }
+}
