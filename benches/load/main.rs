@@ -45,6 +45,9 @@ struct Arguments {
     /// Where wrk runs.
     #[arg(long, default_value = "1")]
     load_cores: String,
+    /// What the servers log, as `RUST_LOG` has it; to a file, of which nothing is kept.
+    #[arg(long, default_value = "warn")]
+    log: String,
     /// What cargo adds.
     #[arg(long, hide = true)]
     bench: bool,
@@ -104,8 +107,7 @@ struct Round {
 
 fn measure(arguments: &Arguments) {
     let dir = tempfile::tempdir().unwrap();
-    let cores = arguments.server_cores.as_str();
-    let mut subjects = vec![bare(cores, dir.path())];
+    let mut subjects = vec![bare(arguments, dir.path())];
     let wanted = |name: &str| name.contains(&arguments.only);
     let engines = [("SQLite", None), ("PostgreSQL", arguments.postgres.as_deref())];
     for (engine, database) in engines.into_iter().filter(|(engine, url)| *engine == "SQLite" || url.is_some()) {
@@ -130,8 +132,8 @@ fn measure(arguments: &Arguments) {
             let key = prepare(&data, database, keys);
             for (name, door, _) in doors {
                 subjects.push(match door {
-                    Some(door) => product(cores, name, &data, database, &key, door, subjects[0].address),
-                    None => looking_up(cores, name, &data, database, &key),
+                    Some(door) => product(arguments, name, &data, database, &key, door, subjects[0].address),
+                    None => looking_up(arguments, name, &data, database, &key),
                 });
             }
         }
@@ -221,7 +223,7 @@ enum Door {
 const TOKEN: &str = "a token for the benchmark only";
 
 fn product(
-    cores: &str,
+    arguments: &Arguments,
     name: String,
     data: &Path,
     database: Option<&str>,
@@ -231,9 +233,9 @@ fn product(
 ) -> Subject {
     let tokens = data.join("tokens");
     std::fs::write(&tokens, TOKEN).unwrap();
-    let mut command = pinned(cores, env!("CARGO_BIN_EXE_latchkey"));
+    let mut command = pinned(arguments, env!("CARGO_BIN_EXE_latchkey"));
     command.arg("--data-dir").arg(data).args(["--console", "off", "--api-rate-limits", "false"]);
-    command.arg("--verify-token-file").arg(&tokens).env("RUST_LOG", "warn");
+    command.arg("--verify-token-file").arg(&tokens);
     match door {
         Door::Guard => command.args(["--api", "off", "--guard", "127.0.0.1:0", "--guard-upstream"]),
         _ => command.args(["--api", "127.0.0.1:0"]),
@@ -253,16 +255,16 @@ fn product(
     Subject { name, address, call, rounds: Vec::new(), server }
 }
 
-fn looking_up(cores: &str, name: String, data: &Path, database: Option<&str>, key: &Key) -> Subject {
-    let mut command = pinned(cores, std::env::current_exe().unwrap());
+fn looking_up(arguments: &Arguments, name: String, data: &Path, database: Option<&str>, key: &Key) -> Subject {
+    let mut command = pinned(arguments, std::env::current_exe().unwrap());
     command.arg("serve-lookup").arg(data).args(database);
     let (server, address) = start(command);
     let call = signed("POST", "/", "{}", key, address);
     Subject { name, address, call, rounds: Vec::new(), server }
 }
 
-fn bare(cores: &str, dir: &Path) -> Subject {
-    let mut command = pinned(cores, std::env::current_exe().unwrap());
+fn bare(arguments: &Arguments, dir: &Path) -> Subject {
+    let mut command = pinned(arguments, std::env::current_exe().unwrap());
     command.arg("serve-bare").current_dir(dir);
     let (server, address) = start(command);
     // The very bytes that the others are sent.
@@ -271,14 +273,15 @@ fn bare(cores: &str, dir: &Path) -> Subject {
     Subject { name: "a bare handler".to_owned(), address, call, rounds: Vec::new(), server }
 }
 
-fn pinned(cores: &str, program: impl AsRef<std::ffi::OsStr>) -> Command {
+fn pinned(arguments: &Arguments, program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new("taskset");
-    command.args(["--cpu-list", cores]).arg(program);
+    command.args(["--cpu-list", &arguments.server_cores]).arg(program);
+    command.env("RUST_LOG", &arguments.log).stderr(tempfile::tempfile().unwrap());
     command
 }
 
 fn start(mut command: Command) -> (Server, SocketAddr) {
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let (_, address) = line.trim().split_once(" http://").unwrap_or_else(|| panic!("{line:?}"));
