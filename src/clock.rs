@@ -40,6 +40,12 @@ impl Timestamp {
         self.0.div_euclid(HOUR)
     }
 
+    /// The first full hour that is not before it.
+    #[must_use]
+    pub fn next_hour(self) -> Self {
+        Self(self.0.saturating_add(HOUR - 1).div_euclid(HOUR) * HOUR)
+    }
+
     /// Whole days since 1970, in UTC.
     pub fn day(self) -> i64 {
         self.0.div_euclid(24 * HOUR)

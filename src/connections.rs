@@ -49,27 +49,35 @@ pub async fn serve<R: Routes>(
         };
         tokio::select! {
             _ = stopping.changed() => break,
-            Some(_) = connections.join_next() => {}
+            Some(ended) = connections.join_next() => {
+                if let Err(error) = ended {
+                    tracing::error!(%error, listener = routes.name(), "a connection failed");
+                }
+            }
             accepted = next => match accepted {
                 Ok((stream, peer)) => {
                     connections.spawn(serve_connection(stream, tls.clone(), routes.clone(), peer, stopping.clone()));
                 }
-                Err(error) => rest_after(&error).await,
+                Err(error) => rest_after(&error, routes.name()).await,
             },
         }
     }
     drop(listener);
     let ended = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(DRAIN, ended).await.is_err() {
-        tracing::warn!(connections = connections.len(), "cut off: their requests took too long to finish");
+        tracing::warn!(
+            connections = connections.len(),
+            listener = routes.name(),
+            "cut off: their requests took too long to finish"
+        );
         connections.shutdown().await;
     }
 }
 
-async fn rest_after(error: &io::Error) {
+async fn rest_after(error: &io::Error, listener: &'static str) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
-        tracing::error!(%error, "no connection could be accepted");
+        tracing::error!(%error, listener, "no connection could be accepted");
         tokio::time::sleep(ACCEPT_PAUSE).await;
     }
 }
@@ -79,10 +87,14 @@ async fn serve_connection<R: Routes>(
     tls: Option<TlsAcceptor>,
     routes: Arc<Tracked<R>>,
     peer: IpAddr,
-    stopping: watch::Receiver<()>,
+    mut stopping: watch::Receiver<()>,
 ) {
     let Some(tls) = tls else { return serve_http(stream, routes, peer, stopping).await };
-    match tokio::time::timeout(HEADER_TIMEOUT, tls.accept(stream)).await {
+    let shaken = tokio::select! {
+        shaken = tokio::time::timeout(HEADER_TIMEOUT, tls.accept(stream)) => shaken,
+        _ = stopping.changed() => return,
+    };
+    match shaken {
         Ok(Ok(stream)) => serve_http(stream, routes, peer, stopping).await,
         Ok(Err(error)) => tracing::debug!(%error, %peer, "a TLS handshake failed"),
         Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
@@ -103,6 +115,8 @@ where
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)
             .max_buf_size(HEADER_BYTES)
+            // To copy a small body behind its headers is cheaper than to have the kernel gather the two.
+            .writev(false)
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades()
     );

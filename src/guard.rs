@@ -23,6 +23,8 @@ use url::Url;
 
 use crate::api::{ApiError, action, identity, language_of, refuse};
 use crate::api_key::KeyState;
+use crate::id::RequestId;
+use crate::language::Language;
 use crate::metrics::Door;
 use crate::signature::v3::{Authorization, UNSIGNED_PAYLOAD, X_TC_CONTENT_SHA256, payload_hash};
 use crate::state::App;
@@ -64,6 +66,11 @@ pub fn router(app: App, upstream: &Url) -> Router {
     let upstream = upstream.as_str().parse().expect("an http address is a URI");
     let guard = Guard { app, upstream, client };
     Router::new().fallback(answer).with_state(guard)
+}
+
+/// What a client is told when a handler has panicked.
+pub fn panicked(request_id: RequestId, _: &Uri) -> Response {
+    refuse(&ApiError::Fault, Language::English, request_id)
 }
 
 async fn answer(State(guard): State<Guard>, Extension(caller): Extension<Caller>, mut request: Request) -> Response {

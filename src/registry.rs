@@ -29,7 +29,8 @@ use crate::signature::v3::{self, Authorization, SignedRequest, SigningKey};
 use crate::usage::KeyUse;
 
 /// A read that takes longer than this fails, and all that wait for it are refused. A request waits for two reads at most:
-/// the one that is going on when it arrives, and the one that begins after.
+/// the one that is going on when it arrives, and the one that begins after. On SQLite the read itself cannot be cut short, but
+/// for the half second that it waits for whoever mends the log.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A key as it is held in memory.
@@ -208,6 +209,13 @@ struct Barrier {
     seen: (i64, String),
 }
 
+impl Drop for Barrier {
+    /// Whoever waits for a read that nobody will begin is refused.
+    fn drop(&mut self) {
+        drop(self.next.take().map(Begun));
+    }
+}
+
 impl Barrier {
     async fn run(mut self, mut asked: mpsc::UnboundedReceiver<Ask>) {
         while let Some(ask) = asked.recv().await {
@@ -219,10 +227,10 @@ impl Barrier {
                         self.read(Begun(read)).await;
                     }
                 }
-                Ask::Close(waiter) => self.close_reader(waiter).await,
+                // And no other is opened: whoever asks from now on is refused.
+                Ask::Close(waiter) => return self.close_reader(waiter).await,
             }
         }
-        // Nobody can be waiting: to wait is to hold the registry.
     }
 
     /// Reads for those that wait, who all arrived before.

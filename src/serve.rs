@@ -124,7 +124,7 @@ pub async fn run(
     let common = Common { app: app.clone(), tls, stopping };
     if let Some(bound) = listeners.metrics {
         let plain = Common { tls: None, ..common.clone() };
-        servers.spawn(plain.serve(bound, Listener::Metrics, metrics::router(app.clone()), api::panicked));
+        servers.spawn(plain.serve(bound, Listener::Metrics, metrics::router(app.clone()), guard::panicked));
     }
     if let Some(bound) = listeners.console {
         let site = Site::new(public_url, bound.address, api_address);
@@ -134,15 +134,19 @@ pub async fn run(
         servers.spawn(common.clone().serve(bound, Listener::Api, api::Api::new(app.clone()), api::panicked));
     }
     if let (Some(bound), Some(upstream)) = (listeners.guard, &app.settings.guard_upstream) {
-        servers.spawn(common.serve(bound, Listener::Guard, guard::router(app.clone(), upstream), api::panicked));
+        servers.spawn(common.serve(bound, Listener::Guard, guard::router(app.clone(), upstream), guard::panicked));
     }
 
     shutdown.await;
     tracing::info!("stopping; requests in flight may finish");
     drop(stop);
-    servers.join_all().await;
+    while let Some(ended) = servers.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a listener failed");
+        }
+    }
     maintenance.abort();
-    app.usage.flush().await;
+    app.usage.finish().await;
     app.close().await;
     Ok(())
 }

@@ -85,8 +85,15 @@ impl Routes for Router {
 /// A request as it comes from a connection.
 pub type Request = axum::http::Request<Incoming>;
 
-/// What a client is told when a handler has panicked.
-pub type Panicked = fn(RequestId) -> Response;
+/// What a client is told when a handler has panicked, by the path it asked for.
+pub type Panicked = fn(RequestId, &Uri) -> Response;
+
+/// Where the line of each request is logged, so that the lines can be turned off by themselves.
+macro_rules! requests {
+    () => {
+        "latchkey::requests"
+    };
+}
 
 /// The routes of a listener, with everything that asks them known, and every answer logged and counted.
 #[derive(Debug)]
@@ -103,10 +110,16 @@ impl<R: Routes> Tracked<R> {
         Self { app, listener, routes, panicked }
     }
 
+    /// The listener's name.
+    pub fn name(&self) -> &'static str {
+        self.listener.as_str()
+    }
+
     /// Answers a request that came from `peer`.
     pub async fn answer(&self, peer: IpAddr, request: Request) -> Response {
         let request_id = RequestId::generate();
         let line = Line::begin(&request);
+        let uri = request.uri().clone();
         let peer = peer.to_canonical();
         let trusted = &self.app.settings.trusted_proxies;
         let address = client_address(peer, request.headers(), trusted);
@@ -116,11 +129,11 @@ impl<R: Routes> Tracked<R> {
         let answered = AssertUnwindSafe(self.routes.answer(request, caller)).catch_unwind().instrument(span.clone());
         let response = answered.await.unwrap_or_else(|panic| {
             span.in_scope(|| log_panic(&*panic));
-            (self.panicked)(request_id)
+            (self.panicked)(request_id, &uri)
         });
         self.app.metrics.answered(self.listener, response.status());
         if let Some(line) = line {
-            span.in_scope(|| line.end(self.listener, response.status(), address));
+            span.in_scope(|| line.end(self.listener, &uri, response.status(), address));
         }
         response
     }
@@ -130,28 +143,24 @@ impl<R: Routes> Tracked<R> {
 struct Line {
     started: Instant,
     method: Method,
-    uri: Uri,
 }
 
 impl Line {
     /// None where no such line is written.
     fn begin(request: &Request) -> Option<Self> {
-        tracing::enabled!(tracing::Level::INFO).then(|| Self {
-            started: Instant::now(),
-            method: request.method().clone(),
-            uri: request.uri().clone(),
-        })
+        tracing::enabled!(target: requests!(), tracing::Level::INFO)
+            .then(|| Self { started: Instant::now(), method: request.method().clone() })
     }
 
-    fn end(self, listener: Listener, status: StatusCode, address: IpAddr) {
-        let Self { started, method, uri } = self;
+    fn end(self, listener: Listener, uri: &Uri, status: StatusCode, address: IpAddr) {
+        let Self { started, method } = self;
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         // The path without the query: a set-up link's token is in the query.
         let (path, status, name) = (uri.path(), status.as_u16(), listener.as_str());
         if listener == Listener::Metrics || path == HEALTH_PATH {
-            tracing::debug!(listener = name, %method, path, status, micros, %address, "answered");
+            tracing::debug!(target: requests!(), listener = name, %method, path, status, micros, %address, "answered");
         } else {
-            tracing::info!(listener = name, %method, path, status, micros, %address, "answered");
+            tracing::info!(target: requests!(), listener = name, %method, path, status, micros, %address, "answered");
         }
     }
 }

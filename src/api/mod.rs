@@ -15,7 +15,7 @@ use std::borrow::Cow;
 use axum::Router;
 use axum::extract::{Extension, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use hyper::body::Incoming;
@@ -190,7 +190,11 @@ fn for_record(action: &str) -> Cow<'_, str> {
     action.chars().filter(|c| !c.is_control()).take(ACTION_LIMIT).collect()
 }
 
-/// What a client is told when a handler has panicked.
-pub fn panicked(request_id: RequestId) -> Response {
-    ApiError::Fault.respond(Language::English, request_id)
+/// What a client is told when a handler has panicked. But for the actions, a status that no proxy takes for a yes.
+pub fn panicked(request_id: RequestId, uri: &Uri) -> Response {
+    if uri.path() == "/" {
+        ApiError::Fault.respond(Language::English, request_id)
+    } else {
+        refuse(&ApiError::Fault, Language::English, request_id)
+    }
 }

@@ -1,10 +1,10 @@
-//! What the registry reads: the change number, and the keys stamped since. On a connection of its own, so that no page
+//! What the registry reads: the change number, and the keys stamped since. On connections of its own, so that no page
 //! stands in its way.
 
 use std::time::Duration;
 
 use rusqlite::OpenFlags;
-use sqlx::{Connection as _, FromRow, PgConnection, SqlitePool};
+use sqlx::{Connection as _, FromRow, PgConnection, SqliteConnection, SqlitePool};
 
 use super::Db;
 use crate::api_key::KeyState;
@@ -51,12 +51,12 @@ const CHANGED: &str = "select api_key.secret_id, api_key.uin, account.app_id, ap
     where (api_key.change_number, api_key.secret_id) > ($1, $2)
     order by api_key.change_number, api_key.secret_id limit $3";
 
-/// The registry's connection.
+/// The registry's connection, or two of them.
 #[derive(Debug)]
 pub enum Reader {
     /// To SQLite, which is asked for the number on the spot: the answer is in memory, and handing the question to another
     /// thread takes longer than answering it. What has changed is read as everything else is.
-    Sqlite(rusqlite::Connection, SqlitePool),
+    Sqlite(rusqlite::Connection, SqliteConnection),
     /// To PostgreSQL.
     Postgres(PgConnection),
 }
@@ -65,7 +65,7 @@ impl Reader {
     /// Takes a connection for good.
     pub async fn open(db: &Db) -> sqlx::Result<Self> {
         Ok(match db {
-            Db::Sqlite(pool) => Self::Sqlite(open_sqlite(pool).map_err(failed)?, pool.clone()),
+            Db::Sqlite(pool) => Self::Sqlite(open_sqlite(pool).map_err(failed)?, pool.acquire().await?.detach()),
             Db::Postgres(pool) => Self::Postgres(pool.acquire().await?.detach()),
         })
     }
@@ -73,7 +73,10 @@ impl Reader {
     /// Closes it, and waits until it is.
     pub async fn close(self) -> sqlx::Result<()> {
         match self {
-            Self::Sqlite(connection, _) => connection.close().map_err(|(_, error)| failed(error)),
+            Self::Sqlite(number, keys) => {
+                number.close().map_err(|(_, error)| failed(error))?;
+                keys.close().await
+            }
             Self::Postgres(connection) => connection.close().await,
         }
     }
@@ -100,7 +103,7 @@ impl Reader {
             };
         }
         match self {
-            Self::Sqlite(_, pool) => fetch!(&*pool),
+            Self::Sqlite(_, connection) => fetch!(&mut *connection),
             Self::Postgres(connection) => fetch!(&mut *connection),
         }
     }

@@ -60,11 +60,16 @@ pub async fn in_state(db: &Db, secret_id: &SecretId, since: Timestamp) -> sqlx::
     on!(db, pool => sqlx::query_as(statement).bind(secret_id).bind(since).fetch_one(pool).await)
 }
 
-/// The accepted calls of a key since the hour of `since` began.
+/// The accepted calls of a key since `since`: those of the hours that began after it, and of the hour that it falls into
+/// those that are listed.
 pub async fn accepted(db: &Db, secret_id: &SecretId, since: Timestamp) -> sqlx::Result<i64> {
-    let statement = "select cast(coalesce(sum(accepted), 0) as bigint) from use_count
-        where secret_id = $1 and hour >= $2";
-    on!(db, pool => sqlx::query_scalar(statement).bind(secret_id).bind(since.hour()).fetch_one(pool).await)
+    let statement = "select cast(
+            (select coalesce(sum(accepted), 0) from use_count where secret_id = $1 and hour >= $3)
+            + (select count(*) from use_record where secret_id = $1 and at >= $2 and at < $4 and accepted)
+        as bigint)";
+    let hour = since.next_hour();
+    on!(db, pool => sqlx::query_scalar(statement).bind(secret_id).bind(since).bind(hour.hour()).bind(hour)
+        .fetch_one(pool).await)
 }
 
 /// How many different addresses a key's accepted calls came from since `since`, as far as they are listed.

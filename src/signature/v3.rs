@@ -117,7 +117,7 @@ fn pieces(text: &str, separator: u8) -> impl Iterator<Item = &str> {
     })
 }
 
-/// From the right: the service is what clients make of their endpoint, and may hold anything but a slash.
+/// The service is what clients make of their endpoint, and may hold anything but a slash.
 fn parse_credential(credential: &str) -> Result<(&str, &str, &str), Malformed> {
     let mut parts = pieces(credential, b'/');
     match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {

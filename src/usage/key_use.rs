@@ -6,7 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::clock::Timestamp;
 use crate::id::SecretId;
 
-/// Of one key's calls between two flushes this many are listed one by one; the others are counted.
+/// Of one key's calls between two flushes this many accepted ones are listed one by one, and as many refused ones; the others
+/// are counted.
 const LISTED: usize = 1000;
 
 /// Counts the calls of a key in one of its states. The key in memory holds it, so that a call counts for the state it was
@@ -27,7 +28,8 @@ pub struct Waiting {
     pub hours: Vec<HourCounts>,
     /// The latest accepted call.
     pub last: Option<LastUse>,
-    listed: usize,
+    listed_accepted: usize,
+    listed_refused: usize,
 }
 
 /// The calls of one hour.
@@ -75,8 +77,9 @@ impl KeyUse {
         if accepted {
             waiting.note(at, action, address);
         }
-        let listed = waiting.listed < LISTED;
-        waiting.listed += usize::from(listed);
+        let share = if accepted { &mut waiting.listed_accepted } else { &mut waiting.listed_refused };
+        let listed = *share < LISTED;
+        *share += usize::from(listed);
         Counted { first, listed }
     }
 

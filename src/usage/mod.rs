@@ -19,7 +19,7 @@ pub use self::key_use::{HourCounts, KeyUse, LastUse, Waiting};
 
 use crate::clock::Timestamp;
 use crate::db::usage::{self as db, DayCounts, UseCounts, UseRow};
-use crate::db::{Db, api_keys, refused_calls};
+use crate::db::{Db, Tx, api_keys, refused_calls};
 use crate::error::Error;
 use crate::id::{RequestId, SecretId};
 use crate::metrics::Metrics;
@@ -31,6 +31,8 @@ const DIAGNOSES: usize = 16;
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// The longest a page waits for the buffer before it shows what the database has.
 const FLUSH_PATIENCE: Duration = Duration::from_millis(500);
+/// The longest a stop waits for it: two batches, each with a wait for the database and one for other writers.
+const LAST_PATIENCE: Duration = Duration::from_secs(20);
 const KEEP_FOR: Duration = Duration::from_hours(90 * 24);
 const KEEP_PER_KEY: i64 = 10_000;
 const KEEP_DIAGNOSES: i64 = 100;
@@ -122,12 +124,13 @@ impl UsageRecorder {
         if counted.first {
             self.buffer.batch().keys.push(key.clone());
         }
-        if counted.listed {
+        // What was looked into is listed in any case; it is little.
+        if counted.listed || call.diagnosed.is_some() {
             let Call { at, action, address, refusal, diagnosed } = call;
             let (key, action, diagnosed) = (key.clone(), action.to_owned(), diagnosed.map(Box::new));
             let record = UseRecord { key, at, action, address, refusal, diagnosed };
             let mut batch = self.buffer.batch();
-            if batch.records.len() < BUFFER {
+            if batch.records.len() < BUFFER || record.diagnosed.is_some() {
                 batch.records.push(record);
                 return;
             }
@@ -148,15 +151,24 @@ impl UsageRecorder {
         self.buffer.batch().records.len()
     }
 
-    /// Waits, within bounds, until all that was recorded before is in the database.
+    /// Waits, within the bounds of a page, until all that was recorded before is in the database.
     pub async fn flush(&self) {
+        self.flush_within(FLUSH_PATIENCE).await;
+    }
+
+    /// The same before the end, for as long as the database may take.
+    pub async fn finish(&self) {
+        self.flush_within(LAST_PATIENCE).await;
+    }
+
+    async fn flush_within(&self, patience: Duration) {
         let (sender, done) = oneshot::channel();
         let flushed = async {
             if self.flushes.send(sender).await.is_ok() {
                 let _ = done.await;
             }
         };
-        if tokio::time::timeout(FLUSH_PATIENCE, flushed).await.is_err() {
+        if tokio::time::timeout(patience, flushed).await.is_err() {
             tracing::warn!("use records are slow to be written");
         }
     }
@@ -190,7 +202,17 @@ async fn write_batch(database: &Db, buffer: &Buffer, Batch { records, keys }: Ba
         return;
     }
     let uses: Vec<_> = keys.into_iter().map(|key| (key.take(), key)).collect();
-    let Err(error) = try_write(database, &records, &uses).await else { return };
+    let error = match write(database, &records, &uses).await {
+        Ok(written) => {
+            // Of a commit that breaks off nobody knows whether it was done; nothing is counted twice.
+            if let Err(error) = written.commit().await {
+                buffer.metrics.use_records_lost.inc_by(records.len() as u64);
+                tracing::error!(%error, lost = records.len(), "use records may not have been written");
+            }
+            return;
+        }
+        Err(error) => error,
+    };
     buffer.metrics.use_records_lost.inc_by(records.len() as u64);
     tracing::error!(%error, lost = records.len(), "use records could not be written; the counts are kept");
     for (unwritten, key) in uses {
@@ -200,7 +222,8 @@ async fn write_batch(database: &Db, buffer: &Buffer, Batch { records, keys }: Ba
     }
 }
 
-async fn try_write(database: &Db, records: &[UseRecord], uses: &[(Waiting, Arc<KeyUse>)]) -> Result<(), Error> {
+/// Writes it, all but the commit.
+async fn write(database: &Db, records: &[UseRecord], uses: &[(Waiting, Arc<KeyUse>)]) -> Result<Tx, Error> {
     let mut tx = database.begin().await?;
     db::insert(&mut tx, records).await?;
     for record in records {
@@ -229,7 +252,7 @@ async fn try_write(database: &Db, records: &[UseRecord], uses: &[(Waiting, Arc<K
     for (secret_id, last) in latest {
         api_keys::set_last_used(&mut tx, secret_id, last.at, &last.action, &last.address.to_string()).await?;
     }
-    Ok(tx.commit().await?)
+    Ok(tx)
 }
 
 /// What a key has been used for.
@@ -237,7 +260,7 @@ async fn try_write(database: &Db, records: &[UseRecord], uses: &[(Waiting, Arc<K
 pub struct Report {
     /// The days that had calls.
     pub days: Vec<DayCounts>,
-    /// All calls since the key was made, or last enabled or disabled.
+    /// All calls, as far as they are kept, since the key was made, or last enabled or disabled.
     pub in_state: UseCounts,
     /// The latest calls, the latest first.
     pub calls: Vec<UseRow>,

@@ -45,7 +45,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -172,6 +172,6 @@ fn rendered_panic(panic: Box<dyn Any + Send>) -> Response {
 }
 
 /// What a browser is told when one of those layers has panicked.
-pub fn panicked(_: RequestId) -> Response {
+pub fn panicked(_: RequestId, _: &Uri) -> Response {
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }

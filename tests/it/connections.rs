@@ -14,9 +14,10 @@ use tokio::task::JoinHandle;
 
 use crate::support::{Engine, Product};
 
-/// A listener whose one page panics.
+/// A listener whose pages panic.
 async fn panicking(product: &Product) -> (SocketAddr, watch::Sender<()>, JoinHandle<()>) {
-    let routes = Router::new().route("/", get(async || -> &str { panic!("on purpose") }));
+    let panic = || get(async || -> &str { panic!("on purpose") });
+    let routes = Router::new().route("/", panic()).route("/forward-auth", panic());
     let routes = Tracked::new(product.app.clone(), Listener::Api, routes, api::panicked);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -39,6 +40,8 @@ async fn a_panic_is_a_fault_of_one_request() {
         ids.push(answer["Response"]["RequestId"].as_str().unwrap().to_owned());
     }
     assert!(ids[0].len() == 36 && ids[0] != ids[1], "{ids:?}");
+    let asked_by_a_proxy = client.get(format!("http://{address}/forward-auth")).send().await.unwrap();
+    assert_eq!(asked_by_a_proxy.status(), 503, "which no proxy takes for a yes");
     assert_eq!(client.get(format!("http://{address}/x")).send().await.unwrap().status(), 404, "it goes on");
     drop(stop);
     serving.await.unwrap();

@@ -47,6 +47,19 @@ on_both_engines! {
         }
     }
 
+    /// Whoever still asks at a stop is refused, and opens no connection again.
+    async fn after_the_end_everybody_is_refused(engine) {
+        let product = Product::start(engine).await;
+        key_of(&product).await;
+        let registry = product.app.registry.clone();
+        registry.fresh().await.unwrap();
+        registry.close().await;
+        for _ in 0..3 {
+            let asked = tokio::time::timeout(Duration::from_secs(5), registry.fresh()).await;
+            assert!(asked.expect("nobody hangs").is_err());
+        }
+    }
+
     /// The same while another process is still taking in the keys for the first time.
     async fn a_change_while_keys_are_taken_in_is_seen(engine) {
         let product = Product::start(engine).await;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use latchkey::config::{GivenSettings, Settings};
 use latchkey::serve;
@@ -76,8 +77,9 @@ async fn console_and_api_speak_tls_and_within_it_http_1_1_only() {
     let silent = TcpStream::connect(product.api).await.unwrap();
     let mut stream = connect(product.api, &trusted, &[]).await.unwrap();
     assert!(ask(&mut stream, "/healthz").await.ends_with("ok\n"));
+    // And a stop waits for none that has not even shaken hands.
+    tokio::time::timeout(Duration::from_secs(5), product.stop()).await.unwrap();
     drop(silent);
-    product.stop().await;
 }
 
 #[test]

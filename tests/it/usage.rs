@@ -45,7 +45,7 @@ on_both_engines! {
             product.app.usage.record(&key.uses, call(START, None));
         }
         product.app.usage.record(&key.uses, call(START, Some("wrong signature")));
-        assert_eq!(product.app.usage.waiting(), 1000);
+        assert_eq!(product.app.usage.waiting(), 1001, "refused calls have a share of their own");
         let page = browser.get(&format!("/cam/capi/keys/{id}")).await;
         page.says(&format!("<title>{}: 3000 accepted, 1 refused</title>", START.utc_date()));
         browser.get(&format!("/cam/capi/keys/{id}/disable")).await
@@ -53,6 +53,21 @@ on_both_engines! {
         // The next second has a share of its own.
         product.app.usage.record(&key.uses, call(START.plus(Duration::from_secs(1)), Some("wrong signature")));
         browser.get(&format!("/cam/capi/keys/{id}")).await.says("3000 accepted, 2 refused").says("Refused: wrong signature");
+    }
+
+    /// The last 24 hours begin in the middle of an hour.
+    async fn a_call_of_a_day_ago_is_not_of_the_last_24_hours(engine) {
+        let (product, _owner, _browser, id) = with_key(engine).await;
+        let key = checked(&product, &id).await;
+        let minutes = |minutes| START.plus(Duration::from_mins(minutes));
+        for at in [10, 20, 30, 70] {
+            product.app.usage.record(&key.uses, call(minutes(at), None));
+        }
+        product.app.usage.flush().await;
+        for (since, expected) in [(0, 4), (15, 3), (20, 3), (21, 2), (60, 1), (71, 0)] {
+            let accepted = counts::accepted(&product.app.db, &id, minutes(since)).await.unwrap();
+            assert_eq!(accepted, expected, "since minute {since}");
+        }
     }
 
     /// A call that was checked just before the key was disabled is written after it, and counts for the time before.
