@@ -17,10 +17,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
-use crate::telemetry::{Routes, Tracked};
+use crate::requests::{Routes, Tracked};
 
 /// Connections of one listener at once. Each may take some 64 KiB for a request's headers.
 const MOST: usize = 1024;
@@ -49,11 +49,7 @@ pub async fn serve<R: Routes>(
         };
         tokio::select! {
             _ = stopping.changed() => break,
-            Some(ended) = connections.join_next() => {
-                if let Err(error) = ended {
-                    tracing::error!(%error, listener = routes.name(), "a connection failed");
-                }
-            }
+            Some(ended) = connections.join_next() => log_failure(ended, routes.name()),
             accepted = next => match accepted {
                 Ok((stream, peer)) => {
                     connections.spawn(serve_connection(stream, tls.clone(), routes.clone(), peer, stopping.clone()));
@@ -63,14 +59,25 @@ pub async fn serve<R: Routes>(
         }
     }
     drop(listener);
-    let ended = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(DRAIN, ended).await.is_err() {
+    let drained = async {
+        while let Some(ended) = connections.join_next().await {
+            log_failure(ended, routes.name());
+        }
+    };
+    if tokio::time::timeout(DRAIN, drained).await.is_err() {
         tracing::warn!(
             connections = connections.len(),
             listener = routes.name(),
             "cut off: their requests took too long to finish"
         );
         connections.shutdown().await;
+    }
+}
+
+/// What answers a request catches its own panics; this is for what sends the answer.
+fn log_failure(ended: Result<(), JoinError>, listener: &'static str) {
+    if let Err(error) = ended {
+        tracing::error!(%error, listener, "a connection failed");
     }
 }
 

@@ -26,9 +26,9 @@ use crate::api_key::KeyState;
 use crate::id::RequestId;
 use crate::language::Language;
 use crate::metrics::Door;
+use crate::requests::Caller;
 use crate::signature::v3::{Authorization, UNSIGNED_PAYLOAD, X_TC_CONTENT_SHA256, payload_hash};
 use crate::state::App;
-use crate::telemetry::Caller;
 use crate::verifier::{self, Asked, Claim, Signed, only};
 
 /// Longest body.

@@ -33,6 +33,7 @@ pub mod master_key;
 pub mod metrics;
 pub mod records;
 pub mod registry;
+pub mod requests;
 pub mod secret;
 pub mod serve;
 pub mod signature;

@@ -43,6 +43,9 @@ pub enum Listener {
 }
 
 impl Door {
+    /// In the order in which they count.
+    const ALL: [Self; 4] = [Self::Action, Self::ForwardAuth, Self::Verify, Self::Guard];
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Action => "action",
@@ -54,6 +57,9 @@ impl Door {
 }
 
 impl Listener {
+    /// In the order in which they count.
+    const ALL: [Self; 4] = [Self::Console, Self::Api, Self::Guard, Self::Metrics];
+
     /// Its name in logs and counters.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -84,8 +90,8 @@ pub struct Metrics {
     answers: Family<Answer, Counter>,
     /// Of the checks by each door those that ended well, and of each listener's answers those with status 200: the
     /// commonest, and not looked for every time.
-    accepted: [Counter; 4],
-    ok: [Counter; 4],
+    accepted: [Counter; Door::ALL.len()],
+    ok: [Counter; Listener::ALL.len()],
     /// How long each read of the change number took, in seconds, with what was taken in after it.
     pub barrier_reads: Histogram,
     /// How many requests shared each read.
@@ -102,12 +108,11 @@ impl Default for Metrics {
     fn default() -> Self {
         let checks = Family::<Check, Counter>::default();
         let answers = Family::<Answer, Counter>::default();
-        let listeners = [Listener::Console, Listener::Api, Listener::Guard, Listener::Metrics];
         let ok = |listener: Listener| Answer { listener: listener.as_str(), status: 200 };
-        let doors = [Door::Action, Door::ForwardAuth, Door::Verify, Door::Guard];
         Self {
-            accepted: doors.map(|door| checks.get_or_create_owned(&Check { door: door.as_str(), result: "accepted" })),
-            ok: listeners.map(|listener| answers.get_or_create_owned(&ok(listener))),
+            accepted: Door::ALL
+                .map(|door| checks.get_or_create_owned(&Check { door: door.as_str(), result: "accepted" })),
+            ok: Listener::ALL.map(|listener| answers.get_or_create_owned(&ok(listener))),
             checks,
             answers,
             barrier_reads: Histogram::new(exponential_buckets(0.000_025, 2.0, 16)),

@@ -19,8 +19,8 @@ use crate::config::{Listen, Settings, StartError};
 use crate::connections;
 use crate::db::{passkeys, sessions};
 use crate::metrics::Listener;
+use crate::requests::{Panicked, Routes, Tracked};
 use crate::state::App;
-use crate::telemetry::{Panicked, Routes, Tracked};
 use crate::web::site::{ApiAddress, Site};
 use crate::{api, guard, metrics, throttle, usage, web};
 

@@ -11,8 +11,8 @@ use crate::api_key::{self, KeyState};
 use crate::audit::{Actor, Origin};
 use crate::db::api_keys::ApiKeyRow;
 use crate::error::Error;
+use crate::requests::Caller;
 use crate::state::App;
-use crate::telemetry::Caller;
 use crate::verifier::Signed;
 
 const CAM: &str = "2019-01-16";

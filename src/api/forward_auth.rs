@@ -17,9 +17,9 @@ use super::words::language_of;
 use crate::id::RequestId;
 use crate::language::Language;
 use crate::metrics::Door;
+use crate::requests::Caller;
 use crate::signature::v3::{UNSIGNED_PAYLOAD, X_TC_CONTENT_SHA256, payload_hash};
 use crate::state::App;
-use crate::telemetry::Caller;
 use crate::verifier::{self, Asked, Claim, Signed, only};
 
 /// The path, and the prefix under which Envoy puts the path that is meant.

@@ -29,10 +29,10 @@ use self::params::Params;
 use crate::id::RequestId;
 use crate::language::Language;
 use crate::metrics::Door;
+use crate::requests::{self, Caller, Routes};
 use crate::signature::v1;
 use crate::signature::v3::{UNSIGNED_PAYLOAD, X_TC_ACTION, X_TC_CONTENT_SHA256, X_TC_VERSION, payload_hash};
 use crate::state::App;
-use crate::telemetry::{self, Caller, Routes};
 use crate::verifier::{self, Asked, Claim, Refusal, Signed, only};
 
 /// Longest body of a version 3 POST.
@@ -60,7 +60,7 @@ impl Api {
 
 impl Routes for Api {
     /// The actions are all at `/` and come by the thousand: they go to their handler without a router's boxes.
-    async fn answer(&self, request: telemetry::Request, caller: Caller) -> Response {
+    async fn answer(&self, request: requests::Request, caller: Caller) -> Response {
         if request.uri().path() == "/" {
             act(&self.app, &caller, request).await
         } else {
@@ -71,7 +71,7 @@ impl Routes for Api {
 
 fn router(app: App) -> Router {
     Router::new()
-        .route(telemetry::HEALTH_PATH, get(async || "ok\n"))
+        .route(requests::HEALTH_PATH, get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route(forward_auth::PATH, any(forward_auth::answer))
         .route(&format!("{}/", forward_auth::PATH), any(forward_auth::answer))
@@ -97,7 +97,7 @@ async fn unknown(Extension(caller): Extension<Caller>, request: Request) -> Resp
     response
 }
 
-async fn act(app: &App, caller: &Caller, request: telemetry::Request) -> Response {
+async fn act(app: &App, caller: &Caller, request: requests::Request) -> Response {
     let (parts, body) = request.into_parts();
     let mut said = None;
     match handle(app, caller, &mut said, &parts, body).await {

@@ -14,9 +14,9 @@ use subtle::{Choice, ConstantTimeEq};
 use super::envelope::ApiError;
 use super::forward_auth::{action, signed_hash};
 use crate::metrics::Door;
+use crate::requests::Caller;
 use crate::secret::token;
 use crate::state::App;
-use crate::telemetry::Caller;
 use crate::verifier::{self, Asked, Claim, only};
 
 /// The path.

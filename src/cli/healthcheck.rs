@@ -8,7 +8,7 @@ use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 
 use crate::config::{Listen, Settings, StartError};
-use crate::telemetry::HEALTH_PATH;
+use crate::requests::HEALTH_PATH;
 
 const PATIENCE: Duration = Duration::from_secs(3);
 

@@ -1,7 +1,7 @@
 //! The command line, one file a family of commands. Errors are one line on stderr and exit status 1; 2 for usage, 3 for a
 //! broken audit chain.
 
-#![allow(rustdoc::bare_urls, reason = "the examples are shown by --help as they stand")]
+#![expect(rustdoc::bare_urls, reason = "the examples are shown by --help as they stand")]
 #![expect(clippy::doc_markdown, reason = "here they are what `--help` prints, for a terminal")]
 
 mod account;

@@ -233,7 +233,7 @@ async fn write(database: &Db, records: &[UseRecord], uses: &[(Waiting, Arc<KeyUs
     }
     // Of a key that was changed meanwhile there are several. In one order for all processes, so that none waits for
     // another that waits for it.
-    let mut counts: BTreeMap<(&SecretId, Timestamp, i64), (i64, i64)> = BTreeMap::new();
+    let mut counts: BTreeMap<db::CountKey<'_>, (i64, i64)> = BTreeMap::new();
     let mut latest: BTreeMap<&SecretId, &LastUse> = BTreeMap::new();
     for (waiting, key) in uses {
         for hour in &waiting.hours {

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use super::page::Page;
 use super::urls::{self, LocalPath};
 use crate::error::Error;
-use crate::telemetry::Caller;
+use crate::requests::Caller;
 
 /// What a reader is told about an error. The words are in the language's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

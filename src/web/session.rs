@@ -39,8 +39,8 @@ use crate::db::accounts::{self, AccountRow};
 use crate::db::sessions;
 use crate::error::Error;
 use crate::id::{SessionHandle, Uin};
+use crate::requests::{Caller, RequestSpan};
 use crate::secret::token;
-use crate::telemetry::{Caller, RequestSpan};
 
 /// The one entry of a session's data.
 pub(super) const STAGE: &str = "stage";

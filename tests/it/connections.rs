@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use axum::Router;
 use axum::routing::get;
 use latchkey::metrics::Listener;
-use latchkey::telemetry::Tracked;
+use latchkey::requests::Tracked;
 use latchkey::{api, connections};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

@@ -1,0 +1,191 @@
+//! What stands before the routes of every listener: who calls, the request's id, one line in the log, the counters, and
+//! an answer where a handler panics.
+
+use std::net::{IpAddr, SocketAddr};
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use axum::Router;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::Response;
+use futures_util::FutureExt;
+use hyper::body::Incoming;
+use ipnet::IpNet;
+use tower::Service;
+use tracing::Instrument;
+
+use crate::audit::{Actor, Origin};
+use crate::id::{RequestId, Uin};
+use crate::metrics::Listener;
+use crate::state::App;
+use crate::telemetry::log_panic;
+
+/// Where a container's health check asks, every half minute: not worth a line each.
+pub const HEALTH_PATH: &str = "/healthz";
+
+/// Whoever sends a request, as far as the connection tells. An extension of every request that is routed.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller {
+    /// Names the request.
+    pub request_id: RequestId,
+    /// The peer, or whom a trusted proxy names.
+    pub address: IpAddr,
+    /// Is the peer itself, whoever it speaks for, a trusted proxy?
+    pub peer_is_trusted: bool,
+}
+
+impl Caller {
+    /// For the record of an operation.
+    pub fn origin(&self, actor: Actor) -> Origin {
+        Origin { actor, address: Some(self.address.to_string()), request_id: Some(self.request_id) }
+    }
+}
+
+/// What the log lines of a request have in common; layers within have spans of their own.
+#[derive(Clone, Debug)]
+pub struct RequestSpan(tracing::Span);
+
+impl RequestSpan {
+    /// Has the log lines from here on say whose session the request is in.
+    pub fn name_account(&self, uin: Uin) {
+        self.0.record("uin", uin.0);
+    }
+}
+
+/// What answers the requests of a listener.
+pub trait Routes: Send + Sync + 'static {
+    /// Answers a request of `caller`.
+    fn answer(&self, request: Request, caller: Caller) -> impl Future<Output = Response> + Send;
+}
+
+/// With the caller, and the request's span, as extensions of the request.
+impl Routes for Router {
+    async fn answer(&self, mut request: Request, caller: Caller) -> Response {
+        request.extensions_mut().insert(caller);
+        request.extensions_mut().insert(RequestSpan(tracing::Span::current()));
+        // Routers are always ready.
+        self.clone().call(request).await.unwrap_or_else(|never| match never {})
+    }
+}
+
+/// A request as it comes from a connection.
+pub type Request = axum::http::Request<Incoming>;
+
+/// What a client is told when a handler has panicked, by the path it asked for.
+pub type Panicked = fn(RequestId, &Uri) -> Response;
+
+/// The routes of a listener, with everything that asks them known, and every answer logged and counted.
+#[derive(Debug)]
+pub struct Tracked<R> {
+    app: App,
+    listener: Listener,
+    routes: R,
+    panicked: Panicked,
+}
+
+impl<R: Routes> Tracked<R> {
+    /// The routes of `listener`.
+    pub fn new(app: App, listener: Listener, routes: R, panicked: Panicked) -> Self {
+        Self { app, listener, routes, panicked }
+    }
+
+    /// The listener's name.
+    pub fn name(&self) -> &'static str {
+        self.listener.as_str()
+    }
+
+    /// Answers a request that came from `peer`.
+    pub async fn answer(&self, peer: IpAddr, request: Request) -> Response {
+        let request_id = RequestId::generate();
+        let line = Line::begin(&request);
+        let uri = request.uri().clone();
+        let peer = peer.to_canonical();
+        let trusted = &self.app.settings.trusted_proxies;
+        let address = client_address(peer, request.headers(), trusted);
+        let peer_is_trusted = trusted.iter().any(|network| network.contains(&peer));
+        let caller = Caller { request_id, address, peer_is_trusted };
+        // Under another name than the lines of this module, which can be turned off by theirs.
+        let span = tracing::info_span!(target: "latchkey", "request", %request_id, uin = tracing::field::Empty);
+        let answered = AssertUnwindSafe(self.routes.answer(request, caller)).catch_unwind().instrument(span.clone());
+        let response = answered.await.unwrap_or_else(|panic| {
+            span.in_scope(|| log_panic(&*panic));
+            (self.panicked)(request_id, &uri)
+        });
+        self.app.metrics.answered(self.listener, response.status());
+        if let Some(line) = line {
+            span.in_scope(|| line.end(self.listener, &uri, response.status(), address));
+        }
+        response
+    }
+}
+
+/// What a request's line in the log is made of.
+struct Line {
+    started: Instant,
+    method: Method,
+}
+
+impl Line {
+    /// None where no such line is written.
+    fn begin(request: &Request) -> Option<Self> {
+        tracing::enabled!(tracing::Level::INFO)
+            .then(|| Self { started: Instant::now(), method: request.method().clone() })
+    }
+
+    fn end(self, listener: Listener, uri: &Uri, status: StatusCode, address: IpAddr) {
+        let Self { started, method } = self;
+        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        // The path without the query: a set-up link's token is in the query.
+        let (path, status, name) = (uri.path(), status.as_u16(), listener.as_str());
+        if listener == Listener::Metrics || path == HEALTH_PATH {
+            tracing::debug!(listener = name, %method, path, status, micros, %address, "answered");
+        } else {
+            tracing::info!(listener = name, %method, path, status, micros, %address, "answered");
+        }
+    }
+}
+
+/// Of a canonical `peer`: walks `X-Forwarded-For` from the right past every trusted proxy. Headers from anybody else are not looked at.
+fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
+    if !is_trusted(&peer) {
+        return peer;
+    }
+    let mut nearest = peer;
+    let values: Vec<&str> = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
+    for hop in values.iter().flat_map(|value| value.split(',')).rev() {
+        let hop = hop.trim();
+        let with_port = || hop.parse::<SocketAddr>().map(|address| address.ip());
+        let Ok(address) = hop.parse::<IpAddr>().or_else(|_| with_port()) else { break };
+        nearest = address.to_canonical();
+        if !is_trusted(&nearest) {
+            break;
+        }
+    }
+    nearest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(peer: &str, forwarded: &[&str], trusted: &[&str]) -> String {
+        let mut headers = HeaderMap::new();
+        for value in forwarded {
+            headers.append("x-forwarded-for", value.parse().unwrap());
+        }
+        let trusted: Vec<IpNet> = trusted.iter().map(|network| network.parse().unwrap()).collect();
+        client_address(peer.parse::<IpAddr>().unwrap().to_canonical(), &headers, &trusted).to_string()
+    }
+
+    #[test]
+    fn forwarded_addresses_are_believed_from_trusted_proxies_only() {
+        assert_eq!(seen("192.0.2.9", &["198.51.100.1"], &[]), "192.0.2.9");
+        assert_eq!(seen("10.0.0.1", &["198.51.100.1"], &["10.0.0.0/8"]), "198.51.100.1");
+        assert_eq!(seen("10.0.0.1", &["6.6.6.6, 198.51.100.1, 10.0.0.2"], &["10.0.0.0/8"]), "198.51.100.1");
+        assert_eq!(seen("10.0.0.1", &["6.6.6.6", "198.51.100.1"], &["10.0.0.0/8"]), "198.51.100.1");
+        assert_eq!(seen("10.0.0.1", &["198.51.100.1, rubbish"], &["10.0.0.0/8"]), "10.0.0.1");
+        assert_eq!(seen("10.0.0.1", &["198.51.100.1:4711"], &["10.0.0.0/8"]), "198.51.100.1");
+        assert_eq!(seen("::ffff:10.0.0.1", &["198.51.100.1"], &["10.0.0.0/8"]), "198.51.100.1");
+    }
+}
