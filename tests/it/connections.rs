@@ -1,6 +1,7 @@
 //! What holds for the connections of every listener, whatever is asked on them.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
@@ -56,7 +57,7 @@ async fn a_stop_ends_idle_connections_and_refuses_new_ones() {
     let mut answer = [0; 15];
     idle.read_exact(&mut answer).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 200 OK");
-    product.stop().await;
+    tokio::time::timeout(Duration::from_secs(5), product.stop()).await.expect("nobody waits for an idle client");
     idle.read_to_end(&mut Vec::new()).await.unwrap();
     assert!(TcpStream::connect(api).await.is_err(), "nobody listens any more");
 }

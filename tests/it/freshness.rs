@@ -1,6 +1,8 @@
 //! The freshness barrier: what happens between the read and the answer, while keys are taken in, and when the database
 //! does not answer.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use latchkey::api_key;
@@ -24,14 +26,19 @@ on_both_engines! {
         let product = Product::start(engine).await;
         let (uin, id) = key_of(&product).await;
         let app = &product.app;
-        for round in 0..100 {
-            // Many wait for one read while the key changes; the one that asks after the change is among them.
-            let crowd: Vec<_> = (0..20)
-                .map(|_| {
-                    let registry = app.registry.clone();
-                    tokio::spawn(async move { registry.fresh().await.is_ok() })
+        // They ask without end, so that at any moment a read is under way.
+        let stop = Arc::new(AtomicBool::new(false));
+        let crowd: Vec<_> = (0..20)
+            .map(|_| {
+                let (registry, stop) = (app.registry.clone(), stop.clone());
+                tokio::spawn(async move {
+                    while !stop.load(Ordering::Relaxed) {
+                        registry.fresh().await.unwrap();
+                    }
                 })
-                .collect();
+            })
+            .collect();
+        for round in 0..100 {
             let enabled = round % 2 == 1;
             if enabled {
                 api_key::enable(app, &Origin::operator(), uin, &id).await.unwrap();
@@ -41,9 +48,10 @@ on_both_engines! {
             let fresh = app.registry.fresh().await.unwrap();
             let state = app.registry.get(&fresh, id.as_str()).unwrap().state;
             assert_eq!(state == api_key::KeyState::Enabled, enabled, "round {round}");
-            for one in crowd {
-                assert!(one.await.unwrap());
-            }
+        }
+        stop.store(true, Ordering::Relaxed);
+        for one in crowd {
+            one.await.unwrap();
         }
     }
 
