@@ -106,9 +106,10 @@ async fn pass(
     }
     let (method, path) = (parts.method.as_str(), parts.uri.path());
     let claim = Claim::v3(method, path, parts.uri.query().unwrap_or_default(), &parts.headers, &hash);
+    let claim = verifier::counted(app, Door::Guard, claim)?;
     let Caller { address, request_id, .. } = *caller;
     let asked = Asked { door: Door::Guard, action: &action(method, path), address, request_id };
-    let signed = verifier::check(app, claim, asked).await?;
+    let signed = verifier::check(app, &claim, asked).await?;
 
     let shown = if unsigned { UNSIGNED_PAYLOAD } else { &hash };
     let upgrading = upgrade.is_some() && is_upgrade(&parts.headers);

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
@@ -55,16 +56,19 @@ impl RequestSpan {
 /// What answers the requests of a listener.
 pub trait Routes: Send + Sync + 'static {
     /// Answers a request of `caller`.
-    fn answer(&self, request: Request, caller: Caller) -> impl Future<Output = Response> + Send;
+    fn answer(&self, request: Request, caller: Caller) -> impl Future<Output = Response> + Send + use<Self>;
 }
 
 /// With the caller, and the request's span, as extensions of the request.
 impl Routes for Router {
-    async fn answer(&self, mut request: Request, caller: Caller) -> Response {
-        request.extensions_mut().insert(caller);
-        request.extensions_mut().insert(RequestSpan(tracing::Span::current()));
-        // Routers are always ready.
-        self.clone().call(request).await.unwrap_or_else(|never| match never {})
+    fn answer(&self, mut request: Request, caller: Caller) -> impl Future<Output = Response> + Send + use<> {
+        let mut router = self.clone();
+        async move {
+            request.extensions_mut().insert(caller);
+            request.extensions_mut().insert(RequestSpan(tracing::Span::current()));
+            // Routers are always ready.
+            router.call(request).await.unwrap_or_else(|never| match never {})
+        }
     }
 }
 
@@ -94,8 +98,8 @@ impl<R: Routes> Tracked<R> {
         self.listener.as_str()
     }
 
-    /// Answers a request that came from `peer`.
-    pub async fn answer(&self, peer: IpAddr, request: Request) -> Response {
+    /// Answers a request that came from `peer`. A future as small as can be, for hyper moves it about.
+    pub fn answer(self: Arc<Self>, peer: IpAddr, request: Request) -> impl Future<Output = Response> + Send {
         let request_id = RequestId::generate();
         let line = Line::begin(&request);
         let uri = request.uri().clone();
@@ -106,16 +110,18 @@ impl<R: Routes> Tracked<R> {
         let caller = Caller { request_id, address, peer_is_trusted };
         // Under another name than the lines of this module, which can be turned off by theirs.
         let span = tracing::info_span!(target: "latchkey", "request", %request_id, uin = tracing::field::Empty);
-        let answered = AssertUnwindSafe(self.routes.answer(request, caller)).catch_unwind().instrument(span.clone());
-        let response = answered.await.unwrap_or_else(|panic| {
-            span.in_scope(|| log_panic(&*panic));
-            (self.panicked)(request_id, &uri)
-        });
-        self.app.metrics.answered(self.listener, response.status());
-        if let Some(line) = line {
-            span.in_scope(|| line.end(self.listener, &uri, response.status(), address));
+        let answered = AssertUnwindSafe(self.routes.answer(request, caller)).catch_unwind();
+        async move {
+            let response = answered.instrument(span.clone()).await.unwrap_or_else(|panic| {
+                span.in_scope(|| log_panic(&*panic));
+                (self.panicked)(request_id, &uri)
+            });
+            self.app.metrics.answered(self.listener, response.status());
+            if let Some(line) = line {
+                span.in_scope(|| line.end(self.listener, &uri, response.status(), address));
+            }
+            response
         }
-        response
     }
 }
 

@@ -217,24 +217,15 @@ pub struct Asked<'a> {
 }
 
 /// Checks a request and records the outcome for its key.
-pub async fn check(app: &App, claim: Result<Claim<'_>, Refusal>, asked: Asked<'_>) -> Result<Signed, Refusal> {
-    let outcome = match claim {
-        Ok(claim) => check_claim(app, &claim, asked).await,
-        Err(refusal) => Err(refusal),
-    };
-    match outcome {
-        Ok(signed) => {
-            app.metrics.accepted(asked.door);
-            Ok(signed)
-        }
-        Err(refusal) => Err(refuse(app, asked.door, refusal)),
-    }
+pub async fn check(app: &App, claim: &Claim<'_>, asked: Asked<'_>) -> Result<Signed, Refusal> {
+    let signed = counted(app, asked.door, check_claim(app, claim, asked).await)?;
+    app.metrics.accepted(asked.door);
+    Ok(signed)
 }
 
-/// Counts a refusal.
-pub fn refuse(app: &App, door: Door, refusal: Refusal) -> Refusal {
-    app.metrics.refused(door, refusal.kind());
-    refusal
+/// Counts a refusal, that of a claim which cannot be read among them.
+pub fn counted<T>(app: &App, door: Door, outcome: Result<T, Refusal>) -> Result<T, Refusal> {
+    outcome.inspect_err(|refusal| app.metrics.refused(door, refusal.kind()))
 }
 
 async fn check_claim(app: &App, claim: &Claim<'_>, asked: Asked<'_>) -> Result<Signed, Refusal> {
@@ -284,7 +275,7 @@ pub async fn is_worth_reading(app: &App, door: Door, headers: &HeaderMap) -> Res
         }
         if app.clock.now().seconds().abs_diff(seconds) > MAX_SKEW_SECONDS { Err(Refusal::Expired) } else { Ok(()) }
     };
-    worth.await.map_err(|refusal| refuse(app, door, refusal))
+    counted(app, door, worth.await)
 }
 
 /// The value of a header that must stand exactly once.

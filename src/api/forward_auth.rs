@@ -84,9 +84,10 @@ async fn check(app: &App, caller: &Caller, meant: Result<Meant, ApiError>) -> Re
     let said = content_sha256(&meant.headers)?;
     let payload_sha256 = signed_hash(app, &said)?;
     let claim = Claim::v3(&meant.method, &meant.path, &meant.query, &meant.headers, &payload_sha256);
+    let claim = verifier::counted(app, Door::ForwardAuth, claim)?;
     let Caller { address, request_id, .. } = *caller;
     let asked = Asked { door: Door::ForwardAuth, action: &action(&meant.method, &meant.path), address, request_id };
-    let signed = verifier::check(app, claim, asked).await?;
+    let signed = verifier::check(app, &claim, asked).await?;
     Ok((signed, said))
 }
 

@@ -18,6 +18,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
+use futures_util::future::Either;
 use hyper::body::Incoming;
 
 pub use self::envelope::ApiError;
@@ -60,12 +61,19 @@ impl Api {
 
 impl Routes for Api {
     /// The actions are all at `/` and come by the thousand: they go to their handler without a router's boxes.
-    async fn answer(&self, request: requests::Request, caller: Caller) -> Response {
-        if request.uri().path() == "/" {
-            act(&self.app, &caller, request).await
-        } else {
-            self.others.answer(request, caller).await
+    fn answer(&self, request: requests::Request, caller: Caller) -> impl Future<Output = Response> + Send + use<> {
+        if request.uri().path() != "/" {
+            return Either::Right(self.others.answer(request, caller));
         }
+        let app = self.app.clone();
+        let (parts, body) = request.into_parts();
+        Either::Left(async move {
+            let mut said = None;
+            match handle(&app, &caller, &mut said, &parts, body).await {
+                Ok(answer) => envelope::success(&answer, caller.request_id),
+                Err(error) => error.respond(said.unwrap_or_else(|| language_of(&parts.headers)), caller.request_id),
+            }
+        })
     }
 }
 
@@ -95,15 +103,6 @@ async fn unknown(Extension(caller): Extension<Caller>, request: Request) -> Resp
     let mut response = error.respond(language_of(request.headers()), caller.request_id);
     *response.status_mut() = StatusCode::NOT_FOUND;
     response
-}
-
-async fn act(app: &App, caller: &Caller, request: requests::Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let mut said = None;
-    match handle(app, caller, &mut said, &parts, body).await {
-        Ok(answer) => envelope::success(&answer, caller.request_id),
-        Err(error) => error.respond(said.unwrap_or_else(|| language_of(&parts.headers)), caller.request_id),
-    }
 }
 
 async fn handle(
@@ -143,7 +142,7 @@ async fn handle(
     v1_call(app, caller, parts, params).await
 }
 
-async fn check(app: &App, caller: &Caller, claim: Result<Claim<'_>, Refusal>, action: &str) -> Result<Signed, Refusal> {
+async fn check(app: &App, caller: &Caller, claim: &Claim<'_>, action: &str) -> Result<Signed, Refusal> {
     let Caller { address, request_id, .. } = *caller;
     let asked = Asked { door: Door::Action, action: &for_record(action), address, request_id };
     verifier::check(app, claim, asked).await
@@ -153,8 +152,9 @@ async fn v3_call(app: &App, caller: &Caller, parts: &Parts, query: &str, body: &
     let unsigned = only(&parts.headers, X_TC_CONTENT_SHA256) == Some(UNSIGNED_PAYLOAD);
     let payload_sha256 = payload_hash(unsigned, body);
     let claim = Claim::v3(parts.method.as_str(), parts.uri.path(), query, &parts.headers, &payload_sha256);
+    let claim = verifier::counted(app, Door::Action, claim)?;
     let action = only(&parts.headers, X_TC_ACTION).unwrap_or_default();
-    let signed = check(app, caller, claim, action).await?;
+    let signed = check(app, caller, &claim, action).await?;
     let params = if parts.method == Method::GET {
         Params::from_pairs(params::decode(query.as_bytes()))
     } else {
@@ -167,11 +167,11 @@ async fn v3_call(app: &App, caller: &Caller, parts: &Parts, query: &str, body: &
 async fn v1_call(app: &App, caller: &Caller, parts: &Parts, params: Vec<(String, String)>) -> Result<Answer, ApiError> {
     let signed = params.iter().any(|(name, _)| name == v1::SIGNATURE);
     let claim = if signed { v1::Claim::parse(params).map_err(Refusal::from) } else { Err(Refusal::NoAuthorization) };
-    let claim = claim.map_err(|refusal| verifier::refuse(app, Door::Action, refusal))?;
+    let claim = verifier::counted(app, Door::Action, claim)?;
     let host = only(&parts.headers, header::HOST).unwrap_or_default();
     let action = claim.get("Action").unwrap_or_default().to_owned();
     let asked = Claim::V1 { claim: &claim, method: parts.method.as_str(), host };
-    let signed = check(app, caller, Ok(asked), &action).await?;
+    let signed = check(app, caller, &asked, &action).await?;
     let version = claim.get("Version").map(str::to_owned);
     let params = Params::from_pairs(params::without_common(claim.into_params()));
     let call = Call { signed: &signed, version: version.as_deref(), action: &action, params };

@@ -101,11 +101,11 @@ async fn check(app: &App, caller: &Caller, question: &Question) -> Result<Value,
     let headers = header_map(&question.headers).ok_or(ApiError::InvalidParameter("headers"))?;
     let (path, query) = question.uri.split_once('?').unwrap_or((&question.uri, ""));
     let payload = signed_hash(app, &question.body_sha256)?;
-    let claim = Claim::v3(&question.method, path, query, &headers, &payload);
+    let claim = verifier::counted(app, Door::Verify, Claim::v3(&question.method, path, query, &headers, &payload))?;
     let address = question.address.unwrap_or(caller.address);
     let request_id = caller.request_id;
     let asked = Asked { door: Door::Verify, action: &action(&question.method, path), address, request_id };
-    let signed = verifier::check(app, claim, asked).await?;
+    let signed = verifier::check(app, &claim, asked).await?;
     Ok(json!({
         "valid": true,
         "code": "VALID",

@@ -81,6 +81,11 @@ impl Reader {
         }
     }
 
+    /// Is the number known without waiting for it?
+    pub fn answers_at_once(&self) -> bool {
+        matches!(self, Self::Sqlite(..))
+    }
+
     /// The number of the latest committed change to any key.
     pub async fn change_number(&mut self) -> sqlx::Result<i64> {
         match self {

@@ -62,6 +62,32 @@ async fn a_stop_ends_idle_connections_and_refuses_new_ones() {
     assert!(TcpStream::connect(api).await.is_err(), "nobody listens any more");
 }
 
+/// Whose clock jumps to what is waited for, once nothing else can happen.
+#[tokio::test]
+async fn the_headers_of_every_request_have_ten_seconds() {
+    let product = Product::start(Engine::Sqlite).await;
+    let (address, stop, serving) = panicking(&product).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    tokio::time::pause();
+    for pause in [0, 9, 9] {
+        tokio::time::sleep(Duration::from_secs(pause)).await;
+        stream.write_all(b"GET /healthy HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        let mut answer = [0; 1024];
+        let read = stream.read(&mut answer).await.unwrap();
+        assert!(answer[..read].starts_with(b"HTTP/1.1 404"), "{}", String::from_utf8_lossy(&answer[..read]));
+    }
+    let begun = tokio::time::Instant::now();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: local").await.unwrap();
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await.unwrap();
+    let took = begun.elapsed();
+    assert!(took >= Duration::from_secs(10) && took < Duration::from_millis(10_100), "{took:?}");
+    assert!(!rest.starts_with(b"HTTP/1.1 2"), "{}", String::from_utf8_lossy(&rest));
+    tokio::time::resume();
+    drop(stop);
+    serving.await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_http_is_hung_up_on() {
     let product = Product::start(Engine::Sqlite).await;

@@ -3,6 +3,8 @@
 //!
 //! HTTP/1.1 only: the routers go by the Host header, and signatures are over it.
 
+mod header_timer;
+
 use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
@@ -11,15 +13,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
+use self::header_timer::HeaderTimer;
 use crate::requests::{Routes, Tracked};
 
 /// Connections of one listener at once. Each may take some 64 KiB for a request's headers.
@@ -113,13 +117,10 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     R: Routes,
 {
-    let service = service_fn(move |request| {
-        let routes = routes.clone();
-        async move { Ok::<_, Infallible>(routes.answer(peer, request).await) }
-    });
+    let service = service_fn(move |request| routes.clone().answer(peer, request).map(Ok::<_, Infallible>));
     let mut connection = pin!(
         http1::Builder::new()
-            .timer(TokioTimer::new())
+            .timer(HeaderTimer::new(HEADER_TIMEOUT))
             .header_read_timeout(HEADER_TIMEOUT)
             .max_buf_size(HEADER_BYTES)
             // To copy a small body behind its headers is cheaper than to have the kernel gather the two.

@@ -10,13 +10,16 @@
 //! Numbers are committed in their order, because a change holds the number's row from its first statement to its commit:
 //! whoever sees number N sees every row stamped up to N.
 
+mod next_read;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
-use tokio::sync::{SetOnce, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
+use self::next_read::{Begun, NextRead};
 use crate::api_key::{self, KeyState};
 use crate::clock::Timestamp;
 use crate::db::Db;
@@ -91,8 +94,6 @@ impl RegisteredKey {
 }
 
 type Keys = Arc<RwLock<HashMap<SecretId, Arc<RegisteredKey>>>>;
-/// A read of the change number, done or to come: did it succeed?
-type Read = Arc<SetOnce<bool>>;
 
 /// What the task that reads is asked for.
 #[derive(Debug)]
@@ -109,33 +110,6 @@ pub struct Registry {
     keys: Keys,
     next: Arc<NextRead>,
     asks: mpsc::UnboundedSender<Ask>,
-}
-
-/// The read that has not begun, if anybody waits for it.
-#[derive(Debug, Default)]
-struct NextRead(Mutex<Option<Read>>);
-
-impl NextRead {
-    /// It, and whether this is the first to wait for it.
-    fn join(&self) -> (Read, bool) {
-        let mut next = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = next.is_none();
-        (next.get_or_insert_default().clone(), first)
-    }
-
-    /// Whoever joins from now on waits for another.
-    fn take(&self) -> Option<Read> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-/// A read that has begun; it has failed unless it is said to have succeeded.
-struct Begun(Read);
-
-impl Drop for Begun {
-    fn drop(&mut self) {
-        let _ = self.0.set(false);
-    }
 }
 
 /// Proof that the keys in memory are as fresh as this request needs them.
@@ -166,7 +140,7 @@ impl Registry {
         let (read, first) = self.next.join();
         if first && self.asks.send(Ask::Read).is_err() {
             // Nobody else will: whoever has joined meanwhile is told as well.
-            drop(self.next.take().map(Begun));
+            drop(self.next.begin());
         }
         if *read.wait().await { Ok(Fresh(())) } else { Err(Error::internal("the change number could not be read")) }
     }
@@ -212,7 +186,7 @@ struct Barrier {
 impl Drop for Barrier {
     /// Whoever waits for a read that nobody will begin is refused.
     fn drop(&mut self) {
-        drop(self.next.take().map(Begun));
+        drop(self.next.begin());
     }
 }
 
@@ -221,10 +195,9 @@ impl Barrier {
         while let Some(ask) = asked.recv().await {
             match ask {
                 Ask::Read => {
-                    // Whatever else can run now may be requests on their way here; they share the read.
-                    tokio::task::yield_now().await;
-                    if let Some(read) = self.next.take() {
-                        self.read(Begun(read)).await;
+                    self.next.gather().await;
+                    if let Some(read) = self.next.begin() {
+                        self.read(read).await;
                     }
                 }
                 // And no other is opened: whoever asks from now on is refused.
@@ -235,14 +208,19 @@ impl Barrier {
 
     /// Reads for those that wait, who all arrived before.
     async fn read(&mut self, read: Begun) {
-        let waiting = Arc::strong_count(&read.0) - 1;
+        let waiting = read.waiting();
         let begun = Instant::now();
         let caught_up = tokio::time::timeout(PATIENCE, self.catch_up()).await;
         self.metrics.barrier_reads.observe(begun.elapsed().as_secs_f64());
         #[expect(clippy::cast_precision_loss, reason = "there are not 2^52 requests")]
         self.metrics.barrier_requests.observe(waiting as f64);
         match caught_up {
-            Ok(Ok(())) => drop(read.0.set(true)),
+            Ok(Ok(())) => {
+                if !self.reader.as_ref().is_some_and(Reader::answers_at_once) {
+                    self.next.expect(waiting);
+                }
+                read.succeeded();
+            }
             Ok(Err(error)) => {
                 tracing::error!(%error, refused = waiting, "the change number could not be read");
                 self.metrics.barrier_failures.inc();
