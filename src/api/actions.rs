@@ -3,6 +3,7 @@
 
 use secrecy::ExposeSecret;
 use serde::Serialize;
+use serde::ser::{SerializeStruct, Serializer};
 use serde_json::{Value, json};
 
 use super::envelope::ApiError;
@@ -44,15 +45,23 @@ pub(super) enum Answer {
     Other(Value),
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
+/// Whose key it is.
 pub(super) struct CallerIdentity {
     arn: String,
-    account_id: String,
-    user_id: String,
-    principal_id: String,
-    #[serde(rename = "Type")]
-    kind: &'static str,
+    uin: String,
+}
+
+impl Serialize for CallerIdentity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { arn, uin } = self;
+        let mut identity = serializer.serialize_struct("CallerIdentity", 5)?;
+        identity.serialize_field("Arn", arn)?;
+        identity.serialize_field("AccountId", uin)?;
+        identity.serialize_field("UserId", uin)?;
+        identity.serialize_field("PrincipalId", uin)?;
+        identity.serialize_field("Type", "CAMUser")?;
+        identity.end()
+    }
 }
 
 /// Runs the action of a checked request.
@@ -103,13 +112,7 @@ fn get_caller_identity(app: &App, signed: &Signed, params: Params) -> Result<Cal
     params.end()?;
     limit(app, signed, "GetCallerIdentity", READS_PER_SECOND)?;
     let uin = signed.uin().0.to_string();
-    Ok(CallerIdentity {
-        arn: ["qcs::cam:", &uin, ":uin/", &uin].concat(),
-        account_id: uin.clone(),
-        user_id: uin.clone(),
-        principal_id: uin,
-        kind: "CAMUser",
-    })
+    Ok(CallerIdentity { arn: ["qcs::cam:", &uin, ":uin/", &uin].concat(), uin })
 }
 
 /// sts `QueryApiKey`: the account's keys, briefly.

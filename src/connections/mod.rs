@@ -6,6 +6,7 @@
 mod header_timer;
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
@@ -128,13 +129,25 @@ where
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades()
     );
-    let ended = tokio::select! {
-        biased;
-        ended = connection.as_mut() => ended,
-        _ = stopping.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let stops = stopping.clone();
+    let mut stopped = pin!(stopping.changed());
+    // Asked once, the stop wakes this task when it comes: the task stays the same.
+    let mut waits = false;
+    let ended_by_itself = poll_fn(|cx| {
+        if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+            return Poll::Ready(Some(ended));
         }
+        if waits && stops.has_changed().is_ok() {
+            return Poll::Pending;
+        }
+        waits = true;
+        stopped.as_mut().poll(cx).map(|_| None)
+    });
+    let ended = if let Some(ended) = ended_by_itself.await {
+        ended
+    } else {
+        connection.as_mut().graceful_shutdown();
+        connection.await
     };
     if let Err(error) = ended {
         tracing::debug!(%error, %peer, "a connection broke off");
