@@ -2,7 +2,8 @@
 //! `scripts/bench`.
 //!
 //! Each subject is a process of its own, on one core; wrk has another. Subjects take turns, several rounds each, and
-//! the medians of the rounds are printed with their ratio to the bare handler of the same run.
+//! the medians of the rounds are printed, with the median of their ratios to the bare handler in the same round: what else
+//! the machine does changes from round to round.
 
 mod lookup;
 
@@ -76,7 +77,8 @@ fn main() {
 struct Subject {
     name: String,
     address: SocketAddr,
-    call: Call,
+    /// Signed anew for each round: a signature is good for five minutes.
+    call: Box<dyn Fn() -> Call>,
     rounds: Vec<Round>,
     server: Server,
 }
@@ -90,7 +92,6 @@ impl Drop for Server {
     }
 }
 
-#[derive(Clone)]
 struct Call {
     method: &'static str,
     path: &'static str,
@@ -149,14 +150,15 @@ fn measure(arguments: &Arguments) {
 }
 
 fn print_table(subjects: &[Subject]) {
-    let bare = median(&subjects[0], |round| round.per_second);
     println!("{:<42} {:>9} {:>7} {:>9} {:>9} {:>8}", "", "req/s", "ratio", "p50 ms", "p99 ms", "MiB");
     for subject in subjects {
         let per_second = median(subject, |round| round.per_second);
+        let to_bare =
+            subject.rounds.iter().zip(&subjects[0].rounds).map(|(own, bare)| own.per_second / bare.per_second);
         println!(
             "{:<42} {per_second:>9.0} {:>7.2} {:>9.2} {:>9.2} {:>8.1}",
             subject.name,
-            per_second / bare,
+            median_of(to_bare.collect()),
             median(subject, |round| round.p50),
             median(subject, |round| round.p99),
             resident_mib(&subject.server.0),
@@ -165,12 +167,16 @@ fn print_table(subjects: &[Subject]) {
 }
 
 fn median(subject: &Subject, of: impl Fn(&Round) -> f64) -> f64 {
-    let mut values: Vec<f64> = subject.rounds.iter().map(of).collect();
+    median_of(subject.rounds.iter().map(of).collect())
+}
+
+fn median_of(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
 
 /// The pair that signs.
+#[derive(Clone)]
 struct Key {
     id: SecretId,
     secret: SecretString,
@@ -247,11 +253,12 @@ fn product(
         command.args(["--database", database]);
     }
     let (server, address) = start(command);
-    let call = match door {
-        Door::Action | Door::Guard => signed("POST", "/", "{}", key, address),
-        Door::ForwardAuth => signed("GET", "/forward-auth", "", key, address),
-        Door::Verify => verify_call(key, address),
-    };
+    let key = key.clone();
+    let call = Box::new(move || match door {
+        Door::Action | Door::Guard => signed("POST", "/", "{}", &key, address),
+        Door::ForwardAuth => signed("GET", "/forward-auth", "", &key, address),
+        Door::Verify => verify_call(&key, address),
+    });
     Subject { name, address, call, rounds: Vec::new(), server }
 }
 
@@ -259,7 +266,8 @@ fn looking_up(arguments: &Arguments, name: String, data: &Path, database: Option
     let mut command = pinned(arguments, std::env::current_exe().unwrap());
     command.arg("serve-lookup").arg(data).args(database);
     let (server, address) = start(command);
-    let call = signed("POST", "/", "{}", key, address);
+    let key = key.clone();
+    let call = Box::new(move || signed("POST", "/", "{}", &key, address));
     Subject { name, address, call, rounds: Vec::new(), server }
 }
 
@@ -269,7 +277,7 @@ fn bare(arguments: &Arguments, dir: &Path) -> Subject {
     let (server, address) = start(command);
     // The very bytes that the others are sent.
     let key = Key { id: SecretId::generate(), secret: "x".to_owned().into() };
-    let call = signed("POST", "/", "{}", &key, address);
+    let call = Box::new(move || signed("POST", "/", "{}", &key, address));
     Subject { name: "a bare handler".to_owned(), address, call, rounds: Vec::new(), server }
 }
 
@@ -330,7 +338,8 @@ fn verify_call(key: &Key, address: SocketAddr) -> Call {
 }
 
 fn run_wrk(dir: &Path, subject: &Subject, arguments: &Arguments) -> Round {
-    let Subject { call, address, .. } = subject;
+    let Subject { address, .. } = subject;
+    let call = (subject.call)();
     let script = dir.join("call.lua");
     let quoted = |text: &str| format!("[==[{text}]==]");
     let mut lua = format!("wrk.method = {}\nwrk.body = {}\n", quoted(call.method), quoted(&call.body));

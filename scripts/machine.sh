@@ -1,0 +1,125 @@
+# shellcheck shell=bash
+# What the scripts do with the machine: install what Debian has, start a PostgreSQL of their own. To be sourced.
+
+step="starting"
+postgres_dir=""
+
+announce() {
+    step=$1
+    printf '\n== %s\n' "$step"
+}
+
+fail() {
+    printf '%s: %s\n' "scripts/${0##*/}" "$1" >&2
+    exit 1
+}
+
+as_root() {
+    if ((EUID == 0)); then
+        "$@"
+    else
+        sudo "$@"
+    fi
+}
+
+# The package's name for each of the arguments, if the machine lacks what it is needed for.
+missing_packages() {
+    local package
+    for package; do
+        case $package in
+            gcc) command -v cc >/dev/null || echo gcc libc6-dev ;;
+            postgresql) postgres_bin >/dev/null || echo postgresql ;;
+            chromium) [[ -x ${CHROMIUM:-/usr/bin/chromium} ]] || echo chromium ;;
+            python3-venv) find_python >/dev/null || echo python3 python3-venv ;;
+            *) [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) = installed ]] || echo "$package" ;;
+        esac
+    done
+}
+
+need_packages() {
+    local missing
+    missing=$(missing_packages "$@" | xargs)
+    [[ -n $missing ]] || return 0
+    announce "install $missing"
+    command -v apt-get >/dev/null || fail "this machine has no apt-get; install what Debian calls: $missing"
+    ((EUID == 0)) || command -v sudo >/dev/null || fail "run as root: apt-get install $missing"
+    as_root apt-get -q update </dev/null
+    # shellcheck disable=SC2086 # A list of names.
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends $missing </dev/null
+}
+
+need_command() {
+    command -v "$1" >/dev/null || fail "$1 is not installed; $2"
+}
+
+need_cargo() {
+    need_command cargo "install Rust with rustup"
+    need_packages gcc
+}
+
+# --- PostgreSQL -------------------------------------------------------------------------------------------------------
+
+# Debian keeps the server's programs out of PATH, one directory a version. The newest.
+postgres_bin() {
+    local initdb
+    initdb=$(printf '%s\n' /usr/lib/postgresql/*/bin/initdb | sort -V | tail -n 1)
+    [[ -x $initdb ]] && dirname "$initdb"
+}
+
+# PostgreSQL refuses to run as root. The directory is one that the other user may enter.
+as_postgres() (
+    cd /
+    if ((EUID == 0)); then
+        exec runuser -u postgres -- "$@"
+    else
+        exec "$@"
+    fi
+)
+
+# A cluster of our own that is gone after stop_postgres; its address is in LATCHKEY_TEST_POSTGRES. What else runs on this machine is let be.
+need_postgres() {
+    local bin port tries=0
+    [[ -z $postgres_dir ]] || return 0
+    need_packages postgresql
+    announce "start a PostgreSQL"
+    bin=$(postgres_bin) || fail "PostgreSQL is installed, but not where Debian puts it: /usr/lib/postgresql"
+    # Not under TMPDIR: another user must reach it, and the path of a socket is short by law.
+    postgres_dir=$(mktemp -d /tmp/latchkey-postgres.XXXXXX)
+    ((EUID != 0)) || chown postgres "$postgres_dir"
+    as_postgres "$bin/initdb" --pgdata "$postgres_dir/data" --username postgres --auth trust --encoding UTF8 \
+        --locale C.UTF-8 --no-sync >"$postgres_dir/setup" 2>&1 || show_postgres_log "initdb failed"
+    cat >>"$postgres_dir/data/postgresql.conf" <<CONF
+listen_addresses = '127.0.0.1'
+unix_socket_directories = '$postgres_dir'
+max_connections = 200
+# The data need not outlive a crash.
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+CONF
+    # A port below those that the system hands out. Whether it is free shows when the server takes it.
+    while port=$((20000 + RANDOM % 10000)) &&
+        ! as_postgres "$bin/pg_ctl" start --silent --wait --pgdata "$postgres_dir/data" --log "$postgres_dir/log" \
+            --options "-p $port" >>"$postgres_dir/setup" 2>&1; do
+        ((++tries < 5)) || show_postgres_log "PostgreSQL does not start"
+    done
+    as_postgres "$bin/psql" --quiet --no-psqlrc --host 127.0.0.1 --port "$port" --username postgres --dbname postgres \
+        --command "CREATE ROLE latchkey LOGIN CREATEDB"
+    export LATCHKEY_TEST_POSTGRES=postgres://latchkey@127.0.0.1:$port/postgres
+}
+
+show_postgres_log() {
+    cat "$postgres_dir/setup" "$postgres_dir/log" >&2 2>/dev/null || true
+    fail "$1; its messages are above"
+}
+
+stop_postgres() {
+    local bin
+    [[ -n $postgres_dir ]] || return 0
+    if [[ -e $postgres_dir/data/postmaster.pid ]] && bin=$(postgres_bin); then
+        as_postgres "$bin/pg_ctl" stop --silent --mode immediate --pgdata "$postgres_dir/data" || true
+    fi
+    rm -rf "$postgres_dir"
+    postgres_dir=""
+}
