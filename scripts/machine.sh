@@ -29,6 +29,7 @@ missing_packages() {
         case $package in
             gcc) command -v cc >/dev/null || echo gcc libc6-dev ;;
             postgresql) postgres_bin >/dev/null || echo postgresql ;;
+            wrk) command -v wrk >/dev/null || echo wrk ;;
             chromium) [[ -x ${CHROMIUM:-/usr/bin/chromium} ]] || echo chromium ;;
             python3-venv) find_python >/dev/null || echo python3 python3-venv ;;
             *) [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) = installed ]] || echo "$package" ;;

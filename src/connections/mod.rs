@@ -130,8 +130,9 @@ where
             .with_upgrades()
     );
     let stops = stopping.clone();
-    let mut stopped = pin!(stopping.changed());
-    // Asked once, the stop wakes this task when it comes: the task stays the same.
+    // Asked once, the stop wakes this task when it comes: the task stays the same. The runtime's budget would have it put off
+    // what it is asked, and then nobody would ask again.
+    let mut stopped = pin!(tokio::task::unconstrained(stopping.changed()));
     let mut waits = false;
     let ended_by_itself = poll_fn(|cx| {
         if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
