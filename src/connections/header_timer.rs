@@ -66,25 +66,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn each_deadline_is_kept_to_the_millisecond() {
         let timer = HeaderTimer::new(TIMEOUT);
-        let begin = tokio::time::Instant::now();
-        let mut ends = Vec::new();
-        for pause in [0, 3, 11, 9, 25, 0] {
+        for pause in [0, 3, 11, 9, 25] {
             tokio::time::sleep(Duration::from_secs(pause)).await;
-            // Of a request whose headers come in time: its deadline is waited for, and forgotten.
-            let in_time = tokio::time::timeout(Duration::from_secs(1), timer.sleep(TIMEOUT)).await;
-            assert!(in_time.is_err(), "not before its time");
+            // Headers that come in time: their deadline is waited for a while, and forgotten.
+            tokio::time::timeout(Duration::from_secs(1), timer.sleep(TIMEOUT)).await.unwrap_err();
             let asked = tokio::time::Instant::now();
-            if pause == 9 {
-                timer.sleep(TIMEOUT).await;
-                ends.push(asked.elapsed());
-            }
+            timer.sleep(TIMEOUT).await;
+            let took = asked.elapsed();
+            assert!(took >= TIMEOUT && took < TIMEOUT + Duration::from_millis(2), "{took:?} of {TIMEOUT:?}");
         }
-        let last = tokio::time::Instant::now();
-        timer.sleep(TIMEOUT).await;
-        ends.push(last.elapsed());
-        for end in ends {
-            assert!(end >= TIMEOUT && end < TIMEOUT + Duration::from_millis(2), "{end:?} of {TIMEOUT:?}");
-        }
-        assert_eq!(begin.elapsed().as_secs(), 3 + 11 + 9 + 25 + 6 + 10 + 10);
     }
 }
