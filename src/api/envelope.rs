@@ -30,6 +30,7 @@ pub enum ApiError {
     NoSuchVersion(String),
     MissingParameter(&'static str),
     UnknownParameter(String),
+    RepeatedParameter(String),
     InvalidParameter(&'static str),
     InvalidParameterValue(&'static str),
     UinNotMatch,
@@ -108,7 +109,9 @@ impl ApiError {
             Self::NoSuchVersion(_) => "NoSuchVersion",
             Self::MissingParameter(_) => "MissingParameter",
             Self::UnknownParameter(_) => "UnknownParameter",
-            Self::InvalidParameter(_) | Self::Incomplete | Self::ContradictoryForward => "InvalidParameter",
+            Self::InvalidParameter(_) | Self::RepeatedParameter(_) | Self::Incomplete | Self::ContradictoryForward => {
+                "InvalidParameter"
+            }
             Self::InvalidParameterValue(_) => "InvalidParameterValue",
             Self::UinNotMatch => "OperationDenied.UinNotMatch",
             Self::OverLimit => "OperationDenied.AccessKeyOverLimit",

@@ -15,11 +15,12 @@ use std::borrow::Cow;
 use axum::Router;
 use axum::extract::{Extension, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use futures_util::future::Either;
 use hyper::body::Incoming;
+use tower_http::set_header::SetResponseHeaderLayer;
 
 pub use self::envelope::ApiError;
 pub use self::forward_auth::{action, identity, refuse};
@@ -86,6 +87,12 @@ fn router(app: App) -> Router {
         .route(&format!("{}/{{*meant}}", forward_auth::PATH), any(forward_auth::answer))
         .route(verify::PATH, post(verify::answer))
         .fallback(unknown)
+        // Yesterday's yes is worth nothing today: an answer is for the request that asked, and for nobody's cache.
+        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ))
         .with_state(app)
 }
 
@@ -156,7 +163,7 @@ async fn v3_call(app: &App, caller: &Caller, parts: &Parts, query: &str, body: &
     let action = only(&parts.headers, X_TC_ACTION).unwrap_or_default();
     let signed = check(app, caller, &claim, action).await?;
     let params = if parts.method == Method::GET {
-        Params::from_pairs(params::decode(query.as_bytes()))
+        Params::from_pairs(params::decode(query.as_bytes()))?
     } else {
         Params::from_body(&parts.headers, body)?
     };
@@ -173,7 +180,7 @@ async fn v1_call(app: &App, caller: &Caller, parts: &Parts, params: Vec<(String,
     let asked = Claim::V1 { claim: &claim, method: parts.method.as_str(), host };
     let signed = check(app, caller, &asked, &action).await?;
     let version = claim.get("Version").map(str::to_owned);
-    let params = Params::from_pairs(params::without_common(claim.into_params()));
+    let params = Params::from_pairs(params::without_common(claim.into_params()))?;
     let call = Call { signed: &signed, version: version.as_deref(), action: &action, params };
     actions::dispatch(app, caller, call).await
 }

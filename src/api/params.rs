@@ -1,9 +1,11 @@
 //! The parameters of an action, from a JSON body, a query or a form, and their validation.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use axum::http::{HeaderMap, header};
-use serde_json::{Map, Value};
+use serde_json::Value;
+use serde_with::{As, Map, Same};
 
 use super::envelope::ApiError;
 use crate::api_key;
@@ -39,37 +41,55 @@ pub(super) fn without_common(params: Vec<(String, String)>) -> Vec<(String, Stri
 }
 
 /// An action's parameters, taken out one by one; what is left at the end is unknown.
-#[derive(Debug)]
-pub(super) struct Params(Map<String, Value>);
+#[derive(Debug, Default)]
+pub(super) struct Params(BTreeMap<String, Value>);
 
 impl Params {
     /// From the body of a version 3 POST: a JSON object or, of any other type, nothing the actions here know.
     pub(super) fn from_body(headers: &HeaderMap, body: &[u8]) -> Result<Self, ApiError> {
         let json = only(headers, header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/json"));
         if body.is_empty() {
-            return Ok(Self(Map::new()));
+            return Ok(Self::default());
         }
         if !json {
             return Err(ApiError::InvalidParameter(BODY));
         }
-        match serde_json::from_slice(body) {
-            Ok(Value::Object(params)) => Ok(Self(params)),
-            _ => Err(ApiError::InvalidParameter(BODY)),
-        }
+        let mut json = serde_json::Deserializer::from_slice(body);
+        let object = As::<Map<Same, Same>>::deserialize(&mut json).and_then(|object| json.end().map(|()| object));
+        let object: Vec<(String, Value)> = object.map_err(|_| ApiError::InvalidParameter(BODY))?;
+        let mut params = Self::default();
+        object.into_iter().try_for_each(|(name, value)| params.add(name, value))?;
+        Ok(params)
     }
 
     /// From decoded pairs: every value is text, and lists are written `Name.0`, `Name.1` …
-    pub(super) fn from_pairs(pairs: Vec<(String, String)>) -> Self {
-        let mut params = Map::new();
+    pub(super) fn from_pairs(pairs: Vec<(String, String)>) -> Result<Self, ApiError> {
+        let mut params = Self::default();
         let mut lists: BTreeMap<String, BTreeMap<u32, Value>> = BTreeMap::new();
         for (name, value) in pairs {
+            let value = Value::String(value);
             match name.rsplit_once('.').and_then(|(list, at)| Some((list.to_owned(), at.parse().ok()?))) {
-                Some((list, at)) => drop(lists.entry(list).or_default().insert(at, Value::String(value))),
-                None => drop(params.insert(name, Value::String(value))),
+                Some((list, at)) => {
+                    if lists.entry(list).or_default().insert(at, value).is_some() {
+                        return Err(ApiError::RepeatedParameter(for_message(&name)));
+                    }
+                }
+                None => params.add(name, value)?,
             }
         }
-        params.extend(lists.into_iter().map(|(name, list)| (name, list.into_values().collect())));
-        Self(params)
+        lists.into_iter().try_for_each(|(name, list)| params.add(name, list.into_values().collect()))?;
+        Ok(params)
+    }
+
+    /// Each but once: of two values, back ends and proxies differ in which counts.
+    fn add(&mut self, name: String, value: Value) -> Result<(), ApiError> {
+        match self.0.entry(name) {
+            Entry::Vacant(place) => {
+                place.insert(value);
+                Ok(())
+            }
+            Entry::Occupied(taken) => Err(ApiError::RepeatedParameter(for_message(taken.key()))),
+        }
     }
 
     fn take(&mut self, name: &str) -> Option<Value> {
@@ -147,9 +167,12 @@ impl Params {
     pub(super) fn end(self) -> Result<(), ApiError> {
         match self.0.into_iter().next() {
             None => Ok(()),
-            Some((name, _)) => {
-                Err(ApiError::UnknownParameter(name.chars().filter(|c| !c.is_control()).take(64).collect()))
-            }
+            Some((name, _)) => Err(ApiError::UnknownParameter(for_message(&name))),
         }
     }
+}
+
+/// A name as it was sent, cut, and on one line.
+fn for_message(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(64).collect()
 }

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use serde_with::rust::maps_duplicate_key_is_error;
 use subtle::{Choice, ConstantTimeEq};
 
 use super::envelope::ApiError;
@@ -32,6 +33,7 @@ struct Question {
     /// Path and query as sent.
     uri: String,
     /// Each with one value, or all of its values.
+    #[serde(deserialize_with = "maps_duplicate_key_is_error::deserialize")]
     headers: BTreeMap<String, Values>,
     /// SHA-256 of the body in lower-case hexadecimal, or `UNSIGNED-PAYLOAD`.
     body_sha256: String,

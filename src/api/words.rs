@@ -72,6 +72,9 @@ pub(super) fn message(error: &ApiError, language: Language) -> String {
         ApiError::UnknownParameter(name) => {
             pick(language, format!("The parameter {name} is not known to this action."), format!("未知参数 {name}。"))
         }
+        ApiError::RepeatedParameter(name) => {
+            pick(language, format!("The parameter {name} is given more than once."), format!("参数 {name} 重复。"))
+        }
         ApiError::InvalidParameter(name) if *name == params::BODY => {
             say("The type or form of the body is wrong.", "请求体的类型或格式不正确。")
         }

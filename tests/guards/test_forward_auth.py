@@ -32,6 +32,7 @@ AS_PROXIES = [as_nginx, as_caddy, as_envoy]
 
 def asked(site: Site, request: Request) -> Answer:
     answer = ask(site.server.api, request)
+    assert (answer.headers["Cache-Control"], answer.headers["X-Content-Type-Options"]) == ("no-store", "nosniff")
     if answer.status != 200:
         assert not [name for name in IDENTITY if name in answer.headers]
     return answer

@@ -18,7 +18,9 @@ BODY = b'{"item": "book"}'
 def post(site: Site, question: bytes, *authorization: str) -> Answer:
     headers = [("Host", site.server.api), ("Content-Type", "application/json")]
     headers += [("Authorization", value) for value in authorization]
-    return ask(site.server.api, Request("POST", PATH, tuple(headers), question))
+    answer = ask(site.server.api, Request("POST", PATH, tuple(headers), question))
+    assert (answer.headers["Cache-Control"], answer.headers["X-Content-Type-Options"]) == ("no-store", "nosniff")
+    return answer
 
 
 def question_of(request: Request, **other: object) -> dict:
@@ -237,7 +239,8 @@ def test_a_question_that_cannot_be_read(verify: Verify) -> None:
         None,
     ]
     bodies = [json.dumps(question).encode() for question in wrong]
-    for body in (*bodies, b"", b"{", b"\xff\xfe", b"method=GET", b"{}{}"):
+    twice = json.dumps(right).encode().replace(b'"headers": {', b'"headers": {"Host": "elsewhere", ', 1)
+    for body in (*bodies, twice, b"", b"{", b"\xff\xfe", b"method=GET", b"{}{}"):
         answer = verify.answer(body)
         assert answer.status == 400, body
         assert json.loads(answer.body)["error"].startswith("the question cannot be read: ")

@@ -135,6 +135,38 @@ on_both_engines! {
         assert_eq!(key_ids(&c.browser.clone().get("/cam/capi").await).len(), 1);
     }
 
+    /// What stands in front of the server may see the one value, and the server act on the other.
+    async fn of_a_parameter_given_twice_neither_counts(engine) {
+        let c = caller(engine).await;
+        let id = &c.signer.secret_id;
+        let refusal = async |call: Call| {
+            let refused = c.signer.send(&call).await;
+            let message = refused["Error"]["Message"].as_str().unwrap_or_default().to_owned();
+            error_code(&refused).map(|code| (code, message))
+        };
+        let call = |action| Call { action, ..Call::list_keys(c.product.clock.now()) };
+        let again = |name: &str| ("InvalidParameter".to_owned(), format!("The parameter {name} is given more than once."));
+        let body = format!("{{\"AccessKeyId\":\"{id}\",\"Status\":\"Active\",\"Status\":\"Inactive\"}}");
+        assert_eq!(refusal(Call { body, ..call("UpdateAccessKey") }).await.unwrap(), again("Status"));
+
+        let get = |query: &str| Call {
+            method: "GET",
+            query: query.to_owned(),
+            body: String::new(),
+            content_type: "application/x-www-form-urlencoded".to_owned(),
+            ..call("GetSecurityLastUsed")
+        };
+        assert_eq!(refusal(get(&format!("SecretIdList.0={id}"))).await, None);
+        for (query, name) in [
+            ("TargetUin=1&TargetUin=1", "TargetUin"),
+            ("SecretIdList.0=a&SecretIdList.0=b", "SecretIdList.0"),
+            ("SecretIdList.0=a&SecretIdList.00=b", "SecretIdList.00"),
+            ("SecretIdList=a&SecretIdList.0=b", "SecretIdList"),
+        ] {
+            assert_eq!(refusal(get(query)).await.unwrap(), again(name), "{query}");
+        }
+    }
+
     async fn questions_are_answered(engine) {
         let c = caller(engine).await;
         let uin = c.owner.uin.to_string();

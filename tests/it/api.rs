@@ -183,8 +183,21 @@ on_both_engines! {
         assert_eq!(error_code(&answer(none).await).unwrap(), "AuthFailure.InvalidAuthorization");
         let token = Call { extra_headers: vec![("x-tc-token", "x".to_owned())], ..f.identity() };
         assert_eq!(f.code(&token).await.unwrap(), "AuthFailure.TokenFailure");
-        let put = Call { method: "PUT", ..f.identity() };
-        assert_eq!(f.code(&put).await.unwrap(), "UnsupportedProtocol");
+        for method in ["PUT", "post", "Get", "TRACE", "OPTIONS"] {
+            assert_eq!(f.code(&Call { method, ..f.identity() }).await.unwrap(), "UnsupportedProtocol", "{method}");
+        }
+        // Of a header that stands twice, one value could be signed and the other be acted on.
+        let signed = Call { signed_headers: "content-type;host;x-tc-action".to_owned(), ..f.identity() };
+        let authorization = f.signer.authorization(&signed);
+        assert_eq!(send(&signed, &authorization).await, "");
+        for (name, value, refusal) in [
+            ("content-type", "text/plain", "AuthFailure.SignatureFailure"),
+            ("x-tc-action", "CreateAccessKey", "AuthFailure.SignatureFailure"),
+            ("x-tc-timestamp", "1", "AuthFailure.InvalidAuthorization"),
+        ] {
+            let twice = f.signer.request(&signed, &authorization).header(name, value);
+            assert_eq!(error_code(&answer(twice).await).unwrap(), refusal, "{name}");
+        }
     }
 
     async fn another_keys_signature_is_not_this_ones(engine) {

@@ -45,6 +45,12 @@ on_both_engines! {
         browser.submit("/login", "/logout", &[("form_token", "")]).await;
         let missing = product.browser().submit("/login", "/login", &[("name", "only")]).await;
         missing.is(422).says("could not be read");
+        let twice = [("name", "root"), ("name", "other"), ("password", "x")];
+        product.browser().submit("/login", "/login", &twice).await.is(422).says("could not be read");
+        for method in [Method::TRACE, Method::OPTIONS, Method::PUT] {
+            let request = browser.request(method, "/login");
+            browser.send(request).await.is(405).says("Not possible in this way");
+        }
     }
 
     /// Attack 10: a hostile name reaches no redirect and no link, and gets no page.

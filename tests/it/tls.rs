@@ -82,6 +82,30 @@ async fn console_and_api_speak_tls_and_within_it_http_1_1_only() {
     drop(silent);
 }
 
+/// The first message of a client that knows nothing newer than TLS 1.`minor`, as RFC 5246 has it: no session, a cipher,
+/// a curve and a signature that the server has.
+fn client_hello(minor: u8) -> Vec<u8> {
+    let version = [3, minor + 1];
+    let curve = [0, 10, 0, 4, 0, 2, 0, 23];
+    let signature = [0, 13, 0, 4, 0, 2, 4, 3];
+    let body = [&version[..], &[7; 32], &[0], &[0, 2, 0xc0, 0x2b], &[1, 0], &[0, 16], &curve, &signature].concat();
+    let length = u8::try_from(body.len()).unwrap();
+    [&[22][..], &version, &[0, length + 4], &[1, 0, 0, length], &body].concat()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tls_older_than_1_2_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    write_certificate(dir.path());
+    let product = Product::start_with(Engine::Sqlite, |given| with_tls(given, dir.path())).await;
+    let (alert, handshake) = (21, 22);
+    for (minor, answer) in [(0, alert), (1, alert), (2, handshake)] {
+        let mut stream = TcpStream::connect(product.console).await.unwrap();
+        stream.write_all(&client_hello(minor)).await.unwrap();
+        assert_eq!(stream.read_u8().await.unwrap(), answer, "1.{minor}");
+    }
+}
+
 #[test]
 fn files_that_cannot_be_used_are_named() {
     let dir = tempfile::tempdir().unwrap();
