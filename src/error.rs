@@ -3,6 +3,8 @@
 //! Which type where: every fallible function of the domain returns [`Error`]; [`Error::Internal`] carries the cause for
 //! the log and never reaches a client. Starting up has its own, `config::StartError`, one line for a terminal.
 
+use std::time::Duration;
+
 use crate::secret::password::PasswordFlaw;
 
 /// A refusal or a fault.
@@ -29,7 +31,10 @@ pub enum Error {
     SignInRefused,
     /// The caller's own address has failed too often.
     #[error("too many failed tries from this address")]
-    AddressBlocked,
+    AddressBlocked {
+        /// How long until the next try.
+        wait: Duration,
+    },
     /// The code is wrong, has been used, or too many wrong ones were sent.
     #[error("the code is wrong, already used, or there were too many tries")]
     CodeRefused,

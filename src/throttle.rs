@@ -89,12 +89,13 @@ impl Subject {
     }
 }
 
-/// Is the subject made to wait at `now`?
-pub async fn is_blocked(database: &Db, subject: &Subject, now: Timestamp) -> Result<bool, Error> {
-    Ok(db::is_blocked(database, subject.scope, &subject.name, now).await?)
+/// How long the subject is made to wait from `now` on, if at all.
+pub async fn wait(database: &Db, subject: &Subject, now: Timestamp) -> Result<Option<Duration>, Error> {
+    let until = db::blocked_until(database, subject.scope, &subject.name).await?;
+    Ok(until.filter(|until| *until > now).map(|until| until.since(now)))
 }
 
-/// [`is_blocked`] within a transaction.
+/// Is the subject made to wait at `now`?
 pub async fn is_blocked_in(tx: &mut Tx, subject: &Subject, now: Timestamp) -> Result<bool, Error> {
     let row = db::get(tx, subject.scope, &subject.name).await?;
     Ok(row.is_some_and(|row| row.blocked_until > now))

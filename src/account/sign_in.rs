@@ -87,8 +87,8 @@ pub async fn check_password(
 
     // A blocked address is told so at once, which says nothing about any account. A known browser answers for itself.
     let from_address = Subject::address(address);
-    if !known && throttle::is_blocked(&app.db, &from_address, now).await? {
-        return Err(Error::AddressBlocked);
+    if !known && let Some(wait) = throttle::wait(&app.db, &from_address, now).await? {
+        return Err(Error::AddressBlocked { wait });
     }
     let hash = account.as_ref().and_then(|account| account.password_hash.clone());
     let right = app.hasher.verify(typed, hash).await?;
@@ -169,8 +169,8 @@ pub async fn with_passkey(
         _ => false,
     };
     let from_address = Subject::address(address);
-    if !known && throttle::is_blocked(&app.db, &from_address, now).await? {
-        return Err(Error::AddressBlocked);
+    if !known && let Some(wait) = throttle::wait(&app.db, &from_address, now).await? {
+        return Err(Error::AddressBlocked { wait });
     }
     let mut tx = app.db.begin().await?;
     if let (Some(claim), Some(account)) = (claim, &account) {

@@ -22,12 +22,10 @@ pub async fn get(tx: &mut Tx, scope: &str, subject: &str) -> sqlx::Result<Option
     on_tx!(tx, c => sqlx::query_as(statement).bind(scope).bind(subject).fetch_optional(c).await)
 }
 
-/// Is the subject blocked now?
-pub async fn is_blocked(db: &Db, scope: &str, subject: &str, now: Timestamp) -> sqlx::Result<bool> {
-    let statement = "select count(*) from throttle where scope = $1 and subject = $2 and blocked_until > $3";
-    let count: i64 =
-        on!(db, pool => sqlx::query_scalar(statement).bind(scope).bind(subject).bind(now).fetch_one(pool).await)?;
-    Ok(count > 0)
+/// When the subject's wait ends or has ended; none if it has never failed.
+pub async fn blocked_until(db: &Db, scope: &str, subject: &str) -> sqlx::Result<Option<Timestamp>> {
+    let statement = "select blocked_until from throttle where scope = $1 and subject = $2";
+    on!(db, pool => sqlx::query_scalar(statement).bind(scope).bind(subject).fetch_optional(pool).await)
 }
 
 /// Moves the counter from `before` (none: no row) to `after`. False if somebody else moved it first.

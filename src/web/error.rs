@@ -1,9 +1,11 @@
 //! Errors as pages. A handler returns [`PageError`]; the page itself is made by [`render`], so that refusals of the
 //! layers and of axum (404, 405, 413, 415) wear it too.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::extract::Request;
-use axum::http::{Method, StatusCode};
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
@@ -11,6 +13,9 @@ use super::page::Page;
 use super::urls::{self, LocalPath};
 use crate::error::Error;
 use crate::requests::Caller;
+
+/// A queue that is full has room again soon.
+const BUSY_FOR: Duration = Duration::from_secs(5);
 
 /// What a reader is told about an error. The words are in the language's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +74,8 @@ impl Problem {
 pub enum PageError {
     /// A page that says what is wrong.
     Problem(Problem),
+    /// The same, and how long until it may go better.
+    Later(Problem, Duration),
     /// Another page is the answer: sign in first.
     SignIn {
         /// A session was there and has ended.
@@ -91,8 +98,8 @@ impl From<Error> for PageError {
             Error::SessionNotFound => Problem::SessionNotFound,
             Error::PasskeyNotFound => Problem::PasskeyNotFound,
             Error::SetupLinkInvalid => Problem::LinkInvalid,
-            Error::AddressBlocked => Problem::TooManyTries,
-            Error::Busy => Problem::Busy,
+            Error::AddressBlocked { wait } => return Self::Later(Problem::TooManyTries, *wait),
+            Error::Busy => return Self::Later(Problem::Busy, BUSY_FOR),
             Error::Internal(cause) => {
                 tracing::error!(%cause, "a request failed");
                 Problem::Fault
@@ -119,6 +126,13 @@ impl IntoResponse for PageError {
                 response.extensions_mut().insert(problem);
                 response
             }
+            Self::Later(problem, wait) => {
+                let mut response = Self::Problem(problem).into_response();
+                // Rounded up: whoever comes back on time is not too early.
+                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+                response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+                response
+            }
         }
     }
 }
@@ -128,7 +142,7 @@ impl IntoResponse for PageError {
 struct ErrorPage {
     page: Page,
     title: &'static str,
-    text: &'static str,
+    text: String,
     request_id: String,
 }
 
@@ -153,6 +167,8 @@ pub async fn render(request: Request, next: Next) -> Response {
         page.here = Some(LocalPath::default());
     }
     let (title, text) = (page.t.problem)(problem);
+    let wait = response.headers().get(header::RETRY_AFTER).and_then(|seconds| seconds.to_str().ok()?.parse().ok());
+    let text = wait.map_or_else(|| text.to_owned(), |seconds| (page.t.try_again)(text, seconds));
     let mut error_page = ErrorPage { page, title, text, request_id }.into_response();
     *error_page.status_mut() = status;
     // What the layers inside have set, cookies above all, still goes out; only the body is another.

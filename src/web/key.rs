@@ -13,7 +13,7 @@ use super::health;
 use super::keys::named;
 use super::page::{self, Page};
 use super::session::SignedIn;
-use super::words::Moment;
+use super::words::{Moment, Words};
 use crate::api_key::{self, KeyState};
 use crate::clock::Timestamp;
 use crate::db::usage::DayCounts;
@@ -126,7 +126,7 @@ pub async fn key_page(
         never_used: key.last_used_at.is_none(),
         api: console.site.api_url(host).map(Api::from),
         since,
-        chart: Chart::new(&days, words.chart_bar),
+        chart: Chart::new(&days, words),
         days,
         calls: calls.collect(),
         secret_id: key.secret_id,
@@ -149,7 +149,12 @@ impl Day {
 struct Chart {
     width: i64,
     height: i64,
+    /// Where the axis is.
     base: i64,
+    /// Where the tallest bar ends.
+    top: i64,
+    /// How many calls the tallest bar stands for; none if there is no bar.
+    highest: Option<String>,
     bar_width: i64,
     bars: Vec<Bar>,
 }
@@ -164,10 +169,10 @@ struct Bar {
 }
 
 impl Chart {
-    fn new(days: &[Day], title: fn(&str, i64, i64) -> String) -> Self {
+    fn new(days: &[Day], words: &Words) -> Self {
         const STEP: i64 = 20;
         const TALLEST: i64 = 120;
-        let highest = days.iter().map(|day| day.accepted + day.refused).max().unwrap_or(0).max(1);
+        let highest = days.iter().map(|day| day.accepted + day.refused).max().unwrap_or(0);
         // Whatever happened is seen: a call among thousands still has a line.
         let tall = |calls: i64| if calls == 0 { 0 } else { (calls * TALLEST / highest).max(2) };
         let mut x = 0;
@@ -175,7 +180,7 @@ impl Chart {
             let (accepted, refused) = (tall(day.accepted), tall(day.refused));
             x += STEP;
             Bar {
-                title: title(&day.date, day.accepted, day.refused),
+                title: (words.chart_bar)(&day.date, day.accepted, day.refused),
                 x: x - STEP + 2,
                 accepted_y: TALLEST + 4 - accepted,
                 accepted_height: accepted,
@@ -184,6 +189,14 @@ impl Chart {
             }
         });
         let bars = bars.collect();
-        Self { width: x, height: TALLEST + 6, base: TALLEST + 4, bar_width: STEP - 4, bars }
+        Self {
+            width: x,
+            height: TALLEST + 6,
+            base: TALLEST + 4,
+            top: 3,
+            highest: (highest > 0).then(|| (words.calls)(highest)),
+            bar_width: STEP - 4,
+            bars,
+        }
     }
 }

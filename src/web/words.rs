@@ -282,6 +282,9 @@ pub struct Words {
     pub still_refused: fn(i64) -> String,
     pub refused_cause: fn(&str, &str) -> &'static str,
     pub since_disabled: fn(i64, i64) -> String,
+    /// What has gone wrong, and in how many seconds to try again.
+    pub try_again: fn(&str, i64) -> String,
+    pub calls: fn(i64) -> String,
     pub chart_bar: fn(&str, i64, i64) -> String,
     pub refusal: fn(&str) -> &'static str,
     pub device_name: fn(Option<&str>, Option<&str>) -> String,

@@ -265,6 +265,8 @@ pub static EN: Words = Words {
     still_refused,
     refused_cause,
     since_disabled,
+    try_again,
+    calls,
     chart_bar,
     refusal,
     device_name,
@@ -341,6 +343,19 @@ fn last_sign_in_rest(address: Option<&str>, failures: i64) -> String {
 
 fn since_disabled(accepted: i64, refused: i64) -> String {
     format!("; since then {accepted} accepted, {refused} refused")
+}
+
+fn try_again(text: &str, seconds: i64) -> String {
+    let wait = match seconds {
+        ..=1 => "in a second".to_owned(),
+        2..=119 => format!("in {seconds} seconds"),
+        _ => format!("in {} minutes", (seconds + 59) / 60),
+    };
+    format!("{text} Try again {wait}.")
+}
+
+fn calls(many: i64) -> String {
+    if many == 1 { "1 call".to_owned() } else { format!("{many} calls") }
 }
 
 fn chart_bar(date: &str, accepted: i64, refused: i64) -> String {
@@ -567,13 +582,8 @@ fn problem(problem: Problem) -> (&'static str, &'static str) {
             "Another address, please",
             "This console does not answer under the name you used. Open it under the address that whoever runs the server gave you.",
         ),
-        Problem::TooManyTries => {
-            ("Too many tries", "There were too many failed tries from your address. Wait a few minutes and try again.")
-        }
-        Problem::Busy => (
-            "Busy for a moment",
-            "More sign-ins are waiting than the server takes on. Wait a few seconds and send the form again.",
-        ),
+        Problem::TooManyTries => ("Too many tries", "There were too many failed tries from your address."),
+        Problem::Busy => ("Busy for a moment", "More sign-ins are waiting than the server takes on."),
         Problem::TimedOut => ("That took too long", "The request was not finished in time. Try again in a moment."),
         Problem::Fault => (
             "Something went wrong here",

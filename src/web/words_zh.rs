@@ -238,6 +238,8 @@ pub static ZH: Words = Words {
     still_refused,
     refused_cause,
     since_disabled,
+    try_again,
+    calls,
     chart_bar,
     refusal,
     device_name,
@@ -333,6 +335,17 @@ fn last_sign_in_rest(address: Option<&str>, failures: i64) -> String {
 
 fn since_disabled(accepted: i64, refused: i64) -> String {
     format!("；此后通过 {accepted} 次，拒绝 {refused} 次")
+}
+
+fn try_again(text: &str, seconds: i64) -> String {
+    match seconds {
+        ..=119 => format!("{text}请在 {seconds} 秒后重试。"),
+        _ => format!("{text}请在 {} 分钟后重试。", (seconds + 59) / 60),
+    }
+}
+
+fn calls(many: i64) -> String {
+    format!("{many} 次调用")
 }
 
 fn chart_bar(date: &str, accepted: i64, refused: i64) -> String {
@@ -518,8 +531,8 @@ fn problem(problem: Problem) -> (&'static str, &'static str) {
         Problem::WrongHost => {
             ("请使用其他地址访问", "本控制台不以您所用的名称提供服务。请使用服务器管理员提供的地址打开。")
         }
-        Problem::TooManyTries => ("尝试次数过多", "来自您的地址的失败尝试过多。请等待几分钟后重试。"),
-        Problem::Busy => ("服务器繁忙", "等待处理的登录请求过多。请等待几秒后重新提交表单。"),
+        Problem::TooManyTries => ("尝试次数过多", "来自您的地址的失败尝试过多。"),
+        Problem::Busy => ("服务器繁忙", "等待处理的登录请求过多。"),
         Problem::TimedOut => ("处理超时", "请求未能及时完成，请稍后重试。"),
         Problem::Fault => (
             "服务器出现故障",

@@ -276,7 +276,7 @@ on_both_engines! {
         let page = f.browser.get(&format!("/cam/capi/keys/{}", f.key)).await;
         page.says("since then 0 accepted, 2 refused").says("Refused: the key was disabled").says("Refused: wrong signature");
         let date = f.product.clock.now().utc_date();
-        page.says(&format!("<title>{date}: 3 accepted, 3 refused</title>"));
+        page.says(&format!("<title>{date}: 3 accepted, 3 refused</title>")).says("<p>6 calls</p>");
         page.says(&format!("<th scope=\"row\">{date}</th><td class=\"num\">3</td><td class=\"num\">3</td>"));
         assert_eq!(page.body.matches("<td data-label=\"Result\">").count(), 6);
     }

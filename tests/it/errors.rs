@@ -81,6 +81,27 @@ async fn too_many_tries_is_a_page_in_both_languages() {
     }
     let form = [("form_token", token), ("name", "root".to_owned()), ("password", PASSWORD.to_owned())];
     is_an_error(&mut browser, post("/login", &form), 429, ["Too many tries", "尝试次数过多"]).await;
+    // And says when: each further failure doubles the wait.
+    for (seconds, en, zh) in [
+        (1, "in a second.", "1 秒后"),
+        (2, "in 2 seconds.", "2 秒后"),
+        (4, "in 4 seconds.", "4 秒后"),
+        (8, "in 8 seconds.", "8 秒后"),
+        (16, "in 16 seconds.", "16 秒后"),
+        (32, "in 32 seconds.", "32 秒后"),
+        (64, "in 64 seconds.", "64 秒后"),
+        (128, "in 3 minutes.", "3 分钟后"),
+    ] {
+        for (language, says) in [("zh-CN", zh), ("en", en)] {
+            browser.cookies.insert(LANGUAGE.to_owned(), language.to_owned());
+            let page = browser.send(post("/login", &form)(&browser)).await;
+            page.is(429).says(says);
+            assert_eq!(page.headers["retry-after"], seconds.to_string());
+        }
+        product.advance(Duration::from_secs(seconds));
+        let wrong = [("name", "nobody"), ("password", "x")];
+        browser.post("/login", &form[0].1, &wrong).await.is(422);
+    }
 }
 
 /// More sign-ins at once than the two hashing threads and their queue of 64 take on.
@@ -110,6 +131,7 @@ async fn busy_is_a_page_in_both_languages() {
             let page = attempt.await.unwrap();
             if page.status.as_u16() == 503 {
                 page.says(says).says("<code>");
+                assert_eq!(page.headers["retry-after"], "5");
                 busy += 1;
             }
         }
