@@ -40,7 +40,8 @@ struct KeyPage {
     never_used: bool,
     api: Option<Api>,
     since: Option<Since>,
-    chart: Chart,
+    /// None where there is nothing to show in it.
+    chart: Option<Chart>,
     days: Vec<Day>,
     calls: Vec<Call>,
 }
@@ -153,8 +154,8 @@ struct Chart {
     base: i64,
     /// Where the tallest bar ends.
     top: i64,
-    /// How many calls the tallest bar stands for; none if there is no bar.
-    highest: Option<String>,
+    /// How many calls the tallest bar stands for.
+    highest: String,
     bar_width: i64,
     bars: Vec<Bar>,
 }
@@ -169,10 +170,10 @@ struct Bar {
 }
 
 impl Chart {
-    fn new(days: &[Day], words: &Words) -> Self {
+    fn new(days: &[Day], words: &Words) -> Option<Self> {
         const STEP: i64 = 20;
         const TALLEST: i64 = 120;
-        let highest = days.iter().map(|day| day.accepted + day.refused).max().unwrap_or(0);
+        let highest = days.iter().map(|day| day.accepted + day.refused).max().filter(|calls| *calls > 0)?;
         // Whatever happened is seen: a call among thousands still has a line.
         let tall = |calls: i64| if calls == 0 { 0 } else { (calls * TALLEST / highest).max(2) };
         let mut x = 0;
@@ -189,14 +190,14 @@ impl Chart {
             }
         });
         let bars = bars.collect();
-        Self {
+        Some(Self {
             width: x,
             height: TALLEST + 6,
             base: TALLEST + 4,
             top: 3,
-            highest: (highest > 0).then(|| (words.calls)(highest)),
+            highest: (words.calls)(highest),
             bar_width: STEP - 4,
             bars,
-        }
+        })
     }
 }

@@ -187,6 +187,7 @@ pub struct Words {
     pub refused_since: &'static str,
     // The page of one key.
     pub all_calls: &'static str,
+    pub no_calls_a_day: &'static str,
     pub calls_a_day: &'static str,
     pub days_are_utc: &'static str,
     pub as_a_table: &'static str,

@@ -176,6 +176,7 @@ pub static EN: Words = Words {
     disabled_since: "Disabled since",
     refused_since: "Calls refused since then",
     all_calls: "All calls",
+    no_calls_a_day: "No calls in the last 30 days.",
     calls_a_day: "Calls a day, the last 30 days",
     days_are_utc: "Days are those of UTC.",
     as_a_table: "As a table",

@@ -176,6 +176,7 @@ pub static ZH: Words = Words {
     disabled_since: "禁用时间",
     refused_since: "禁用后被拒绝的调用次数",
     all_calls: "全部调用",
+    no_calls_a_day: "最近 30 天没有调用。",
     calls_a_day: "最近 30 天每日调用次数",
     days_are_utc: "日期按 UTC 计算。",
     as_a_table: "以表格显示",

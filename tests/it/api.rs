@@ -253,6 +253,7 @@ on_both_engines! {
     async fn use_reaches_the_page(engine) {
         let mut f = fixture(engine).await;
         f.browser.get("/cam/capi").await.says("Never");
+        f.browser.get(&format!("/cam/capi/keys/{}", f.key)).await.says("No calls in the last 30 days.");
         for _ in 0..3 {
             assert_eq!(f.code(&f.identity()).await, None);
         }
