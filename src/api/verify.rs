@@ -121,6 +121,10 @@ fn header_map(given: &BTreeMap<String, Values>) -> Option<HeaderMap> {
     let mut headers = HeaderMap::new();
     for (name, values) in given {
         let name: HeaderName = name.parse().ok()?;
+        // In another case.
+        if headers.contains_key(&name) {
+            return None;
+        }
         let values = match values {
             Values::One(value) => std::slice::from_ref(value),
             Values::Many(values) => values,

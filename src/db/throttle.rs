@@ -22,7 +22,7 @@ pub async fn get(tx: &mut Tx, scope: &str, subject: &str) -> sqlx::Result<Option
     on_tx!(tx, c => sqlx::query_as(statement).bind(scope).bind(subject).fetch_optional(c).await)
 }
 
-/// When the subject's wait ends or has ended; none if it has never failed.
+/// When the subject's wait ends or has ended; none if no failure is counted.
 pub async fn blocked_until(db: &Db, scope: &str, subject: &str) -> sqlx::Result<Option<Timestamp>> {
     let statement = "select blocked_until from throttle where scope = $1 and subject = $2";
     on!(db, pool => sqlx::query_scalar(statement).bind(scope).bind(subject).fetch_optional(pool).await)

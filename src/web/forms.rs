@@ -56,9 +56,9 @@ impl<T: DeserializeOwned> FromRequest<Console> for OwnForm<T> {
         }
         let body = Request::from_parts(parts.clone(), body);
         let bytes = Bytes::from_request(body, console).await.map_err(|_| Problem::TooLarge)?;
-        let sent = url::form_urlencoded::parse(&bytes).find(|(name, _)| name == FIELD);
-        let sent = sent.map(|(_, value)| value.into_owned()).unwrap_or_default();
-        if !is_token_of(&console.app, &visitor.binding(console), &sent) {
+        let mut sent = url::form_urlencoded::parse(&bytes).filter(|(name, _)| name == FIELD);
+        let once = sent.next().filter(|_| sent.next().is_none());
+        if !once.is_some_and(|(_, sent)| is_token_of(&console.app, &visitor.binding(console), &sent)) {
             return Err(session::form_refused(&visitor, &parts, console));
         }
         let body = Request::from_parts(parts, Body::from(bytes));

@@ -195,7 +195,7 @@ impl Chart {
             height: TALLEST + 6,
             base: TALLEST + 4,
             top: 3,
-            highest: (words.calls)(highest),
+            highest: (words.most_calls)(highest),
             bar_width: STEP - 4,
             bars,
         })

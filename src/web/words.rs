@@ -285,7 +285,7 @@ pub struct Words {
     pub since_disabled: fn(i64, i64) -> String,
     /// What has gone wrong, and in how many seconds to try again.
     pub try_again: fn(&str, i64) -> String,
-    pub calls: fn(i64) -> String,
+    pub most_calls: fn(i64) -> String,
     pub chart_bar: fn(&str, i64, i64) -> String,
     pub refusal: fn(&str) -> &'static str,
     pub device_name: fn(Option<&str>, Option<&str>) -> String,

@@ -267,7 +267,7 @@ pub static EN: Words = Words {
     refused_cause,
     since_disabled,
     try_again,
-    calls,
+    most_calls,
     chart_bar,
     refusal,
     device_name,
@@ -355,8 +355,8 @@ fn try_again(text: &str, seconds: i64) -> String {
     format!("{text} Try again {wait}.")
 }
 
-fn calls(many: i64) -> String {
-    if many == 1 { "1 call".to_owned() } else { format!("{many} calls") }
+fn most_calls(many: i64) -> String {
+    if many == 1 { "Most in a day: 1 call".to_owned() } else { format!("Most in a day: {many} calls") }
 }
 
 fn chart_bar(date: &str, accepted: i64, refused: i64) -> String {
@@ -584,7 +584,10 @@ fn problem(problem: Problem) -> (&'static str, &'static str) {
             "This console does not answer under the name you used. Open it under the address that whoever runs the server gave you.",
         ),
         Problem::TooManyTries => ("Too many tries", "There were too many failed tries from your address."),
-        Problem::Busy => ("Busy for a moment", "More sign-ins are waiting than the server takes on."),
+        Problem::Busy => (
+            "Busy for a moment",
+            "More passwords are waiting to be checked than the server takes on. Your form was not taken.",
+        ),
         Problem::TimedOut => ("That took too long", "The request was not finished in time. Try again in a moment."),
         Problem::Fault => (
             "Something went wrong here",

@@ -240,7 +240,7 @@ pub static ZH: Words = Words {
     refused_cause,
     since_disabled,
     try_again,
-    calls,
+    most_calls,
     chart_bar,
     refusal,
     device_name,
@@ -345,8 +345,8 @@ fn try_again(text: &str, seconds: i64) -> String {
     }
 }
 
-fn calls(many: i64) -> String {
-    format!("{many} 次调用")
+fn most_calls(many: i64) -> String {
+    format!("单日最多 {many} 次调用")
 }
 
 fn chart_bar(date: &str, accepted: i64, refused: i64) -> String {
@@ -533,7 +533,7 @@ fn problem(problem: Problem) -> (&'static str, &'static str) {
             ("请使用其他地址访问", "本控制台不以您所用的名称提供服务。请使用服务器管理员提供的地址打开。")
         }
         Problem::TooManyTries => ("尝试次数过多", "来自您的地址的失败尝试过多。"),
-        Problem::Busy => ("服务器繁忙", "等待处理的登录请求过多。"),
+        Problem::Busy => ("服务器繁忙", "等待验证的密码过多，您提交的表单未被处理。"),
         Problem::TimedOut => ("处理超时", "请求未能及时完成，请稍后重试。"),
         Problem::Fault => (
             "服务器出现故障",

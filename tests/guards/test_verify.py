@@ -130,6 +130,7 @@ def test_the_codes_of_what_is_not_valid(verify: Verify, unknown_key: Key) -> Non
     for other in (
         {"headers": {"Not a name": "x"}},
         {"headers": {"X-Two-Lines": "a\nb"}},
+        {"headers": {**dict(signed().headers), "X-Tenant": "own", "x-tenant": "other"}},
         {"uri": "orders"},
         {"uri": ""},
         {"uri": "/a\nb"},

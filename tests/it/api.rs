@@ -117,6 +117,31 @@ on_both_engines! {
         assert_eq!(f.code(&within).await, None);
     }
 
+    async fn no_answer_is_for_a_cache_or_another_type(engine) {
+        let f = fixture(engine).await;
+        let call = f.identity();
+        let signed = f.signer.request(&call, &f.signer.authorization(&call));
+        let ask = |method: &str, path: &str| {
+            f.signer.client.request(method.parse().unwrap(), format!("http://{}{path}", f.product.api))
+        };
+        for (request, status) in [
+            (signed, 200),
+            (ask("POST", "/"), 200),
+            (ask("GET", "/healthz"), 200),
+            (ask("POST", "/healthz"), 405),
+            (ask("GET", "/readyz"), 200),
+            (ask("GET", "/nowhere"), 404),
+            (ask("GET", "/forward-auth"), 401),
+            (ask("GET", "/v1/verify"), 405),
+            (ask("POST", "/v1/verify"), 404),
+        ] {
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.status(), status, "{}", answer.url());
+            assert_eq!(answer.headers()["cache-control"], "no-store", "{}", answer.url());
+            assert_eq!(answer.headers()["x-content-type-options"], "nosniff", "{}", answer.url());
+        }
+    }
+
     async fn keys_are_listed_without_their_secrets(engine) {
         let mut f = fixture(engine).await;
         let other = f.browser.create_key().await;
@@ -277,7 +302,7 @@ on_both_engines! {
         let page = f.browser.get(&format!("/cam/capi/keys/{}", f.key)).await;
         page.says("since then 0 accepted, 2 refused").says("Refused: the key was disabled").says("Refused: wrong signature");
         let date = f.product.clock.now().utc_date();
-        page.says(&format!("<title>{date}: 3 accepted, 3 refused</title>")).says("<p>6 calls</p>");
+        page.says(&format!("<title>{date}: 3 accepted, 3 refused</title>")).says("<p>Most in a day: 6 calls</p>");
         page.says(&format!("<th scope=\"row\">{date}</th><td class=\"num\">3</td><td class=\"num\">3</td>"));
         assert_eq!(page.body.matches("<td data-label=\"Result\">").count(), 6);
     }

@@ -44,6 +44,7 @@ on_both_engines! {
         for wrong in ["", "x", &foreign, &stranger, &format!("{token}x")] {
             browser.post(CREATE, wrong, &[]).await.is(403).says("out of date");
         }
+        browser.post(CREATE, &token, &[("form_token", &token)]).await.is(403).says("out of date");
         assert_eq!(key_ids(&browser.get("/cam/capi").await).len(), 0, "nothing was changed");
 
         // This is what a browser sends.

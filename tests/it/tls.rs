@@ -82,13 +82,14 @@ async fn console_and_api_speak_tls_and_within_it_http_1_1_only() {
     drop(silent);
 }
 
-/// The first message of a client that knows nothing newer than TLS 1.`minor`, as RFC 5246 has it: no session, a cipher,
-/// a curve and a signature that the server has.
+/// The first message of a client that knows nothing newer than TLS 1.`minor`, as RFC 5246 has it: no session, a cipher that
+/// 1.2 has and one that all have, a curve and a signature.
 fn client_hello(minor: u8) -> Vec<u8> {
     let version = [3, minor + 1];
     let curve = [0, 10, 0, 4, 0, 2, 0, 23];
     let signature = [0, 13, 0, 4, 0, 2, 4, 3];
-    let body = [&version[..], &[7; 32], &[0], &[0, 2, 0xc0, 0x2b], &[1, 0], &[0, 16], &curve, &signature].concat();
+    let body =
+        [&version[..], &[7; 32], &[0], &[0, 4, 0xc0, 0x2b, 0xc0, 0x09], &[1, 0], &[0, 16], &curve, &signature].concat();
     let length = u8::try_from(body.len()).unwrap();
     [&[22][..], &version, &[0, length + 4], &[1, 0, 0, length], &body].concat()
 }
@@ -98,12 +99,18 @@ async fn tls_older_than_1_2_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     write_certificate(dir.path());
     let product = Product::start_with(Engine::Sqlite, |given| with_tls(given, dir.path())).await;
-    let (alert, handshake) = (21, 22);
-    for (minor, answer) in [(0, alert), (1, alert), (2, handshake)] {
+    let first_bytes = async |minor| {
         let mut stream = TcpStream::connect(product.console).await.unwrap();
         stream.write_all(&client_hello(minor)).await.unwrap();
-        assert_eq!(stream.read_u8().await.unwrap(), answer, "1.{minor}");
+        let mut answer = [0; 7];
+        stream.read_exact(&mut answer).await.unwrap();
+        answer
+    };
+    // RFC 8446, section 6: a fatal alert, `protocol_version`.
+    for minor in [0, 1] {
+        assert!(matches!(first_bytes(minor).await, [21, 3, _, 0, 2, 2, 70]), "1.{minor}");
     }
+    assert_eq!(first_bytes(2).await[0], 22, "a handshake");
 }
 
 #[test]

@@ -16,7 +16,8 @@ use axum::response::Response;
 use tower_cookies::Cookies;
 
 pub use self::signed_in::SignedIn;
-pub use self::stage::{STAGE, Stage};
+pub(super) use self::stage::STAGE;
+pub use self::stage::Stage;
 pub use self::visitor::Visitor;
 
 use super::Console;

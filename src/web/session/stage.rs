@@ -14,7 +14,7 @@ use crate::id::{SessionHandle, Uin};
 use crate::web::flash::Flash;
 
 /// The one entry of a session's data.
-pub const STAGE: &str = "stage";
+pub(in crate::web) const STAGE: &str = "stage";
 
 const ENROLMENT_LIFETIME: Duration = Duration::from_mins(30);
 const HALF_SIGNED_IN_LIFETIME: Duration = Duration::from_mins(5);

@@ -69,7 +69,7 @@ impl Visitor {
     }
 
     /// What form tokens are bound to: the session where there is one, else a random cookie of this browser.
-    pub fn binding(&self, console: &Console) -> String {
+    pub(in crate::web) fn binding(&self, console: &Console) -> String {
         match (&self.stage, self.session.id()) {
             (Some(Stage::SignedIn(state)), _) => state.form_binding.clone(),
             // The page that asked has been open all along.
