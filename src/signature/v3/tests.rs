@@ -29,6 +29,10 @@ fn json_headers() -> HeaderMap {
     ])
 }
 
+fn post<'a>(headers: &'a HeaderMap, payload_sha256: &'a str) -> SignedRequest<'a> {
+    SignedRequest { method: "POST", path: "/", query: "", headers, payload_sha256, timestamp: TIMESTAMP }
+}
+
 fn signed_by(authorization: &Authorization<'_>, request: &SignedRequest<'_>, secret: &str) -> bool {
     matches(authorization, request, &SigningKey::derive(&secret.to_owned().into(), authorization))
 }
@@ -41,14 +45,7 @@ fn vector_a_post() {
     let header = authorization("content-type;host", signature);
     let parsed = Authorization::parse(&header).unwrap();
     let headers = json_headers();
-    let request = SignedRequest {
-        method: "POST",
-        path: "/",
-        query: "",
-        headers: &headers,
-        payload_sha256: &hash,
-        timestamp: TIMESTAMP,
-    };
+    let request = post(&headers, &hash);
     let reading = Reading { host: "cvm.tencentcloudapi.com", raw_values: true };
     let canonical = canonical_request(&parsed, &request, reading).unwrap();
     assert_eq!(sha256_hex(canonical.as_bytes()), "5ffe6a04c0664d6b969fab9a13bdab201d63ee709638e2749d62a09ca18d7031");
@@ -63,14 +60,7 @@ fn vector_b_with_a_third_signed_header_in_lower_case() {
     let header = authorization("content-type;host;x-tc-action", signature);
     let parsed = Authorization::parse(&header).unwrap();
     let headers = json_headers();
-    let request = SignedRequest {
-        method: "POST",
-        path: "/",
-        query: "",
-        headers: &headers,
-        payload_sha256: &hash,
-        timestamp: TIMESTAMP,
-    };
+    let request = post(&headers, &hash);
     let reading = Reading { host: "cvm.tencentcloudapi.com", raw_values: false };
     let canonical = canonical_request(&parsed, &request, reading).unwrap();
     assert_eq!(sha256_hex(canonical.as_bytes()), "7019a55be8395899b900fb5564e4200d984910f34794a27cb3fb7d10ff6a1e84");
@@ -83,14 +73,8 @@ fn vector_e_get() {
     let header = authorization("content-type;host", signature);
     let headers =
         headers(&[("content-type", "application/x-www-form-urlencoded"), ("host", "cvm.tencentcloudapi.com")]);
-    let request = SignedRequest {
-        method: "GET",
-        path: "/",
-        query: "Limit=10&Offset=0",
-        headers: &headers,
-        payload_sha256: &payload_hash(false, b""),
-        timestamp: TIMESTAMP,
-    };
+    let hash = payload_hash(false, b"");
+    let request = SignedRequest { method: "GET", query: "Limit=10&Offset=0", ..post(&headers, &hash) };
     assert!(signed_by(&Authorization::parse(&header).unwrap(), &request, SECRET));
 }
 
@@ -137,14 +121,8 @@ fn signed(body: &str, query: &str, timestamp: &str) -> (HeaderMap, String) {
 
 fn accepted(method: &str, query: &str, body: &str, timestamp: &str, headers: &HeaderMap, header: &str) -> bool {
     let Ok(parsed) = Authorization::parse(header) else { return false };
-    let request = SignedRequest {
-        method,
-        path: "/",
-        query,
-        headers,
-        payload_sha256: &payload_hash(false, body.as_bytes()),
-        timestamp,
-    };
+    let hash = payload_hash(false, body.as_bytes());
+    let request = SignedRequest { method, query, timestamp, ..post(headers, &hash) };
     signed_by(&parsed, &request, SECRET)
 }
 
