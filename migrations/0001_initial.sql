@@ -171,6 +171,19 @@ create table use_record (
 );
 create index use_record_by_key on use_record (secret_id, at);
 
+-- Calls by key, state of the key, and hour. Records list some calls one by one; these count all.
+create table use_count (
+    secret_id text   not null references api_key (secret_id),
+    -- When the key came into the state that the calls were checked against.
+    since     bigint not null,
+    -- Hours since 1970, in UTC.
+    hour      bigint not null,
+    accepted  bigint not null,
+    refused   bigint not null,
+    primary key (secret_id, since, hour)
+);
+create index use_count_by_hour on use_count (hour);
+
 -- What the server made of some refused requests, so that the key's owner can see what their client did differently.
 create table refused_call (
     request_id        text   primary key,

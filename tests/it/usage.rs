@@ -9,7 +9,7 @@ use latchkey::id::SecretId;
 use latchkey::registry::RegisteredKey;
 use latchkey::usage::Call;
 
-use crate::support::{Browser, Engine, Owner, Product, START, Store};
+use crate::support::{Browser, Engine, Owner, Product, START};
 
 async fn with_key(engine: Engine) -> (Product, Owner, Browser, SecretId) {
     let product = Product::start(engine).await;
@@ -119,32 +119,5 @@ on_both_engines! {
         product.app.usage.flush().await;
         latchkey::usage::purge(&product.app.db, START).await.unwrap();
         assert_eq!(counts::accepted(&product.app.db, &id, START.minus(days(100))).await.unwrap(), 2);
-    }
-
-    /// Where calls had only been listed, they are counted from the list.
-    async fn an_older_database_keeps_what_it_has(engine) {
-        let store = Store::new(engine).await;
-        std::fs::create_dir_all(store.dir.path().join("data")).unwrap();
-        let file = store.dir.path().join("data/latchkey.db");
-        let url = store.database.clone().unwrap_or_else(|| format!("sqlite:{}", file.display()));
-        let db = Db::open(&url).await.unwrap();
-        execute(&db, include_str!("../../migrations/0001_initial.sql")).await;
-        execute(&db, "
-            insert into account (uin, app_id, name, canonical_name, totp_spent_step, credential_epoch, created_at)
-            values (100000000001, 1000000001, 'a', 'a', 0, 0, 0);
-            insert into api_key (secret_id, uin, slot, state, secret_key_version, secret, created_at, state_changed_at,
-                change_number)
-            values ('AKID00000000000000000000000000000001', 100000000001, 1, 'disabled', 1, '', 0, 7200000, 1);
-            insert into use_record (secret_id, at, action, address, accepted, reason) values
-                ('AKID00000000000000000000000000000001', 3600000, 'A', '192.0.2.1', true, ''),
-                ('AKID00000000000000000000000000000001', 3600001, 'A', '192.0.2.1', false, 'expired'),
-                ('AKID00000000000000000000000000000001', 7200001, 'A', '192.0.2.1', false, 'disabled');
-        ").await;
-        execute(&db, include_str!("../../migrations/0002_use_count.sql")).await;
-        let id: SecretId = "AKID00000000000000000000000000000001".parse().unwrap();
-        let since = counts::in_state(&db, &id, Timestamp(7_200_000)).await.unwrap();
-        assert_eq!((since.accepted, since.refused), (0, 1));
-        let days = counts::per_day(&db, &id, Timestamp(0)).await.unwrap();
-        assert_eq!((days[0].accepted, days[0].refused), (1, 2));
     }
 }
