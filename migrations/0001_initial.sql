@@ -9,12 +9,22 @@ create table installation (
 insert into installation (id, set_up) values (1, false);
 
 -- One row. The number rises with every change to any key, in the transaction of the change, and the key's row is
--- stamped with it: whoever has seen number N knows every key stamped up to N.
+-- stamped with it: whoever has seen number N knows every key stamped up to N. The mark is drawn at random with each
+-- change, so that two histories that count alike are told apart.
 create table key_change (
     id     bigint primary key check (id = 1),
-    number bigint not null
+    number bigint not null,
+    mark   bigint not null
 );
-insert into key_change (id, number) values (1, 0);
+insert into key_change (id, number, mark) values (1, 0, 0);
+
+-- The latest changes with their marks. Whoever has seen number N with this mark has followed this history; whoever has
+-- not, because the database went back to an earlier state meanwhile, takes all keys in again.
+create table key_history (
+    number bigint primary key,
+    mark   bigint not null
+);
+insert into key_history (number, mark) values (0, 0);
 
 -- The versions of the master key this database has been sealed under. check_value is a known text sealed under that
 -- version, so that a wrong master key is noticed at start.
@@ -150,18 +160,26 @@ create table api_key (
     created_at         bigint not null,
     state_changed_at   bigint not null,
     change_number      bigint not null,
-    last_used_at       bigint,
-    last_used_action   text,
-    last_used_address  text,
     unique (uin, slot),
     check ((state = 'deleted') = (slot is null)),
     check ((state = 'deleted') = (secret is null)),
     check ((state = 'deleted') = (secret_key_version is null))
 );
-create index api_key_by_change on api_key (change_number);
+create index api_key_by_change on api_key (change_number, secret_id);
+
+-- The records of use have no foreign keys: checking one takes a lock on the key's row, and no record may stand in the
+-- way of a change to a key.
+
+-- The latest accepted call of each key.
+create table last_use (
+    secret_id text   primary key,
+    at        bigint not null,
+    action    text   not null,
+    address   text   not null
+);
 
 create table use_record (
-    secret_id text    not null references api_key (secret_id),
+    secret_id text    not null,
     at        bigint  not null,
     action    text    not null,
     address   text    not null,
@@ -173,7 +191,7 @@ create index use_record_by_key on use_record (secret_id, at);
 
 -- Calls by key, state of the key, and hour. Records list some calls one by one; these count all.
 create table use_count (
-    secret_id text   not null references api_key (secret_id),
+    secret_id text   not null,
     -- When the key came into the state that the calls were checked against.
     since     bigint not null,
     -- Hours since 1970, in UTC.
@@ -187,7 +205,7 @@ create index use_count_by_hour on use_count (hour);
 -- What the server made of some refused requests, so that the key's owner can see what their client did differently.
 create table refused_call (
     request_id        text   primary key,
-    secret_id         text   not null references api_key (secret_id),
+    secret_id         text   not null,
     at                bigint not null,
     signed_at         bigint not null,
     action            text   not null,

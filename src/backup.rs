@@ -39,7 +39,7 @@ pub async fn backup(settings: &Settings, file: &Path) -> Result<(), StartError> 
 }
 
 async fn copy_into(settings: &Settings, database: &Db, file: &Path) -> Result<(), StartError> {
-    let Db::Sqlite(pool) = database else { return Ok(()) };
+    let Db::Sqlite(pool, _) = database else { return Ok(()) };
     database.check_schema().await.or_else(older_will_do).map_err(|cause| settings.could_not_open(cause))?;
     let name = file.to_str().ok_or_else(|| refused("the name of the copy is not UTF-8".to_owned()))?;
     db::copy_into(pool, name).await.map_err(|cause| refused(format!("the copy failed: {cause}")))
@@ -77,7 +77,7 @@ async fn check(settings: &Settings, copy: &Path, file: &Path) -> Result<(), Star
     let not_good = |cause: String| refused(format!("{} is no good backup: {cause}", file.display()));
     let database = Db::open_file(copy).await.map_err(|cause| not_good(cause.to_string()))?;
     let checked = async {
-        let Db::Sqlite(pool) = &database else { return Ok(()) };
+        let Db::Sqlite(pool, _) = &database else { return Ok(()) };
         database.check_schema().await.or_else(older_will_do).map_err(|cause| not_good(cause.to_string()))?;
         if let Some(damage) = db::damage(pool).await.map_err(Error::from)? {
             return Err(not_good(damage));

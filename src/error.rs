@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::db::is_outage;
 use crate::secret::password::PasswordFlaw;
 
 /// A refusal or a fault.
@@ -81,6 +82,10 @@ pub enum Error {
     /// More sign-ins are waiting than the server takes on.
     #[error("too many sign-ins are waiting; try again in a moment")]
     Busy,
+    /// The database cannot be used for now. What was asked for has not been done, or nobody knows whether it has. The cause
+    /// is for the log.
+    #[error("the database cannot be used at the moment: {0}")]
+    Unavailable(#[source] sqlx::Error),
     /// A fault of ours. The cause is for the log.
     #[error("internal error: {0}")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -95,7 +100,7 @@ impl Error {
 
 impl From<sqlx::Error> for Error {
     fn from(cause: sqlx::Error) -> Self {
-        Self::internal(cause)
+        if is_outage(&cause) { Self::Unavailable(cause) } else { Self::internal(cause) }
     }
 }
 

@@ -77,7 +77,7 @@ impl App {
     pub async fn open(settings: Settings, clock: Clock) -> Result<Self, StartError> {
         let verify_tokens = settings.verify_tokens()?;
         let url = settings.database_url()?;
-        let database = Db::open(&url).await.map_err(|cause| settings.could_not_open(cause))?;
+        let database = Db::open(&url, settings.patience).await.map_err(|cause| settings.could_not_open(cause))?;
         database.migrate().await.map_err(|cause| settings.could_not_open(cause))?;
         let vault = master_key::open(&settings, &database, &clock).await?;
 

@@ -66,7 +66,7 @@ async fn answer(State(app): State<App>, request: Request) -> impl IntoResponse {
     let authorization = Authorization::parse(header).unwrap();
     let id: SecretId = authorization.secret_id.parse().unwrap();
     let (uin, key_version, bytes): (i64, i64, Vec<u8>) = match &app.db {
-        Db::Sqlite(pool) => sqlx::query_as(STATEMENT).bind(&id).fetch_one(pool).await,
+        Db::Sqlite(pool, _) => sqlx::query_as(STATEMENT).bind(&id).fetch_one(pool).await,
         Db::Postgres(pool) => sqlx::query_as(STATEMENT).bind(&id).fetch_one(pool).await,
     }
     .unwrap();

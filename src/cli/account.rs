@@ -77,6 +77,13 @@ pub(super) enum Command {
     },
 }
 
+impl Command {
+    /// The first account may be made before there is anything.
+    pub(super) fn may_make_database(&self) -> bool {
+        matches!(self, Self::Create { .. })
+    }
+}
+
 pub(super) async fn run(command: Command, settings: Settings) -> Result<(), StartError> {
     let app = App::open(settings, Clock::system()).await?;
     let done = dispatch(command, &app).await;

@@ -114,6 +114,23 @@ enum Command {
     },
 }
 
+impl Command {
+    /// May there be no database yet? Where there should be one, a new and empty one beside it helps nobody.
+    fn may_make_database(&self) -> bool {
+        match self {
+            Self::Account(command) => command.may_make_database(),
+            Self::Key(_) | Self::MasterKey(_) | Self::Audit(_) | Self::Backup(_) => false,
+            Self::Serve
+            | Self::Demo
+            | Self::Restore(_)
+            | Self::Migrate
+            | Self::Sign(_)
+            | Self::Healthcheck
+            | Self::Completions { .. } => true,
+        }
+    }
+}
+
 /// The exit status of `audit verify` for a chain that is not as it was written.
 const BROKEN: u8 = 3;
 
@@ -153,8 +170,15 @@ async fn dispatch(command: Command, given: GivenSettings) -> Result<(), StartErr
     }
     let settings = Settings::resolve(given)?;
     match command {
-        Command::Serve => serve::serve(settings).await,
-        Command::Demo => demo::demo(settings).await,
+        Command::Serve => return serve::serve(settings).await,
+        Command::Demo => return demo::demo(settings).await,
+        _ => {}
+    }
+    let settings = settings.for_command();
+    if !command.may_make_database() {
+        settings.need_database()?;
+    }
+    match command {
         Command::Account(command) => account::run(command, settings).await,
         Command::Key(command) => key::run(command, settings).await,
         Command::Audit(command) => audit::run(command, settings).await,
@@ -164,7 +188,7 @@ async fn dispatch(command: Command, given: GivenSettings) -> Result<(), StartErr
         Command::Migrate => migrate(settings).await,
         Command::Sign(asked) => sign::sign(&asked),
         Command::Healthcheck => healthcheck::healthcheck(&settings).await,
-        Command::Completions { .. } => Ok(()),
+        Command::Serve | Command::Demo | Command::Completions { .. } => Ok(()),
     }
 }
 

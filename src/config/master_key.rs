@@ -63,6 +63,14 @@ impl Settings {
         Place::DataDir(self.data_dir.join(MASTER_KEY_FILE))
     }
 
+    /// The master key in the data directory, if it is the one that counts and is there.
+    pub(super) fn own_master_key(&self) -> Option<PathBuf> {
+        match self.master_key_place() {
+            Place::DataDir(file) if file.exists() => Some(file),
+            _ => None,
+        }
+    }
+
     /// The master key's text: from the variable, the file, systemd's credentials, or the data directory, where it is
     /// made if `may_create`.
     pub(crate) fn master_key(&self, may_create: bool) -> Result<SecretString, StartError> {

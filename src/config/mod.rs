@@ -73,6 +73,11 @@ pub enum StartError {
     Tls { file: PathBuf, cause: Box<dyn std::error::Error + Send + Sync> },
     #[error("the audit chain is broken at record {number}: {how}")]
     AuditBroken { number: i64, how: &'static str },
+    #[error(
+        "there is no database at {database}, but its master key is there: {key}; put the database back (a backup with \
+         `latchkey restore`), or move the key away to begin with a new installation"
+    )]
+    DatabaseLost { database: String, key: String },
     #[error("{0}")]
     Domain(#[from] Error),
     #[error("{what}: {cause}")]
@@ -108,6 +113,8 @@ pub struct Settings {
     pub api_manages_keys: bool,
     /// Are calls of the API limited to the documented rates?
     pub api_rate_limits: bool,
+    /// How long a statement on the database may take.
+    pub(crate) patience: Duration,
     /// The guard's listener, and where it forwards to.
     pub guard: Listen,
     /// The listener of the counters.
@@ -150,9 +157,15 @@ impl Settings {
             guard_upstream: given.guard_upstream,
             guard_unsigned_payload: given.guard_unsigned_payload.unwrap_or(false),
             verify_token_file: given.verify_token_file,
+            patience: db::OF_A_REQUEST,
         };
         settings.check()?;
         Ok(settings)
+    }
+
+    /// For a command, whose caller would rather wait for the database than be told to come back.
+    pub(crate) fn for_command(self) -> Self {
+        Self { patience: db::OF_A_COMMAND, ..self }
     }
 
     /// For the demo: its own directory and database, loopback only.
@@ -242,12 +255,32 @@ impl Settings {
         }
     }
 
+    /// For what makes no sense without a database: an error where the embedded one is not there.
+    pub(crate) fn need_database(&self) -> Result<(), StartError> {
+        match self.database_file()? {
+            Some(file) if !file.exists() => {
+                Err(StartError::Setting(format!("there is no database at {}", file.display())))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A master key that was made here, without the database that was made before it: making another one would hide that
+    /// the first is lost.
+    fn check_not_lost(&self) -> Result<(), StartError> {
+        match (self.database_file()?, self.own_master_key()) {
+            (Some(file), Some(key)) if !file.exists() => Err(StartError::DatabaseLost {
+                database: file.display().to_string(),
+                key: key.display().to_string(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Opens the database if it is there, and leaves its schema as it is.
     pub(crate) async fn existing_database(&self) -> Result<Db, StartError> {
+        self.need_database()?;
         let opened = match (self.database_file()?, &self.database) {
-            (Some(file), _) if !file.exists() => {
-                return Err(StartError::Setting(format!("there is no database at {}", file.display())));
-            }
             (Some(file), _) => Db::open_file(&file).await,
             (None, url) => Db::open_existing(url.as_ref().map_or("", |url| url.expose_secret())).await,
         };
@@ -260,6 +293,7 @@ impl Settings {
 
     /// The database's address. For the embedded one, makes the data directory (only its owner may enter) and the file.
     pub(crate) fn database_url(&self) -> Result<String, StartError> {
+        self.check_not_lost()?;
         if let Some(url) = &self.database {
             return Ok(url.expose_secret().to_owned());
         }

@@ -6,6 +6,7 @@ use super::{Db, Tx, on, on_tx};
 use crate::api_key::KeyState;
 use crate::clock::Timestamp;
 use crate::id::{SecretId, Uin};
+use crate::secret::token;
 use crate::secret::vault::Sealed;
 
 /// A live (not deleted) key as its owner sees it, without its secret.
@@ -29,11 +30,20 @@ pub struct ApiKeyRow {
     pub last_used_address: Option<String>,
 }
 
-/// Raises the change number and returns it. Comes first in every transaction that changes a key: it also makes such
-/// transactions follow one another.
+/// Changes that are remembered with their marks. A server that has not looked for longer takes all keys in again.
+const REMEMBERED: i64 = 10_000;
+
+/// Raises the change number, draws the change's mark, and returns the number. Comes first in every transaction that
+/// changes a key: it also makes such transactions follow one another.
 pub async fn next_change_number(tx: &mut Tx) -> sqlx::Result<i64> {
-    let statement = "update key_change set number = number + 1 where id = 1 returning number";
-    on_tx!(tx, c => sqlx::query_scalar(statement).fetch_one(c).await)
+    let mark = token::number_in(i64::MIN..=i64::MAX);
+    let raise = "update key_change set number = number + 1, mark = $1 where id = 1 returning number";
+    let number: i64 = on_tx!(tx, c => sqlx::query_scalar(raise).bind(mark).fetch_one(c).await)?;
+    let remember = "insert into key_history (number, mark) values ($1, $2)";
+    on_tx!(tx, c => sqlx::query(remember).bind(number).bind(mark).execute(c).await.map(drop))?;
+    let forget = "delete from key_history where number <= $1";
+    on_tx!(tx, c => sqlx::query(forget).bind(number - REMEMBERED).execute(c).await.map(drop))?;
+    Ok(number)
 }
 
 /// A new key of `uin` in a free slot. False if both slots are taken.
@@ -58,9 +68,10 @@ pub async fn insert(
 
 /// The account's live keys, oldest first.
 pub async fn list(db: &Db, uin: Uin) -> sqlx::Result<Vec<ApiKeyRow>> {
-    let statement = "select secret_id, state, remark, created_at, state_changed_at, last_used_at, last_used_action,
-            last_used_address
-        from api_key where uin = $1 and state <> 'deleted' order by created_at, secret_id";
+    let statement = "select api_key.secret_id, state, remark, created_at, state_changed_at, last_use.at as last_used_at,
+            last_use.action as last_used_action, last_use.address as last_used_address
+        from api_key left join last_use on last_use.secret_id = api_key.secret_id
+        where uin = $1 and state <> 'deleted' order by created_at, api_key.secret_id";
     on!(db, pool => sqlx::query_as(statement).bind(uin).fetch_all(pool).await)
 }
 
@@ -95,8 +106,10 @@ pub struct KeyOfAccount {
 /// The live keys of all accounts, by account, oldest first.
 pub async fn of_all_accounts(db: &Db) -> sqlx::Result<Vec<KeyOfAccount>> {
     let statement = "select api_key.secret_id, api_key.uin, account.name as account, api_key.state, api_key.remark,
-            api_key.created_at, api_key.state_changed_at, api_key.last_used_at
-        from api_key join account on account.uin = api_key.uin where api_key.state <> 'deleted'
+            api_key.created_at, api_key.state_changed_at, last_use.at as last_used_at
+        from api_key join account on account.uin = api_key.uin
+            left join last_use on last_use.secret_id = api_key.secret_id
+        where api_key.state <> 'deleted'
         order by account.canonical_name, api_key.created_at, api_key.secret_id";
     on!(db, pool => sqlx::query_as(statement).fetch_all(pool).await)
 }
@@ -109,9 +122,10 @@ pub async fn owner(db: &Db, secret_id: &SecretId) -> sqlx::Result<Option<Uin>> {
 
 /// One live key of the account.
 pub async fn find(db: &Db, uin: Uin, secret_id: &SecretId) -> sqlx::Result<Option<ApiKeyRow>> {
-    let statement = "select secret_id, state, remark, created_at, state_changed_at, last_used_at, last_used_action,
-            last_used_address
-        from api_key where uin = $1 and secret_id = $2 and state <> 'deleted'";
+    let statement = "select api_key.secret_id, state, remark, created_at, state_changed_at, last_use.at as last_used_at,
+            last_use.action as last_used_action, last_use.address as last_used_address
+        from api_key left join last_use on last_use.secret_id = api_key.secret_id
+        where uin = $1 and api_key.secret_id = $2 and state <> 'deleted'";
     on!(db, pool => sqlx::query_as(statement).bind(uin).bind(secret_id).fetch_optional(pool).await)
 }
 
@@ -179,19 +193,6 @@ pub async fn set_remark(
         where uin = $1 and secret_id = $2 and state <> 'deleted'";
     on_tx!(tx, c => sqlx::query(statement).bind(uin).bind(secret_id).bind(remark).bind(change_number)
         .execute(c).await.map(|done| done.rows_affected() == 1))
-}
-
-/// Notes the latest accepted call of a key.
-pub async fn set_last_used(
-    tx: &mut Tx,
-    secret_id: &SecretId,
-    at: Timestamp,
-    action: &str,
-    address: &str,
-) -> sqlx::Result<()> {
-    let statement = "update api_key set last_used_at = $2, last_used_action = $3, last_used_address = $4
-        where secret_id = $1 and (last_used_at is null or last_used_at <= $2)";
-    on_tx!(tx, c => sqlx::query(statement).bind(secret_id).bind(at).bind(action).bind(address).execute(c).await.map(drop))
 }
 
 /// Keeps a recorded reveal until it is used.

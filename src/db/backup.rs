@@ -5,7 +5,7 @@ use std::str::FromStr as _;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
-use super::{Db, MIGRATOR, OpenError, on, sqlite_options};
+use super::{Db, MIGRATOR, OF_A_COMMAND, OpenError, on, open_sqlite};
 
 /// The file of a `sqlite:` address; none for PostgreSQL.
 pub fn file_of(url: &str) -> Result<Option<PathBuf>, OpenError> {
@@ -20,14 +20,13 @@ impl Db {
     pub async fn open_existing(url: &str) -> Result<Self, OpenError> {
         match file_of(url)? {
             Some(file) => Self::open_file(&file).await,
-            None => Self::open(url).await,
+            None => Self::open(url, OF_A_COMMAND).await,
         }
     }
 
     /// The same for a file of SQLite.
     pub async fn open_file(file: &Path) -> Result<Self, OpenError> {
-        let options = sqlite_options(SqliteConnectOptions::new().filename(file)).create_if_missing(false);
-        Ok(Self::Sqlite(super::sqlite_pool(options).await?))
+        open_sqlite(SqliteConnectOptions::new().filename(file).create_if_missing(false), OF_A_COMMAND).await
     }
 
     /// Is the schema exactly the one this program works with?

@@ -10,52 +10,64 @@ pub mod accounts;
 pub mod api_keys;
 pub mod audit;
 pub mod backup;
+mod embedded;
 pub mod freshness;
 pub mod installation;
+mod outage;
 pub mod passkeys;
 pub mod records;
 pub mod refused_calls;
 pub mod sealed;
 pub mod sessions;
 pub mod throttle;
+mod transaction;
 pub mod usage;
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, PgConnection, Postgres, Sqlite, Transaction};
+use sqlx::{Connection as _, PgConnection};
 
-/// How long a statement waits for a connection, or for another writer.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub use self::embedded::Embedded;
+pub use self::outage::is_outage;
+pub use self::transaction::{SqliteTx, Tx};
+
+/// How long a request's statement may take, the wait for a connection and for other writers included: whoever waits longer
+/// is told to come back later.
+pub const OF_A_REQUEST: Duration = Duration::from_millis(1800);
+/// The same for a command, whose caller would rather wait.
+pub const OF_A_COMMAND: Duration = Duration::from_secs(20);
+/// How long PostgreSQL may take to answer at the start.
+const AT_START: Duration = Duration::from_secs(5);
 
 /// An open database. Cloning shares the connections.
 #[derive(Clone, Debug)]
 pub enum Db {
     /// Embedded, one machine.
-    Sqlite(SqlitePool),
+    Sqlite(SqlitePool, Arc<Embedded>),
     /// Shared by any number of processes.
     Postgres(PgPool),
 }
 
-/// An open transaction, rolled back when dropped.
-#[derive(Debug)]
-pub enum Tx {
-    /// On SQLite, begun `immediate`: it holds the one write lock from its start.
-    Sqlite(Transaction<'static, Sqlite>),
-    /// On PostgreSQL, read committed.
-    Postgres(Transaction<'static, Postgres>),
-}
-
-/// Runs one body on whichever engine is open: `on!(db, executor => sqlx::query("…").execute(executor).await)`.
+/// Runs one body on whichever engine is open: `on!(db, executor => sqlx::query("…").execute(executor).await)`. An error if
+/// it takes too long, or if the embedded database's file is not at its place.
 macro_rules! on {
-    ($db:expr, $executor:ident => $body:expr) => {
-        match $db {
-            $crate::db::Db::Sqlite($executor) => $body,
-            $crate::db::Db::Postgres($executor) => $body,
-        }
-    };
+    ($db:expr, $executor:ident => $body:expr) => {{
+        let db: &$crate::db::Db = $db;
+        $crate::db::within(db.patience(), async {
+            match db {
+                $crate::db::Db::Sqlite($executor, embedded) => {
+                    embedded.check()?;
+                    $body
+                }
+                $crate::db::Db::Postgres($executor) => $body,
+            }
+        })
+        .await
+    }};
 }
 pub(crate) use on;
 
@@ -64,17 +76,25 @@ macro_rules! on_tx {
     ($tx:expr, $executor:ident => $body:expr) => {
         match $tx {
             $crate::db::Tx::Sqlite(tx) => {
-                let $executor = &mut **tx;
+                let $executor = tx.connection();
                 $body
             }
-            $crate::db::Tx::Postgres(tx) => {
-                let $executor = &mut **tx;
-                $body
+            $crate::db::Tx::Postgres(tx, patience) => {
+                $crate::db::within(*patience, async {
+                    let $executor = &mut **tx;
+                    $body
+                })
+                .await
             }
         }
     };
 }
 pub(crate) use on_tx;
+
+/// What the database does, unless it takes longer than `patience`.
+pub async fn within<T>(patience: Duration, work: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    tokio::time::timeout(patience, work).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+}
 
 /// The schema, step by step.
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
@@ -95,7 +115,7 @@ pub enum OpenError {
     #[error("it is not a database of Latchkey")]
     Foreign,
     /// PostgreSQL gave no answer.
-    #[error("{0} did not answer within {n} s; see whether it runs, and what is between", n = PATIENCE.as_secs())]
+    #[error("{0} did not answer within {n} s; see whether it runs, and what is between", n = AT_START.as_secs())]
     Silent(String),
     /// The engine's own words.
     #[error("{0}")]
@@ -106,20 +126,34 @@ pub enum OpenError {
 }
 
 impl Db {
-    /// Opens `sqlite:…` (made if missing) or `postgres:…`, without touching its schema.
-    pub async fn open(url: &str) -> Result<Self, OpenError> {
+    /// Opens `sqlite:…` (made if missing) or `postgres:…`, without touching its schema. A statement may take as long as
+    /// `patience`.
+    pub async fn open(url: &str, patience: Duration) -> Result<Self, OpenError> {
         if url.starts_with("sqlite:") {
-            Ok(Self::Sqlite(open_sqlite(url).await?))
+            let options = SqliteConnectOptions::from_str(url)?.create_if_missing(true);
+            open_sqlite(options, patience).await
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            Ok(Self::Postgres(open_postgres(url).await?))
+            Ok(Self::Postgres(open_postgres(url, patience).await?))
         } else {
             Err(OpenError::UnknownEngine)
         }
     }
 
+    /// How long a statement may take.
+    fn patience(&self) -> Duration {
+        match self {
+            Self::Sqlite(pool, _) => pool.options().get_acquire_timeout(),
+            Self::Postgres(pool) => pool.options().get_acquire_timeout(),
+        }
+    }
+
     /// Brings the schema up to date.
     pub async fn migrate(&self) -> Result<(), OpenError> {
-        on!(self, pool => MIGRATOR.run(pool).await).map_err(|error| match error {
+        let migrated = match self {
+            Self::Sqlite(pool, _) => MIGRATOR.run(pool).await,
+            Self::Postgres(pool) => MIGRATOR.run(pool).await,
+        };
+        migrated.map_err(|error| match error {
             sqlx::migrate::MigrateError::VersionMissing(_) | sqlx::migrate::MigrateError::VersionTooNew(..) => {
                 OpenError::Newer
             }
@@ -127,66 +161,54 @@ impl Db {
         })
     }
 
-    /// Begins a transaction for writing.
-    pub async fn begin(&self) -> sqlx::Result<Tx> {
-        Ok(match self {
-            Self::Sqlite(pool) => Tx::Sqlite(pool.begin_with("begin immediate").await?),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
-        })
-    }
-
     /// Closes the connections once they are given back.
     pub async fn close(&self) {
-        on!(self, pool => pool.close().await);
-    }
-}
-
-impl Tx {
-    /// Makes the changes last. Only after this may anybody be told of them.
-    pub async fn commit(self) -> sqlx::Result<()> {
         match self {
-            Self::Sqlite(tx) => tx.commit().await,
-            Self::Postgres(tx) => tx.commit().await,
+            Self::Sqlite(pool, _) => pool.close().await,
+            Self::Postgres(pool) => pool.close().await,
         }
     }
 }
 
-async fn open_sqlite(url: &str) -> sqlx::Result<SqlitePool> {
-    sqlite_pool(sqlite_options(SqliteConnectOptions::from_str(url)?).create_if_missing(true)).await
-}
-
-fn sqlite_options(options: SqliteConnectOptions) -> SqliteConnectOptions {
-    options
+/// Opens a file, and from then on no other that is put in its place.
+async fn open_sqlite(options: SqliteConnectOptions, patience: Duration) -> Result<Db, OpenError> {
+    let options = options
         .journal_mode(SqliteJournalMode::Wal)
         // What was acknowledged survives a power cut, a Disable above all.
         .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(PATIENCE)
+        // Less than a statement may take, so that it is the engine that says what it waited for.
+        .busy_timeout(patience.mul_f32(0.8))
         .foreign_keys(true)
         // A destroyed secret is overwritten in its page, not only unlinked.
-        .pragma("secure_delete", "on")
+        .pragma("secure_delete", "on");
+    // One connection stays open whatever happens, and so the file does.
+    let pool = SqlitePoolOptions::new().max_connections(5).min_connections(1).idle_timeout(None).max_lifetime(None);
+    let pool = pool.acquire_timeout(patience).connect_with(options.clone()).await?;
+    let embedded = Embedded::at(options.get_filename()).map_err(sqlx::Error::Io)?;
+    pool.set_connect_options(options.create_if_missing(false));
+    Ok(Db::Sqlite(pool, Arc::new(embedded)))
 }
 
-async fn sqlite_pool(options: SqliteConnectOptions) -> sqlx::Result<SqlitePool> {
-    SqlitePoolOptions::new().max_connections(5).acquire_timeout(PATIENCE).connect_with(options).await
-}
-
-async fn open_postgres(url: &str) -> Result<PgPool, OpenError> {
+async fn open_postgres(url: &str, patience: Duration) -> Result<PgPool, OpenError> {
     let mut options = PgConnectOptions::from_str(url)?.application_name("latchkey");
     // Over a network the server must prove who it is, unless the address says otherwise.
     if !url.contains("sslmode=") && !is_local(options.get_host()) {
         options = options.ssl_mode(PgSslMode::VerifyFull);
     }
-    let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(PATIENCE);
-    match pool.connect_with(options.clone()).await {
-        Ok(pool) => Ok(pool),
+    // Two connections are kept, so that a database that is slow to let one in is slow only once.
+    let pool = PgPoolOptions::new().max_connections(8).min_connections(2).acquire_timeout(patience);
+    let first = PgPoolOptions::new().max_connections(1).acquire_timeout(AT_START);
+    match first.connect_with(options.clone()).await {
+        Ok(first) => first.close().await,
         // The pool has tried all the while and does not say what came of it.
-        Err(sqlx::Error::PoolTimedOut) => Err(why_no_connection(&options).await),
-        Err(other) => Err(other.into()),
+        Err(sqlx::Error::PoolTimedOut) => return Err(why_no_connection(&options).await),
+        Err(other) => return Err(other.into()),
     }
+    Ok(pool.connect_lazy_with(options))
 }
 
 async fn why_no_connection(options: &PgConnectOptions) -> OpenError {
-    match tokio::time::timeout(PATIENCE, PgConnection::connect_with(options)).await {
+    match tokio::time::timeout(AT_START, PgConnection::connect_with(options)).await {
         Ok(Ok(_)) => OpenError::Engine(sqlx::Error::PoolTimedOut),
         Ok(Err(cause)) => OpenError::Engine(cause),
         Err(_) => OpenError::Silent(format!("{}:{}", options.get_host(), options.get_port())),

@@ -5,7 +5,7 @@ use sqlx::{FromRow, QueryBuilder};
 use super::{Db, Tx, on, on_tx};
 use crate::clock::Timestamp;
 use crate::id::SecretId;
-use crate::usage::UseRecord;
+use crate::usage::{LastUse, UseRecord};
 
 /// Calls, in numbers.
 #[derive(Clone, Copy, Debug, Default, FromRow)]
@@ -19,22 +19,26 @@ pub struct UseCounts {
 /// A key, when it came into its state, and an hour since 1970.
 pub type CountKey<'a> = (&'a SecretId, Timestamp, i64);
 
-/// Rows a statement: enough to make the statement's own cost small, and within both engines' number of parameters.
-const ROWS: usize = 500;
+/// Rows a statement, and records a transaction: enough to make the statement's own cost small, and few enough that nobody
+/// waits long for it.
+pub const ROWS: usize = 250;
 
-/// Adds records, many a statement.
+// Statements of as many rows as there happen to be are not kept prepared: each number of rows would be one more, on each
+// connection, here and in the database.
+
+/// Adds records, no more than [`ROWS`].
 pub async fn insert(tx: &mut Tx, records: &[UseRecord]) -> sqlx::Result<()> {
     const INTO: &str = "insert into use_record (secret_id, at, action, address, accepted, reason) ";
-    for chunk in records.chunks(ROWS) {
-        on_tx!(tx, c => QueryBuilder::new(INTO)
-            .push_values(chunk, |mut row, record| {
-                row.push_bind(&record.key.secret_id).push_bind(record.at).push_bind(&record.action)
-                    .push_bind(record.address.to_string()).push_bind(record.refusal.is_none())
-                    .push_bind(record.refusal.unwrap_or(""));
-            })
-            .build().execute(c).await.map(drop))?;
+    if records.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    on_tx!(tx, c => QueryBuilder::new(INTO)
+        .push_values(records, |mut row, record| {
+            row.push_bind(&record.key.secret_id).push_bind(record.at).push_bind(&record.action)
+                .push_bind(record.address.to_string()).push_bind(record.refusal.is_none())
+                .push_bind(record.refusal.unwrap_or(""));
+        })
+        .build().persistent(false).execute(c).await.map(drop))
 }
 
 /// Adds to the counts of keys and hours, accepted and refused, many a statement. None may stand twice.
@@ -47,7 +51,22 @@ pub async fn add_counts(tx: &mut Tx, counts: &[(CountKey<'_>, (i64, i64))]) -> s
             .push_values(chunk, |mut row, ((secret_id, since, hour), (accepted, refused))| {
                 row.push_bind(*secret_id).push_bind(since).push_bind(hour).push_bind(accepted).push_bind(refused);
             })
-            .push(ADD).build().execute(c).await.map(drop))?;
+            .push(ADD).build().persistent(false).execute(c).await.map(drop))?;
+    }
+    Ok(())
+}
+
+/// Notes the latest accepted calls of keys, many a statement. None may stand twice.
+pub async fn note_last_uses(tx: &mut Tx, uses: &[(&SecretId, &LastUse)]) -> sqlx::Result<()> {
+    const INTO: &str = "insert into last_use (secret_id, at, action, address) ";
+    const LATER: &str = " on conflict (secret_id) do update
+        set at = excluded.at, action = excluded.action, address = excluded.address where last_use.at <= excluded.at";
+    for chunk in uses.chunks(ROWS) {
+        on_tx!(tx, c => QueryBuilder::new(INTO)
+            .push_values(chunk, |mut row, (secret_id, last)| {
+                row.push_bind(*secret_id).push_bind(last.at).push_bind(&last.action).push_bind(last.address.to_string());
+            })
+            .push(LATER).build().persistent(false).execute(c).await.map(drop))?;
     }
     Ok(())
 }
@@ -126,21 +145,33 @@ pub async fn latest(db: &Db, secret_id: &SecretId, limit: i64) -> sqlx::Result<V
     on!(db, pool => sqlx::query_as(statement).bind(secret_id).bind(limit).fetch_all(pool).await)
 }
 
-/// Drops records and counts older than `before`.
-pub async fn purge(db: &Db, before: Timestamp) -> sqlx::Result<()> {
-    on!(db, pool => sqlx::query("delete from use_record where at < $1").bind(before).execute(pool).await.map(drop))?;
-    let counts = "delete from use_count where hour < $1";
-    on!(db, pool => sqlx::query(counts).bind(before.hour()).execute(pool).await.map(drop))
+/// Drops some of a key's records that are older than `before`. Are there more?
+pub async fn drop_older(db: &Db, secret_id: &SecretId, before: Timestamp) -> sqlx::Result<bool> {
+    let statement = "delete from use_record where secret_id = $1 and at <= (select max(at) from
+            (select at from use_record where secret_id = $1 and at < $2 order by at limit $3) as oldest)";
+    on!(db, pool => sqlx::query(statement).bind(secret_id).bind(before).bind(A_TIME).execute(pool).await
+        .map(|done| done.rows_affected() > 0))
 }
 
-/// Drops a key's records but the latest `keep`.
-pub async fn trim(db: &Db, secret_id: &SecretId, keep: i64) -> sqlx::Result<()> {
-    let statement = "delete from use_record where secret_id = $1 and at <
-        (select at from use_record where secret_id = $1 order by at desc limit 1 offset $2)";
-    on!(db, pool => sqlx::query(statement).bind(secret_id).bind(keep).execute(pool).await.map(drop))
+/// When the latest of a key's records was made that are beyond the `keep` latest; none if there are no more than those.
+pub async fn beyond(db: &Db, secret_id: &SecretId, keep: i64) -> sqlx::Result<Option<Timestamp>> {
+    let statement = "select at from use_record where secret_id = $1 order by at desc limit 1 offset $2";
+    on!(db, pool => sqlx::query_scalar(statement).bind(secret_id).bind(keep).fetch_optional(pool).await)
 }
 
-/// Every key that has records.
-pub async fn keys_with_records(db: &Db) -> sqlx::Result<Vec<SecretId>> {
-    on!(db, pool => sqlx::query_scalar("select distinct secret_id from use_record").fetch_all(pool).await)
+/// Rows that are deleted at a time, so that nobody waits long for it.
+const A_TIME: i64 = 2000;
+
+/// The first key after `after` that has records.
+pub async fn next_key_with_records(db: &Db, after: &str) -> sqlx::Result<Option<SecretId>> {
+    let statement = "select secret_id from use_record where secret_id > $1 order by secret_id limit 1";
+    on!(db, pool => sqlx::query_scalar(statement).bind(after).fetch_optional(pool).await)
+}
+
+/// Drops some of the counts of hours before `before`. Are there more?
+pub async fn drop_older_counts(db: &Db, before: Timestamp) -> sqlx::Result<bool> {
+    let statement = "delete from use_count where hour <= (select max(hour) from
+            (select hour from use_count where hour < $1 order by hour limit $2) as oldest)";
+    on!(db, pool => sqlx::query(statement).bind(before.hour()).bind(A_TIME).execute(pool).await
+        .map(|done| done.rows_affected() > 0))
 }

@@ -7,13 +7,19 @@
 //! serves all requests that wait at that moment, as a Raft leader's read index does, so the cost is one tiny query a
 //! batch. Whoever makes the change, and in which process, does not matter.
 //!
+//! A number alone does not say which history it counts: a database that was put back to an earlier state counts on from
+//! there, and may come to the same number by other changes. So every change has a mark drawn at random, and what is
+//! remembered of the last read is number and mark. Where that change is not part of the database's history any more, all
+//! keys are taken in again before anybody is answered.
+//!
 //! Numbers are committed in their order, because a change holds the number's row from its first statement to its commit:
 //! whoever sees number N sees every row stamped up to N.
 
 mod next_read;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
@@ -22,8 +28,8 @@ use tokio::sync::{mpsc, oneshot};
 use self::next_read::{Begun, NextRead};
 use crate::api_key::{self, KeyState};
 use crate::clock::Timestamp;
-use crate::db::Db;
-use crate::db::freshness::{ChangedKey, Reader};
+use crate::db::{Db, within};
+use crate::db::freshness::{Change, ChangedKey, Changes, PAGE, Position, Reader};
 use crate::error::Error;
 use crate::id::{AppId, SecretId, Uin};
 use crate::metrics::Metrics;
@@ -31,10 +37,17 @@ use crate::secret::vault::Vault;
 use crate::signature::v3::{self, Authorization, SignedRequest, SigningKey};
 use crate::usage::KeyUse;
 
-/// A read that takes longer than this fails, and all that wait for it are refused. A request waits for two reads at most:
-/// the one that is going on when it arrives, and the one that begins after. On SQLite the read itself cannot be cut short, but
-/// for the half second that it waits for whoever mends the log.
+/// Whoever waits longer than this is refused, at the latest after twice as long. On SQLite the read itself cannot be cut
+/// short, but for the half second that it waits for whoever mends the log.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// A database that takes longer than this to say what the latest change is does not answer.
+const SILENT: Duration = Duration::from_secs(2);
+/// How long a page of changed keys may take. Nobody waits for it longer than [`PATIENCE`], but it is not given up for that:
+/// a distant database would never be caught up with.
+const SLOW: Duration = Duration::from_secs(20);
+
+/// No change, before which no key was made.
+const BEGINNING: Change = Change { number: 0, mark: 0 };
 
 /// A key as it is held in memory.
 #[derive(Debug)]
@@ -93,7 +106,8 @@ impl RegisteredKey {
     }
 }
 
-type Keys = Arc<RwLock<HashMap<SecretId, Arc<RegisteredKey>>>>;
+type KeyMap = HashMap<SecretId, Arc<RegisteredKey>>;
+type Keys = Arc<RwLock<KeyMap>>;
 
 /// What the task that reads is asked for.
 #[derive(Debug)]
@@ -129,7 +143,7 @@ impl Registry {
             keys: keys.clone(),
             next: next.clone(),
             reader: None,
-            seen: (-1, String::new()),
+            seen: None,
         };
         tokio::spawn(barrier.run(asked));
         Self { keys, next, asks }
@@ -142,7 +156,7 @@ impl Registry {
             // Nobody else will: whoever has joined meanwhile is told as well.
             drop(self.next.begin());
         }
-        if *read.wait().await { Ok(Fresh(())) } else { Err(Error::internal("the change number could not be read")) }
+        if *read.wait().await { Ok(Fresh(())) } else { Err(Error::internal("the latest change could not be read")) }
     }
 
     /// Closes the connection that is read on: as long as one is open, SQLite leaves what was written last in its log.
@@ -179,8 +193,8 @@ struct Barrier {
     keys: Keys,
     next: Arc<NextRead>,
     reader: Option<Reader>,
-    /// Everything up to this change, and of the same number up to this key, is in memory.
-    seen: (i64, String),
+    /// Everything up to this change is in memory. None at the start.
+    seen: Option<Change>,
 }
 
 impl Drop for Barrier {
@@ -206,30 +220,38 @@ impl Barrier {
         }
     }
 
-    /// Reads for those that wait, who all arrived before.
+    /// Reads for those that wait, who all arrived before. Those whose patience ends are refused, and the read goes on.
     async fn read(&mut self, read: Begun) {
+        let (next, metrics) = (self.next.clone(), self.metrics.clone());
         let waiting = read.waiting();
         let begun = Instant::now();
-        let caught_up = tokio::time::timeout(PATIENCE, self.catch_up()).await;
+        let mut read = Some(read);
+        let caught_up = {
+            let mut catching_up = pin!(self.catch_up());
+            loop {
+                if let Ok(ended) = tokio::time::timeout(PATIENCE, catching_up.as_mut()).await {
+                    break ended;
+                }
+                let late = read.take().or_else(|| next.begin());
+                let refused = late.as_ref().map_or(0, Begun::waiting);
+                tracing::error!(refused, "the database does not answer in time");
+                metrics.barrier_failures.inc();
+            }
+        };
         self.metrics.barrier_reads.observe(begun.elapsed().as_secs_f64());
         #[expect(clippy::cast_precision_loss, reason = "there are not 2^52 requests")]
         self.metrics.barrier_requests.observe(waiting as f64);
-        match caught_up {
-            Ok(Ok(())) => {
+        match (caught_up, read) {
+            (Ok(()), Some(read)) => {
                 if !self.reader.as_ref().is_some_and(Reader::answers_at_once) {
                     self.next.expect(waiting);
                 }
                 read.succeeded();
             }
-            Ok(Err(error)) => {
-                tracing::error!(%error, refused = waiting, "the change number could not be read");
+            (Ok(()), None) => tracing::warn!(took = ?begun.elapsed(), "the database has answered at last"),
+            (Err(error), _) => {
+                tracing::error!(%error, refused = waiting, "the latest change could not be read");
                 self.metrics.barrier_failures.inc();
-            }
-            Err(_) => {
-                tracing::error!(refused = waiting, "the database did not answer in time");
-                self.metrics.barrier_failures.inc();
-                // In the middle of an exchange: not to be used again.
-                self.reader = None;
             }
         }
     }
@@ -243,7 +265,7 @@ impl Barrier {
         waiter.send(()).unwrap_or_default();
     }
 
-    /// Reads the number and takes in what has changed, on a new connection if the old one has failed.
+    /// Reads the latest change and takes in what has changed, on a new connection if the old one has failed.
     async fn catch_up(&mut self) -> sqlx::Result<()> {
         if let Some(mut reader) = self.reader.take()
             && self.catch_up_on(&mut reader).await.is_ok()
@@ -258,21 +280,76 @@ impl Barrier {
     }
 
     async fn catch_up_on(&mut self, reader: &mut Reader) -> sqlx::Result<()> {
-        if reader.change_number().await? == self.seen.0 {
-            return Ok(());
+        let latest = within(SILENT, reader.latest()).await?;
+        match self.seen {
+            Some(seen) if seen == latest => Ok(()),
+            Some(seen) => {
+                if !self.take_in_since(reader, seen).await? {
+                    tracing::warn!(
+                        number = seen.number,
+                        "the database has gone back to before a change that was seen; all keys are taken in again"
+                    );
+                    self.take_in_all(reader).await?;
+                }
+                Ok(())
+            }
+            None => self.take_in_all(reader).await,
         }
+    }
+
+    /// Takes in what has changed since `seen`. False if that is not part of the history any more.
+    async fn take_in_since(&mut self, reader: &mut Reader, seen: Change) -> sqlx::Result<bool> {
+        let Some(latest) = self.take_in(reader, seen, None).await? else { return Ok(false) };
+        self.seen = Some(latest);
+        Ok(true)
+    }
+
+    /// Takes in all keys, beside those in memory, and then puts them in their place. The history may change meanwhile.
+    async fn take_in_all(&mut self, reader: &mut Reader) -> sqlx::Result<()> {
         loop {
-            let changed = reader.changed_keys(&self.seen).await?;
-            let Some(last) = changed.last() else { return Ok(()) };
-            let seen = (last.change_number, last.secret_id.to_string());
-            let opened: Vec<_> = changed.into_iter().map(|key| self.open(key)).collect();
-            self.keys.write().unwrap_or_else(PoisonError::into_inner).extend(opened);
-            self.seen = seen;
+            let mut all = KeyMap::new();
+            if let Some(latest) = self.take_in(reader, BEGINNING, Some(&mut all)).await? {
+                *lock(&self.keys) = all;
+                self.seen = Some(latest);
+                return Ok(());
+            }
+        }
+    }
+
+    /// Puts all keys changed since `seen` in `aside`, or in use where there is no such place, page by page, and returns the
+    /// latest change. None once a page is not of the history that the one before was of.
+    async fn take_in(
+        &mut self,
+        reader: &mut Reader,
+        seen: Change,
+        mut aside: Option<&mut KeyMap>,
+    ) -> sqlx::Result<Option<Change>> {
+        let mut followed = seen;
+        let mut position: Position = (seen.number + 1, String::new());
+        loop {
+            let Changes { latest, follow, keys } = within(SLOW, reader.changes(followed, &position)).await?;
+            // Before the first change there is no other history; whatever is remembered of it, all keys come after it.
+            if !follow && followed != BEGINNING {
+                return Ok(None);
+            }
+            let is_last = keys.len() < PAGE;
+            if let Some(last) = keys.last() {
+                position = (last.change_number, last.secret_id.to_string());
+            }
+            let opened: Vec<_> = keys.into_iter().map(|key| self.open(key)).collect();
+            match &mut aside {
+                Some(aside) => aside.extend(opened),
+                None => lock(&self.keys).extend(opened),
+            }
+            followed = latest;
+            if is_last {
+                return Ok(Some(latest));
+            }
         }
     }
 
     fn open(&self, key: ChangedKey) -> (SecretId, Arc<RegisteredKey>) {
-        let secret_key = key.sealed_secret().and_then(|sealed| {
+        let secret_key = key.sealed_secret.and_then(|sealed| {
             api_key::open_secret(&self.vault, &key.secret_id, &sealed)
                 .inspect_err(|error| {
                     tracing::error!(%error, secret_id = %key.secret_id, "ALARM: a stored secret does not open");
@@ -284,4 +361,8 @@ impl Barrier {
         let signing_key = Mutex::default();
         (secret_id, Arc::new(RegisteredKey { uin, app_id, state, secret_key, uses, signing_key }))
     }
+}
+
+fn lock(keys: &Keys) -> RwLockWriteGuard<'_, KeyMap> {
+    keys.write().unwrap_or_else(PoisonError::into_inner)
 }

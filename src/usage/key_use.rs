@@ -1,6 +1,7 @@
 //! What one key has been used for since it was last written out.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Timestamp;
@@ -9,6 +10,8 @@ use crate::id::SecretId;
 /// Of one key's calls between two flushes this many accepted ones are listed one by one, and as many refused ones; the others
 /// are counted.
 const LISTED: usize = 1000;
+/// After so many new records of a key old ones are dropped.
+const DROP_AFTER: usize = 250;
 
 /// Counts the calls of a key in one of its states. The key in memory holds it, so that a call counts for the state it was
 /// checked against, whenever it is written.
@@ -19,6 +22,8 @@ pub struct KeyUse {
     /// When the key came into the state it is in.
     pub since: Timestamp,
     waiting: Mutex<Waiting>,
+    /// Records that were written since some were last dropped.
+    written: AtomicUsize,
 }
 
 /// What waits to be written.
@@ -66,7 +71,7 @@ pub(super) struct Counted {
 impl KeyUse {
     /// Nothing yet, of a key that has been in its state `since`.
     pub fn new(secret_id: SecretId, since: Timestamp) -> Self {
-        Self { secret_id, since, waiting: Mutex::default() }
+        Self { secret_id, since, waiting: Mutex::default(), written: AtomicUsize::new(0) }
     }
 
     /// Counts a call.
@@ -81,6 +86,15 @@ impl KeyUse {
         let listed = *share < LISTED;
         *share += usize::from(listed);
         Counted { first, listed }
+    }
+
+    /// Counts a record that was written. Are there so many new ones that old ones are to be dropped?
+    pub(super) fn is_full_after_another(&self) -> bool {
+        let full = self.written.fetch_add(1, Ordering::Relaxed) + 1 >= DROP_AFTER;
+        if full {
+            self.written.store(0, Ordering::Relaxed);
+        }
+        full
     }
 
     /// Takes what waits.

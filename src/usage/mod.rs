@@ -7,11 +7,11 @@
 
 mod key_use;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -19,7 +19,7 @@ pub use self::key_use::{HourCounts, KeyUse, LastUse, Waiting};
 
 use crate::clock::Timestamp;
 use crate::db::usage::{self as db, DayCounts, UseCounts, UseRow};
-use crate::db::{Db, Tx, api_keys, refused_calls};
+use crate::db::{Db, Tx, refused_calls};
 use crate::error::Error;
 use crate::id::{RequestId, SecretId};
 use crate::metrics::Metrics;
@@ -31,8 +31,10 @@ const DIAGNOSES: usize = 16;
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// The longest a page waits for the buffer before it shows what the database has.
 const FLUSH_PATIENCE: Duration = Duration::from_millis(500);
-/// The longest a stop waits for it: two batches, each with a wait for the database and one for other writers.
-const LAST_PATIENCE: Duration = Duration::from_secs(20);
+/// The longest a stop waits for it.
+const LAST_PATIENCE: Duration = Duration::from_secs(5);
+/// The longest pause between two steps of work that is in no hurry.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 const KEEP_FOR: Duration = Duration::from_hours(90 * 24);
 const KEEP_PER_KEY: i64 = 10_000;
 const KEEP_DIAGNOSES: i64 = 100;
@@ -198,23 +200,40 @@ async fn write_out(database: Db, buffer: Arc<Buffer>, mut asked: mpsc::Receiver<
 }
 
 async fn write_batch(database: &Db, buffer: &Buffer, Batch { records, keys }: Batch) {
-    if keys.is_empty() && records.is_empty() {
-        return;
-    }
     let uses: Vec<_> = keys.into_iter().map(|key| (key.take(), key)).collect();
-    let error = match write(database, &records, &uses).await {
-        Ok(written) => {
+    if !uses.is_empty() {
+        match write_counts(database, &uses).await {
             // Of a commit that breaks off nobody knows whether it was done; nothing is counted twice.
-            if let Err(error) = written.commit().await {
-                buffer.metrics.use_records_lost.inc_by(records.len() as u64);
-                tracing::error!(%error, lost = records.len(), "use records may not have been written");
+            Ok(written) => {
+                if let Err(error) = written.commit().await {
+                    tracing::error!(%error, "counts of use may not have been written");
+                }
             }
-            return;
+            Err(error) => {
+                tracing::error!(%error, "counts of use could not be written; they are kept");
+                put_back(buffer, uses);
+            }
         }
-        Err(error) => error,
-    };
-    buffer.metrics.use_records_lost.inc_by(records.len() as u64);
-    tracing::error!(%error, lost = records.len(), "use records could not be written; the counts are kept");
+    }
+    let mut full = BTreeSet::new();
+    for some in records.chunks(db::ROWS) {
+        let begun = Instant::now();
+        if let Err(error) = write_records(database, some).await {
+            buffer.metrics.use_records_lost.inc_by(some.len() as u64);
+            tracing::error!(%error, lost = some.len(), "use records could not be written");
+        }
+        full.extend(some.iter().filter(|record| record.key.is_full_after_another()).map(|record| &record.key.secret_id));
+        // Whoever changes something is let in between: records take half of the time at most.
+        tokio::time::sleep(begun.elapsed().min(LONGEST_PAUSE)).await;
+    }
+    for secret_id in full {
+        if let Err(error) = trim(database, secret_id).await {
+            tracing::error!(%error, "old use records could not be dropped; it is tried again later");
+        }
+    }
+}
+
+fn put_back(buffer: &Buffer, uses: Vec<(Waiting, Arc<KeyUse>)>) {
     for (unwritten, key) in uses {
         if key.put_back(unwritten) {
             buffer.batch().keys.push(key);
@@ -222,8 +241,7 @@ async fn write_batch(database: &Db, buffer: &Buffer, Batch { records, keys }: Ba
     }
 }
 
-/// Writes it, all but the commit.
-async fn write(database: &Db, records: &[UseRecord], uses: &[(Waiting, Arc<KeyUse>)]) -> Result<Tx, Error> {
+async fn write_records(database: &Db, records: &[UseRecord]) -> Result<(), Error> {
     let mut tx = database.begin().await?;
     db::insert(&mut tx, records).await?;
     for record in records {
@@ -231,6 +249,12 @@ async fn write(database: &Db, records: &[UseRecord], uses: &[(Waiting, Arc<KeyUs
             refused_calls::insert(&mut tx, record, call, KEEP_DIAGNOSES).await?;
         }
     }
+    Ok(tx.commit().await?)
+}
+
+/// Writes counts and latest calls, all but the commit.
+async fn write_counts(database: &Db, uses: &[(Waiting, Arc<KeyUse>)]) -> Result<Tx, Error> {
+    let mut tx = database.begin().await?;
     // Of a key that was changed meanwhile there are several. In one order for all processes, so that none waits for
     // another that waits for it.
     let mut counts: BTreeMap<db::CountKey<'_>, (i64, i64)> = BTreeMap::new();
@@ -249,9 +273,7 @@ async fn write(database: &Db, records: &[UseRecord], uses: &[(Waiting, Arc<KeyUs
         }
     }
     db::add_counts(&mut tx, &counts.into_iter().collect::<Vec<_>>()).await?;
-    for (secret_id, last) in latest {
-        api_keys::set_last_used(&mut tx, secret_id, last.at, &last.action, &last.address.to_string()).await?;
-    }
+    db::note_last_uses(&mut tx, &latest.into_iter().collect::<Vec<_>>()).await?;
     Ok(tx)
 }
 
@@ -281,12 +303,36 @@ pub async fn report(
     })
 }
 
-/// Drops records that are too old or too many.
+/// Drops records that are too old or too many, a few at a time.
 pub async fn purge(database: &Db, now: Timestamp) -> Result<(), Error> {
-    db::purge(database, now.minus(KEEP_FOR)).await?;
-    refused_calls::purge(database, now.minus(KEEP_FOR)).await?;
-    for secret_id in db::keys_with_records(database).await? {
-        db::trim(database, &secret_id, KEEP_PER_KEY).await?;
+    let before = now.minus(KEEP_FOR);
+    let mut secret_id = String::new();
+    while let Some(next) = db::next_key_with_records(database, &secret_id).await? {
+        drop_until(database, &next, before).await?;
+        trim(database, &next).await?;
+        secret_id = next.to_string();
     }
+    while paced(db::drop_older_counts(database, before)).await? {}
+    Ok(refused_calls::purge(database, before).await?)
+}
+
+/// Drops a key's records beyond those that are kept.
+async fn trim(database: &Db, secret_id: &SecretId) -> Result<(), Error> {
+    match db::beyond(database, secret_id, KEEP_PER_KEY).await? {
+        Some(last) => drop_until(database, secret_id, Timestamp(last.0 + 1)).await,
+        None => Ok(()),
+    }
+}
+
+async fn drop_until(database: &Db, secret_id: &SecretId, before: Timestamp) -> Result<(), Error> {
+    while paced(db::drop_older(database, secret_id, before)).await? {}
     Ok(())
+}
+
+/// Some work on the database that is in no hurry, and then a pause as long as it took.
+async fn paced<T>(work: impl Future<Output = sqlx::Result<T>>) -> Result<T, Error> {
+    let begun = Instant::now();
+    let done = work.await?;
+    tokio::time::sleep(begun.elapsed().min(LONGEST_PAUSE)).await;
+    Ok(done)
 }

@@ -17,6 +17,9 @@ use crate::requests::Caller;
 /// A queue that is full has room again soon.
 const BUSY_FOR: Duration = Duration::from_secs(5);
 
+/// The database may be back by then.
+const UNAVAILABLE_FOR: Duration = Duration::from_secs(5);
+
 /// What a reader is told about an error. The words are in the language's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the words of each say it")]
@@ -34,6 +37,7 @@ pub enum Problem {
     WrongHost,
     TooManyTries,
     Busy,
+    Unavailable,
     TimedOut,
     Fault,
 }
@@ -49,7 +53,7 @@ impl Problem {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::WrongHost => StatusCode::MISDIRECTED_REQUEST,
             Self::TooManyTries => StatusCode::TOO_MANY_REQUESTS,
-            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::TimedOut => StatusCode::REQUEST_TIMEOUT,
             Self::Fault => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -100,6 +104,10 @@ impl From<Error> for PageError {
             Error::SetupLinkInvalid => Problem::LinkInvalid,
             Error::AddressBlocked { wait } => return Self::Later(Problem::TooManyTries, *wait),
             Error::Busy => return Self::Later(Problem::Busy, BUSY_FOR),
+            Error::Unavailable(cause) => {
+                tracing::error!(%cause, "a request could not be answered");
+                return Self::Later(Problem::Unavailable, UNAVAILABLE_FOR);
+            }
             Error::Internal(cause) => {
                 tracing::error!(%cause, "a request failed");
                 Problem::Fault
@@ -111,9 +119,26 @@ impl From<Error> for PageError {
 }
 
 impl From<tower_sessions::session::Error> for PageError {
+    /// All that its store can fail with is the database.
     fn from(cause: tower_sessions::session::Error) -> Self {
-        Error::internal(cause).into()
+        use tower_sessions::{session, session_store};
+        match cause {
+            session::Error::Store(session_store::Error::Backend(cause)) => {
+                tracing::error!(%cause, "a session could not be read or written");
+                Self::Later(Problem::Unavailable, UNAVAILABLE_FOR)
+            }
+            other => Error::internal(other).into(),
+        }
     }
+}
+
+/// Middleware: the layer of sessions answers so, and without words, where it could not store one.
+pub async fn unsaved_session(response: Response) -> Response {
+    let is_bare = response.extensions().get::<Problem>().is_none() && response.extensions().get::<Rendered>().is_none();
+    if response.status() == StatusCode::INTERNAL_SERVER_ERROR && is_bare {
+        return PageError::Later(Problem::Unavailable, UNAVAILABLE_FOR).into_response();
+    }
+    response
 }
 
 impl IntoResponse for PageError {

@@ -46,7 +46,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, Uri};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use tower::ServiceBuilder;
@@ -135,6 +135,7 @@ pub fn router(app: App, site: Site) -> Router {
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(cross_site(&console))
+        .layer(map_response(error::unsaved_session))
         .layer(sessions(&console))
         .layer(from_fn_with_state(console.clone(), session::identify));
     Router::new()

@@ -9,7 +9,7 @@ use tower_sessions::session_store::{Error, Result};
 
 use super::session::{STAGE, Stage};
 use crate::clock::Timestamp;
-use crate::db::sessions as db;
+use crate::db::{is_outage, sessions as db};
 use crate::id::{SessionHandle, Uin};
 use crate::secret::token;
 use crate::state::App;
@@ -79,7 +79,11 @@ impl SessionStore for Store {
             return Ok(None);
         };
         if now.since(seen_at) >= TOUCH_AFTER {
-            db::touch(&self.0.db, &id_hash, now).await.map_err(backend)?;
+            // Where nothing can be written, pages can still be read; the session just ends earlier than it would.
+            match db::touch(&self.0.db, &id_hash, now).await {
+                Err(error) if is_outage(&error) => tracing::warn!(%error, "the use of a session could not be noted"),
+                touched => touched.map_err(backend)?,
+            }
         }
         let data = serde_json::from_str(&data).map_err(|error| Error::Decode(error.to_string()))?;
         // The cookie ends with the browser and the row by our clock; this date decides nothing.

@@ -588,6 +588,10 @@ fn problem(problem: Problem) -> (&'static str, &'static str) {
             "Busy for a moment",
             "More passwords are waiting to be checked than the server takes on. Your form was not taken.",
         ),
+        Problem::Unavailable => (
+            "The database cannot be used at the moment",
+            "Whether your last change was made is not certain: look at the page again before you repeat it. Signed requests are refused where the state of their key is not known.",
+        ),
         Problem::TimedOut => ("That took too long", "The request was not finished in time. Try again in a moment."),
         Problem::Fault => (
             "Something went wrong here",

@@ -534,6 +534,10 @@ fn problem(problem: Problem) -> (&'static str, &'static str) {
         }
         Problem::TooManyTries => ("尝试次数过多", "来自您的地址的失败尝试过多。"),
         Problem::Busy => ("服务器繁忙", "等待验证的密码过多，您提交的表单未被处理。"),
+        Problem::Unavailable => (
+            "数据库暂时无法使用",
+            "无法确定您的上一次更改是否已经生效：重复操作前，请先重新查看页面。密钥状态未知时，使用该密钥签名的请求会被拒绝。",
+        ),
         Problem::TimedOut => ("处理超时", "请求未能及时完成，请稍后重试。"),
         Problem::Fault => (
             "服务器出现故障",

@@ -10,7 +10,7 @@ use crate::support::owner::PASSWORD;
 /// Changes the database behind the product's back.
 async fn tamper(db: &Db, statement: &'static str) {
     let done = match db {
-        Db::Sqlite(pool) => sqlx::query(statement).execute(pool).await.map(drop),
+        Db::Sqlite(pool, _) => sqlx::query(statement).execute(pool).await.map(drop),
         Db::Postgres(pool) => sqlx::query(statement).execute(pool).await.map(drop),
     };
     done.unwrap();

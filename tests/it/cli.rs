@@ -107,7 +107,7 @@ on_both_engines! {
             select 9999, 'newer', success, checksum, execution_time from _sqlx_migrations
             where version = 1";
         match store.db().await {
-            latchkey::db::Db::Sqlite(pool) => sqlx::query(newer).execute(&pool).await.map(drop).unwrap(),
+            latchkey::db::Db::Sqlite(pool, _) => sqlx::query(newer).execute(&pool).await.map(drop).unwrap(),
             latchkey::db::Db::Postgres(pool) => sqlx::query(newer).execute(&pool).await.map(drop).unwrap(),
         }
         one_line(&failure(latchkey(&store, &["migrate"]), 1), &["written by a newer version"]);

@@ -25,7 +25,7 @@ fn with(store: &Store, arguments: &[&str], variables: &[(&str, &str)]) -> Comman
 
 async fn statement(store: &Store, statement: &'static str) {
     match store.db().await {
-        Db::Sqlite(pool) => sqlx::query(statement).execute(&pool).await.map(drop).unwrap(),
+        Db::Sqlite(pool, _) => sqlx::query(statement).execute(&pool).await.map(drop).unwrap(),
         Db::Postgres(pool) => sqlx::query(statement).execute(&pool).await.map(drop).unwrap(),
     }
 }

@@ -152,7 +152,7 @@ on_both_engines! {
         let (_, mut browser) = product.signed_in("root").await;
         let statement = "alter table api_key rename to gone";
         match product.store.db().await {
-            Db::Sqlite(pool) => sqlx::query(statement).execute(&pool).await.map(drop),
+            Db::Sqlite(pool, _) => sqlx::query(statement).execute(&pool).await.map(drop),
             Db::Postgres(pool) => sqlx::query(statement).execute(&pool).await.map(drop),
         }
         .unwrap();

@@ -151,7 +151,7 @@ async fn crowd(product: &Product, many: i64) {
         from counted";
     let number = "update key_change set number = 8";
     match &product.app.db {
-        Db::Sqlite(pool) => {
+        Db::Sqlite(pool, _) => {
             sqlx::query(statement).bind(owner.uin).bind(many).execute(pool).await.unwrap();
             sqlx::query(number).execute(pool).await.unwrap();
         }

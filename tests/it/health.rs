@@ -67,7 +67,7 @@ async fn in_rotation(browser: &mut Browser, key: &str, action: &str) -> Page {
 }
 
 async fn change_number(product: &Product) -> i64 {
-    Reader::open(&product.app.db).await.unwrap().change_number().await.unwrap()
+    Reader::open(&product.app.db).await.unwrap().latest().await.unwrap().number
 }
 
 /// The keys whose disabling is recorded, in a chain that must be whole.

@@ -210,9 +210,10 @@ on_both_engines! {
         browser.operate(&format!("/cam/capi/keys/{key}/disable"), &[]).await;
         browser.operate(&format!("/cam/capi/keys/{key}/delete"), &[]).await;
         let mut reader = latchkey::db::freshness::Reader::open(&product.app.db).await.unwrap();
-        let rows = reader.changed_keys(&(-1, String::new())).await.unwrap();
+        let beginning = latchkey::db::freshness::Change { number: 0, mark: 0 };
+        let rows = reader.changes(beginning, &(0, String::new())).await.unwrap().keys;
         assert_eq!(rows.len(), 1, "the tombstone");
-        assert!(rows[0].sealed_secret().is_none());
+        assert!(rows[0].sealed_secret.is_none());
     }
 }
 

@@ -21,6 +21,7 @@ mod cross_site;
 mod errors;
 mod freshness;
 mod health;
+mod history;
 mod key_commands;
 mod keys;
 mod languages;

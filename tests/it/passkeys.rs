@@ -65,7 +65,7 @@ async fn sign_in(browser: &mut Browser, passkey: &str) -> Page {
 async fn challenges(product: &Product) -> i64 {
     let count = "select count(*) from passkey_challenge";
     match &product.app.db {
-        latchkey::db::Db::Sqlite(pool) => sqlx::query_scalar(count).fetch_one(pool).await.unwrap(),
+        latchkey::db::Db::Sqlite(pool, _) => sqlx::query_scalar(count).fetch_one(pool).await.unwrap(),
         latchkey::db::Db::Postgres(pool) => sqlx::query_scalar(count).fetch_one(pool).await.unwrap(),
     }
 }

@@ -76,7 +76,7 @@ fn lines(csv: &str) -> Vec<BTreeMap<String, String>> {
 async fn execute(db: &Db, statement: &str) {
     let statement = sqlx::AssertSqlSafe(statement.to_owned());
     match db {
-        Db::Sqlite(pool) => sqlx::query(statement).execute(pool).await.map(drop),
+        Db::Sqlite(pool, _) => sqlx::query(statement).execute(pool).await.map(drop),
         Db::Postgres(pool) => sqlx::query(statement).execute(pool).await.map(drop),
     }
     .unwrap();

@@ -177,7 +177,7 @@ on_both_engines! {
         let it = Installation::new(engine).await;
         let spoil = "update api_key set secret = (select sealed from data_key where name = 'form')";
         match &it.product.app.db {
-            latchkey::db::Db::Sqlite(pool) => sqlx::query(spoil).execute(pool).await.map(drop).unwrap(),
+            latchkey::db::Db::Sqlite(pool, _) => sqlx::query(spoil).execute(pool).await.map(drop).unwrap(),
             latchkey::db::Db::Postgres(pool) => sqlx::query(spoil).execute(pool).await.map(drop).unwrap(),
         }
         let said = failure(latchkey(&it.product.store, &["master-key", "rotate"]), 1);

@@ -30,7 +30,7 @@ fn call(at: Timestamp, refusal: Option<&'static str>) -> Call<'static> {
 
 async fn execute(db: &Db, statement: &'static str) {
     match db {
-        Db::Sqlite(pool) => sqlx::raw_sql(statement).execute(pool).await.map(drop),
+        Db::Sqlite(pool, _) => sqlx::raw_sql(statement).execute(pool).await.map(drop),
         Db::Postgres(pool) => sqlx::raw_sql(statement).execute(pool).await.map(drop),
     }
     .unwrap();

@@ -93,7 +93,7 @@ fn resident_mib() -> usize {
 async fn plan(db: &Db, uin: Uin, filter: &Filter) -> String {
     let (text, values) = statement(filter, Order::NewestFirst);
     let explain =
-        if matches!(db, Db::Sqlite(_)) { "explain query plan" } else { "explain (analyze, costs off, timing off)" };
+        if matches!(db, Db::Sqlite(..)) { "explain query plan" } else { "explain (analyze, costs off, timing off)" };
     let text = sqlx::AssertSqlSafe(format!("{explain} {text}"));
     macro_rules! lines {
         ($pool:expr, $column:expr) => {{
@@ -107,7 +107,7 @@ async fn plan(db: &Db, uin: Uin, filter: &Filter) -> String {
         }};
     }
     let lines = match db {
-        Db::Sqlite(pool) => lines!(pool, "detail"),
+        Db::Sqlite(pool, _) => lines!(pool, "detail"),
         Db::Postgres(pool) => lines!(pool, 0),
     };
     lines.join("\n")

@@ -84,7 +84,7 @@ impl Store {
     pub async fn db(&self) -> Db {
         let file = self.dir.path().join("data/latchkey.db");
         let url = self.database.clone().unwrap_or_else(|| format!("sqlite:{}", file.display()));
-        Db::open(&url).await.unwrap()
+        Db::open(&url, latchkey::db::OF_A_REQUEST).await.unwrap()
     }
 }
 
