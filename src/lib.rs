@@ -31,6 +31,7 @@ pub mod id;
 pub mod language;
 pub mod master_key;
 pub mod metrics;
+pub mod readiness;
 pub mod records;
 pub mod registry;
 pub mod requests;

@@ -14,6 +14,7 @@ use crate::db::{Db, installation};
 use crate::error::Error;
 use crate::master_key;
 use crate::metrics::Metrics;
+use crate::readiness::Readiness;
 use crate::registry::Registry;
 use crate::secret::password::PasswordHasher;
 use crate::secret::token;
@@ -53,6 +54,8 @@ pub struct Parts {
     pub form_key: FormKey,
     /// What it counts of itself.
     pub metrics: Metrics,
+    /// Can it do its work?
+    pub readiness: Readiness,
 }
 
 /// The key that form tokens are made with.
@@ -104,6 +107,7 @@ impl App {
             body_budget: BodyBudget::default(),
             form_key,
             metrics,
+            readiness: Readiness::default(),
         })))
     }
 

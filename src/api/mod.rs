@@ -96,11 +96,11 @@ fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// Can keys be checked here? The barrier is asked as a request would ask it, and so the database is.
+/// Can keys be checked and changed here?
 async fn ready(State(app): State<App>) -> Response {
-    match app.registry.fresh().await {
-        Ok(_) => "ready\n".into_response(),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "not ready: the database does not answer\n").into_response(),
+    match app.readiness.check(&app.registry, &app.db).await {
+        Ok(()) => "ready\n".into_response(),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")).into_response(),
     }
 }
 

@@ -13,6 +13,14 @@ pub async fn is_set_up(db: &Db) -> sqlx::Result<bool> {
     on!(db, pool => sqlx::query_scalar("select set_up from installation where id = 1").fetch_one(pool).await)
 }
 
+/// Writes what is there already, and has it kept like any change.
+pub async fn try_write(db: &Db) -> sqlx::Result<()> {
+    let mut tx = db.begin().await?;
+    let statement = "update installation set id = id where id = 1";
+    on_tx!(&mut tx, c => sqlx::query(statement).execute(c).await.map(drop))?;
+    tx.commit().await
+}
+
 /// Closes the door of the first set-up. True for the one who closed it.
 pub async fn close_door(tx: &mut Tx) -> sqlx::Result<bool> {
     let statement = "update installation set set_up = true where id = 1 and set_up = false";

@@ -304,9 +304,10 @@ impl Barrier {
         Ok(true)
     }
 
-    /// Takes in all keys, beside those in memory, and then puts them in their place. The history may change meanwhile.
+    /// Takes in all keys, beside those in memory, and then puts them in their place. The history may change meanwhile, but
+    /// hardly again and again.
     async fn take_in_all(&mut self, reader: &mut Reader) -> sqlx::Result<()> {
-        loop {
+        for _ in 0..3 {
             let mut all = KeyMap::new();
             if let Some(latest) = self.take_in(reader, BEGINNING, Some(&mut all)).await? {
                 *lock(&self.keys) = all;
@@ -314,6 +315,7 @@ impl Barrier {
                 return Ok(());
             }
         }
+        Err(sqlx::Error::Protocol("the latest change is not part of the history of changes".to_owned()))
     }
 
     /// Puts all keys changed since `seen` in `aside`, or in use where there is no such place, page by page, and returns the

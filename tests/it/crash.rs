@@ -3,23 +3,13 @@
 use latchkey::audit::Verdict;
 use latchkey::clock::Clock;
 use latchkey::config::Settings;
-use latchkey::secret::totp::Seed;
 use latchkey::state::App;
-use serde_json::Value;
 
 use crate::support::browser::key_ids;
-use crate::support::process::{Server, latchkey, run};
+use crate::support::process::Server;
 use crate::support::{Browser, Store};
 
 const ROUNDS: u32 = 50;
-const PASSWORD: &str = "a quiet blue lantern";
-
-fn seed_of(made: &Value) -> Seed {
-    let uri = made["totp_uri"].as_str().unwrap();
-    let secret = uri.split("secret=").nth(1).unwrap().split('&').next().unwrap();
-    Seed::from_bytes(&data_encoding::BASE32_NOPAD.decode(secret.as_bytes()).unwrap()).unwrap()
-}
-
 /// Creates, disables and deletes keys until the server is gone; returns the page after the last acknowledged operation,
 /// as (id, enabled) pairs, and what was under way.
 async fn operate_until_killed(
@@ -61,14 +51,8 @@ async fn shown(browser: &mut Browser) -> Vec<(String, bool)> {
 on_both_engines! {
     async fn what_was_acknowledged_survives(engine) {
         let store = Store::new(engine).await;
-        let made = run(latchkey(&store, &["account", "create", "root", "--password-stdin", "--json"]), PASSWORD);
-        let made: Value = serde_json::from_slice(&made.stdout).unwrap();
-        let seed = seed_of(&made);
         let mut server = Server::start(&store);
-        let mut browser = Browser::new(format!("http://localhost:{}", server.console.port()));
-        browser.submit("/login", "/login", &[("name", "root"), ("password", PASSWORD)]).await.leads_to("/login/code");
-        let code = seed.code_at(Clock::system().now());
-        browser.submit("/login/code", "/login/code", &[("kind", "totp"), ("code", &code)]).await.leads_to("/cam/capi");
+        let (mut browser, _) = server.signed_in(&store).await;
 
         let mut keys = Vec::new();
         for round in 0..ROUNDS {

@@ -160,7 +160,9 @@ on_both_engines! {
         browser.get("/cam/capi").await.does_not_say("api_key").says("root");
         // Without any database there is still a page.
         product.app.db.close().await;
-        is_an_error(&mut browser, get("/cam/capi"), 500, ["Something went wrong here", "服务器出现故障"]).await;
+        let says = ["The database cannot be used at the moment", "数据库暂时无法使用"];
+        is_an_error(&mut browser, get("/cam/capi"), 503, says).await;
+        assert_eq!(browser.get("/cam/capi").await.headers["retry-after"], "5");
     }
 
     async fn after_signing_in_again_one_is_where_one_was(engine) {

@@ -150,14 +150,17 @@ async fn crowd(product: &Product, many: i64) {
             case when at < 2 then 7 else 8 end
         from counted";
     let number = "update key_change set number = 8";
+    let history = "insert into key_history (number, mark) select number, mark from key_change";
     match &product.app.db {
         Db::Sqlite(pool, _) => {
             sqlx::query(statement).bind(owner.uin).bind(many).execute(pool).await.unwrap();
             sqlx::query(number).execute(pool).await.unwrap();
+            sqlx::query(history).execute(pool).await.unwrap();
         }
         Db::Postgres(pool) => {
             sqlx::query(statement).bind(owner.uin).bind(many).execute(pool).await.unwrap();
             sqlx::query(number).execute(pool).await.unwrap();
+            sqlx::query(history).execute(pool).await.unwrap();
         }
     }
 }

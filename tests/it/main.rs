@@ -27,6 +27,7 @@ mod keys;
 mod languages;
 mod login;
 mod metrics;
+mod outage;
 mod pages;
 mod passkeys;
 mod preferences;

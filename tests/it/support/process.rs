@@ -4,7 +4,11 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
-use super::Store;
+use latchkey::clock::Clock;
+use latchkey::secret::totp::Seed;
+
+use super::owner::PASSWORD;
+use super::{Browser, Store};
 
 /// The binary on the data of `store`, with these further arguments.
 pub fn latchkey(store: &Store, arguments: &[&str]) -> Command {
@@ -69,6 +73,24 @@ impl Server {
         line.strip_prefix("setup ").expect("a set-up link").trim().to_owned()
     }
 
+    /// The process.
+    pub fn pid(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(&self.child)
+    }
+
+    /// Makes an account, and signs in to it.
+    pub async fn signed_in(&self, store: &Store) -> (Browser, Seed) {
+        let made = run(latchkey(store, &["account", "create", "root", "--password-stdin", "--json"]), PASSWORD);
+        let made: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
+        let secret = made["totp_uri"].as_str().unwrap().split("secret=").nth(1).unwrap().split('&').next().unwrap();
+        let seed = Seed::from_bytes(&data_encoding::BASE32_NOPAD.decode(secret.as_bytes()).unwrap()).unwrap();
+        let mut browser = Browser::new(format!("http://localhost:{}", self.console.port()));
+        browser.submit("/login", "/login", &[("name", "root"), ("password", PASSWORD)]).await.leads_to("/login/code");
+        let code = seed.code_at(Clock::system().now());
+        browser.submit("/login/code", "/login/code", &[("kind", "totp"), ("code", &code)]).await.leads_to("/cam/capi");
+        (browser, seed)
+    }
+
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -76,8 +98,7 @@ impl Server {
 
     /// Asks it to stop and waits until it has; returns what was left on stdout.
     pub fn terminate(&mut self) -> (i32, String) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        rustix::process::kill_process(self.pid(), rustix::process::Signal::TERM).unwrap();
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).unwrap();
         (self.child.wait().unwrap().code().unwrap(), rest)

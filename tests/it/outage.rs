@@ -1,0 +1,132 @@
+//! Days on which the database does not play along: a full disk, a lock that somebody else holds, silence.
+
+use std::process::Command;
+use std::time::Duration;
+
+use latchkey::api_key;
+use latchkey::audit::Origin;
+use latchkey::db::Db;
+use latchkey::error::Error;
+use rustix::process::{Resource, Rlimit, prlimit};
+use sqlx::{Connection, Executor, SqliteConnection};
+
+use crate::support::process::{Server, latchkey};
+use crate::support::signer::{Call, Signer, error_code};
+use crate::support::{Engine, Product, Store};
+
+/// The largest a file of the server may get, as on a disk that has no more room; none for as large as it likes.
+fn limit_files(server: &Server, bytes: Option<u64>) {
+    let limit = Rlimit { current: bytes, maximum: None };
+    prlimit(Some(server.pid()), Resource::Fsize, limit).unwrap();
+}
+
+/// From wherever in a transaction there was no more room, without a restart.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_is_survived() {
+    let store = Store::new(Engine::Sqlite).await;
+    // The signal would end the program before it is told that there is no room.
+    let program = latchkey(&store, &["--console", "127.0.0.1:0", "--api", "127.0.0.1:0"]);
+    let mut command = Command::new("sh");
+    command.current_dir(store.dir.path()).args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(program.get_program());
+    command.args(program.get_args()).env_clear().env("RUST_LOG", "off");
+    let mut server = Server::spawn(command);
+    let (mut browser, _) = server.signed_in(&store).await;
+    let remark = format!("/cam/capi/keys/{}/remark", browser.create_key().await);
+    let token = browser.get("/cam/capi").await.form_token();
+
+    let log = store.dir.path().join("data/latchkey.db-wal");
+    for more in [0, 1000, 4000, 9000, 20_000] {
+        limit_files(&server, Some(std::fs::metadata(&log).unwrap().len() + more));
+        let mut done = 0;
+        while browser.post(&remark, &token, &[("remark", &format!("{more} {done}"))]).await.status == 303 {
+            done += 1;
+        }
+        let refused = browser.post(&remark, &token, &[("remark", "no room")]).await;
+        refused.is(503).says("The database cannot be used at the moment");
+        assert_eq!(refused.headers["retry-after"], "5");
+        let ready = reqwest::get(format!("http://{}/readyz", server.api)).await.unwrap();
+        assert_eq!(ready.status(), 503);
+        assert!(ready.text().await.unwrap().contains("nothing can be written"));
+        browser.get("/cam/capi").await.is(203).does_not_say("no room");
+
+        limit_files(&server, None);
+        browser.post(&remark, &token, &[("remark", &format!("room for {more}"))]).await.is(303);
+        browser.get("/cam/capi").await.says(&format!("room for {more}"));
+    }
+    server.terminate();
+}
+
+/// Whoever changes something is told to come back, and whoever reads is served, while somebody else writes and does not
+/// come to an end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lock_that_is_held_is_told_of() {
+    let product = Product::start(Engine::Sqlite).await;
+    let (mut owner, mut browser) = product.signed_in("root").await;
+    let key = browser.create_key().await;
+    let secret = owner.reveal(&product, &mut browser, &key).await;
+    let signer = Signer::new(product.api, &key, &secret);
+    let file = product.store.dir.path().join("data/latchkey.db");
+    let mut other = SqliteConnection::connect(&format!("sqlite:{}", file.display())).await.unwrap();
+    other.execute("begin immediate").await.unwrap();
+
+    let token = browser.get("/cam/capi").await.form_token();
+    let disable = format!("/cam/capi/keys/{key}/disable");
+    let refused = browser.post(&disable, &token, &[]).await;
+    refused.is(503).says("The database cannot be used at the moment");
+    assert!(refused.headers.contains_key("retry-after"));
+    assert_eq!(error_code(&signer.send(&Call::identity(product.clock.now())).await), None);
+    // Also after so long that the use of the session is to be noted.
+    product.advance(Duration::from_mins(2));
+    browser.get("/cam/capi").await.is(203).says("Enabled");
+
+    other.execute("rollback").await.unwrap();
+    browser.post(&disable, &token, &[]).await.is(303);
+    browser.get("/cam/capi").await.says("Disabled");
+}
+
+/// A server stops though somebody else holds the lock that its last records wait for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lock_that_is_held_holds_up_no_stop() {
+    let store = Store::new(Engine::Sqlite).await;
+    let mut server = Server::start(&store);
+    let file = store.dir.path().join("data/latchkey.db");
+    let mut other = SqliteConnection::connect(&format!("sqlite:{}", file.display())).await.unwrap();
+    other.execute("begin immediate").await.unwrap();
+    assert_eq!(server.terminate().0, 0);
+}
+
+on_both_engines! {
+    /// A transaction that ended in the middle leaves a connection that can be used.
+    async fn transactions_that_break_off_leave_no_trace(engine) {
+        let product = Product::start(engine).await;
+        let owner = product.owner("root").await;
+        let origin = Origin::operator();
+        let id = api_key::create(&product.app, &origin, owner.uin, None).await.unwrap().secret_id;
+        for _ in 0..20 {
+            let mut tx = product.app.db.begin().await.unwrap();
+            latchkey::db::api_keys::next_change_number(&mut tx).await.unwrap();
+            drop(tx);
+            // Refused in the middle of its transaction.
+            let refused = api_key::enable(&product.app, &origin, owner.uin, &id).await;
+            assert!(matches!(refused, Err(Error::KeyAlready(_))), "{refused:?}");
+        }
+        api_key::disable(&product.app, &origin, owner.uin, &id).await.unwrap();
+    }
+}
+
+/// On PostgreSQL a connection that is silent, in the middle of whatever it is at, holds nobody up for long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_database_is_told_of() {
+    let product = Product::start(Engine::Postgres).await;
+    let (_, mut browser) = product.signed_in("root").await;
+    let key = browser.create_key().await;
+    let token = browser.get("/cam/capi").await.form_token();
+    let Db::Postgres(pool) = &product.app.db else { panic!() };
+    let mut silent = pool.begin().await.unwrap();
+    silent.execute("lock table api_key, session in access exclusive mode").await.unwrap();
+    let page = browser.get("/cam/capi").await;
+    page.is(503).says("The database cannot be used at the moment");
+    assert!(page.headers.contains_key("retry-after"));
+    silent.rollback().await.unwrap();
+    browser.post(&format!("/cam/capi/keys/{key}/disable"), &token, &[]).await.is(303);
+}
