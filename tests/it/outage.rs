@@ -12,7 +12,8 @@ use sqlx::{Connection, Executor, SqliteConnection};
 
 use crate::support::process::{Server, latchkey};
 use crate::support::signer::{Call, Signer, error_code};
-use crate::support::{Engine, Product, Store};
+use crate::support::forwarder::Forwarder;
+use crate::support::{Engine, Product, START, Store};
 
 /// The largest a file of the server may get, as on a disk that has no more room; none for as large as it likes.
 fn limit_files(server: &Server, bytes: Option<u64>) {
@@ -129,4 +130,43 @@ async fn a_silent_database_is_told_of() {
     assert!(page.headers.contains_key("retry-after"));
     silent.rollback().await.unwrap();
     browser.post(&format!("/cam/capi/keys/{key}/disable"), &token, &[]).await.is(303);
+}
+
+/// What is far away is caught up with all the same, and the calls after that are answered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_distant_database_is_caught_up_with() {
+    let mut store = Store::new(Engine::Postgres).await;
+    let mut url: url::Url = store.database.as_ref().unwrap().parse().unwrap();
+    let way = Forwarder::to(&format!("{}:{}", url.host_str().unwrap(), url.port().unwrap())).await;
+    let near = store.database.take();
+    url.set_port(Some(way.address.port())).unwrap();
+    store.database = Some(url.to_string());
+    let product = Product::start_on(store).await;
+    let (mut owner, mut browser) = product.signed_in("root").await;
+    let key = browser.create_key().await;
+    let secret = owner.reveal(&product, &mut browser, &key).await;
+    let signer = Signer::new(product.api, &key, &secret);
+    let call = Call::identity(product.clock.now());
+    assert_eq!(error_code(&signer.send(&call).await), None);
+
+    way.delay(Duration::from_millis(200));
+    let near = Db::open(&near.unwrap(), latchkey::db::OF_A_REQUEST).await.unwrap();
+    for (action, code) in [("disable", Some("AuthFailure.SecretIdNotFound")), ("enable", None)] {
+        change_behind(&near, &key, action == "enable").await;
+        let caught_up = async { while error_code(&signer.send(&call).await).as_deref() != code {} };
+        tokio::time::timeout(Duration::from_secs(30), caught_up).await.expect("it is caught up with");
+        assert_eq!(error_code(&signer.send(&call).await).as_deref(), code, "and stays so");
+    }
+}
+
+/// Changes the key's state as another process would.
+async fn change_behind(db: &Db, key: &str, enabled: bool) {
+    use latchkey::api_key::KeyState;
+    let (from, to) = if enabled { (KeyState::Disabled, KeyState::Enabled) } else { (KeyState::Enabled, KeyState::Disabled) };
+    let id = key.parse().unwrap();
+    let uin = latchkey::db::api_keys::owner(db, &id).await.unwrap().unwrap();
+    let mut tx = db.begin().await.unwrap();
+    let number = latchkey::db::api_keys::next_change_number(&mut tx).await.unwrap();
+    assert!(latchkey::db::api_keys::set_state(&mut tx, uin, &id, from, to, START, number).await.unwrap());
+    tx.commit().await.unwrap();
 }

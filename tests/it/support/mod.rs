@@ -1,6 +1,7 @@
 //! Starts the product, and stands in for the people and programs that use it.
 
 pub mod browser;
+pub mod forwarder;
 pub mod html;
 pub mod owner;
 pub mod passkey;
@@ -118,6 +119,11 @@ pub const START: Timestamp = Timestamp(1_800_000_000_000);
 impl Product {
     pub async fn start(engine: Engine) -> Self {
         Self::start_with(engine, |given| given).await
+    }
+
+    pub async fn start_on(store: Store) -> Self {
+        let given = store.given();
+        Self::run(store.into(), given, Clock::manual(START)).await
     }
 
     pub async fn start_with(engine: Engine, change: impl FnOnce(GivenSettings) -> GivenSettings) -> Self {
