@@ -18,7 +18,7 @@ use crate::readiness::Readiness;
 use crate::registry::Registry;
 use crate::secret::password::PasswordHasher;
 use crate::secret::token;
-use crate::secret::vault::{Place, Vault};
+use crate::secret::vault::{Place, Sealed, Vault};
 use crate::usage::UsageRecorder;
 
 /// Everything a request may need. Cloning shares it.
@@ -123,25 +123,27 @@ pub async fn open_audit(settings: &Settings) -> Result<(Db, AuditLog), StartErro
     let database = settings.existing_database().await?;
     database.check_schema().await.map_err(|cause| settings.could_not_open(cause))?;
     let vault = master_key::open_existing(settings, &database).await?;
-    let key = stored_data_key(&database, &vault, "audit").await?;
+    let stored = installation::data_key(&database, "audit").await.map_err(Error::from)?;
+    let key = open_data_key(&vault, "audit", stored)?;
     Ok((database, AuditLog::new(key, Clock::system())))
 }
 
 /// One of the product's own keys, made on first use. The first process to store it decides for all.
 async fn data_key(database: &Db, vault: &Vault, name: &'static str) -> Result<Zeroizing<Vec<u8>>, Error> {
-    if installation::data_key(database, name).await?.is_none() {
+    let mut stored = installation::data_key(database, name).await?;
+    if stored.is_none() {
         let key = Zeroizing::new(token::bytes::<32>());
         let mut tx = database.begin().await?;
         let sealed = master_key::seal(vault, &mut tx, data_key_place(name), key.as_slice()).await?;
         installation::insert_data_key(&mut tx, name, &sealed).await?;
         tx.commit().await?;
+        stored = installation::data_key(database, name).await?;
     }
-    stored_data_key(database, vault, name).await
+    open_data_key(vault, name, stored)
 }
 
-async fn stored_data_key(database: &Db, vault: &Vault, name: &'static str) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let sealed = installation::data_key(database, name).await?;
-    let sealed = sealed.ok_or_else(|| Error::internal("a key of the product is not there"))?;
+fn open_data_key(vault: &Vault, name: &'static str, stored: Option<Sealed>) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let sealed = stored.ok_or_else(|| Error::internal("a key of the product is not there"))?;
     Ok(vault.open(data_key_place(name), &sealed)?)
 }
 

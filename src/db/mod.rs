@@ -149,6 +149,10 @@ impl Db {
 
     /// Brings the schema up to date.
     pub async fn migrate(&self) -> Result<(), OpenError> {
+        // One question where there is nothing to do: the migrator would ask several, and stop others from starting.
+        if self.check_schema().await.is_ok() {
+            return Ok(());
+        }
         let migrated = match self {
             Self::Sqlite(pool, _) => MIGRATOR.run(pool).await,
             Self::Postgres(pool) => MIGRATOR.run(pool).await,
@@ -195,16 +199,25 @@ async fn open_postgres(url: &str, patience: Duration) -> Result<PgPool, OpenErro
     if !url.contains("sslmode=") && !is_local(options.get_host()) {
         options = options.ssl_mode(PgSslMode::VerifyFull);
     }
-    // Two connections are kept, so that a database that is slow to let one in is slow only once.
-    let pool = PgPoolOptions::new().max_connections(8).min_connections(2).acquire_timeout(patience);
-    let first = PgPoolOptions::new().max_connections(1).acquire_timeout(AT_START);
-    match first.connect_with(options.clone()).await {
-        Ok(first) => first.close().await,
+    let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(patience);
+    // Whoever has patience enough needs no second pool for the start.
+    let (first, later) = if patience < AT_START {
+        // Two connections are kept, so that a database that is slow to let one in is slow only once.
+        let later = pool.min_connections(2).connect_lazy_with(options.clone());
+        (PgPoolOptions::new().max_connections(1).acquire_timeout(AT_START), Some(later))
+    } else {
+        (pool, None)
+    };
+    match (first.connect_with(options.clone()).await, later) {
+        (Ok(first), None) => Ok(first),
+        (Ok(first), Some(later)) => {
+            first.close().await;
+            Ok(later)
+        }
         // The pool has tried all the while and does not say what came of it.
-        Err(sqlx::Error::PoolTimedOut) => return Err(why_no_connection(&options).await),
-        Err(other) => return Err(other.into()),
+        (Err(sqlx::Error::PoolTimedOut), _) => Err(why_no_connection(&options).await),
+        (Err(other), _) => Err(other.into()),
     }
-    Ok(pool.connect_lazy_with(options))
 }
 
 async fn why_no_connection(options: &PgConnectOptions) -> OpenError {

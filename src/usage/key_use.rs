@@ -9,7 +9,7 @@ use crate::id::SecretId;
 
 /// Of one key's calls between two flushes this many accepted ones are listed one by one, and as many refused ones; the others
 /// are counted.
-const LISTED: usize = 1000;
+const LISTED: usize = 100;
 /// After so many new records of a key old ones are dropped.
 const DROP_AFTER: usize = 250;
 

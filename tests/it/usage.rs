@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use latchkey::api_key;
+use latchkey::audit::Origin;
 use latchkey::clock::Timestamp;
 use latchkey::db::{Db, usage as counts};
 use latchkey::id::SecretId;
 use latchkey::registry::RegisteredKey;
-use latchkey::usage::Call;
+use latchkey::usage::{Call, LastUse, UseRecord};
 
 use crate::support::{Browser, Engine, Owner, Product, START};
 
@@ -45,7 +47,7 @@ on_both_engines! {
             product.app.usage.record(&key.uses, call(START, None));
         }
         product.app.usage.record(&key.uses, call(START, Some("wrong signature")));
-        assert_eq!(product.app.usage.waiting(), 1001, "refused calls have a share of their own");
+        assert_eq!(product.app.usage.waiting(), 101, "refused calls have a share of their own");
         let page = browser.get(&format!("/cam/capi/keys/{id}")).await;
         page.says(&format!("<title>{}: 3000 accepted, 1 refused</title>", START.utc_date()));
         browser.get(&format!("/cam/capi/keys/{id}/disable")).await
@@ -120,4 +122,86 @@ on_both_engines! {
         latchkey::usage::purge(&product.app.db, START).await.unwrap();
         assert_eq!(counts::accepted(&product.app.db, &id, START.minus(days(100))).await.unwrap(), 2);
     }
+
+    /// Also of a key that is called without end, long before the next clearing out.
+    async fn a_key_keeps_the_number_of_records_that_is_said(engine) {
+        let (product, _owner, _browser, id) = with_key(engine).await;
+        let key = checked(&product, &id).await;
+        for second in 0..120 {
+            for _ in 0..100 {
+                product.app.usage.record(&key.uses, call(START.plus(Duration::from_secs(second)), None));
+            }
+            product.app.usage.finish().await;
+        }
+        let kept = count(&product.app.db, "select count(*) from use_record").await;
+        assert!((10_000..=10_500).contains(&kept), "{kept}");
+    }
+
+    /// Old records are dropped a few at a time, and whoever changes a key in between need not wait for the end of it.
+    async fn a_change_is_let_in_while_records_are_dropped(engine) {
+        let (product, owner, _browser, id) = with_key(engine).await;
+        crowd(&product, &id, 60_000).await;
+        let purging = tokio::spawn({
+            let db = product.app.db.clone();
+            async move { latchkey::usage::purge(&db, START).await.unwrap() }
+        });
+        let mut changes = 0;
+        while !purging.is_finished() {
+            api_key::disable(&product.app, &Origin::operator(), owner.uin, &id).await.unwrap();
+            api_key::enable(&product.app, &Origin::operator(), owner.uin, &id).await.unwrap();
+            changes += 2;
+        }
+        purging.await.unwrap();
+        assert!(changes > 10, "{changes} changes while 60,000 records were dropped");
+        assert_eq!(count(&product.app.db, "select count(*) from use_record").await, 0);
+    }
+}
+
+/// Records that are being written hold nothing that a change needs. On SQLite there is one writer at a time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_that_are_being_written_hold_up_no_change() {
+    let (product, owner, _browser, id) = with_key(Engine::Postgres).await;
+    let key = checked(&product, &id).await;
+    let last = LastUse { at: START, action: "A".to_owned(), address: [192, 0, 2, 1].into() };
+    let record = UseRecord {
+        key: key.uses.clone(),
+        at: START,
+        action: "A".to_owned(),
+        address: [192, 0, 2, 1].into(),
+        refusal: None,
+        diagnosed: None,
+    };
+    let mut tx = product.app.db.begin().await.unwrap();
+    counts::insert(&mut tx, &[record]).await.unwrap();
+    counts::add_counts(&mut tx, &[((&id, START, 0), (1, 0))]).await.unwrap();
+    counts::note_last_uses(&mut tx, &[(&id, &last)]).await.unwrap();
+    for _ in 0..3 {
+        api_key::disable(&product.app, &Origin::operator(), owner.uin, &id).await.unwrap();
+        api_key::set_remark(&product.app, &Origin::operator(), owner.uin, &id, "busy").await.unwrap();
+        api_key::enable(&product.app, &Origin::operator(), owner.uin, &id).await.unwrap();
+    }
+    api_key::disable(&product.app, &Origin::operator(), owner.uin, &id).await.unwrap();
+    api_key::delete(&product.app, &Origin::operator(), owner.uin, &id).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn count(db: &Db, statement: &'static str) -> i64 {
+    match db {
+        Db::Sqlite(pool, _) => sqlx::query_scalar(statement).fetch_one(pool).await,
+        Db::Postgres(pool) => sqlx::query_scalar(statement).fetch_one(pool).await,
+    }
+    .unwrap()
+}
+
+/// Records of a hundred days ago.
+async fn crowd(product: &Product, id: &SecretId, many: i64) {
+    let statement = "with recursive counted (n) as (select 1 union all select n + 1 from counted where n < $3)
+        insert into use_record (secret_id, at, action, address, accepted, reason)
+        select $1, $2 + n, 'A', '192.0.2.1', true, '' from counted";
+    let long_ago = START.minus(Duration::from_hours(100 * 24));
+    match &product.app.db {
+        Db::Sqlite(pool, _) => sqlx::query(statement).bind(id).bind(long_ago).bind(many).execute(pool).await.map(drop),
+        Db::Postgres(pool) => sqlx::query(statement).bind(id).bind(long_ago).bind(many).execute(pool).await.map(drop),
+    }
+    .unwrap();
 }
