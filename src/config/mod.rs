@@ -269,10 +269,9 @@ impl Settings {
     /// the first is lost.
     fn check_not_lost(&self) -> Result<(), StartError> {
         match (self.database_file()?, self.own_master_key()) {
-            (Some(file), Some(key)) if !file.exists() => Err(StartError::DatabaseLost {
-                database: file.display().to_string(),
-                key: key.display().to_string(),
-            }),
+            (Some(file), Some(key)) if !file.exists() => {
+                Err(StartError::DatabaseLost { database: file.display().to_string(), key: key.display().to_string() })
+            }
             _ => Ok(()),
         }
     }

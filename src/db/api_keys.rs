@@ -68,7 +68,8 @@ pub async fn insert(
 
 /// The account's live keys, oldest first.
 pub async fn list(db: &Db, uin: Uin) -> sqlx::Result<Vec<ApiKeyRow>> {
-    let statement = "select api_key.secret_id, state, remark, created_at, state_changed_at, last_use.at as last_used_at,
+    let statement =
+        "select api_key.secret_id, state, remark, created_at, state_changed_at, last_use.at as last_used_at,
             last_use.action as last_used_action, last_use.address as last_used_address
         from api_key left join last_use on last_use.secret_id = api_key.secret_id
         where uin = $1 and state <> 'deleted' order by created_at, api_key.secret_id";
@@ -122,7 +123,8 @@ pub async fn owner(db: &Db, secret_id: &SecretId) -> sqlx::Result<Option<Uin>> {
 
 /// One live key of the account.
 pub async fn find(db: &Db, uin: Uin, secret_id: &SecretId) -> sqlx::Result<Option<ApiKeyRow>> {
-    let statement = "select api_key.secret_id, state, remark, created_at, state_changed_at, last_use.at as last_used_at,
+    let statement =
+        "select api_key.secret_id, state, remark, created_at, state_changed_at, last_use.at as last_used_at,
             last_use.action as last_used_action, last_use.address as last_used_address
         from api_key left join last_use on last_use.secret_id = api_key.secret_id
         where uin = $1 and api_key.secret_id = $2 and state <> 'deleted'";

@@ -1,12 +1,14 @@
 //! What the connections to the embedded database have in common: the file they are to be on, and whose turn it is to write.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::{Errno, retry_on_intr};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// The database file as it was when it was opened. A file that is put in its place later is another database, and one
@@ -32,7 +34,9 @@ impl Embedded {
     pub(super) fn check(&self) -> sqlx::Result<()> {
         let found = id_of(&self.path);
         let is_there = found.as_ref().is_ok_and(|id| *id == self.id);
-        if self.missing.load(Ordering::Relaxed) == is_there && self.missing.swap(!is_there, Ordering::Relaxed) == is_there {
+        if self.missing.load(Ordering::Relaxed) == is_there
+            && self.missing.swap(!is_there, Ordering::Relaxed) == is_there
+        {
             let path = self.path.display();
             if is_there {
                 tracing::warn!(%path, "the database file is back at its place");
@@ -47,11 +51,32 @@ impl Embedded {
         if is_there { Ok(()) } else { Err(sqlx::Error::Io(io::Error::from(io::ErrorKind::NotFound))) }
     }
 
-    /// Waits for this process's turn to write. `SQLite` lets one write at a time and has those who wait try again and again;
-    /// here they stand in line.
-    pub(super) async fn turn(&self) -> OwnedMutexGuard<()> {
-        self.writer.clone().lock_owned().await
+    /// Waits for the turn to write. `SQLite` lets one write at a time, and has those who wait try again every tenth of a
+    /// second, where others are quicker; here all of a process stand in line, and the first of each process do.
+    pub(super) async fn turn(&self) -> io::Result<Turn> {
+        let line = self.writer.clone().lock_owned().await;
+        let directory = File::open(self.path.parent().unwrap_or(Path::new("/")))?;
+        match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(Turn { _directory: directory, _line: line }),
+            Err(Errno::WOULDBLOCK) => {}
+            Err(error) => return Err(error.into()),
+        }
+        // Whoever gives up waiting leaves a thread behind that waits, and the line with it: there is never more than one.
+        let waiting = tokio::task::spawn_blocking(move || {
+            retry_on_intr(|| flock(&directory, FlockOperation::LockExclusive))?;
+            Ok(Turn { _directory: directory, _line: line })
+        });
+        waiting.await.map_err(io::Error::other)?
     }
+}
+
+/// The turn to write, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Turn {
+    /// Locked against other processes, until it is closed. A file of its own would be one more to keep with the database.
+    _directory: File,
+    /// Locked within this process.
+    _line: OwnedMutexGuard<()>,
 }
 
 fn id_of(path: &Path) -> io::Result<(u64, u64)> {

@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
 pub use self::embedded::Embedded;
 pub use self::outage::is_outage;
@@ -185,11 +185,14 @@ async fn open_sqlite(options: SqliteConnectOptions, patience: Duration) -> Resul
         .foreign_keys(true)
         // A destroyed secret is overwritten in its page, not only unlinked.
         .pragma("secure_delete", "on");
+    // The first to open a file may have to mend it, and waits for the disk: it may take longer than a request.
+    let first = within(OF_A_COMMAND, SqliteConnection::connect_with(&options)).await?;
     // One connection stays open whatever happens, and so the file does.
     let pool = SqlitePoolOptions::new().max_connections(5).min_connections(1).idle_timeout(None).max_lifetime(None);
     let pool = pool.acquire_timeout(patience).connect_with(options.clone()).await?;
     let embedded = Embedded::at(options.get_filename()).map_err(sqlx::Error::Io)?;
     pool.set_connect_options(options.create_if_missing(false));
+    first.close().await?;
     Ok(Db::Sqlite(pool, Arc::new(embedded)))
 }
 

@@ -15,9 +15,9 @@ pub fn is_outage(error: &sqlx::Error) -> bool {
             error.code().is_some_and(is_outage_of_sqlite)
         }
         sqlx::Error::Database(error) => error.code().is_some_and(is_outage_of_postgres),
-        sqlx::Error::AnyDriverError(error) => error.downcast_ref::<rusqlite::Error>().is_some_and(|error| {
-            error.sqlite_error().is_some_and(|error| is_outage_code(error.extended_code))
-        }),
+        sqlx::Error::AnyDriverError(error) => error
+            .downcast_ref::<rusqlite::Error>()
+            .is_some_and(|error| error.sqlite_error().is_some_and(|error| is_outage_code(error.extended_code))),
         _ => false,
     }
 }

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
+use super::embedded::Turn;
+use super::{Db, within};
 use sqlx::pool::PoolConnection;
 use sqlx::{Postgres, Sqlite, SqliteConnection, Transaction};
-use tokio::sync::OwnedMutexGuard;
-
-use super::{Db, within};
 
 /// An open transaction, rolled back when dropped.
 #[derive(Debug)]
@@ -23,7 +22,7 @@ pub enum Tx {
 pub struct SqliteTx {
     /// There until the transaction has ended.
     connection: Option<PoolConnection<Sqlite>>,
-    turn: Option<OwnedMutexGuard<()>>,
+    turn: Option<Turn>,
 }
 
 impl SqliteTx {
@@ -54,7 +53,7 @@ impl Db {
             Self::Sqlite(pool, embedded) => {
                 embedded.check()?;
                 let begun = async {
-                    let turn = embedded.turn().await;
+                    let turn = embedded.turn().await.map_err(sqlx::Error::Io)?;
                     // Whatever happens from here on, also if nobody waits for it any more, ends the transaction.
                     let mut tx = SqliteTx { connection: Some(pool.acquire().await?), turn: Some(turn) };
                     sqlx::query("begin immediate").execute(tx.connection()).await?;

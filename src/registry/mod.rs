@@ -28,8 +28,8 @@ use tokio::sync::{mpsc, oneshot};
 use self::next_read::{Begun, NextRead};
 use crate::api_key::{self, KeyState};
 use crate::clock::Timestamp;
-use crate::db::{Db, within};
 use crate::db::freshness::{Change, ChangedKey, Changes, PAGE, Position, Reader};
+use crate::db::{Db, within};
 use crate::error::Error;
 use crate::id::{AppId, SecretId, Uin};
 use crate::metrics::Metrics;
@@ -136,15 +136,8 @@ impl Registry {
     pub fn start(database: Db, vault: Arc<Vault>, metrics: Metrics) -> Self {
         let (keys, next) = (Keys::default(), Arc::<NextRead>::default());
         let (asks, asked) = mpsc::unbounded_channel();
-        let barrier = Barrier {
-            database,
-            vault,
-            metrics,
-            keys: keys.clone(),
-            next: next.clone(),
-            reader: None,
-            seen: None,
-        };
+        let barrier =
+            Barrier { database, vault, metrics, keys: keys.clone(), next: next.clone(), reader: None, seen: None };
         tokio::spawn(barrier.run(asked));
         Self { keys, next, asks }
     }

@@ -222,7 +222,9 @@ async fn write_batch(database: &Db, buffer: &Buffer, Batch { records, keys }: Ba
             buffer.metrics.use_records_lost.inc_by(some.len() as u64);
             tracing::error!(%error, lost = some.len(), "use records could not be written");
         }
-        full.extend(some.iter().filter(|record| record.key.is_full_after_another()).map(|record| &record.key.secret_id));
+        full.extend(
+            some.iter().filter(|record| record.key.is_full_after_another()).map(|record| &record.key.secret_id),
+        );
         // Whoever changes something is let in between: records take half of the time at most.
         tokio::time::sleep(begun.elapsed().min(LONGEST_PAUSE)).await;
     }

@@ -46,17 +46,23 @@ impl Installation {
     }
 
     async fn keep_a_copy(&self) {
-        self.execute("create table copy_of_number as select * from key_change;
+        self.execute(
+            "create table copy_of_number as select * from key_change;
             create table copy_of_history as select * from key_history;
-            create table copy_of_keys as select * from api_key").await;
+            create table copy_of_keys as select * from api_key",
+        )
+        .await;
     }
 
     async fn put_back_the_copy(&self) {
-        self.execute("begin;
+        self.execute(
+            "begin;
             delete from key_change; insert into key_change select * from copy_of_number;
             delete from key_history; insert into key_history select * from copy_of_history;
             delete from api_key; insert into api_key select * from copy_of_keys;
-            commit").await;
+            commit",
+        )
+        .await;
     }
 }
 

@@ -10,9 +10,9 @@ use latchkey::error::Error;
 use rustix::process::{Resource, Rlimit, prlimit};
 use sqlx::{Connection, Executor, SqliteConnection};
 
+use crate::support::forwarder::Forwarder;
 use crate::support::process::{Server, latchkey};
 use crate::support::signer::{Call, Signer, error_code};
-use crate::support::forwarder::Forwarder;
 use crate::support::{Engine, Product, START, Store};
 
 /// The largest a file of the server may get, as on a disk that has no more room; none for as large as it likes.
@@ -162,7 +162,8 @@ async fn a_distant_database_is_caught_up_with() {
 /// Changes the key's state as another process would.
 async fn change_behind(db: &Db, key: &str, enabled: bool) {
     use latchkey::api_key::KeyState;
-    let (from, to) = if enabled { (KeyState::Disabled, KeyState::Enabled) } else { (KeyState::Enabled, KeyState::Disabled) };
+    let (from, to) =
+        if enabled { (KeyState::Disabled, KeyState::Enabled) } else { (KeyState::Enabled, KeyState::Disabled) };
     let id = key.parse().unwrap();
     let uin = latchkey::db::api_keys::owner(db, &id).await.unwrap().unwrap();
     let mut tx = db.begin().await.unwrap();

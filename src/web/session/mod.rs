@@ -87,6 +87,10 @@ pub(super) fn form_refused(visitor: &Visitor, parts: &Parts, console: &Console) 
 pub async fn identify(State(console): State<Console>, request: Request, next: Next) -> Response {
     let extensions = request.extensions().clone();
     let mut response = next.run(request).await;
+    // Whoever has waited for the database in vain is not made to wait for it again.
+    if response.extensions().get::<Problem>() == Some(&Problem::Unavailable) {
+        return response;
+    }
     if response.status().is_client_error() || response.status().is_server_error() {
         let (mut parts, ()) = axum::http::Request::new(()).into_parts();
         parts.extensions = extensions;
