@@ -5,12 +5,14 @@ import os
 import re
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30
 STOP_SECONDS = 15
+FREE_PORT = "127.0.0.1:0"
 
 
 def binary() -> Path:
@@ -26,20 +28,39 @@ class Account:
 
 
 class Server:
-    """A running server. Its ports are free ones, its data directory is thrown away with the test run."""
+    """A running server. Its ports are free ones, unless it is told which; its data directory is thrown away with the
+    test run, unless it is somebody else's.
+    """
 
-    def __init__(self, directory: Path, *settings: str):
+    def __init__(
+        self,
+        directory: Path,
+        *settings: str,
+        data: Path | None = None,
+        console: str = FREE_PORT,
+        api: str = FREE_PORT,
+        environment: Mapping[str, str] | None = None,
+        stderr: int | None = None,
+    ):
         self.directory = directory
+        self.data = data or directory / "data"
         # Of all keys on this server, to look for them where they must not be.
         self.secrets: list[str] = []
         self.stdout = directory / "stdout"
         self.log = directory / "log"
         # A setting or a settings file of whoever runs the tests must not reach the server under test.
-        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("LATCHKEY_")}
-        command = self._command("serve", "--console", "127.0.0.1:0", "--api", "127.0.0.1:0", *settings)
-        with self.stdout.open("wb") as stdout, self.log.open("wb") as log:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("LATCHKEY_")}
+        self.environment = inherited | (environment or {})
+        command = self._command("serve", "--console", console, "--api", api, *settings)
+        # Added to, since a server that is started again goes on with its log.
+        with self.stdout.open("wb") as stdout, self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                command, cwd=directory, env=self.environment, stdin=subprocess.DEVNULL, stdout=stdout, stderr=log
+                command,
+                cwd=directory,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=log if stderr is None else stderr,
             )
         try:
             self.console, self.api = self._addresses()
@@ -48,7 +69,7 @@ class Server:
             raise
 
     def _command(self, *arguments: str) -> list[str]:
-        return [str(binary()), *arguments, "--data-dir", str(self.directory / "data")]
+        return [str(binary()), *arguments, "--data-dir", str(self.data)]
 
     def _addresses(self) -> tuple[str, str]:
         """HOST:PORT of the console and of the API, from the lines printed once both are bound."""

@@ -1,0 +1,78 @@
+"""A TCP forwarder between the servers and the database, that can lead elsewhere and be slow."""
+
+import socket
+import threading
+import time
+
+
+class Forwarder:
+    """Leads connections to `port` of this machine. What comes either way is passed on `delay` seconds late."""
+
+    def __init__(self, port: int):
+        self.delay = 0.0
+        self._leads_to = port
+        self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def lead_to(self, port: int) -> None:
+        """Elsewhere from now on. Connections that are open break, as they do at a failover."""
+        self._leads_to = port
+        self.cut()
+
+    def cut(self) -> None:
+        with self._lock:
+            for end in self._open:
+                _shut(end)
+
+    def stop(self) -> None:
+        _shut(self._listener)
+        self._listener.close()
+        self.cut()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            try:
+                server = socket.create_connection(("127.0.0.1", self._leads_to), timeout=5)
+            except OSError:
+                client.close()
+                continue
+            server.settimeout(None)
+            pair = (client, server)
+            with self._lock:
+                self._open.update(pair)
+            for end in pair:
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            left = [2]
+            for source, sink in (pair, pair[::-1]):
+                threading.Thread(target=self._pump, args=(source, sink, left), daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket, left: list[int]) -> None:
+        try:
+            while data := source.recv(65536):
+                if self.delay:
+                    time.sleep(self.delay)
+                sink.sendall(data)
+        except OSError:
+            pass
+        _shut(source)
+        _shut(sink)
+        with self._lock:
+            left[0] -= 1
+            if left[0] == 0:
+                for end in (source, sink):
+                    self._open.discard(end)
+                    end.close()
+
+
+def _shut(end: socket.socket) -> None:
+    try:
+        end.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass

@@ -1,0 +1,246 @@
+"""An installation: a database, its servers, an account with its owner signed in, a key that manages and one that changes.
+
+Every change goes through here, so that what was acknowledged is known, and so is what calls have to be told.
+"""
+
+import json
+import secrets
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import calls
+import machine
+from calls import Told, call
+from console import Key
+from owner import Answered, Owner
+from postgres import free_port
+from server import Server
+from stage import SQLITE, Stage
+from truth import CREATED, DELETED, DISABLED, ENABLED, EVENTS, Ledger, Timeline
+
+PAGE, API, COMMAND = "page", "api", "command"
+STATUS = {ENABLED: "Active", DISABLED: "Inactive"}
+OPERATION = {ENABLED: "enable", DISABLED: "disable", DELETED: "delete"}
+# A change that takes longer was not refused clearly.
+CHANGE_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a change."""
+
+    acknowledged: bool
+    seconds: float
+    words: str
+    page: Answered | None = None
+
+
+class Site:
+    """Servers share the database, and the directory with the master key in it."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        *settings: str,
+        servers: int = 1,
+        data: Path | None = None,
+        database: str | None = None,
+        environment: dict[str, str] | None = None,
+        stderr: int | None = None,
+        name: str = "site",
+    ):
+        self.stage = stage
+        self.ledger = Ledger()
+        self.directory = stage.directory / name
+        self.directory.mkdir()
+        self.data = data or self.directory / "data"
+        self._stderr = stderr
+        if database is None and stage.engine != SQLITE:
+            database = stage.shared.cluster.url(stage.database())
+        self.database = database
+        # By variable, so that commands have it as well.
+        self._environment = (environment or {}) | ({"LATCHKEY_DATABASE": database} if database else {})
+        self._settings = ("--api-rate-limits", "false", *settings)
+        # A server that is started again has to be where it was: below the ports that the system hands out to clients.
+        self._addresses = [(f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}") for _ in range(servers)]
+        self.servers: list[Server] = []
+        stage.ends.callback(self._end)
+        for at in range(servers):
+            (self.directory / str(at)).mkdir()
+            self.servers.append(self._serve(at))
+        account = self.servers[0].create_account(f"owner-{secrets.token_hex(4)}", secrets.token_urlsafe(18))
+        self.owners = [Owner(server, account) for server in self.servers]
+        self.owner.sign_in()
+        for other in self.owners[1:]:
+            # A session of one server is a session of all.
+            other.share(self.owner)
+        self.manager = self.owner.create_key()
+        self.key = self.create()
+        self.timeline = Timeline(ENABLED)
+
+    @property
+    def server(self) -> Server:
+        return self.servers[0]
+
+    @property
+    def owner(self) -> Owner:
+        return self.owners[0]
+
+    # --- Processes ----------------------------------------------------------------------------------------------------
+
+    def _serve(self, at: int) -> Server:
+        console, api = self._addresses[at]
+        return Server(
+            self.directory / str(at),
+            *self._settings,
+            data=self.data,
+            console=console,
+            api=api,
+            environment=self._environment,
+            stderr=self._stderr,
+        )
+
+    def start_again(self, at: int = 0) -> None:
+        """Where it was. Owners go on with their sessions."""
+        self.stage.end_server(self.servers[at])
+        self.servers[at] = self._serve(at)
+
+    def kill(self, at: int = 0) -> None:
+        machine.send_signal([self.servers[at].process.pid], signal.SIGKILL)
+
+    def _end(self) -> None:
+        for server in self.servers:
+            self.stage.end_server(server)
+
+    def command(self, *arguments: str, database: str | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.server._command(*arguments),
+            cwd=self.directory,
+            env=self.server.environment | ({"LATCHKEY_DATABASE": database} if database else {}),
+            capture_output=True,
+            text=True,
+            timeout=CHANGE_SECONDS,
+        )
+
+    def logged(self, words: str) -> bool:
+        return any(words in server.log.read_text(errors="replace") for server in self.servers)
+
+    def check_alive(self) -> None:
+        """No fault ends a server or makes one panic."""
+        must = self.stage.outcome.must
+        must(all(server.process.poll() is None for server in self.servers), "a server has ended by itself")
+        must(not self.logged("panicked"), "a handler panicked")
+
+    # --- Changes ------------------------------------------------------------------------------------------------------
+
+    def create(self) -> Key:
+        """Another key, made with the one that manages."""
+        told = call(self.server.api, self.manager, ("CreateAccessKey", calls.CAM))
+        if not told.accepted:
+            raise RuntimeError(f"no key can be created: {told.refusal}")
+        made = told.response["AccessKey"]
+        self.ledger.acknowledged(CREATED, made["AccessKeyId"])
+        return Key(made["AccessKeyId"], made["SecretAccessKey"])
+
+    def ask_for(self, way: str, secret_id: str, state: str, at: int = 0, database: str | None = None) -> Done:
+        """A change of any key. Nothing is concluded from it but that it was acknowledged."""
+        if way == PAGE:
+            done = self._by_page(secret_id, state, at)
+        elif way == API:
+            done = self._by_api(secret_id, state, at)
+        else:
+            done = self._by_command(secret_id, state, database)
+        if done.acknowledged:
+            self.ledger.acknowledged(EVENTS[state], secret_id)
+        return done
+
+    def change(self, way: str, state: str, at: int = 0, database: str | None = None) -> Done:
+        """Of the key whose state calls are measured by."""
+        self.timeline.changing()
+        done = self.ask_for(way, self.key.secret_id, state, at, database)
+        if done.acknowledged:
+            self.timeline.changed(state)
+        return done
+
+    def _by_page(self, secret_id: str, state: str, at: int) -> Done:
+        page = self.owners[at].change(secret_id, OPERATION[state])
+        return Done(page.status == 303, page.seconds, f"status {page.status}", page)
+
+    def _by_api(self, secret_id: str, state: str, at: int) -> Done:
+        if state == DELETED:
+            action, parameters = "DeleteAccessKey", {}
+        else:
+            action, parameters = "UpdateAccessKey", {"Status": STATUS[state]}
+        told = call(self.servers[at].api, self.manager, (action, calls.CAM), AccessKeyId=secret_id, **parameters)
+        return Done(told.accepted, told.seconds, told.refusal or "")
+
+    def _by_command(self, secret_id: str, state: str, database: str | None) -> Done:
+        began = time.monotonic()
+        try:
+            done = self.command("key", OPERATION[state], secret_id, database=database)
+        except subprocess.TimeoutExpired:
+            return Done(False, time.monotonic() - began, "no end")
+        words = done.stderr.strip().splitlines()
+        return Done(done.returncode == 0, time.monotonic() - began, words[-1] if words else "")
+
+    # --- What must hold -----------------------------------------------------------------------------------------------
+
+    def call(self, at: int = 0, **more: object) -> Told:
+        """With the key whose state is known; a stale answer is counted."""
+        told = call(self.servers[at].api, self.key, **more)
+        self.judge(told.began, told.ended, told.refusal)
+        return told
+
+    def judge(self, began: float, ended: float, refusal: str | None) -> None:
+        if refusal in (None, calls.UNKNOWN_KEY) and self.timeline.contradicts(began, ended, refusal is None):
+            self.stage.outcome.stale += 1
+
+    def is_ready(self, at: int = 0) -> bool:
+        return calls.get_status(self.servers[at].api, "/readyz") == 200
+
+    def works(self) -> bool:
+        """Every server is ready, takes a change through API and page, and answers by it."""
+        return all(self._works(at) for at in range(len(self.servers)))
+
+    def _works(self, at: int) -> bool:
+        if not self.is_ready(at):
+            return False
+        # The API first, which takes a change to the state that a key has already; the page does not offer that.
+        for way in (API, PAGE):
+            state = ENABLED if self.timeline.state == DISABLED else DISABLED
+            if not self.change(way, state, at).acknowledged or self.call(at).accepted != (state == ENABLED):
+                return False
+        return True
+
+    def recover(self, bound: float) -> None:
+        """Waits for everything to work again, without a restart."""
+        self.stage.outcome.recovered(machine.wait_for(self.works, bound, every=0.1), bound)
+        self.check_alive()
+
+    def records(self, database: str | None = None) -> list[dict]:
+        exported = self.command("audit", "export", database=database)
+        if exported.returncode != 0:
+            raise RuntimeError(f"audit export: {exported.stderr.strip()}")
+        return [json.loads(line) for line in exported.stdout.splitlines()]
+
+    def settle(self) -> None:
+        """Counts what was acknowledged and what of it is there, and has the chain of records checked."""
+        outcome = self.stage.outcome
+        acknowledged, found = self.ledger.compare(self.records())
+        outcome.acknowledged += acknowledged
+        outcome.found += found
+        verified = self.command("audit", "verify")
+        outcome.must(verified.returncode == 0, f"audit verify: {verified.stderr.strip()}")
+        state = self.timeline.state
+        if state and self.servers:
+            outcome.must(self.states().get(self.key.secret_id) == state, f"the key is not {state}, as was acknowledged")
+
+    def states(self) -> dict[str, str]:
+        """Of all keys that are not deleted."""
+        listed = self.command("key", "list", "--json")
+        if listed.returncode != 0:
+            raise RuntimeError(f"key list: {listed.stderr.strip()}")
+        return {key["secret_id"]: key["state"] for key in json.loads(listed.stdout)}

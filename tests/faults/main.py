@@ -1,0 +1,104 @@
+"""Plays faults with real processes and prints what came of them. Run by scripts/faults, which brings what this needs."""
+
+import argparse
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from contextlib import ExitStack
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+# The server, its console's owner and the signing of requests are those of the other tests.
+sys.path[1:1] = [str(HERE.parent / "clients"), str(HERE.parent / "guards")]
+
+import going_back  # noqa: E402
+from outcome import Outcome, Skipped, as_markdown, as_text, closing_line  # noqa: E402
+from stage import POSTGRES, SQLITE, Fault, Shared, Stage  # noqa: E402
+
+FAULTS: tuple[Fault, ...] = (*going_back.FAULTS,)
+
+
+def main() -> int:
+    given = _arguments()
+    # A scheduler's or a shell's way to end this ends what was started, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    chosen = _chosen(given)
+    if given.list:
+        for fault in FAULTS:
+            print(fault.name)
+        return 0
+    print(f"seed {given.seed}", file=sys.stderr)
+    outcomes: list[Outcome] = []
+    with ExitStack() as ends:
+        # The database's user must get in.
+        directory = Path(tempfile.mkdtemp(prefix="latchkey-faults.", dir="/tmp"))
+        ends.callback(shutil.rmtree, directory, ignore_errors=True)
+        directory.chmod(0o755)
+        shared = Shared(directory, ends)
+        for fault, engine in chosen:
+            outcomes.append(_play(fault, engine, given, shared))
+    print(as_markdown(outcomes) if given.markdown else as_text(outcomes))
+    print(closing_line(outcomes))
+    return 0 if all(outcome.passed for outcome in outcomes) else 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/faults", description=__doc__)
+    parser.add_argument("--only", metavar="NAME", help="only the faults whose names begin like this")
+    parser.add_argument("--engine", choices=(SQLITE, POSTGRES), help="only on this engine")
+    parser.add_argument("--short", action="store_true", help="the short form, of some ninety seconds")
+    parser.add_argument("--markdown", action="store_true", help="print the table as docs/faults.md has it")
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="for the same accidents again")
+    parser.add_argument("--keep", metavar="DIRECTORY", type=Path, help="keep the servers' logs of what failed there")
+    parser.add_argument("--list", action="store_true", help="print the faults' names")
+    return parser.parse_args()
+
+
+def _chosen(given: argparse.Namespace) -> list[tuple[Fault, str]]:
+    chosen = [
+        (fault, engine)
+        for fault in FAULTS
+        if fault.name.startswith(given.only or "")
+        for engine in (fault.short if given.short and not given.only else fault.engines)
+        if engine == (given.engine or engine)
+    ]
+    if not chosen:
+        sys.exit("scripts/faults: there is no such fault; --list names them")
+    return chosen
+
+
+def _play(fault: Fault, engine: str, given: argparse.Namespace, shared: Shared) -> Outcome:
+    outcome = Outcome(fault.name, engine)
+    directory = shared.directory / f"{fault.name}-{engine}"
+    directory.mkdir()
+    began = time.monotonic()
+    try:
+        with ExitStack() as ends:
+            stage = Stage(outcome, engine, given.short, given.seed, directory, shared, ends)
+            fault.play(stage, outcome)
+    except Skipped as skipped:
+        outcome.skipped = str(skipped)
+    except Exception as error:  # One that fails does not keep the others from being played.
+        traceback.print_exc()
+        outcome.failures.append(f"{type(error).__name__}: {error}".replace("\n", " ")[:300])
+    if given.keep and not outcome.passed:
+        _keep_logs(directory, given.keep / directory.name)
+    shutil.rmtree(directory, ignore_errors=True)
+    verdict = "skipped" if outcome.skipped else "passed" if outcome.passed else "FAILED"
+    print(f"{fault.name} {engine}: {verdict}, in {time.monotonic() - began:.1f} s", file=sys.stderr)
+    return outcome
+
+
+def _keep_logs(directory: Path, to: Path) -> None:
+    for log in directory.rglob("log"):
+        kept = to / log.relative_to(directory)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(log, kept)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
