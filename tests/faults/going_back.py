@@ -97,6 +97,7 @@ def _risen(stage: Stage, past: bool) -> None:
             site.call(at)
         time.sleep(0.05)
     _must_be_done(site.ask_for(COMMAND, manager, ENABLED, database=straight))
+    _must_be_done(site.change(COMMAND, ENABLED, database=straight))
     _go_on(site, straight)
 
 

@@ -15,11 +15,21 @@ HERE = Path(__file__).resolve().parent
 # The server, its console's owner and the signing of requests are those of the other tests.
 sys.path[1:1] = [str(HERE.parent / "clients"), str(HERE.parent / "guards")]
 
+import database_away  # noqa: E402
+import disk  # noqa: E402
+import flood  # noqa: E402
 import going_back  # noqa: E402
+import stderr  # noqa: E402
 from outcome import Outcome, Skipped, as_markdown, as_text, closing_line  # noqa: E402
 from stage import POSTGRES, SQLITE, Fault, Shared, Stage  # noqa: E402
 
-FAULTS: tuple[Fault, ...] = (*going_back.FAULTS,)
+FAULTS: tuple[Fault, ...] = (
+    *going_back.FAULTS,
+    *flood.FAULTS,
+    *stderr.FAULTS,
+    *disk.FAULTS,
+    *database_away.FAULTS,
+)
 
 
 def main() -> int:
@@ -83,7 +93,7 @@ def _play(fault: Fault, engine: str, given: argparse.Namespace, shared: Shared) 
     except Skipped as skipped:
         outcome.skipped = str(skipped)
     except Exception as error:  # One that fails does not keep the others from being played.
-        traceback.print_exc()
+        traceback.print_exc(limit=3, chain=False)
         outcome.failures.append(f"{type(error).__name__}: {error}".replace("\n", " ")[:300])
     if given.keep and not outcome.passed:
         _keep_logs(directory, given.keep / directory.name)

@@ -1,0 +1,96 @@
+"""Sixty-four connections call through two servers as fast as they are answered, while the key is disabled and enabled."""
+
+import base64
+import json
+import subprocess
+import sys
+import time
+from array import array
+from pathlib import Path
+
+import machine
+from calls import UNKNOWN_KEY, WHO_AM_I, FAULT, as_bytes, request
+from installation import API, COMMAND, PAGE, Site
+from outcome import Outcome
+from stage import Fault, Stage
+from truth import DISABLED, ENABLED
+
+CONNECTIONS = 64
+# Wildly off: a change is there at once, even so.
+MOST_SECONDS = 2.0
+REFUSALS = (None, UNKNOWN_KEY, FAULT)
+
+
+class Load:
+    """Running once made. Its calls are signed for five minutes."""
+
+    def __init__(self, site: Site, seconds: float, key=None):
+        plan = {
+            "connections": CONNECTIONS,
+            "seconds": seconds,
+            "servers": [
+                {
+                    "address": server.api,
+                    "request": base64.b64encode(as_bytes(request(server.api, key or site.key, WHO_AM_I, b"{}"))).decode(),
+                }
+                for server in site.servers
+            ],
+        }
+        self._calls = site.directory / f"load-{time.monotonic_ns()}"
+        with self._calls.open("wb") as calls:
+            program = [sys.executable, str(Path(__file__).with_name("load.py"))]
+            self.process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=calls)
+        site.stage.keep_process(self.process)
+        self.process.stdin.write(json.dumps(plan).encode() + b"\n")
+        self.process.stdin.close()
+
+    def wait(self) -> list[tuple[float, float, str | None]]:
+        """When each call began and ended, and how it was refused."""
+        if self.process.wait() != 0:
+            raise RuntimeError("the load has failed")
+        numbers = array("d")
+        numbers.frombytes(self._calls.read_bytes())
+        self._calls.unlink()
+        return [
+            (began, ended, REFUSALS[int(outcome)])
+            for began, ended, outcome in zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True)
+        ]
+
+
+def flood(stage: Stage, outcome: Outcome) -> None:
+    site = Site(stage, servers=2)
+    seconds = stage.pick(6, 20)
+    load = Load(site, seconds)
+    until = time.monotonic() + seconds - 0.5
+    waits: dict[str, list[float]] = {PAGE: [], API: [], COMMAND: []}
+    turn = 0
+    while time.monotonic() < until:
+        way, at = list(waits)[turn // 2 % 3], turn % len(site.servers)
+        done = site.change(way, (DISABLED, ENABLED)[turn % 2], at)
+        outcome.must(done.acknowledged, f"a change by {way} was not acknowledged: {done.words}")
+        waits[way].append(done.seconds)
+        # In between, calls are answered by the new state, and are looked at.
+        time.sleep(0.05)
+        turn += 1
+    calls = load.wait()
+    for call in calls:
+        site.judge(*call)
+    faults = sum(refusal == FAULT for _, _, refusal in calls)
+    outcome.must(faults == 0, f"{faults} of {len(calls)} calls failed")
+    everything = [wait for one in waits.values() for wait in one]
+    outcome.must(machine.percentile(everything, 0.99) <= MOST_SECONDS, f"changes take longer than {MOST_SECONDS:g} s")
+    outcome.saw(f"{len(calls) / seconds:.0f} calls/s, p99 {_ms([ended - began for began, ended, _ in calls], 0.99)} ms")
+    outcome.saw("changes p50/p99/max ms: " + ", ".join(f"{way} {_three(one)}" for way, one in waits.items() if one))
+    site.recover(10)
+    site.settle()
+
+
+def _ms(values: list[float], share: float) -> str:
+    return f"{machine.percentile(values, share) * 1000:.0f}"
+
+
+def _three(values: list[float]) -> str:
+    return "/".join(_ms(values, share) for share in (0.5, 0.99, 1.0))
+
+
+FAULTS = (Fault("flood", flood, short=("sqlite", "postgres")),)
