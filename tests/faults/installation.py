@@ -78,8 +78,7 @@ class Site:
             # A session of one server is a session of all.
             other.share(self.owner)
         self.manager = self.owner.create_key()
-        self.key = self.create()
-        self.timeline = Timeline(ENABLED)
+        self.measure_by(self.create())
 
     @property
     def server(self) -> Server:
@@ -144,6 +143,10 @@ class Site:
         made = told.response["AccessKey"]
         self.ledger.acknowledged(CREATED, made["AccessKeyId"])
         return Key(made["AccessKeyId"], made["SecretAccessKey"])
+
+    def measure_by(self, key: Key) -> None:
+        """From here on this is the key whose state calls have to be answered by. It is enabled."""
+        self.key, self.timeline = key, Timeline(ENABLED)
 
     def ask_for(self, way: str, secret_id: str, state: str, at: int = 0, database: str | None = None) -> Done:
         """A change of any key. Nothing is concluded from it but that it was acknowledged."""
@@ -229,9 +232,11 @@ class Site:
     def settle(self) -> None:
         """Counts what was acknowledged and what of it is there, and has the chain of records checked."""
         outcome = self.stage.outcome
-        acknowledged, found = self.ledger.compare(self.records())
+        acknowledged, lost = self.ledger.compare(self.records())
         outcome.acknowledged += acknowledged
-        outcome.found += found
+        outcome.found += acknowledged - len(lost)
+        if lost:
+            outcome.saw(f"lost: {', '.join(lost)}")
         verified = self.command("audit", "verify")
         outcome.must(verified.returncode == 0, f"audit verify: {verified.stderr.strip()}")
         state = self.timeline.state

@@ -19,6 +19,8 @@ import database_away  # noqa: E402
 import disk  # noqa: E402
 import flood  # noqa: E402
 import going_back  # noqa: E402
+import kills  # noqa: E402
+import restarts  # noqa: E402
 import stderr  # noqa: E402
 from outcome import Outcome, Skipped, as_markdown, as_text, closing_line  # noqa: E402
 from stage import POSTGRES, SQLITE, Fault, Shared, Stage  # noqa: E402
@@ -29,6 +31,8 @@ FAULTS: tuple[Fault, ...] = (
     *stderr.FAULTS,
     *disk.FAULTS,
     *database_away.FAULTS,
+    *kills.FAULTS,
+    *restarts.FAULTS,
 )
 
 

@@ -70,11 +70,10 @@ class Ledger:
         self._done.clear()
         self._before = _counted(records)
 
-    def compare(self, records: Iterable[dict]) -> tuple[int, int]:
-        """How many were acknowledged, and how many of them are recorded."""
-        recorded = _counted(records) - self._before
-        found = sum(min(count, recorded[change]) for change, count in self._done.items())
-        return self._done.total(), found
+    def compare(self, records: Iterable[dict]) -> tuple[int, list[str]]:
+        """How many were acknowledged, and those of them that are not recorded."""
+        lost = self._done - (_counted(records) - self._before)
+        return self._done.total(), [f"{event} {secret_id}" for event, secret_id in lost.elements()]
 
 
 def _counted(records: Iterable[dict]) -> Counter[tuple[str, str]]:

@@ -1,0 +1,204 @@
+"""Servers are replaced one after the other behind a proxy; backups and first starts are cut off."""
+
+import http.client
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import machine
+import proxies
+from calls import WHO_AM_I, call, request
+from installation import API, Site
+from outcome import Outcome, Skipped
+from postgres import free_port
+from server import STOP_SECONDS, binary
+from stage import SQLITE, Fault, Stage
+from truth import DISABLED, ENABLED
+from wire import Connection
+
+BOUND = 15
+CLIENTS = 4
+
+# Without max_fails=0 nginx leaves out a server for ten seconds after it has refused a connection, and the other one may be
+# replaced within them.
+NGINX = """daemon off;
+master_process off;
+pid {directory}/pid;
+error_log stderr;
+events {{}}
+http {{
+    access_log off;
+{own_places}
+    upstream latchkey {{
+{servers}
+        keepalive 16;
+    }}
+    server {{
+        listen {address};
+        location / {{
+            proxy_pass http://latchkey;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_set_header Host $http_host;
+        }}
+    }}
+}}
+"""
+
+
+class Nginx:
+    """Before all servers of an installation, with connections that are kept."""
+
+    def __init__(self, site: Site):
+        program = proxies.program("nginx")
+        if not program:
+            raise Skipped("nginx is not installed")
+        directory = site.directory / "nginx"
+        directory.mkdir()
+        self.address = f"127.0.0.1:{free_port()}"
+        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        places = "\n".join(f"    {kind}_temp_path {directory}/{kind};" for kind in kinds)
+        servers = "\n".join(f"        server {server.api} max_fails=0;" for server in site.servers)
+        configuration = directory / "nginx.conf"
+        configuration.write_text(
+            NGINX.format(directory=directory, own_places=places, servers=servers, address=self.address)
+        )
+        log = (directory / "log").open("wb")
+        with log:
+            self.process = subprocess.Popen(
+                [program, "-p", str(directory), "-e", "stderr", "-c", str(configuration)], stdout=log, stderr=log
+            )
+        site.stage.keep_process(self.process)
+
+
+class Client(threading.Thread):
+    """Calls one after the other, as a program does that keeps its connection, until it is told that it is enough."""
+
+    def __init__(self, site: Site, address: str):
+        super().__init__()
+        self.enough = threading.Event()
+        self.answers = 0
+        self.failures: list[str] = []
+        self._site = site
+        self._address = address
+
+    def run(self) -> None:
+        while not self.enough.is_set():
+            try:
+                with Connection(self._address) as connection:
+                    while not self.enough.is_set():
+                        self._call(connection)
+            except (OSError, http.client.HTTPException) as error:
+                self.failures.append(f"{type(error).__name__}")
+
+    def _call(self, connection: Connection) -> None:
+        answer = connection.ask(request(self._address, self._site.key, WHO_AM_I, b"{}"))
+        self.answers += 1
+        if answer.status != 200 or b'"Error"' in answer.body:
+            self.failures.append(f"status {answer.status}")
+        time.sleep(0.01)
+
+
+def rolling(stage: Stage, outcome: Outcome) -> None:
+    site = Site(stage, servers=2)
+    nginx = Nginx(site)
+    if machine.wait_for(lambda: call(nginx.address, site.key).accepted, 10) is None:
+        raise RuntimeError("nginx does not start")
+    clients = [Client(site, nginx.address) for _ in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    slowest = 0.0
+    try:
+        for _ in range(int(stage.pick(1, 4))):
+            for at in range(2):
+                time.sleep(0.3)
+                slowest = max(slowest, _replace(site, at))
+    finally:
+        for client in clients:
+            client.enough.set()
+        for client in clients:
+            client.join()
+    failures = [failure for client in clients for failure in client.failures]
+    answers = sum(client.answers for client in clients)
+    outcome.must(not failures, f"{len(failures)} of {answers} calls through nginx failed: {sorted(set(failures))}")
+    outcome.saw(f"{answers} calls through nginx, replaced within {slowest:.1f} s")
+    site.recover(BOUND)
+    site.settle()
+
+
+def _replace(site: Site, at: int) -> float:
+    began = time.monotonic()
+    server = site.servers[at]
+    server.process.terminate()
+    if machine.wait_for(lambda: server.process.poll() is not None, STOP_SECONDS) is None:
+        raise RuntimeError("a server does not stop")
+    site.stage.outcome.must(server.process.returncode == 0, "a server does not stop cleanly")
+    site.start_again(at)
+    if machine.wait_for(lambda: site.is_ready(at), BOUND) is None:
+        raise RuntimeError("a server is not ready after its start")
+    return time.monotonic() - began
+
+
+def backups(stage: Stage, outcome: Outcome) -> None:
+    site = Site(stage)
+    backups = stage.directory / "backups"
+    backups.mkdir()
+    kept = backups / "kept.db"
+    duration = _until_done(site, kept)
+    killed = int(stage.pick(8, 20))
+    for _ in range(killed):
+        process = subprocess.Popen(
+            site.server._command("backup", str(kept)), env=site.server.environment, stderr=subprocess.DEVNULL
+        )
+        stage.keep_process(process)
+        time.sleep(stage.random.uniform(0, duration))
+        process.kill()
+        process.wait()
+    site.change(API, DISABLED)
+    site.change(API, ENABLED)
+    # A file that is there is not written over.
+    kept.unlink(missing_ok=True)
+    _until_done(site, kept)
+    left = sorted(file.name for file in backups.iterdir() if file != kept)
+    outcome.must(not left, f"killed backups have left {left}")
+    outcome.saw(f"killed {killed} backups")
+    site.settle()
+
+
+def _until_done(site: Site, to: Path) -> float:
+    began = time.monotonic()
+    done = site.command("backup", str(to))
+    site.stage.outcome.must(done.returncode == 0, f"backup: {done.stderr.strip()}")
+    to.unlink(missing_ok=True) if done.returncode else None
+    return time.monotonic() - began
+
+
+def first_starts(stage: Stage, outcome: Outcome) -> None:
+    """A first start makes the master key, the database and its schema. It is killed in the middle of that."""
+    killed = int(stage.pick(8, 25))
+    data = stage.directory / "data"
+    for _ in range(killed):
+        machine.remove(data)
+        command = [str(binary()), "serve", "--console", "127.0.0.1:0", "--api", "127.0.0.1:0", "--data-dir", str(data)]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        stage.keep_process(process)
+        time.sleep(stage.random.uniform(0.001, 0.08))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        began = time.monotonic()
+        site = Site(stage, data=data, name=f"start-{time.monotonic_ns()}")
+        outcome.recovered(time.monotonic() - began, BOUND)
+        left = sorted(str(file.relative_to(data)) for file in data.rglob("*.tmp*"))
+        outcome.must(not left, f"killed first starts have left {left}")
+        site.settle()
+        stage.end_server(site.server)
+    outcome.saw(f"killed {killed} first starts")
+
+
+FAULTS = (
+    Fault("rolling-restart", rolling, short=("postgres",)),
+    Fault("backup-killed", backups, (SQLITE,)),
+    Fault("first-start-killed", first_starts, (SQLITE,)),
+)
