@@ -1,8 +1,11 @@
 # shellcheck shell=bash
-# What the scripts do with the machine: install what Debian has, start a PostgreSQL of their own. To be sourced.
+# What the scripts do with the machine: install what Debian has, start a PostgreSQL of their own. To be sourced, in the root of
+# the source tree.
 
 step="starting"
 postgres_dir=""
+own_policy=""
+venv=$PWD/target/clients-venv
 
 announce() {
     step=$1
@@ -57,6 +60,67 @@ need_command() {
 need_cargo() {
     need_command cargo "install Rust with rustup"
     need_packages gcc
+}
+
+# The programs of these packages alone: the services that Debian makes of them are neither started nor enabled.
+need_programs() {
+    local policy=/usr/sbin/policy-rc.d missing package
+    missing=$(missing_packages "$@" | xargs)
+    [[ -n $missing ]] || return 0
+    if [[ ! -e $policy ]]; then
+        own_policy=$policy
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+        as_root chmod 755 "$policy"
+    fi
+    # shellcheck disable=SC2086 # A list of names.
+    need_packages $missing
+    let_services_start
+    for package in $missing; do
+        as_root systemctl --quiet disable "$package" 2>/dev/null || true
+    done
+}
+
+let_services_start() {
+    [[ -z $own_policy ]] || as_root rm -f "$own_policy"
+    own_policy=""
+}
+
+# --- Python -----------------------------------------------------------------------------------------------------------
+
+need_clients_venv() {
+    need_packages python3-venv
+    announce "install the client tests' packages"
+    # One place for compiled Python, out of the source tree. The SDK is large: only what is used gets compiled.
+    export PYTHONPYCACHEPREFIX=$PWD/target/pycache
+    # An interpreter that was replaced leaves an environment that does not run.
+    if ! "$venv/bin/python" -c '' 2>/dev/null; then
+        rm -rf "$venv"
+        "$(find_python)" -m venv "$venv"
+    fi
+    unless_same "$venv/.installed" tests/clients/requirements.txt \
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile -r tests/clients/requirements.txt
+}
+
+# A Python that can make virtual environments, which Debian's cannot without python3-venv.
+find_python() {
+    local python
+    for python in python3 /usr/bin/python3; do
+        if "$python" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            echo "$python"
+            return
+        fi
+    done
+    return 1
+}
+
+# Runs an installing command, unless it was run for the same list before.
+unless_same() {
+    local mark=$1 list=$2
+    shift 2
+    if ! cmp --silent "$list" "$mark"; then
+        "$@"
+        cp "$list" "$mark"
+    fi
 }
 
 # --- PostgreSQL -------------------------------------------------------------------------------------------------------

@@ -50,7 +50,12 @@ def as_bytes(made: Request) -> bytes:
 
 
 def call(
-    address: str, key: Key, action: tuple[str, str] = WHO_AM_I, body: bytes = b"{}", late_by: int = 0, **parameters: object
+    address: str,
+    key: Key,
+    action: tuple[str, str] = WHO_AM_I,
+    body: bytes = b"{}",
+    late_by: int = 0,
+    **parameters: object,
 ) -> Told:
     """Whatever comes of it, on a connection of its own."""
     if parameters:

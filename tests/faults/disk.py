@@ -1,9 +1,9 @@
 """The disk under the database is full, and has room again."""
 
-from outcome import Outcome
 import machine
 from installation import API, COMMAND, PAGE, Site
 from machine import SmallDisk
+from outcome import Outcome
 from postgres import hand_over
 from stage import POSTGRES, SQLITE, Fault, Stage
 from truth import DISABLED, ENABLED

@@ -1,4 +1,4 @@
-"""Sixty-four connections call through two servers as fast as they are answered, while the key is disabled and enabled."""
+"""Sixty-four connections call through two servers as fast as they are answered, while the key changes."""
 
 import base64
 import json
@@ -9,7 +9,7 @@ from array import array
 from pathlib import Path
 
 import machine
-from calls import UNKNOWN_KEY, WHO_AM_I, FAULT, as_bytes, request
+from calls import FAULT, UNKNOWN_KEY, WHO_AM_I, as_bytes, request
 from installation import API, COMMAND, PAGE, Site
 from outcome import Outcome
 from stage import Fault, Stage
@@ -31,7 +31,9 @@ class Load:
             "servers": [
                 {
                     "address": server.api,
-                    "request": base64.b64encode(as_bytes(request(server.api, key or site.key, WHO_AM_I, b"{}"))).decode(),
+                    "request": base64.b64encode(
+                        as_bytes(request(server.api, key or site.key, WHO_AM_I, b"{}"))
+                    ).decode(),
                 }
                 for server in site.servers
             ],

@@ -1,5 +1,6 @@
 """A TCP forwarder between the servers and the database, that can lead elsewhere and be slow."""
 
+import contextlib
 import socket
 import threading
 import time
@@ -72,7 +73,5 @@ class Forwarder:
 
 
 def _shut(end: socket.socket) -> None:
-    try:
+    with contextlib.suppress(OSError):
         end.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass

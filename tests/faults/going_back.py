@@ -6,9 +6,9 @@ import time
 import calls
 import machine
 from forwarder import Forwarder
+from installation import API, COMMAND, PAGE, Done, Site
 from outcome import Outcome
 from postgres import Cluster, address
-from installation import API, COMMAND, PAGE, Done, Site
 from stage import POSTGRES, SQLITE, Fault, Stage
 from truth import DISABLED, ENABLED
 

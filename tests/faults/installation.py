@@ -1,9 +1,10 @@
-"""An installation: a database, its servers, an account with its owner signed in, a key that manages and one that changes.
+"""An installation: a database, its servers, an account whose owner is signed in, a key that manages and one that changes.
 
 Every change goes through here, so that what was acknowledged is known, and so is what calls have to be told.
 """
 
 import json
+import re
 import secrets
 import signal
 import subprocess
@@ -36,6 +37,8 @@ class Done:
     seconds: float
     words: str
     page: Answered | None = None
+    # There was no answer at all.
+    cut_off: bool = False
 
 
 class Site:
@@ -54,6 +57,8 @@ class Site:
     ):
         self.stage = stage
         self.ledger = Ledger()
+        # How far the clock of the servers is ahead. Calls are signed by it.
+        self.ahead = 0
         self.directory = stage.directory / name
         self.directory.mkdir()
         self.data = data or self.directory / "data"
@@ -117,12 +122,18 @@ class Site:
     def command(self, *arguments: str, database: str | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             self.server._command(*arguments),
+            check=False,
             cwd=self.directory,
             env=self.server.environment | ({"LATCHKEY_DATABASE": database} if database else {}),
             capture_output=True,
             text=True,
             timeout=CHANGE_SECONDS,
         )
+
+    def listening(self, listener: str) -> str:
+        """HOST:PORT of a listener that got a free port."""
+        (found,) = re.findall(rf"^{listener} http://(\S+)\n", self.server.stdout.read_text(), re.MULTILINE)
+        return found
 
     def logged(self, words: str) -> bool:
         return any(words in server.log.read_text(errors="replace") for server in self.servers)
@@ -149,36 +160,44 @@ class Site:
         self.key, self.timeline = key, Timeline(ENABLED)
 
     def ask_for(self, way: str, secret_id: str, state: str, at: int = 0, database: str | None = None) -> Done:
-        """A change of any key. Nothing is concluded from it but that it was acknowledged."""
-        if way == PAGE:
-            done = self._by_page(secret_id, state, at)
-        elif way == API:
-            done = self._by_api(secret_id, state, at)
-        else:
-            done = self._by_command(secret_id, state, database)
+        """A change of any key, which must be in another state. Nothing is concluded but that it was acknowledged."""
+        done = self._ask_for(way, secret_id, state, at, database)
         if done.acknowledged:
             self.ledger.acknowledged(EVENTS[state], secret_id)
         return done
 
+    def _ask_for(self, way: str, secret_id: str, state: str, at: int, database: str | None) -> Done:
+        if way == PAGE:
+            return self._by_page(secret_id, state, at)
+        if way == API:
+            return self._by_api(secret_id, state, at)
+        return self._by_command(secret_id, state, database)
+
     def change(self, way: str, state: str, at: int = 0, database: str | None = None) -> Done:
         """Of the key whose state calls are measured by."""
+        before = self.timeline.state
         self.timeline.changing()
-        done = self.ask_for(way, self.key.secret_id, state, at, database)
+        done = self._ask_for(way, self.key.secret_id, state, at, database)
         if done.acknowledged:
             self.timeline.changed(state)
+            # What changes nothing is acknowledged, too, and not recorded.
+            if before not in (None, state):
+                self.ledger.acknowledged(EVENTS[state], self.key.secret_id)
         return done
 
     def _by_page(self, secret_id: str, state: str, at: int) -> Done:
         page = self.owners[at].change(secret_id, OPERATION[state])
-        return Done(page.status == 303, page.seconds, f"status {page.status}", page)
+        return Done(page.status == 303, page.seconds, f"status {page.status}", page, page.status is None)
 
     def _by_api(self, secret_id: str, state: str, at: int) -> Done:
         if state == DELETED:
             action, parameters = "DeleteAccessKey", {}
         else:
             action, parameters = "UpdateAccessKey", {"Status": STATUS[state]}
-        told = call(self.servers[at].api, self.manager, (action, calls.CAM), AccessKeyId=secret_id, **parameters)
-        return Done(told.accepted, told.seconds, told.refusal or "")
+        action = (action, calls.CAM)
+        api = self.servers[at].api
+        told = call(api, self.manager, action, late_by=-self.ahead, AccessKeyId=secret_id, **parameters)
+        return Done(told.accepted, told.seconds, told.refusal or "", cut_off=told.refusal == calls.NO_ANSWER)
 
     def _by_command(self, secret_id: str, state: str, database: str | None) -> Done:
         began = time.monotonic()
@@ -193,7 +212,7 @@ class Site:
 
     def call(self, at: int = 0, **more: object) -> Told:
         """With the key whose state is known; a stale answer is counted."""
-        told = call(self.servers[at].api, self.key, **more)
+        told = call(self.servers[at].api, self.key, late_by=-self.ahead, **more)
         self.judge(told.began, told.ended, told.refusal)
         return told
 

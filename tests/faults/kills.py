@@ -45,6 +45,8 @@ class Stream:
         done = self.site.ask_for(way, self.secret_id, wanted)
         if not done.acknowledged:
             self.may_be = {state, wanted}
+            # Not answered at all, that is. Until it is killed the server does as it is asked.
+            self.site.stage.outcome.must(done.cut_off, f"a change by {way} to {wanted} was refused: {done.words}")
             return False
         if wanted == DELETED:
             self.secret_id = None

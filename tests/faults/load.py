@@ -1,7 +1,7 @@
 """A process that calls as fast as it is answered, on many connections, and writes down when each call began and ended.
 
-Reads one line of JSON on stdin: the addresses, the request for each of them, how many connections, how many seconds. Writes
-doubles to stdout, three a call: the beginning, the end, and the outcome, which is one of those below.
+Reads one line of JSON on stdin: the servers and the request for each of them, how many connections, how many seconds.
+Writes doubles to stdout, three a call: the beginning, the end, and the outcome, which is one of those below.
 """
 
 import asyncio

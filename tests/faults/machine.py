@@ -1,5 +1,6 @@
 """What the faults do with the machine: places to work in, mounts, memory, waiting."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -61,10 +62,8 @@ def descendants(pid: int) -> list[int]:
 
 def send_signal(pids: list[int], number: signal.Signals) -> None:
     for pid in pids:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
-        except ProcessLookupError:
-            pass
 
 
 class SmallDisk:
@@ -76,6 +75,7 @@ class SmallDisk:
         directory.mkdir()
         mounted = subprocess.run(
             ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0755", "latchkey-faults", str(directory)],
+            check=False,
             capture_output=True,
             text=True,
         )

@@ -1,6 +1,7 @@
-"""Plays faults with real processes and prints what came of them. Run by scripts/faults, which brings what this needs."""
+"""Plays faults with real processes and prints what came of them. Run by scripts/faults, which brings what it needs."""
 
 import argparse
+import os
 import random
 import shutil
 import signal
@@ -15,11 +16,14 @@ HERE = Path(__file__).resolve().parent
 # The server, its console's owner and the signing of requests are those of the other tests.
 sys.path[1:1] = [str(HERE.parent / "clients"), str(HERE.parent / "guards")]
 
+import clock  # noqa: E402
+import crowd  # noqa: E402
 import database_away  # noqa: E402
 import disk  # noqa: E402
 import flood  # noqa: E402
 import going_back  # noqa: E402
 import kills  # noqa: E402
+import memory  # noqa: E402
 import restarts  # noqa: E402
 import stderr  # noqa: E402
 from outcome import Outcome, Skipped, as_markdown, as_text, closing_line  # noqa: E402
@@ -33,18 +37,25 @@ FAULTS: tuple[Fault, ...] = (
     *database_away.FAULTS,
     *kills.FAULTS,
     *restarts.FAULTS,
+    *clock.FAULTS,
+    *crowd.FAULTS,
+    *memory.FAULTS,
 )
 
 
 def main() -> int:
     given = _arguments()
+    if given.list:
+        for fault in FAULTS:
+            print(f"{fault.name:<26} {' '.join(fault.engines)}{', in the short form too' if fault.short else ''}")
+        return 0
+    # Everything that is talked to is on this machine.
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        os.environ.pop(name, None)
+        os.environ.pop(name.upper(), None)
     # A scheduler's or a shell's way to end this ends what was started, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     chosen = _chosen(given)
-    if given.list:
-        for fault in FAULTS:
-            print(fault.name)
-        return 0
     print(f"seed {given.seed}", file=sys.stderr)
     outcomes: list[Outcome] = []
     with ExitStack() as ends:
@@ -65,6 +76,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", metavar="NAME", help="only the faults whose names begin like this")
     parser.add_argument("--engine", choices=(SQLITE, POSTGRES), help="only on this engine")
     parser.add_argument("--short", action="store_true", help="the short form, of some ninety seconds")
+    parser.add_argument("--soak", metavar="MINUTES", type=float, help="nothing but load, for so long on each engine")
     parser.add_argument("--markdown", action="store_true", help="print the table as docs/faults.md has it")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="for the same accidents again")
     parser.add_argument("--keep", metavar="DIRECTORY", type=Path, help="keep the servers' logs of what failed there")
@@ -73,9 +85,10 @@ def _arguments() -> argparse.Namespace:
 
 
 def _chosen(given: argparse.Namespace) -> list[tuple[Fault, str]]:
+    faults = (memory.soak(given.soak),) if given.soak else FAULTS
     chosen = [
         (fault, engine)
-        for fault in FAULTS
+        for fault in faults
         if fault.name.startswith(given.only or "")
         for engine in (fault.short if given.short and not given.only else fault.engines)
         if engine == (given.engine or engine)

@@ -35,7 +35,7 @@ class Owner(Console):
         return self._try("GET", path)
 
     def change(self, secret_id: str, operation: str) -> Answered:
-        """Presses a button of the page. The page may fail as well as the button; what is told is the first that does."""
+        """Presses a button of the page. The page may fail as well as the button; the first that does is told."""
         return self.press(f"{KEYS}/keys/{secret_id}/{operation}")
 
     def create(self) -> Answered:

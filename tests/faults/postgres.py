@@ -30,7 +30,8 @@ def _program(name: str) -> str:
 def _as_postgres(*command: str, **more: object) -> subprocess.CompletedProcess[str]:
     """PostgreSQL refuses to run as root."""
     prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    done = subprocess.run([*prefix, *command], cwd="/", capture_output=True, text=True, timeout=120, **more)
+    quiet = {"cwd": "/", "capture_output": True, "text": True, "timeout": 120}
+    done = subprocess.run([*prefix, *command], check=False, **quiet, **more)
     if done.returncode != 0:
         raise RuntimeError(f"{command[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
     return done

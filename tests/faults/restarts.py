@@ -21,8 +21,8 @@ from wire import Connection
 BOUND = 15
 CLIENTS = 4
 
-# Without max_fails=0 nginx leaves out a server for ten seconds after it has refused a connection, and the other one may be
-# replaced within them.
+# Without max_fails=0 nginx leaves out a server for ten seconds after it has refused a connection, and the other one may
+# be replaced within them.
 NGINX = """daemon off;
 master_process off;
 pid {directory}/pid;

@@ -1,12 +1,12 @@
 """What a fault is played on: a directory, an engine, servers, and the end of all of them."""
 
-from random import Random
 import signal
 import subprocess
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Protocol
 
 import machine

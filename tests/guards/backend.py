@@ -1,6 +1,7 @@
 """A back end that knows nothing of signatures and keeps what it is sent, as it came over the wire."""
 
 import hashlib
+import sys
 import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,6 +31,13 @@ class Received:
         return values[0] if values else None
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *client: object) -> None:
+        """Whoever has asked may go away before the answer."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(*client)
+
+
 class BackEnd:
     """Answers everything with 200, unless the body is not the one that was signed, and streams and echoes."""
 
@@ -56,7 +64,7 @@ class BackEnd:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.address = f"127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})

@@ -1,0 +1,96 @@
+"""Memory under load that goes on: it is used at first, and does not grow."""
+
+import time
+
+import machine
+from flood import Load
+from installation import API, Site
+from outcome import Outcome
+from stage import POSTGRES, Fault, Stage
+from truth import DISABLED, ENABLED
+
+# Of the server, and of all that PostgreSQL runs for it, from the end of the second third to the end.
+SERVER_MIB = 8.0
+BACKENDS_MIB = 16.0
+# Signatures are good for five minutes.
+AT_A_TIME = 60
+
+
+class Watch:
+    """Reads, again and again while there is load, what server and database hold."""
+
+    def __init__(self, site: Site):
+        self._site = site
+        self.read: list[tuple[float, float, float]] = []
+
+    def look(self) -> tuple[float, float, float]:
+        server = machine.resident_mib(self._site.server.process.pid)
+        on_postgres = self._site.stage.engine == POSTGRES
+        backends = self._site.stage.shared.cluster.backends_mib() if on_postgres else 0.0
+        self.read.append((time.monotonic(), server, backends))
+        return self.read[-1]
+
+    def last_third(self) -> tuple[float, float]:
+        """How much more both hold at the end than when the last third began. At its highest: it goes up and down."""
+        began, ended = self.read[0][0], self.read[-1][0]
+        border = began + (ended - began) * 2 / 3
+        middle = [one for one in self.read if began + (ended - began) / 3 <= one[0] <= border]
+        last = [one for one in self.read if one[0] > border]
+        return tuple(max(one[which] for one in last) - max(one[which] for one in middle) for which in (1, 2))
+
+
+def under_load(stage: Stage, outcome: Outcome) -> None:
+    _soak(stage, outcome, stage.pick(8, 30), every=0.5)
+
+
+def soak(minutes: float) -> Fault:
+    """As long as somebody has time for, with what is read each minute."""
+
+    def play(stage: Stage, outcome: Outcome) -> None:
+        _soak(stage, outcome, minutes * 60, every=60)
+
+    return Fault("soak", play)
+
+
+def _soak(stage: Stage, outcome: Outcome, seconds: float, every: float) -> None:
+    site = Site(stage)
+    # What every load takes at first is not growth.
+    Load(site, 3).wait()
+    watch = Watch(site)
+    until = time.monotonic() + seconds
+    calls = 0
+    while (left := until - time.monotonic()) > 0:
+        load = Load(site, min(left, AT_A_TIME))
+        calls += _beside(load, site, watch, every)
+    server, backends = watch.last_third()
+    outcome.must(server <= SERVER_MIB, f"the server grows by {server:.1f} MiB in the last third")
+    outcome.must(backends <= BACKENDS_MIB, f"PostgreSQL grows by {backends:.1f} MiB in the last third")
+    _, first, first_backends = watch.read[0]
+    _, last, last_backends = watch.read[-1]
+    outcome.saw(f"{calls} calls; server {first:.1f} to {last:.1f} MiB")
+    if stage.engine == POSTGRES:
+        outcome.saw(f"its backends {first_backends:.1f} to {last_backends:.1f} MiB")
+    site.recover(10)
+    site.settle()
+
+
+def _beside(load: Load, site: Site, watch: Watch, every: float) -> int:
+    """Changes the key now and then while the load goes on."""
+    due = time.monotonic()
+    while load.process.poll() is None:
+        for state in (DISABLED, ENABLED):
+            site.change(API, state)
+        if time.monotonic() >= due:
+            _, server, backends = watch.look()
+            due += every
+            if every >= 60:
+                print(f"{site.stage.engine}: server {server:.1f} MiB, backends {backends:.1f} MiB", flush=True)
+        time.sleep(0.25)
+    watch.look()
+    calls = load.wait()
+    for call in calls:
+        site.judge(*call)
+    return len(calls)
+
+
+FAULTS = (Fault("memory", under_load, short=()),)
