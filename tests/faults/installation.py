@@ -1,4 +1,6 @@
-"""An installation: a database, its servers, an account whose owner is signed in, a key that manages and one that changes.
+"""An installation: a database, its servers, an account whose owner is signed in, and its two keys.
+
+One key manages. The other is changed, and calls are measured by its state.
 
 Every change goes through here, so that what was acknowledged is known, and so is what calls have to be told.
 """
