@@ -1,7 +1,7 @@
 """Servers are replaced one after the other behind a proxy; backups and first starts are cut off."""
 
 import http.client
-import signal
+import sqlite3
 import subprocess
 import threading
 import time
@@ -13,7 +13,7 @@ from calls import WHO_AM_I, call, request
 from installation import API, Site
 from outcome import Outcome, Skipped
 from postgres import free_port
-from server import STOP_SECONDS, binary
+from server import FREE_PORT, STOP_SECONDS, binary
 from stage import SQLITE, Fault, Stage
 from truth import DISABLED, ENABLED
 from wire import Connection
@@ -141,64 +141,97 @@ def _replace(site: Site, at: int) -> float:
     return time.monotonic() - began
 
 
+# --- Killed while they make files -------------------------------------------------------------------------------------
+
+
+def _kill_while_it_writes(stage: Stage, process: subprocess.Popen, directory: Path, turn: int, seconds: float) -> None:
+    """Every other time as soon as there is an unfinished file in the directory, otherwise at random."""
+    stage.keep_process(process)
+    if turn % 2:
+        machine.wait_for(lambda: process.poll() is not None or bool(_unfinished(directory)), 2, every=0)
+    else:
+        time.sleep(stage.random.uniform(0, seconds))
+    process.kill()
+    process.wait()
+
+
+def _unfinished(directory: Path) -> list[str]:
+    """Whatever they are called, they are hidden; what is finished is not."""
+    return sorted(file.name for file in directory.glob(".*"))
+
+
 def backups(stage: Stage, outcome: Outcome) -> None:
     site = Site(stage)
-    backups = stage.directory / "backups"
-    backups.mkdir()
-    kept = backups / "kept.db"
-    duration = _until_done(site, kept)
+    directory = stage.directory / "backups"
+    directory.mkdir()
+    file = directory / "backup.db"
+    duration = _backup(site, file)
     killed = int(stage.pick(8, 20))
-    for _ in range(killed):
+    for turn in range(killed):
+        # A file that is there is not written over.
+        file.unlink(missing_ok=True)
+        command = site.server._command("backup", str(file))
         process = subprocess.Popen(
-            site.server._command("backup", str(kept)), env=site.server.environment, stderr=subprocess.DEVNULL
+            command, env=site.server.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        stage.keep_process(process)
-        time.sleep(stage.random.uniform(0, duration))
-        process.kill()
-        process.wait()
+        _kill_while_it_writes(stage, process, directory, turn, duration)
+        if file.exists():
+            outcome.must(_is_whole(file), "a killed backup has left a broken file under its name")
     site.change(API, DISABLED)
     site.change(API, ENABLED)
-    # A file that is there is not written over.
-    kept.unlink(missing_ok=True)
-    _until_done(site, kept)
-    left = sorted(file.name for file in backups.iterdir() if file != kept)
+    file.unlink(missing_ok=True)
+    _backup(site, file)
+    outcome.must(_is_whole(file), "a backup is broken")
+    left = sorted(one.name for one in directory.iterdir() if one != file)
     outcome.must(not left, f"killed backups have left {left}")
     outcome.saw(f"killed {killed} backups")
     site.settle()
 
 
-def _until_done(site: Site, to: Path) -> float:
+def _backup(site: Site, to: Path) -> float:
     began = time.monotonic()
     done = site.command("backup", str(to))
-    site.stage.outcome.must(done.returncode == 0, f"backup: {done.stderr.strip()}")
-    to.unlink(missing_ok=True) if done.returncode else None
+    if done.returncode != 0:
+        raise RuntimeError(f"backup: {done.stderr.strip()}")
     return time.monotonic() - began
+
+
+def _is_whole(file: Path) -> bool:
+    # In a journal mode that needs no file beside it.
+    connection = sqlite3.connect(f"file:{file}?mode=ro&immutable=1", uri=True)
+    try:
+        return connection.execute("pragma integrity_check").fetchone() == ("ok",)
+    except sqlite3.DatabaseError:
+        return False
+    finally:
+        connection.close()
 
 
 def first_starts(stage: Stage, outcome: Outcome) -> None:
     """A first start makes the master key, the database and its schema. It is killed in the middle of that."""
-    killed = int(stage.pick(8, 25))
-    data = stage.directory / "data"
-    for _ in range(killed):
-        machine.remove(data)
-        command = [str(binary()), "serve", "--console", "127.0.0.1:0", "--api", "127.0.0.1:0", "--data-dir", str(data)]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        stage.keep_process(process)
-        time.sleep(stage.random.uniform(0.001, 0.08))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    killed = int(stage.pick(5, 15))
+    for turn in range(killed):
+        # One master key, one database, and nothing else yet.
+        data = stage.directory / f"data-{turn}"
+        database = None if stage.engine == SQLITE else stage.shared.cluster.url(stage.database())
+        _kill_while_it_writes(stage, _started(data, database), data, turn, 0.08)
         began = time.monotonic()
-        site = Site(stage, data=data, name=f"start-{time.monotonic_ns()}")
+        site = Site(stage, data=data, database=database, name=f"start-{turn}")
         outcome.recovered(time.monotonic() - began, BOUND)
-        left = sorted(str(file.relative_to(data)) for file in data.rglob("*.tmp*"))
-        outcome.must(not left, f"killed first starts have left {left}")
+        outcome.must(not _unfinished(data), "a killed first start has left an unfinished file")
         site.settle()
         stage.end_server(site.server)
     outcome.saw(f"killed {killed} first starts")
 
 
+def _started(data: Path, database: str | None) -> subprocess.Popen:
+    environment = {"LATCHKEY_DATABASE": database} if database else {}
+    command = [str(binary()), "serve", "--console", FREE_PORT, "--api", FREE_PORT, "--data-dir", str(data)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 FAULTS = (
     Fault("rolling-restart", rolling, short=("postgres",)),
     Fault("backup-killed", backups, (SQLITE,)),
-    Fault("first-start-killed", first_starts, (SQLITE,)),
+    Fault("first-start-killed", first_starts),
 )

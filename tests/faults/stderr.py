@@ -25,7 +25,7 @@ def _played_on(site: Site, outcome: Outcome) -> None:
     outcome.must(answered == REQUESTS, f"after {answered} requests there is no answer")
     if answered < REQUESTS:
         return
-    healthy = site.command("healthcheck", "--api", site.server.api)
+    healthy = site.command("healthcheck", "--console", site.server.console, "--api", site.server.api)
     outcome.must(healthy.returncode == 0, f"healthcheck: {healthy.stderr.strip()}")
     for way in (PAGE, API):
         for state in (DISABLED, ENABLED):
