@@ -84,7 +84,7 @@ def write_lock(stage: Stage, outcome: Outcome) -> None:
         done = site.change(way, DISABLED)
         slowest = max(slowest, done.seconds)
         outcome.must(not done.acknowledged, f"a change by {way} is acknowledged while another holds the lock")
-        outcome.must(done.seconds <= 2 * TOLD_SECONDS, f"a change by {way} takes {done.seconds:.1f} s to be refused")
+        outcome.must(done.seconds <= TOLD_SECONDS, f"a change by {way} takes {done.seconds:.1f} s to be refused")
         if done.page:
             outcome.must(done.page.is_later, f"a page answers {done.page.status} without Retry-After")
         told = call(site.server.api, site.key)

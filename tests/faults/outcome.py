@@ -74,5 +74,4 @@ def as_markdown(outcomes: list[Outcome]) -> str:
 def closing_line(outcomes: list[Outcome]) -> str:
     played = [outcome for outcome in outcomes if not outcome.skipped]
     passed = sum(outcome.passed for outcome in played)
-    skipped = len(outcomes) - len(played)
-    return f"{passed} passed, {len(played) - passed} failed" + (f", {skipped} skipped" if skipped else "")
+    return f"{passed} passed, {len(played) - passed} failed"
