@@ -117,12 +117,17 @@ create table passkey (
     unique (uin, slot)
 );
 
--- What browsers have been asked about passkeys. The session that asked holds the token; the first answer takes the row.
+-- What browsers have been asked about passkeys. The browser that was asked, or its session, holds the token; the first
+-- answer takes the row.
 create table passkey_challenge (
-    token      bytea  primary key,
+    token_hash bytea  primary key,
     ceremony   text   not null,
+    -- An account, a browser that has signed in before, or an address: only so many wait for each.
+    asker      text   not null,
     expires_at bigint not null
 );
+create index passkey_challenge_by_asker on passkey_challenge (asker, expires_at);
+create index passkey_challenge_by_expiry on passkey_challenge (expires_at);
 
 -- Browsers that have signed in to an account before: strangers' wrong passwords do not slow them down.
 create table known_device (

@@ -21,15 +21,16 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use url::Url;
 
-use crate::api::{ApiError, action, identity, language_of, refuse};
+use crate::api::{ApiError, identity, language_of, refuse};
 use crate::api_key::KeyState;
+use crate::body::{self, Terms};
 use crate::id::RequestId;
 use crate::language::Language;
 use crate::metrics::Door;
 use crate::requests::Caller;
 use crate::signature::v3::{Authorization, UNSIGNED_PAYLOAD, X_TC_CONTENT_SHA256, payload_hash};
 use crate::state::App;
-use crate::verifier::{self, Asked, Claim, Signed, only};
+use crate::verifier::{self, Asked, Claim, Signed, Wants, only};
 
 /// Longest body.
 const BODY_LIMIT: usize = 10 * 1024 * 1024;
@@ -90,25 +91,28 @@ async fn pass(
 ) -> Result<Response, ApiError> {
     let app = &guard.app;
     let (parts, body) = request.into_parts();
-    if crate::body::is_long(&body) {
-        verifier::is_worth_reading(app, Door::Guard, &parts.headers).await?;
+    let (method, path) = (parts.method.as_str(), parts.uri.path());
+    let Caller { address, request_id, .. } = *caller;
+    let asked = Asked { door: Door::Guard, wants: Wants::Request { method, path }, address, request_id };
+    if body::is_long(&body)
+        && let Err(refusal) = verifier::is_worth_reading(app, &parts.headers, asked).await
+    {
+        body::refuse(body, &parts.headers);
+        return Err(refusal.into());
     }
     if names_signed_header(&parts.headers) {
         return Err(ApiError::ContradictoryForward);
     }
     // Its share of the memory is held until the upstream has it.
-    let body = app.body_budget.read(body, BODY_LIMIT).await?;
+    let body = app.body_budget.read(body, Terms::new(BODY_LIMIT, address, &parts.headers)).await?;
     let unsigned = only(&parts.headers, X_TC_CONTENT_SHA256) == Some(UNSIGNED_PAYLOAD);
     let hash = payload_hash(unsigned, &body.bytes);
     // The literal as a body has the hash of an unsigned payload.
     if hash == payload_hash(true, b"") && !app.settings.guard_unsigned_payload {
         return Err(ApiError::UnsignedPayload);
     }
-    let (method, path) = (parts.method.as_str(), parts.uri.path());
     let claim = Claim::v3(method, path, parts.uri.query().unwrap_or_default(), &parts.headers, &hash);
     let claim = verifier::counted(app, Door::Guard, claim)?;
-    let Caller { address, request_id, .. } = *caller;
-    let asked = Asked { door: Door::Guard, action: &action(method, path), address, request_id };
     let signed = verifier::check(app, &claim, asked).await?;
 
     let shown = if unsigned { UNSIGNED_PAYLOAD } else { &hash };

@@ -39,6 +39,7 @@ pub mod secret;
 pub mod serve;
 pub mod signature;
 pub mod state;
+pub mod subscriber;
 pub mod telemetry;
 pub mod throttle;
 pub mod usage;

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::extract::MatchedPath;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::FutureExt;
 use hyper::body::Incoming;
@@ -57,6 +59,10 @@ impl RequestSpan {
 pub trait Routes: Send + Sync + 'static {
     /// Answers a request of `caller`.
     fn answer(&self, request: Request, caller: Caller) -> impl Future<Output = Response> + Send + use<Self>;
+
+    /// The route that answered, for the log: a path as it was sent may hold anything, a secret too. None where there is
+    /// none, or none is known.
+    fn route<'a>(&self, path: &'a str, response: &'a Response) -> Option<&'a str>;
 }
 
 /// With the caller, and the request's span, as extensions of the request.
@@ -70,6 +76,20 @@ impl Routes for Router {
             router.call(request).await.unwrap_or_else(|never| match never {})
         }
     }
+
+    fn route<'a>(&self, _path: &'a str, response: &'a Response) -> Option<&'a str> {
+        response.extensions().get::<MatchedPath>().map(MatchedPath::as_str)
+    }
+}
+
+/// Middleware: notes which route of a router answers.
+pub async fn note_route(request: axum::extract::Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(route) = route {
+        response.extensions_mut().insert(route);
+    }
+    response
 }
 
 /// A request as it comes from a connection.
@@ -118,7 +138,8 @@ impl<R: Routes> Tracked<R> {
             });
             self.app.metrics.answered(self.listener, response.status());
             if let Some(line) = line {
-                span.in_scope(|| line.end(self.listener, &uri, response.status(), address));
+                let route = self.routes.route(uri.path(), &response);
+                span.in_scope(|| line.end(self.listener, &uri, route, response.status(), address));
             }
             response
         }
@@ -128,27 +149,34 @@ impl<R: Routes> Tracked<R> {
 /// What a request's line in the log is made of.
 struct Line {
     started: Instant,
-    method: Method,
+    method: &'static str,
 }
 
 impl Line {
     /// None where no such line is written.
     fn begin(request: &Request) -> Option<Self> {
         tracing::enabled!(tracing::Level::INFO)
-            .then(|| Self { started: Instant::now(), method: request.method().clone() })
+            .then(|| Self { started: Instant::now(), method: known_method(request.method().as_str()) })
     }
 
-    fn end(self, listener: Listener, uri: &Uri, status: StatusCode, address: IpAddr) {
+    fn end(self, listener: Listener, uri: &Uri, route: Option<&str>, status: StatusCode, address: IpAddr) {
         let Self { started, method } = self;
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        // The path without the query: a set-up link's token is in the query.
-        let (path, status, name) = (uri.path(), status.as_u16(), listener.as_str());
-        if listener == Listener::Metrics || path == HEALTH_PATH {
-            tracing::debug!(listener = name, %method, path, status, micros, %address, "answered");
+        // A back end's paths are its own affair.
+        let path = if listener == Listener::Guard { None } else { Some(route.unwrap_or("unknown")) };
+        let (status, name) = (status.as_u16(), listener.as_str());
+        if listener == Listener::Metrics || uri.path() == HEALTH_PATH {
+            tracing::debug!(listener = name, method, path, status, micros, %address, "answered");
         } else {
-            tracing::info!(listener = name, %method, path, status, micros, %address, "answered");
+            tracing::info!(listener = name, method, path, status, micros, %address, "answered");
         }
     }
+}
+
+/// A method by its name, if it is one of those that HTTP itself has. Any other may be made up of anything.
+pub fn known_method(sent: &str) -> &'static str {
+    let names = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "CONNECT", "TRACE"];
+    names.into_iter().find(|name| *name == sent).unwrap_or("another method")
 }
 
 /// Of a canonical `peer`: walks `X-Forwarded-For` from the right past every trusted proxy. Headers from anybody else are not looked at.

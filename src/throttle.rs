@@ -14,8 +14,17 @@ use crate::db::{Db, Tx};
 use crate::error::Error;
 use crate::id::Uin;
 use crate::secret::token;
+use crate::subscriber::Subscriber;
 
 const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
+
+/// The one scope whose counters are remembered for a month.
+const CODE: &str = "code";
+/// The one scope of which strangers can make any number of rows, if they have any number of addresses.
+const ADDRESS: &str = "password/address";
+/// So many addresses are counted at a time. Beyond, the longest unseen are forgotten.
+const MOST_ADDRESSES: i64 = 100_000;
 
 struct Policy {
     /// Failures that cost nothing.
@@ -35,10 +44,17 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Wrong passwords for a name, from browsers that are not known. Exists for every name, taken or not.
+    /// Wrong passwords for the name of an account, from browsers that are not known.
     pub fn account(canonical_name: &str) -> Self {
         // Hashed: whatever somebody types as a name, the row is of one size and does not repeat it.
         Self { scope: "password/account", name: data_encoding::HEXLOWER.encode(&token::digest(canonical_name)) }
+    }
+
+    /// Wrong passwords for a name that nobody has. They cost what those for a name cost that somebody has; but names can be
+    /// made up without end, so many of them share a counter.
+    pub fn nobody(canonical_name: &str) -> Self {
+        let shared = &token::digest(canonical_name)[..2];
+        Self { scope: "password/account", name: format!("nobody/{}", data_encoding::HEXLOWER.encode(shared)) }
     }
 
     /// Wrong passwords from a browser that has signed in to the account before.
@@ -46,13 +62,9 @@ impl Subject {
         Self { scope: "password/device", name: data_encoding::HEXLOWER.encode(token_hash) }
     }
 
-    /// Wrong passwords from an address; for IPv6 from its /64, which one subscriber has to itself.
+    /// Wrong passwords from an address, or the /64 of one.
     pub fn address(address: IpAddr) -> Self {
-        let name = match address {
-            IpAddr::V4(v4) => v4.to_string(),
-            IpAddr::V6(v6) => ipnet::Ipv6Net::new_assert(v6, 64).trunc().to_string(),
-        };
-        Self { scope: "password/address", name }
+        Self { scope: ADDRESS, name: Subscriber::from(address).to_string() }
     }
 
     /// Wrong passwords given by a signed-in session to confirm who it is.
@@ -67,18 +79,17 @@ impl Subject {
 
     /// Wrong codes after a right password.
     pub fn code(uin: Uin) -> Self {
-        Self { scope: "code", name: uin.to_string() }
+        Self { scope: CODE, name: uin.to_string() }
     }
 
     fn policy(&self) -> Policy {
-        let day = 24 * HOUR;
         let second = Duration::from_secs(1);
         match self.scope {
-            "code" => Policy { free: 9, first: HOUR, longest: day, forget: 30 * day },
-            "password/address" => Policy { free: 19, first: second, longest: HOUR / 4, forget: day },
+            CODE => Policy { free: 9, first: HOUR, longest: DAY, forget: 30 * DAY },
+            ADDRESS => Policy { free: 19, first: second, longest: HOUR / 4, forget: DAY },
             // Strangers can cause these, so they stay short; one guess a minute gets nowhere.
-            "password/account" | "passkey" => Policy { free: 4, first: second, longest: HOUR / 60, forget: day },
-            _ => Policy { free: 4, first: second, longest: HOUR / 4, forget: day },
+            "password/account" | "passkey" => Policy { free: 4, first: second, longest: HOUR / 60, forget: DAY },
+            _ => Policy { free: 4, first: second, longest: HOUR / 4, forget: DAY },
         }
     }
 
@@ -134,7 +145,8 @@ pub async fn clear(tx: &mut Tx, subject: &Subject) -> Result<(), Error> {
 
 /// Drops counters nobody needs any more.
 pub async fn purge(database: &Db, now: Timestamp) -> Result<(), Error> {
-    Ok(db::purge(database, now.minus(30 * 24 * HOUR), now).await?)
+    db::purge(database, now.minus(DAY), CODE, now.minus(30 * DAY), now).await?;
+    Ok(db::trim(database, ADDRESS, MOST_ADDRESSES).await?)
 }
 
 #[cfg(test)]
@@ -150,13 +162,5 @@ mod tests {
         assert_eq!(code.delay_after(9), Duration::ZERO);
         assert_eq!(code.delay_after(10), HOUR);
         assert_eq!(code.delay_after(i64::MAX), 24 * HOUR);
-    }
-
-    #[test]
-    fn one_ipv6_subscriber_is_one_address() {
-        let address = |text: &str| Subject::address(text.parse().unwrap());
-        assert_eq!(address("2001:db8::1"), address("2001:db8::ffff:2"));
-        assert_ne!(address("2001:db8::1"), address("2001:db8:0:1::1"));
-        assert_ne!(address("192.0.2.1"), address("192.0.2.2"));
     }
 }

@@ -3,6 +3,7 @@
 //! Invariant: a positive answer rests on a read of the change number that began after the request arrived (see
 //! [`crate::registry`]). Where the key's state cannot be known, the request is refused.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -16,8 +17,10 @@ use crate::error::Error;
 use crate::id::{AppId, RequestId, SecretId, Uin};
 use crate::metrics::Door;
 use crate::registry::RegisteredKey;
+use crate::requests::known_method;
+use crate::signature::diagnosis::{self, Cause};
 use crate::signature::v3::{Authorization, SignedRequest, X_TC_TIMESTAMP, X_TC_TOKEN};
-use crate::signature::{diagnosis, v1, v3};
+use crate::signature::{v1, v3};
 use crate::state::App;
 use crate::usage::{Call, RefusedCall};
 
@@ -77,8 +80,8 @@ pub enum Refusal {
     /// The key is disabled; whether the signature is right matters to its record only.
     #[error("disabled key")]
     Disabled {
-        /// Is the signature that of this request?
-        signed: bool,
+        /// Is the signature that of this request? Unknown where the body was not worth reading.
+        signed: Option<bool>,
     },
     /// The signature is not that of this request.
     #[error("wrong signature")]
@@ -102,8 +105,9 @@ impl Refusal {
             | Self::SecretIdShape => "malformed",
             Self::UnknownKey => "unknown key",
             Self::Deleted => "deleted",
-            Self::Disabled { signed: true } => "disabled",
-            Self::Signature | Self::Disabled { signed: false } => "wrong signature",
+            Self::Disabled { signed: Some(true) } => "disabled",
+            Self::Disabled { signed: None } => "disabled unread",
+            Self::Signature | Self::Disabled { signed: Some(false) } => "wrong signature",
             Self::Expired => "expired",
             Self::Token => "token",
             Self::Fault(_) => "fault",
@@ -114,8 +118,19 @@ impl Refusal {
     fn recorded(&self) -> Option<&'static str> {
         match self {
             Self::Deleted | Self::Disabled { .. } | Self::Signature | Self::Expired | Self::Token => Some(self.kind()),
-            _ => None,
+            Self::MalformedV3(_)
+            | Self::MalformedV1(_)
+            | Self::NoAuthorization
+            | Self::NoTimestamp
+            | Self::SecretIdShape
+            | Self::UnknownKey
+            | Self::Fault(_) => None,
         }
+    }
+
+    /// Was the request signed with the key all the same? [`check_key`] looks at the signature before the clock and the token.
+    fn is_of_a_right_signature(&self) -> bool {
+        matches!(self, Self::Disabled { signed: Some(true) } | Self::Expired | Self::Token)
     }
 }
 
@@ -155,7 +170,8 @@ impl<'a> Claim<'a> {
         let authorization = Authorization::parse(header)?;
         let timestamp = only(headers, X_TC_TIMESTAMP).ok_or(Refusal::NoTimestamp)?;
         let request = SignedRequest { method, path, query, headers, payload_sha256, timestamp };
-        Ok(Self::V3 { authorization, request, token: headers.get(X_TC_TOKEN).is_some_and(|token| !token.is_empty()) })
+        let token = headers.get_all(X_TC_TOKEN).iter().any(|token| !token.is_empty());
+        Ok(Self::V3 { authorization, request, token })
     }
 
     /// The shape of one.
@@ -203,13 +219,51 @@ impl<'a> Claim<'a> {
     }
 }
 
+/// What a request wants. Only what is known to be harmless is recorded of it: anybody can name a key and say anything.
+#[derive(Clone, Copy, Debug)]
+pub enum Wants<'a> {
+    /// One of the API's own actions, by its name.
+    Action(&'static str),
+    /// Something of a back end.
+    Request {
+        /// As sent.
+        method: &'a str,
+        /// As sent.
+        path: &'a str,
+    },
+}
+
+/// What of a request its key has signed, though perhaps something else of it differs.
+#[derive(Clone, Copy, Debug, Default)]
+struct Proved {
+    method: bool,
+    path: bool,
+}
+
+/// Longest `METHOD path` taken into a record.
+const WANTS_LIMIT: usize = 128;
+
+impl<'a> Wants<'a> {
+    /// For the record: of a request to a back end, what its key has signed of it, and otherwise a method that HTTP has.
+    fn recorded(self, proved: Proved) -> Cow<'a, str> {
+        let (method, path) = match self {
+            Self::Action(name) => return name.into(),
+            Self::Request { method, path } => (if proved.method { method } else { known_method(method) }, path),
+        };
+        if !proved.path {
+            return method[..method.floor_char_boundary(WANTS_LIMIT)].into();
+        }
+        format!("{method} {path}").chars().filter(|c| !c.is_control()).take(WANTS_LIMIT).collect()
+    }
+}
+
 /// What a check is asked for: for records and counters.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
     /// By which door.
     pub door: Door,
-    /// What the request wants, such as an action's name.
-    pub action: &'a str,
+    /// What the request wants.
+    pub wants: Wants<'a>,
     /// Where it comes from.
     pub address: IpAddr,
     /// The id its caller is told.
@@ -236,11 +290,19 @@ async fn check_claim(app: &App, claim: &Claim<'_>, asked: Asked<'_>) -> Result<S
     // A key that was never known has nobody to show a record to.
     let key = app.registry.get(&fresh, secret_id).ok_or(Refusal::UnknownKey)?;
     let outcome = check_key(claim, &key, seconds, now);
-    let refusal = outcome.as_ref().err().and_then(Refusal::recorded);
-    if outcome.is_ok() || refusal.is_some() {
-        let Asked { action, address, .. } = asked;
+    let refused = outcome.as_ref().err();
+    let refusal = refused.and_then(Refusal::recorded);
+    if refused.is_none() || refusal.is_some() {
         let diagnosed = refusal.and_then(|_| claim.diagnose(app, seconds, &key, asked.request_id));
-        app.usage.record(&key.uses, Call { at: now, action, address, refusal, diagnosed });
+        let proved = match &diagnosed {
+            _ if refused.is_none_or(Refusal::is_of_a_right_signature) => Proved { method: true, path: true },
+            Some(RefusedCall { diagnosis, .. }) if diagnosis.variant_was_signed => {
+                Proved { method: diagnosis.cause != Some(Cause::Method), path: diagnosis.cause != Some(Cause::Path) }
+            }
+            _ => Proved::default(),
+        };
+        let action = asked.wants.recorded(proved);
+        app.usage.record(&key.uses, Call { at: now, action: &action, address: asked.address, refusal, diagnosed });
     }
     outcome.map(|()| Signed { key })
 }
@@ -253,7 +315,7 @@ fn check_key(claim: &Claim<'_>, key: &RegisteredKey, seconds: i64, now: Timestam
     };
     let signed = claim.matches(seconds, key, secret_key);
     match key.state {
-        KeyState::Disabled => Err(Refusal::Disabled { signed }),
+        KeyState::Disabled => Err(Refusal::Disabled { signed: Some(signed) }),
         KeyState::Deleted => Err(Refusal::Deleted),
         KeyState::Enabled if !signed => Err(Refusal::Signature),
         KeyState::Enabled if now.seconds().abs_diff(seconds) > MAX_SKEW_SECONDS => Err(Refusal::Expired),
@@ -263,19 +325,31 @@ fn check_key(claim: &Claim<'_>, key: &RegisteredKey, seconds: i64, now: Timestam
 }
 
 /// Is a request with these headers worth reading a long body for? A well-formed claim of an enabled key, made now; the
-/// check itself follows when the body is there.
-pub async fn is_worth_reading(app: &App, door: Door, headers: &HeaderMap) -> Result<(), Refusal> {
+/// check itself follows when the body is there. A refusal is recorded for the key, if there is one.
+pub async fn is_worth_reading(app: &App, headers: &HeaderMap, asked: Asked<'_>) -> Result<(), Refusal> {
     let worth = async {
         let claim = Claim::v3("", "", "", headers, "")?;
         let (secret_id, seconds) = (claim.secret_id()?, claim.seconds()?);
+        let now = app.clock.now();
         let fresh = app.registry.fresh().await.map_err(Refusal::Fault)?;
         let key = app.registry.get(&fresh, secret_id).ok_or(Refusal::UnknownKey)?;
-        if key.state != KeyState::Enabled {
-            return Err(Refusal::UnknownKey);
-        }
-        if app.clock.now().seconds().abs_diff(seconds) > MAX_SKEW_SECONDS { Err(Refusal::Expired) } else { Ok(()) }
+        let refusal = match key.state {
+            KeyState::Enabled if now.seconds().abs_diff(seconds) > MAX_SKEW_SECONDS => Refusal::Expired,
+            KeyState::Enabled => return Ok(()),
+            KeyState::Disabled => Refusal::Disabled { signed: None },
+            KeyState::Deleted => Refusal::Deleted,
+        };
+        record_unread(app, &key, now, &refusal, asked);
+        Err(refusal)
     };
-    counted(app, door, worth.await)
+    counted(app, asked.door, worth.await)
+}
+
+/// Records a refusal of which nobody knows whether the signature is right: the body it is about was not read.
+fn record_unread(app: &App, key: &RegisteredKey, at: Timestamp, refusal: &Refusal, asked: Asked<'_>) {
+    let action = asked.wants.recorded(Proved::default());
+    let call = Call { at, action: &action, address: asked.address, refusal: refusal.recorded(), diagnosed: None };
+    app.usage.record(&key.uses, call);
 }
 
 /// The value of a header that must stand exactly once.
@@ -283,4 +357,11 @@ pub(crate) fn only(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str>
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?;
     values.next().is_none().then_some(value)
+}
+
+/// The value of a header that may stand more than once, if it says the same each time: some clients send one twice.
+pub(crate) fn agreed(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?;
+    if values.all(|other| other == value) { value.to_str().ok() } else { None }
 }

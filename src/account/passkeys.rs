@@ -1,11 +1,16 @@
 //! Passkeys of an account. The use of one stands in for password and code together, at sign-in and at verification; the
 //! account can do without any.
 //!
-//! Invariant: a challenge is made here, lives in the session that asked, and is taken by the first answer, right or
-//! wrong. A passkey is only ever looked for among those of the account it is to prove.
+//! Invariant: a challenge is made here, is known to the browser or session that asked, and is taken by the first answer,
+//! right or wrong. A passkey is only ever looked for among those of the account it is to prove.
+//!
+//! Anybody can ask, and each question is a row. So of one asker only so many wait for their answers, and of all only so
+//! many; those who have signed in before do not share with strangers of their address.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::sessions::Present;
@@ -14,12 +19,13 @@ use super::webauthn::{Assertion, Ceremony};
 use crate::audit::{Action, Event, Origin};
 use crate::clock::Timestamp;
 use crate::db::Tx;
-use crate::db::accounts::AccountRow;
+use crate::db::accounts::{self, AccountRow};
 use crate::db::passkeys::{self as db, CredentialRow, NewPasskey, PasskeyRow};
 use crate::error::Error;
 use crate::id::{PasskeyHandle, Uin};
 use crate::secret::token;
 use crate::state::App;
+use crate::subscriber::Subscriber;
 
 pub use super::webauthn::{Options, RelyingParty};
 
@@ -32,10 +38,23 @@ pub const CHALLENGE_LIFETIME: Duration = Duration::from_mins(5);
 /// How long after the verification one may be added.
 pub const ADDITION_LIFETIME: Duration = Duration::from_mins(10);
 
-/// A question to the browser that waits for its answer, once and for a short time. Kept in the session.
+/// How many questions of one asker may wait for their answers.
+pub const MOST_WAITING: i64 = 50;
+/// The same of all together. Beyond, the oldest are forgotten: nobody can keep the others from asking.
+const MOST_WAITING_IN_ALL: i64 = 10_000;
+
+/// A question to the browser that waits for its answer, once and for a short time. Kept in the session, or by a browser
+/// that has none.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Challenge {
-    token: Vec<u8>,
+    token: String,
+}
+
+impl From<&str> for Challenge {
+    /// As its browser kept it, or says so.
+    fn from(token: &str) -> Self {
+        Self { token: token.to_owned() }
+    }
 }
 
 impl std::fmt::Debug for Challenge {
@@ -45,18 +64,60 @@ impl std::fmt::Debug for Challenge {
 }
 
 impl Challenge {
-    async fn keep(app: &App, ceremony: &Ceremony) -> Result<Self, Error> {
-        let challenge = Self { token: token::bytes::<32>().to_vec() };
+    /// For the browser to keep.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    async fn keep(app: &App, asker: &Asker, ceremony: &Ceremony) -> Result<Self, Error> {
+        let (asker, now) = (asker.to_string(), app.clock.now());
+        let (waiting, ends) = db::waiting_challenges(&app.db, &asker, now).await?;
+        if waiting >= MOST_WAITING {
+            return Err(Error::AddressBlocked { wait: ends.unwrap_or(now).since(now) });
+        }
+        let token = token::bearer();
         let ceremony = serde_json::to_string(ceremony).map_err(Error::internal)?;
-        let expires_at = app.clock.now().plus(CHALLENGE_LIFETIME);
-        db::insert_challenge(&app.db, &challenge.token, &ceremony, expires_at).await?;
-        Ok(challenge)
+        let (hash, expires_at) = (token::secret_digest(&token), now.plus(CHALLENGE_LIFETIME));
+        db::insert_challenge(&app.db, &hash, &ceremony, &asker, expires_at, MOST_WAITING_IN_ALL).await?;
+        Ok(Self { token: token.expose_secret().to_owned() })
     }
 
     /// What it is checked against. None if it has been answered, or waited too long.
     async fn take(self, app: &App) -> Result<Option<Ceremony>, Error> {
-        let ceremony = db::take_challenge(&app.db, &self.token, app.clock.now()).await?;
+        let ceremony = db::take_challenge(&app.db, &token::digest(&self.token), app.clock.now()).await?;
         ceremony.map(|ceremony| serde_json::from_str(&ceremony)).transpose().map_err(Error::internal)
+    }
+}
+
+/// Who has a browser asked about a passkey.
+enum Asker {
+    /// Somebody signed in.
+    Account(Uin),
+    /// A browser that has signed in before, by the digest of its token.
+    Browser(Vec<u8>),
+    /// Anybody else.
+    Address(Subscriber),
+}
+
+impl std::fmt::Display for Asker {
+    /// As it is stored.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Account(uin) => write!(f, "account/{uin}"),
+            Self::Browser(hash) => write!(f, "browser/{}", data_encoding::HEXLOWER.encode(hash)),
+            Self::Address(subscriber) => write!(f, "address/{subscriber}"),
+        }
+    }
+}
+
+impl Asker {
+    async fn not_signed_in(app: &App, address: IpAddr, device: Option<&SecretString>) -> Result<Self, Error> {
+        if let Some(hash) = device.map(token::secret_digest)
+            && accounts::is_known_device_of_any(&app.db, &hash, app.clock.now()).await?
+        {
+            return Ok(Self::Browser(hash));
+        }
+        Ok(Self::Address(address.into()))
     }
 }
 
@@ -119,7 +180,7 @@ pub async fn ask_for_new(
 ) -> Result<(Options, Challenge), Error> {
     let known = db::credential_ids(&app.db, account.uin).await?;
     let (options, ceremony) = site.ask_for_new(account.uin, &account.name, known)?;
-    Ok((options, Challenge::keep(app, &ceremony).await?))
+    Ok((options, Challenge::keep(app, &Asker::Account(account.uin), &ceremony).await?))
 }
 
 /// Adds the passkey the browser has made. [`Error::PasskeyRefused`] if it has not made one that will do, or it is in use
@@ -185,10 +246,17 @@ pub async fn remove(
     Ok(tx.commit().await?)
 }
 
-/// Asks a browser nobody is signed in with for the use of any passkey.
-pub async fn ask_for_any(app: &App, site: &RelyingParty) -> Result<(Options, Challenge), Error> {
+/// Asks a browser nobody is signed in with for the use of any passkey. `device` is the token of a browser that has signed in
+/// before. [`Error::AddressBlocked`] if too many such questions wait for their answers.
+pub async fn ask_for_any(
+    app: &App,
+    site: &RelyingParty,
+    address: IpAddr,
+    device: Option<&SecretString>,
+) -> Result<(Options, Challenge), Error> {
+    let asker = Asker::not_signed_in(app, address, device).await?;
     let (options, ceremony) = site.ask_for_use(&[])?;
-    Ok((options, Challenge::keep(app, &ceremony).await?))
+    Ok((options, Challenge::keep(app, &asker, &ceremony).await?))
 }
 
 /// Asks for the use of one of the account's. [`Error::PasskeyNotFound`] if it has none.
@@ -198,7 +266,7 @@ pub async fn ask_for_own(app: &App, site: &RelyingParty, uin: Uin) -> Result<(Op
         return Err(Error::PasskeyNotFound);
     }
     let (options, ceremony) = site.ask_for_use(&own)?;
-    Ok((options, Challenge::keep(app, &ceremony).await?))
+    Ok((options, Challenge::keep(app, &Asker::Account(uin), &ceremony).await?))
 }
 
 /// The claim that a passkey was used, not checked yet.

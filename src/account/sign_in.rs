@@ -94,7 +94,11 @@ pub async fn check_password(
     let right = app.hasher.verify(typed, hash).await?;
 
     let mut tx = app.db.begin().await?;
-    let subject = if known { Subject::device(&device_hash) } else { Subject::account(&name) };
+    let subject = match uin {
+        Some(_) if known => Subject::device(&device_hash),
+        Some(_) => Subject::account(&name),
+        None => Subject::nobody(&name),
+    };
     let accepted = throttle::settle(&mut tx, &subject, right, now).await?;
     let event = match uin {
         Some(uin) if accepted => Event::done(Action::PasswordAccepted, uin),

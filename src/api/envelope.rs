@@ -50,6 +50,9 @@ pub enum ApiError {
     TooLarge,
     /// The body did not arrive in time.
     Incomplete,
+    /// There was no memory for the body.
+    Crowded,
+    TooManyParameters,
     Fault,
 }
 
@@ -74,6 +77,7 @@ impl From<Unread> for ApiError {
         match unread {
             Unread::TooLong => Self::TooLarge,
             Unread::Incomplete => Self::Incomplete,
+            Unread::Crowded => Self::Crowded,
         }
     }
 }
@@ -86,7 +90,25 @@ impl From<Error> for ApiError {
             Error::KeyNotFound => Self::SecretNotExist,
             Error::KeyNotDisabled => Self::StateForbids,
             Error::RemarkInvalid => Self::InvalidParameterValue("Description"),
-            error => {
+            // Of people at the console; and what an action takes for done where it can come.
+            Error::KeyAlready(_)
+            | Error::SignInRefused
+            | Error::AddressBlocked { .. }
+            | Error::CodeRefused
+            | Error::PasswordWrong
+            | Error::SessionNotFound
+            | Error::SessionOver
+            | Error::PasskeyNotFound
+            | Error::PasskeyLimit
+            | Error::PasskeyRefused
+            | Error::PasskeyNameInvalid
+            | Error::SetupLinkInvalid
+            | Error::NameTaken
+            | Error::NameInvalid
+            | Error::PasswordUnfit(_)
+            | Error::NoSuchAccount
+            | Error::Busy
+            | Error::Internal(_) => {
                 tracing::error!(%error, "an API request failed");
                 Self::Fault
             }
@@ -109,15 +131,17 @@ impl ApiError {
             Self::NoSuchVersion(_) => "NoSuchVersion",
             Self::MissingParameter(_) => "MissingParameter",
             Self::UnknownParameter(_) => "UnknownParameter",
-            Self::InvalidParameter(_) | Self::RepeatedParameter(_) | Self::Incomplete | Self::ContradictoryForward => {
-                "InvalidParameter"
-            }
+            Self::InvalidParameter(_)
+            | Self::RepeatedParameter(_)
+            | Self::TooManyParameters
+            | Self::Incomplete
+            | Self::ContradictoryForward => "InvalidParameter",
             Self::InvalidParameterValue(_) => "InvalidParameterValue",
             Self::UinNotMatch => "OperationDenied.UinNotMatch",
             Self::OverLimit => "OperationDenied.AccessKeyOverLimit",
             Self::SecretNotExist => "ResourceNotFound.SecretNotExist",
             Self::StateForbids => "FailedOperation.Accesskey",
-            Self::RateLimit => "RequestLimitExceeded",
+            Self::RateLimit | Self::Crowded => "RequestLimitExceeded",
             Self::UnsupportedProtocol => "UnsupportedProtocol",
             Self::UpstreamDown | Self::UpstreamSlow => "InternalError.UpstreamFailure",
             Self::TooLarge => "RequestSizeLimitExceeded",
@@ -133,15 +157,44 @@ impl ApiError {
             Self::Incomplete => StatusCode::REQUEST_TIMEOUT,
             Self::UpstreamDown => StatusCode::BAD_GATEWAY,
             Self::UpstreamSlow => StatusCode::GATEWAY_TIMEOUT,
-            Self::Fault => StatusCode::SERVICE_UNAVAILABLE,
-            _ => StatusCode::UNAUTHORIZED,
+            Self::Crowded | Self::Fault => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Authorization(_)
+            | Self::SecretIdShape
+            | Self::SecretIdNotFound
+            | Self::Expired
+            | Self::SignatureFailure
+            | Self::Token
+            | Self::Unauthorized
+            | Self::InvalidAction(_)
+            | Self::NoSuchVersion(_)
+            | Self::MissingParameter(_)
+            | Self::UnknownParameter(_)
+            | Self::RepeatedParameter(_)
+            | Self::TooManyParameters
+            | Self::InvalidParameter(_)
+            | Self::InvalidParameterValue(_)
+            | Self::UinNotMatch
+            | Self::OverLimit
+            | Self::SecretNotExist
+            | Self::StateForbids
+            | Self::RateLimit
+            | Self::UnsupportedProtocol => StatusCode::UNAUTHORIZED,
         }
+    }
+
+    /// Is it about a body that was not read to its end? Then its connection is of no further use.
+    fn ends_connection(&self) -> bool {
+        matches!(self, Self::TooLarge | Self::Incomplete | Self::Crowded)
     }
 
     /// The refusal in its envelope.
     pub(super) fn respond(&self, language: Language, request_id: RequestId) -> Response {
         let message = words::message(self, language);
-        wrap(&Refused { error: ErrorBody { code: self.code(), message: &message } }, request_id)
+        let mut response = wrap(&Refused { error: ErrorBody { code: self.code(), message: &message } }, request_id);
+        if self.ends_connection() {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
     }
 }
 

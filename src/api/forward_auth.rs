@@ -20,13 +20,10 @@ use crate::metrics::Door;
 use crate::requests::Caller;
 use crate::signature::v3::{UNSIGNED_PAYLOAD, X_TC_CONTENT_SHA256, payload_hash};
 use crate::state::App;
-use crate::verifier::{self, Asked, Claim, Signed, only};
+use crate::verifier::{self, Asked, Claim, Signed, Wants, only};
 
 /// The path, and the prefix under which Envoy puts the path that is meant.
 pub(super) const PATH: &str = "/forward-auth";
-
-/// Longest `METHOD path` taken into a record.
-const ACTION_LIMIT: usize = 128;
 
 /// The account of a checked request, for whoever it is passed on to.
 const UIN: HeaderName = HeaderName::from_static("x-latchkey-uin");
@@ -46,11 +43,6 @@ pub fn identity(signed: &Signed, content_sha256: &str) -> [(HeaderName, HeaderVa
         (SECRET_ID, value(signed.secret_id().as_str())),
         (CONTENT_SHA256, value(content_sha256)),
     ]
-}
-
-/// What a guarded request asks for, in its record.
-pub fn action(method: &str, path: &str) -> String {
-    format!("{method} {path}").chars().filter(|c| !c.is_control()).take(ACTION_LIMIT).collect()
 }
 
 /// Any method at `/forward-auth`: 200 with the identity, or 401 or 403 with the reason in the envelope.
@@ -86,7 +78,8 @@ async fn check(app: &App, caller: &Caller, meant: Result<Meant, ApiError>) -> Re
     let claim = Claim::v3(&meant.method, &meant.path, &meant.query, &meant.headers, &payload_sha256);
     let claim = verifier::counted(app, Door::ForwardAuth, claim)?;
     let Caller { address, request_id, .. } = *caller;
-    let asked = Asked { door: Door::ForwardAuth, action: &action(&meant.method, &meant.path), address, request_id };
+    let wants = Wants::Request { method: &meant.method, path: &meant.path };
+    let asked = Asked { door: Door::ForwardAuth, wants, address, request_id };
     let signed = verifier::check(app, &claim, asked).await?;
     Ok((signed, said))
 }

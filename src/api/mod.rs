@@ -10,12 +10,10 @@ mod params;
 mod verify;
 mod words;
 
-use std::borrow::Cow;
-
 use axum::Router;
 use axum::extract::{Extension, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use futures_util::future::Either;
@@ -23,11 +21,12 @@ use hyper::body::Incoming;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 pub use self::envelope::ApiError;
-pub use self::forward_auth::{action, identity, refuse};
+pub use self::forward_auth::{identity, refuse};
 pub use self::words::language_of;
 
 use self::actions::{Answer, Call};
-use self::params::Params;
+use self::params::{Params, for_message};
+use crate::body::{self, Terms};
 use crate::id::RequestId;
 use crate::language::Language;
 use crate::metrics::Door;
@@ -35,7 +34,7 @@ use crate::requests::{self, Caller, Routes};
 use crate::signature::v1;
 use crate::signature::v3::{UNSIGNED_PAYLOAD, X_TC_ACTION, X_TC_CONTENT_SHA256, X_TC_VERSION, payload_hash};
 use crate::state::App;
-use crate::verifier::{self, Asked, Claim, Refusal, Signed, only};
+use crate::verifier::{self, Asked, Claim, Refusal, Wants, agreed, only};
 
 /// Longest body of a version 3 POST.
 const V3_POST_LIMIT: usize = 10 * 1024 * 1024;
@@ -43,8 +42,11 @@ const V3_POST_LIMIT: usize = 10 * 1024 * 1024;
 const V1_POST_LIMIT: usize = 1024 * 1024;
 /// Longest query of a GET.
 const GET_LIMIT: usize = 32 * 1024;
-/// Longest action name taken into a record.
-const ACTION_LIMIT: usize = 64;
+/// In records, in place of the name of an action that there is not.
+const UNKNOWN_ACTION: &str = "unknown action";
+
+/// Where somebody asks whether keys can be checked here.
+const READY_PATH: &str = "/readyz";
 
 /// What the API's listener answers.
 #[derive(Debug)]
@@ -76,12 +78,19 @@ impl Routes for Api {
             }
         })
     }
+
+    fn route<'a>(&self, path: &'a str, _response: &'a Response) -> Option<&'a str> {
+        ["/", verify::PATH, requests::HEALTH_PATH, READY_PATH].into_iter().find(|known| *known == path).or_else(|| {
+            let behind = path.strip_prefix(forward_auth::PATH)?;
+            (behind.is_empty() || behind.starts_with('/')).then_some(forward_auth::PATH)
+        })
+    }
 }
 
 fn router(app: App) -> Router {
     Router::new()
         .route(requests::HEALTH_PATH, get(async || "ok\n"))
-        .route("/readyz", get(ready))
+        .route(READY_PATH, get(ready))
         .route(forward_auth::PATH, any(forward_auth::answer))
         .route(&format!("{}/", forward_auth::PATH), any(forward_auth::answer))
         .route(&format!("{}/{{*meant}}", forward_auth::PATH), any(forward_auth::answer))
@@ -106,7 +115,7 @@ async fn ready(State(app): State<App>) -> Response {
 
 /// To a proxy that asks at a wrong address, any 200 is a yes.
 async fn unknown(Extension(caller): Extension<Caller>, request: Request) -> Response {
-    let error = ApiError::InvalidAction(for_record(request.uri().path()).into_owned());
+    let error = ApiError::InvalidAction(for_message(request.uri().path()));
     let mut response = error.respond(language_of(request.headers()), caller.request_id);
     *response.status_mut() = StatusCode::NOT_FOUND;
     response
@@ -129,16 +138,22 @@ async fn handle(
         return Err(ApiError::TooLarge);
     }
     if parts.headers.contains_key(header::AUTHORIZATION) {
-        if crate::body::is_long(&body) {
-            Box::pin(verifier::is_worth_reading(app, Door::Action, &parts.headers)).await?;
+        let action = agreed(&parts.headers, X_TC_ACTION).unwrap_or_default();
+        let asked = asked(caller, action);
+        if body::is_long(&body)
+            && let Err(refusal) = Box::pin(verifier::is_worth_reading(app, &parts.headers, asked)).await
+        {
+            body::refuse(body, &parts.headers);
+            return Err(refusal.into());
         }
-        let body = app.body_budget.read(body, V3_POST_LIMIT).await?;
+        let body = app.body_budget.read(body, Terms::new(V3_POST_LIMIT, caller.address, &parts.headers)).await?;
         return v3_call(app, caller, parts, query, &body.bytes).await;
     }
     let params = if is_get {
-        params::decode(query.as_bytes())
-    } else if is_form(&parts.headers) {
-        params::decode(&app.body_budget.read(body, V1_POST_LIMIT).await?.bytes)
+        params::decode(query.as_bytes())?
+    } else if params::may_be_form(&parts.headers) {
+        let body = app.body_budget.read(body, Terms::new(V1_POST_LIMIT, caller.address, &parts.headers)).await?;
+        if params::is_form(&parts.headers, &body.bytes) { params::decode(&body.bytes)? } else { Vec::new() }
     } else {
         Vec::new()
     };
@@ -149,10 +164,10 @@ async fn handle(
     v1_call(app, caller, parts, params).await
 }
 
-async fn check(app: &App, caller: &Caller, claim: &Claim<'_>, action: &str) -> Result<Signed, Refusal> {
+fn asked(caller: &Caller, action: &str) -> Asked<'static> {
     let Caller { address, request_id, .. } = *caller;
-    let asked = Asked { door: Door::Action, action: &for_record(action), address, request_id };
-    verifier::check(app, claim, asked).await
+    let wants = Wants::Action(actions::known(action).unwrap_or(UNKNOWN_ACTION));
+    Asked { door: Door::Action, wants, address, request_id }
 }
 
 async fn v3_call(app: &App, caller: &Caller, parts: &Parts, query: &str, body: &[u8]) -> Result<Answer, ApiError> {
@@ -160,14 +175,14 @@ async fn v3_call(app: &App, caller: &Caller, parts: &Parts, query: &str, body: &
     let payload_sha256 = payload_hash(unsigned, body);
     let claim = Claim::v3(parts.method.as_str(), parts.uri.path(), query, &parts.headers, &payload_sha256);
     let claim = verifier::counted(app, Door::Action, claim)?;
-    let action = only(&parts.headers, X_TC_ACTION).unwrap_or_default();
-    let signed = check(app, caller, &claim, action).await?;
+    let action = agreed(&parts.headers, X_TC_ACTION).unwrap_or_default();
+    let signed = verifier::check(app, &claim, asked(caller, action)).await?;
     let params = if parts.method == Method::GET {
-        Params::from_pairs(params::decode(query.as_bytes()))?
+        Params::from_pairs(params::decode(query.as_bytes())?)?
     } else {
         Params::from_body(&parts.headers, body)?
     };
-    let version = only(&parts.headers, X_TC_VERSION);
+    let version = agreed(&parts.headers, X_TC_VERSION);
     actions::dispatch(app, caller, Call { signed: &signed, version, action, params }).await
 }
 
@@ -177,24 +192,12 @@ async fn v1_call(app: &App, caller: &Caller, parts: &Parts, params: Vec<(String,
     let claim = verifier::counted(app, Door::Action, claim)?;
     let host = only(&parts.headers, header::HOST).unwrap_or_default();
     let action = claim.get("Action").unwrap_or_default().to_owned();
-    let asked = Claim::V1 { claim: &claim, method: parts.method.as_str(), host };
-    let signed = check(app, caller, &asked, &action).await?;
+    let by_parameters = Claim::V1 { claim: &claim, method: parts.method.as_str(), host };
+    let signed = verifier::check(app, &by_parameters, asked(caller, &action)).await?;
     let version = claim.get("Version").map(str::to_owned);
     let params = Params::from_pairs(params::without_common(claim.into_params()))?;
     let call = Call { signed: &signed, version: version.as_deref(), action: &action, params };
     actions::dispatch(app, caller, call).await
-}
-
-fn is_form(headers: &HeaderMap) -> bool {
-    only(headers, header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
-}
-
-/// An action's name for the record of use and for messages: cut, and on one line.
-fn for_record(action: &str) -> Cow<'_, str> {
-    if action.len() <= ACTION_LIMIT && !action.chars().any(char::is_control) {
-        return Cow::Borrowed(action);
-    }
-    action.chars().filter(|c| !c.is_control()).take(ACTION_LIMIT).collect()
 }
 
 /// What a client is told when a handler has panicked. But for the actions, a status that no proxy takes for a yes.

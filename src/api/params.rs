@@ -10,10 +10,13 @@ use serde_with::{As, Map, Same};
 use super::envelope::ApiError;
 use crate::api_key;
 use crate::id::{SecretId, Uin};
-use crate::verifier::only;
+use crate::verifier::agreed;
 
 /// What is wrong where it is the body as a whole.
 pub(super) const BODY: &str = "the body";
+
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Parameters every version 1 request has besides those of its action.
 const COMMON: [&str; 11] = [
@@ -30,9 +33,27 @@ const COMMON: [&str; 11] = [
     "Version",
 ];
 
+/// Parameters of a query or form. A stranger's form is decoded before anything is known of it, and the shortest ones
+/// take fifty times their length.
+pub(super) const MOST_PARAMETERS: usize = 1000;
+
 /// Decodes a query or form body.
-pub(super) fn decode(encoded: &[u8]) -> Vec<(String, String)> {
-    url::form_urlencoded::parse(encoded).into_owned().collect()
+pub(super) fn decode(encoded: &[u8]) -> Result<Vec<(String, String)>, ApiError> {
+    let mut all = url::form_urlencoded::parse(encoded).into_owned();
+    let params = all.by_ref().take(MOST_PARAMETERS).collect();
+    if all.next().is_none() { Ok(params) } else { Err(ApiError::TooManyParameters) }
+}
+
+/// Is the body a form, as far as its type and its first byte tell? One client sends its forms as JSON.
+pub(super) fn is_form(headers: &HeaderMap, body: &[u8]) -> bool {
+    let kind = agreed(headers, header::CONTENT_TYPE).unwrap_or_default();
+    let first = body.trim_ascii_start().first();
+    kind.starts_with(FORM) || kind.starts_with(JSON) && !matches!(first, None | Some(b'{' | b'['))
+}
+
+/// May the body be a form?
+pub(super) fn may_be_form(headers: &HeaderMap) -> bool {
+    agreed(headers, header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with(FORM) || kind.starts_with(JSON))
 }
 
 /// Without the parameters that every version 1 request has.
@@ -47,7 +68,7 @@ pub(super) struct Params(BTreeMap<String, Value>);
 impl Params {
     /// From the body of a version 3 POST: a JSON object or, of any other type, nothing the actions here know.
     pub(super) fn from_body(headers: &HeaderMap, body: &[u8]) -> Result<Self, ApiError> {
-        let json = only(headers, header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/json"));
+        let json = agreed(headers, header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with(JSON));
         if body.is_empty() {
             return Ok(Self::default());
         }
@@ -173,6 +194,6 @@ impl Params {
 }
 
 /// A name as it was sent, cut, and on one line.
-fn for_message(name: &str) -> String {
+pub(super) fn for_message(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).take(64).collect()
 }

@@ -13,12 +13,13 @@ use serde_with::rust::maps_duplicate_key_is_error;
 use subtle::{Choice, ConstantTimeEq};
 
 use super::envelope::ApiError;
-use super::forward_auth::{action, signed_hash};
+use super::forward_auth::signed_hash;
+use crate::body::{Terms, Unread};
 use crate::metrics::Door;
 use crate::requests::Caller;
 use crate::secret::token;
 use crate::state::App;
-use crate::verifier::{self, Asked, Claim, only};
+use crate::verifier::{self, Asked, Claim, Wants, only};
 
 /// The path.
 pub(super) const PATH: &str = "/v1/verify";
@@ -62,11 +63,9 @@ pub(super) async fn answer(
     if !may_ask(&app, &headers) {
         return problem(StatusCode::UNAUTHORIZED, "send one of the server's tokens as Authorization: Bearer");
     }
-    let Ok(body) = app.body_budget.read(body, BODY_LIMIT).await else {
-        return problem(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "the question is longer than 256 KiB, or did not arrive in time",
-        );
+    let body = match app.body_budget.read(body, Terms::new(BODY_LIMIT, caller.address, &headers)).await {
+        Ok(body) => body,
+        Err(unread) => return unread_problem(unread),
     };
     let question: Question = match serde_json::from_slice(&body.bytes) {
         Ok(question) => question,
@@ -84,6 +83,18 @@ pub(super) async fn answer(
 
 fn problem(status: StatusCode, error: &str) -> Response {
     (status, Json(json!({ "error": error }))).into_response()
+}
+
+/// What is left of the question may still be on its way, so its connection is of no further use.
+fn unread_problem(unread: Unread) -> Response {
+    let (status, error) = match unread {
+        Unread::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, "the question is longer than 256 KiB"),
+        Unread::Incomplete => (StatusCode::REQUEST_TIMEOUT, "the question did not arrive in time"),
+        Unread::Crowded => (StatusCode::SERVICE_UNAVAILABLE, "there are too many long requests to read; ask again"),
+    };
+    let mut response = problem(status, error);
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// Every token is compared, so that the time says nothing about which one came close.
@@ -106,7 +117,8 @@ async fn check(app: &App, caller: &Caller, question: &Question) -> Result<Value,
     let claim = verifier::counted(app, Door::Verify, Claim::v3(&question.method, path, query, &headers, &payload))?;
     let address = question.address.unwrap_or(caller.address);
     let request_id = caller.request_id;
-    let asked = Asked { door: Door::Verify, action: &action(&question.method, path), address, request_id };
+    let wants = Wants::Request { method: &question.method, path };
+    let asked = Asked { door: Door::Verify, wants, address, request_id };
     let signed = verifier::check(app, &claim, asked).await?;
     Ok(json!({
         "valid": true,

@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, HeaderName, header};
 
 use super::envelope::ApiError;
-use super::params;
+use super::params::{self, MOST_PARAMETERS};
 use crate::language::Language;
 use crate::verifier::{MAX_SKEW_SECONDS, only};
 
@@ -24,6 +24,7 @@ fn pick(language: Language, english: String, chinese: String) -> String {
 }
 
 /// What a caller is told of an error.
+#[expect(clippy::too_many_lines, reason = "an arm for each error, and no remainder")]
 pub(super) fn message(error: &ApiError, language: Language) -> String {
     let say = |english: &str, chinese: &str| pick(language, english.to_owned(), chinese.to_owned());
     match error {
@@ -116,9 +117,19 @@ pub(super) fn message(error: &ApiError, language: Language) -> String {
             "The service behind this guard did not answer in time. Try again later.",
             "后端服务响应超时，请稍后重试。",
         ),
-        ApiError::Incomplete => {
-            say("The body did not arrive in time. Send the request again.", "请求体未能及时到达，请重新发送。")
-        }
+        ApiError::Incomplete => say(
+            "The body did not arrive in time, or too slowly. Send the request again.",
+            "请求体未能及时到达，请重新发送。",
+        ),
+        ApiError::Crowded => say(
+            "The server has too many long requests to read at this moment. Send the request again a little later.",
+            "服务器当前正在接收的大请求过多，请稍后重新发送。",
+        ),
+        ApiError::TooManyParameters => pick(
+            language,
+            format!("There are more than {MOST_PARAMETERS} parameters."),
+            format!("参数超过 {MOST_PARAMETERS} 个。"),
+        ),
         ApiError::Fault => say(
             "An internal error occurred. Try again, and report the RequestId if it stays.",
             "服务器内部错误，请稍后重试；若仍出现，请提供 RequestId。",

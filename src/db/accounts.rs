@@ -180,6 +180,13 @@ pub async fn is_known_device(db: &Db, token_hash: &[u8], uin: Uin, now: Timestam
     Ok(count > 0)
 }
 
+/// Has this browser signed in to any account before?
+pub async fn is_known_device_of_any(db: &Db, token_hash: &[u8], now: Timestamp) -> sqlx::Result<bool> {
+    let statement = "select count(*) from known_device where token_hash = $1 and expires_at > $2";
+    let count: i64 = on!(db, pool => sqlx::query_scalar(statement).bind(token_hash).bind(now).fetch_one(pool).await)?;
+    Ok(count > 0)
+}
+
 /// Forgets the browsers that have signed in to this account before, but for the one of this token.
 pub async fn forget_other_devices(tx: &mut Tx, uin: Uin, token_hash: &[u8]) -> sqlx::Result<()> {
     let statement = "delete from known_device where uin = $1 and token_hash <> $2";

@@ -110,17 +110,34 @@ pub async fn delete_all_of(tx: &mut Tx, uin: Uin) -> sqlx::Result<()> {
     on_tx!(tx, c => sqlx::query("delete from passkey where uin = $1").bind(uin).execute(c).await.map(drop))
 }
 
-/// Keeps what a browser's answer will be checked against.
-pub async fn insert_challenge(db: &Db, token: &[u8], ceremony: &str, expires_at: Timestamp) -> sqlx::Result<()> {
-    let statement = "insert into passkey_challenge (token, ceremony, expires_at) values ($1, $2, $3)";
-    on!(db, pool => sqlx::query(statement).bind(token).bind(ceremony).bind(expires_at).execute(pool).await.map(drop))
+/// How many challenges of `asker` wait for an answer, and when the first of them ends.
+pub async fn waiting_challenges(db: &Db, asker: &str, now: Timestamp) -> sqlx::Result<(i64, Option<Timestamp>)> {
+    let statement = "select count(*), min(expires_at) from passkey_challenge where asker = $1 and expires_at > $2";
+    on!(db, pool => sqlx::query_as(statement).bind(asker).bind(now).fetch_one(pool).await)
+}
+
+/// Keeps what a browser's answer will be checked against, and of all that is kept the latest `keep`.
+pub async fn insert_challenge(
+    db: &Db,
+    token_hash: &[u8],
+    ceremony: &str,
+    asker: &str,
+    expires_at: Timestamp,
+    keep: i64,
+) -> sqlx::Result<()> {
+    let statement = "insert into passkey_challenge (token_hash, ceremony, asker, expires_at) values ($1, $2, $3, $4)";
+    on!(db, pool => sqlx::query(statement).bind(token_hash).bind(ceremony).bind(asker).bind(expires_at).execute(pool).await
+        .map(drop))?;
+    let trim = "delete from passkey_challenge where expires_at <
+        (select expires_at from passkey_challenge order by expires_at desc limit 1 offset $1)";
+    on!(db, pool => sqlx::query(trim).bind(keep).execute(pool).await.map(drop))
 }
 
 /// Takes it, for the one who takes it and in time; none for everybody else.
-pub async fn take_challenge(db: &Db, token: &[u8], now: Timestamp) -> sqlx::Result<Option<String>> {
-    let statement = "delete from passkey_challenge where token = $1 returning ceremony, expires_at";
+pub async fn take_challenge(db: &Db, token_hash: &[u8], now: Timestamp) -> sqlx::Result<Option<String>> {
+    let statement = "delete from passkey_challenge where token_hash = $1 returning ceremony, expires_at";
     let row: Option<(String, Timestamp)> =
-        on!(db, pool => sqlx::query_as(statement).bind(token).fetch_optional(pool).await)?;
+        on!(db, pool => sqlx::query_as(statement).bind(token_hash).fetch_optional(pool).await)?;
     Ok(row.filter(|(_, expires_at)| *expires_at > now).map(|(ceremony, _)| ceremony))
 }
 

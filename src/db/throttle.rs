@@ -60,8 +60,23 @@ pub async fn clear(tx: &mut Tx, scope: &str, subject: &str) -> sqlx::Result<()> 
     on_tx!(tx, c => sqlx::query(statement).bind(scope).bind(subject).execute(c).await.map(drop))
 }
 
-/// Forgets counters that have not moved since `before` and block nobody.
-pub async fn purge(db: &Db, before: Timestamp, now: Timestamp) -> sqlx::Result<()> {
-    let statement = "delete from throttle where updated_at < $1 and blocked_until <= $2";
-    on!(db, pool => sqlx::query(statement).bind(before).bind(now).execute(pool).await.map(drop))
+/// Forgets counters that have not moved since `before`, or within `scope` since `longer_before`, and block nobody.
+pub async fn purge(
+    db: &Db,
+    before: Timestamp,
+    scope: &str,
+    longer_before: Timestamp,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    let statement = "delete from throttle
+        where updated_at < case when scope = $2 then $3 else $1 end and blocked_until <= $4";
+    on!(db, pool => sqlx::query(statement).bind(before).bind(scope).bind(longer_before).bind(now).execute(pool).await
+        .map(drop))
+}
+
+/// Forgets the counters within `scope` but the `keep` that have moved last.
+pub async fn trim(db: &Db, scope: &str, keep: i64) -> sqlx::Result<()> {
+    let statement = "delete from throttle where scope = $1 and updated_at <
+        (select updated_at from throttle where scope = $1 order by updated_at desc limit 1 offset $2)";
+    on!(db, pool => sqlx::query(statement).bind(scope).bind(keep).execute(pool).await.map(drop))
 }

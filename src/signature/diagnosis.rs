@@ -1,8 +1,12 @@
 //! Why a version 3 signature does not match: for the key's owner, who wonders what their client did differently.
 //!
 //! The server knows the secret, so it need not guess: it varies one part of the request at a time, in the ways clients are
-//! known to go wrong, and looks which variant was signed. What it shows holds no secret: the canonical request and the
-//! string to sign are made from the request alone.
+//! known to go wrong, and looks which variant was signed. What it shows is made from the request alone. Of a request that
+//! was signed with the key, in whatever variant, it shows all; any other may be anybody's and hold anything, so of its parts
+//! those that are not known to be harmless are shown by their length and the beginning of their hash, by which the owner
+//! can compare them with what their client signed.
+
+use std::borrow::Cow;
 
 use axum::http::header::{self, HeaderMap, HeaderValue};
 use secrecy::SecretString;
@@ -49,10 +53,13 @@ impl Cause {
 /// What the server made of a request.
 #[derive(Clone, Debug)]
 pub struct Diagnosis {
-    /// As the server has it; values of signed headers in lower case. Empty if a signed header is not there.
+    /// As the server has it, values of signed headers in lower case; masked if it is not known to be of the key's owner.
+    /// Empty if a signed header is not there.
     pub canonical_request: String,
-    /// As the server has it.
+    /// As the server has it, masked likewise.
     pub string_to_sign: String,
+    /// Was the request signed with the key but for the part that differs? Then it is of the key's owner.
+    pub variant_was_signed: bool,
     /// The part that differs; none if it is none of those looked at, or several, or the secret.
     pub cause: Option<Cause>,
 }
@@ -65,15 +72,72 @@ pub fn diagnose(
     utc_date: &str,
 ) -> Diagnosis {
     let reading = readings(request.headers).next();
-    let canonical = reading.and_then(|reading| canonical_request(authorization, request, reading)).unwrap_or_default();
-    let to_sign = string_to_sign(authorization, request, &canonical);
-    let cause = if authorization.date == utc_date {
-        let key = SigningKey::derive(secret_key, authorization);
-        signed_variant(request, authorization, |variant| v3::matches(authorization, variant, &key))
-    } else {
-        Some(Cause::Date)
-    };
-    Diagnosis { canonical_request: canonical, string_to_sign: to_sign, cause }
+    let mut canonical_request =
+        reading.and_then(|reading| canonical_request(authorization, request, reading)).unwrap_or_default();
+    let mut to_sign = string_to_sign(authorization, request, &canonical_request);
+    let key = SigningKey::derive(secret_key, authorization);
+    let was_signed = |variant: &SignedRequest<'_>| v3::matches(authorization, variant, &key);
+    // Right, and refused for another reason.
+    let right = was_signed(request);
+    let differs = if right { None } else { signed_variant(request, authorization, was_signed) };
+    if !right && differs.is_none() {
+        to_sign = masked_string_to_sign(authorization, request, &canonical_request, utc_date);
+        if !canonical_request.is_empty() {
+            canonical_request = masked_canonical_request(authorization, request);
+        }
+    }
+    let of_that_date = authorization.date == utc_date;
+    let cause = if of_that_date { differs } else { Some(Cause::Date) };
+    let variant_was_signed = right || differs.is_some() && of_that_date;
+    Diagnosis { canonical_request, string_to_sign: to_sign, variant_was_signed, cause }
+}
+
+const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+const SIGNED_HEADERS: [&str; 8] = [
+    "content-type",
+    "host",
+    "x-tc-action",
+    "x-tc-version",
+    "x-tc-timestamp",
+    "x-tc-region",
+    "x-tc-language",
+    "x-tc-content-sha256",
+];
+const SERVICES: [&str; 2] = ["sts", "cam"];
+
+/// `part` as it is, if it is one of the `harmless`.
+fn masked<'a>(part: &'a str, harmless: &[&str]) -> Cow<'a, str> {
+    if harmless.contains(&part) {
+        return part.into();
+    }
+    format!("({} bytes, SHA-256 {}…)", part.len(), &payload_hash(false, part.as_bytes())[..8]).into()
+}
+
+fn masked_canonical_request(authorization: &Authorization<'_>, request: &SignedRequest<'_>) -> String {
+    let name = |name| masked(name, &SIGNED_HEADERS);
+    let headers = authorization.signed_headers().map(|signed| {
+        let value = request.headers.get(signed).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let value = value.trim().to_ascii_lowercase();
+        format!("{}:{}\n", name(signed), masked(&value, &CONTENT_TYPES))
+    });
+    let names: Vec<Cow<'_, str>> = authorization.signed_headers().map(name).collect();
+    let [method, path, query] =
+        [masked(request.method, &METHODS), masked(request.path, &["/"]), masked(request.query, &[""])];
+    let (headers, names) = (headers.collect::<String>(), names.join(";"));
+    format!("{method}\n{path}\n{query}\n{headers}\n{names}\n{}", request.payload_sha256)
+}
+
+fn masked_string_to_sign(
+    authorization: &Authorization<'_>,
+    request: &SignedRequest<'_>,
+    canonical: &str,
+    utc_date: &str,
+) -> String {
+    let date = masked(authorization.date, &[utc_date]);
+    let service = masked(authorization.service, &SERVICES);
+    let mut shown = authorization.clone();
+    (shown.date, shown.service) = (&date, &service);
+    string_to_sign(&shown, request, canonical)
 }
 
 fn signed_variant(
@@ -93,10 +157,7 @@ fn signed_variant(
     let bodies = [payload_hash(false, b""), payload_hash(true, b""), UNSIGNED_PAYLOAD.to_owned()];
     let mut bodies = bodies.iter().map(String::as_str).chain(said);
 
-    // Right, and refused for another reason.
-    if was_signed(request) {
-        None
-    } else if bodies.any(|payload_sha256| was_signed(&SignedRequest { payload_sha256, ..*request })) {
+    if bodies.any(|payload_sha256| was_signed(&SignedRequest { payload_sha256, ..*request })) {
         Some(Cause::Body)
     } else if hosts(request.headers, authorization.service).any(|host| with_header(header::HOST, host)) {
         Some(Cause::Host)
@@ -195,6 +256,41 @@ mod tests {
         );
         assert_eq!(cause(&sent, &sent, "another secret"), None);
         assert_eq!(signed(request(&json, "a=1", &payload_hash(false, b"{ }"))), None, "any other body is not guessed");
+    }
+
+    #[test]
+    fn what_may_be_anybodys_is_masked() {
+        const CANARY: &str = "canary";
+        let mut all = headers("canary.example", "text/canary");
+        all.insert("x-canary", HeaderValue::from_static("canary"));
+        let body = payload_hash(false, b"{}");
+        let sent = SignedRequest { method: "CANARY", path: "/canary", ..request(&all, "canary=1", &body) };
+        let scope = "AKIDx/2019-02-25-canary/canary/tc3_request";
+        let header = format!(
+            "TC3-HMAC-SHA256 Credential={scope}, SignedHeaders=content-type;host;x-canary, Signature={}",
+            "0".repeat(64)
+        );
+        let found = diagnose(&Authorization::parse(&header).unwrap(), &sent, &SECRET.to_owned().into(), DATE);
+        for shown in [&found.canonical_request, &found.string_to_sign] {
+            assert!(!shown.to_lowercase().contains(CANARY), "{shown}");
+            assert!(shown.contains("bytes, SHA-256"), "{shown}");
+        }
+        assert!(found.canonical_request.contains("\n(7 bytes, SHA-256 "), "of /canary: {}", found.canonical_request);
+        assert!(found.canonical_request.ends_with(&body));
+
+        // What is harmless is shown, and what was signed with the key as a whole.
+        let json = headers("127.0.0.1:8081", "application/json");
+        let sent = request(&json, "", &body);
+        let by = |secret: &str, signed: &SignedRequest<'_>| {
+            let header = v3::authorize(signed, "AKIDx", &secret.to_owned().into(), DATE, "cam").unwrap();
+            diagnose(&Authorization::parse(&header).unwrap(), &sent, &SECRET.to_owned().into(), DATE)
+        };
+        let stranger = by("another secret", &sent);
+        assert!(stranger.canonical_request.starts_with("POST\n/\n\ncontent-type:application/json\nhost:(14 bytes"));
+        assert!(stranger.string_to_sign.contains("2019-02-25/cam/tc3_request"));
+        let owner = by(SECRET, &SignedRequest { method: "GET", ..sent });
+        assert_eq!(owner.cause, Some(Cause::Method));
+        assert!(owner.canonical_request.contains("host:127.0.0.1:8081"));
     }
 
     #[test]

@@ -83,8 +83,8 @@ impl Claim {
 
     /// Is the signature that of these parameters, sent by `method` to `host`? Compared in constant time.
     pub fn matches(&self, method: &str, host: &str, secret_key: &SecretString) -> bool {
-        super::hosts(host).any(|host| {
-            let message = self.string_to_sign(method, host);
+        hosts(host).any(|(host, port)| {
+            let message = self.string_to_sign(method, host, port);
             let key = secret_key.expose_secret().as_bytes();
             match self.method {
                 Method::HmacSha1 => Hmac::<Sha1>::new_from_slice(key)
@@ -95,11 +95,18 @@ impl Claim {
         })
     }
 
-    fn string_to_sign(&self, method: &str, host: &str) -> String {
+    fn string_to_sign(&self, method: &str, host: &str, port: &str) -> String {
         let signed = self.sorted.iter().filter(|(name, _)| name != SIGNATURE);
         let pairs: Vec<String> = signed.map(|(name, value)| format!("{name}={value}")).collect();
-        format!("{method}{host}/?{}", pairs.join("&"))
+        format!("{method}{host}{port}/?{}", pairs.join("&"))
     }
+}
+
+/// The host as it may have been signed, and a port after it: as sent, without the port, and, where none was sent, with one
+/// that goes without saying. The Node client signs `localhost:80` and sends `localhost`.
+fn hosts(sent: &str) -> impl Iterator<Item = (&str, &str)> {
+    let default_ports: &[&str] = if super::without_port(sent) == sent { &[":80", ":443"] } else { &[] };
+    super::hosts(sent).map(|host| (host, "")).chain(default_ports.iter().map(move |port| (sent, *port)))
 }
 
 #[cfg(test)]
@@ -137,6 +144,31 @@ mod tests {
         // The shorter method does not take the longer one's place.
         let downgraded = query.replace("HmacSHA256", "HmacSHA1");
         assert_eq!(Claim::parse(params(&downgraded)).unwrap_err(), Malformed::Signature);
+    }
+
+    #[test]
+    fn a_default_port_may_be_signed_and_not_sent_or_sent_and_not_signed() {
+        let signed = |host: &str| {
+            let unsigned = Claim::parse(params(&format!("{QUERY}&Signature=zmmjn35mikh6pM3V7sUEuX4wyYM%3D"))).unwrap();
+            let key = "Gu5t9xGARNpq86cd98joQYCN3*******".as_bytes();
+            let message = unsigned.string_to_sign("GET", host, "");
+            let signature = Hmac::<Sha1>::new_from_slice(key).unwrap().chain_update(message).finalize().into_bytes();
+            Claim { signature: signature.to_vec(), ..unsigned }
+        };
+        for (signed_host, sent, passes) in [
+            ("localhost:80", "localhost", true),
+            ("localhost:443", "localhost", true),
+            ("localhost", "localhost:80", true),
+            ("localhost", "localhost:8081", true),
+            ("[::1]:80", "[::1]", true),
+            ("localhost:8081", "localhost", false),
+            ("localhost:80", "localhost:443", false),
+            ("localhost:80", "localhost:8081", false),
+            ("localhost:80", "127.0.0.1", false),
+            (":80", "localhost", false),
+        ] {
+            assert_eq!(signed(signed_host).matches("GET", sent, &secret()), passes, "{signed_host} as {sent}");
+        }
     }
 
     #[test]

@@ -247,7 +247,8 @@ pub(super) fn readings(headers: &HeaderMap) -> impl Iterator<Item = Reading<'_>>
     super::hosts(sent).flat_map(|host| [false, true].map(|raw_values| Reading { host, raw_values }))
 }
 
-/// `None` if a signed header is missing, stands twice, or is not text.
+/// `None` if a signed header is missing, stands with different values, or is not text. A header that stands more than once
+/// with one and the same value, as some clients send it, says nothing but that value; only the host must stand once.
 pub(super) fn canonical_request(
     authorization: &Authorization<'_>,
     request: &SignedRequest<'_>,
@@ -265,8 +266,11 @@ pub(super) fn canonical_request(
             other => request.headers.get_all(other),
         }
         .iter();
-        let (value, None) = (values.next()?.to_str().ok()?.trim(), values.next()) else { return None };
-        let value = if name == "host" { reading.host } else { value };
+        let first = values.next()?;
+        if values.any(|other| name == "host" || other != first) {
+            return None;
+        }
+        let value = if name == "host" { reading.host } else { first.to_str().ok()?.trim() };
         canonical.push_str(name);
         canonical.push(':');
         let value_begins = canonical.len();

@@ -91,11 +91,13 @@ pub async fn submit(
 /// `POST /login/passkey/options`: what the script asks the browser.
 pub async fn ask_for_passkey(
     console: Console,
-    mut visitor: Visitor,
+    visitor: Visitor,
     OwnForm(Nothing {}): OwnForm<Nothing>,
 ) -> Result<Json<Options>, PageError> {
-    let (options, challenge) = passkeys::ask_for_any(&console.app, console.relying_party()?).await?;
-    visitor.ask_for_passkey(&console, challenge).await?;
+    let (site, device) = (console.relying_party()?, visitor.device(&console));
+    let asked = passkeys::ask_for_any(&console.app, site, visitor.address, device.as_ref()).await;
+    let (options, challenge) = asked?;
+    visitor.keep_challenge(&console, &challenge);
     Ok(Json(options))
 }
 
@@ -112,7 +114,8 @@ pub async fn submit_passkey(
     OwnForm(form): OwnForm<PasskeyForm>,
 ) -> Result<Response, PageError> {
     let (device, address) = (visitor.device(&console), visitor.address);
-    let answer = Answer { site: console.relying_party()?, challenge: visitor.challenge(), credential: &form.passkey };
+    let (site, challenge) = (console.relying_party()?, visitor.take_challenge(&console));
+    let answer = Answer { site, challenge, credential: &form.passkey };
     match sign_in::with_passkey(&console.app, &visitor.origin, address, device.as_ref(), answer).await {
         Ok(done) => {
             visitor.complete_sign_in(&console, done).await?;

@@ -61,7 +61,7 @@ use self::site::Site;
 use crate::account::passkeys::RelyingParty;
 use crate::id::RequestId;
 use crate::state::App;
-use crate::telemetry;
+use crate::{requests, telemetry};
 
 /// Longest body of a form.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -125,6 +125,7 @@ pub fn router(app: App, site: Site) -> Router {
         .route(urls::REMOVE_PASSKEY, get(passkeys::remove_page).post(passkeys::remove));
     // From the outside in; a refusal of any of them passes through those above it.
     let layers = ServiceBuilder::new()
+        .layer(from_fn(requests::note_route))
         .layer(from_fn_with_state(console.clone(), headers::secure))
         .layer(compression::layer())
         .layer(from_fn(compression::judge))

@@ -52,6 +52,8 @@ pub struct CookieNames {
     pub visitor: String,
     /// A browser that has signed in before.
     pub device: String,
+    /// What a browser without a session has been asked about a passkey.
+    pub challenge: String,
     /// The language chosen.
     pub language: String,
     /// The theme chosen.
@@ -89,6 +91,7 @@ impl Site {
                 session: name("session"),
                 visitor: name("visitor"),
                 device: name("device"),
+                challenge: name("challenge"),
                 language: name("language"),
                 theme: name("theme"),
                 wanted: name("wanted"),

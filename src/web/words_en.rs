@@ -367,6 +367,7 @@ fn chart_bar(date: &str, accepted: i64, refused: i64) -> String {
 fn refusal(stored: &str) -> &'static str {
     match stored {
         "disabled" => "Refused: the key was disabled",
+        "disabled unread" => "Refused: the key was disabled; the body was too long to look at the signature",
         "deleted" => "Refused: the key was deleted",
         "wrong signature" => "Refused: wrong signature",
         "expired" => "Refused: clock too far off",
@@ -583,7 +584,9 @@ fn problem(problem: Problem) -> (&'static str, &'static str) {
             "Another address, please",
             "This console does not answer under the name you used. Open it under the address that whoever runs the server gave you.",
         ),
-        Problem::TooManyTries => ("Too many tries", "There were too many failed tries from your address."),
+        Problem::TooManyTries => {
+            ("Too many tries", "There were too many tries from your address that failed or were not finished.")
+        }
         Problem::Busy => (
             "Busy for a moment",
             "More passwords are waiting to be checked than the server takes on. Your form was not taken.",

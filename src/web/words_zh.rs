@@ -358,6 +358,7 @@ fn refusal(stored: &str) -> &'static str {
     match stored {
         "disabled" => "已拒绝：密钥已禁用",
         "deleted" => "已拒绝：密钥已删除",
+        "disabled unread" => "已拒绝：密钥已禁用；请求体过长，未核对签名",
         "wrong signature" => "已拒绝：签名错误",
         "expired" => "已拒绝：时间偏差过大",
         "token" => "已拒绝：携带了临时令牌",
@@ -532,7 +533,7 @@ fn problem(problem: Problem) -> (&'static str, &'static str) {
         Problem::WrongHost => {
             ("请使用其他地址访问", "本控制台不以您所用的名称提供服务。请使用服务器管理员提供的地址打开。")
         }
-        Problem::TooManyTries => ("尝试次数过多", "来自您的地址的失败尝试过多。"),
+        Problem::TooManyTries => ("尝试次数过多", "来自您的地址的失败或未完成的尝试过多。"),
         Problem::Busy => ("服务器繁忙", "等待验证的密码过多，您提交的表单未被处理。"),
         Problem::Unavailable => (
             "数据库暂时无法使用",

@@ -321,6 +321,10 @@ def test_calls_are_recorded_with_what_came_of_them(door: Door) -> None:
     results = {call["Action"]: call["Result"] for call in calls(door)}
     assert results[f"GET {path}"] == "Accepted"
     assert results[f"DELETE {path}"].startswith("Refused")
+    # What nothing signs with the key may be anybody's, and hold anything.
+    door.ask(door.signed("GET", f"{path}/other", key=Key(door.key.secret_id, secrets.token_hex(16)))).check_refused()
+    actions = [call["Action"] for call in calls(door)]
+    assert "GET" in actions and f"GET {path}/other" not in actions
 
 
 # --- Odd addresses ----------------------------------------------------------------------------------------------------

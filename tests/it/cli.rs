@@ -255,6 +255,6 @@ async fn the_log_says_whose_session_a_refusal_is_in() {
     };
     assert!(account(403, "/cam/capi/keys").is_some_and(|uin| uin.to_string().len() == 12));
     assert_eq!(account(404, "/cam/capi/keys/"), account(403, "/cam/capi/keys"));
-    assert_eq!(account(404, "/nowhere"), None);
+    assert_eq!(account(404, "unknown"), None);
     assert!(!log.contains(token_of(&link)) && !log.contains(password));
 }

@@ -301,3 +301,42 @@ async fn race(mut browser: Browser, kind: &'static str, code: &str) -> usize {
     }
     won
 }
+
+on_both_engines! {
+    /// Names can be made up without end; what is kept of them cannot.
+    async fn names_that_nobody_has_do_not_fill_the_database(engine) {
+        use latchkey::db::throttle as db;
+        use latchkey::throttle::{self, Subject};
+        let product = Product::start(engine).await;
+        let count = async || {
+            let count = "select count(*) from throttle";
+            match &product.app.db {
+                latchkey::db::Db::Sqlite(pool) => sqlx::query_scalar::<_, i64>(count).fetch_one(pool).await.unwrap(),
+                latchkey::db::Db::Postgres(pool) => sqlx::query_scalar::<_, i64>(count).fetch_one(pool).await.unwrap(),
+            }
+        };
+        let shared: std::collections::HashSet<String> =
+            (0..100_000).map(|number| format!("{:?}", Subject::nobody(&format!("name {number}")))).collect();
+        assert!(shared.len() <= 65_536, "{}", shared.len());
+        assert_ne!(Subject::nobody("root"), Subject::account("root"));
+        product.browser().submit("/login", "/login", &[("name", "nobody"), ("password", "wrong")]).await.is(422);
+        assert_eq!(count().await, 2, "one of the name, one of the address");
+        // A day after they last moved they are worth nothing, but for wrong codes.
+        let mut tx = product.app.db.begin().await.unwrap();
+        throttle::settle(&mut tx, &Subject::code(latchkey::id::Uin(1)), false, product.clock.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        product.advance(Duration::from_hours(25));
+        throttle::purge(&product.app.db, product.clock.now()).await.unwrap();
+        assert_eq!(count().await, 1);
+        // Of addresses the latest are kept.
+        let now = product.clock.now();
+        for at in 1..=20_u8 {
+            let mut tx = product.app.db.begin().await.unwrap();
+            let address = Subject::address([192, 0, 2, at].into());
+            throttle::settle(&mut tx, &address, false, now.plus(Duration::from_secs(at.into()))).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        db::trim(&product.app.db, "password/address", 9).await.unwrap();
+        assert_eq!(count().await, 11);
+    }
+}

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use latchkey::account::operator;
+use latchkey::account::passkeys::MOST_WAITING;
 use latchkey::clock::Timestamp;
 use latchkey::db::passkeys;
 use latchkey::id::Uin;
@@ -132,7 +133,7 @@ on_both_engines! {
         let options = ask(&mut stranger, "/login", ASK).await;
         sign_in(&mut stranger, &answer(&options, owner.uin, b"unknown")).await.is(422).says(REFUSED);
         stranger.submit("/login", SIGN_IN, &[]).await.is(422);
-        stranger.get("/cam/capi").await.leads_to("/login?notice=expired");
+        stranger.get("/cam/capi").await.leads_to("/login");
 
         let key = browser.create_key().await;
         let show = format!("/cam/capi/keys/{key}/show");
@@ -182,16 +183,64 @@ on_both_engines! {
             assert_eq!(tried.await.unwrap(), 422);
         }
 
-        // Nobody else's, and not for ever: it goes with its session.
-        ask(&mut stranger, "/login", ASK).await;
+        // Nobody else's, and not for ever.
+        let options = ask(&mut stranger, "/login", ASK).await;
+        let mut other = product.browser();
+        other.get("/login").await;
+        sign_in(&mut other, &answer(&options, owner.uin, VICTIM)).await.is(422);
+        assert_eq!(challenges(&product).await, 1, "somebody else does not take it");
         product.advance(Duration::from_mins(5));
-        sign_in(&mut stranger, &passkey).await.is(422);
-        assert_eq!(challenges(&product).await, 1, "what is not answered is cleared out");
         passkeys::purge(&product.app.db, product.clock.now()).await.unwrap();
-        assert_eq!(challenges(&product).await, 0);
+        assert_eq!(challenges(&product).await, 0, "what is not answered is cleared out");
         let token = b"a token";
-        passkeys::insert_challenge(&product.app.db, token, "{}", Timestamp(100)).await.unwrap();
+        passkeys::insert_challenge(&product.app.db, token, "{}", "x", Timestamp(100), 10).await.unwrap();
         assert!(passkeys::take_challenge(&product.app.db, token, Timestamp(100)).await.unwrap().is_none());
+    }
+
+    /// A stranger asks and asks: so many questions wait, nothing else is kept, and those who are known are not held up.
+    async fn a_stranger_cannot_ask_without_end(engine) {
+        let (product, owner, mut browser) = signed_in(engine).await;
+        let most = MOST_WAITING;
+        let sessions = async || {
+            let count = "select count(*) from session";
+            match &product.app.db {
+                latchkey::db::Db::Sqlite(pool) => sqlx::query_scalar::<_, i64>(count).fetch_one(pool).await.unwrap(),
+                latchkey::db::Db::Postgres(pool) => sqlx::query_scalar::<_, i64>(count).fetch_one(pool).await.unwrap(),
+            }
+        };
+        let before = sessions().await;
+        for _ in 0..most {
+            ask(&mut product.browser(), "/login", ASK).await;
+        }
+        for _ in 0..3 {
+            let refused = product.browser().submit("/login", ASK, &[]).await;
+            refused.is(429);
+            assert_eq!(refused.headers["retry-after"], "300");
+        }
+        assert_eq!((challenges(&product).await, sessions().await), (most, before), "a question makes no session");
+        // Whoever is signed in, or has signed in from this browser before, shares with nobody.
+        store(&product, owner.uin, VICTIM, "mine").await.unwrap();
+        let key = browser.create_key().await;
+        ask(&mut browser, "/cam/capi", ASK_OWN).await;
+        browser.submit("/cam/capi", "/logout", &[]).await;
+        ask(&mut browser, "/login", ASK).await;
+        assert!(!key.is_empty());
+        // An answer makes room, and so does time.
+        product.advance(Duration::from_mins(5));
+        ask(&mut product.browser(), "/login", ASK).await;
+    }
+
+    /// Strangers with any number of addresses push out the oldest questions, not the newest.
+    async fn of_all_questions_only_so_many_wait(engine) {
+        let (product, _owner, _browser) = signed_in(engine).await;
+        for at in 1..=20_u8 {
+            let asker = format!("address/192.0.2.{at}");
+            passkeys::insert_challenge(&product.app.db, &[at], "{}", &asker, Timestamp(i64::from(at)), 10).await.unwrap();
+            assert!(challenges(&product).await <= 11);
+        }
+        let taken = async |at: u8| passkeys::take_challenge(&product.app.db, &[at], Timestamp(0)).await.unwrap().is_some();
+        assert!(taken(20).await && taken(11).await);
+        assert!(!taken(1).await && !taken(9).await);
     }
 
     async fn failed_uses_count_as_failed_tries(engine) {

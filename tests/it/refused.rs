@@ -131,6 +131,7 @@ on_both_engines! {
             let diagnosis = Diagnosis {
                 canonical_request: "é".repeat(9000),
                 string_to_sign: "to sign".to_owned(),
+                variant_was_signed: false,
                 cause: None,
             };
             let diagnosed = Some(RefusedCall { request_id: *request_id, signed_at: at, diagnosis });

@@ -67,6 +67,28 @@ fn vector_b_with_a_third_signed_header_in_lower_case() {
     assert!(signed_by(&parsed, &request, SECRET_STARS));
 }
 
+proptest! {
+    #[test]
+    fn a_header_that_says_the_same_again_changes_nothing_and_any_other_value_does(
+        kind in "[a-z/]{1,20}", other in "[ -~]{0,20}", times in 1_usize..4,
+    ) {
+        let hash = payload_hash(false, b"");
+        let mut headers = headers(&[("content-type", &kind), ("host", "localhost")]);
+        let secret = SECRET.to_owned().into();
+        let header = authorize(&post(&headers, &hash), "AKIDx", &secret, "2019-02-25", "cvm").unwrap();
+        let parsed = Authorization::parse(&header).unwrap();
+        for _ in 0..times {
+            headers.append(header::CONTENT_TYPE, HeaderValue::from_str(&kind).unwrap());
+            prop_assert!(signed_by(&parsed, &post(&headers, &hash), SECRET));
+        }
+        let mut host_twice = headers.clone();
+        host_twice.append(header::HOST, HeaderValue::from_static("localhost"));
+        prop_assert!(!signed_by(&parsed, &post(&host_twice, &hash), SECRET));
+        headers.append(header::CONTENT_TYPE, HeaderValue::from_str(&other).unwrap());
+        prop_assert_eq!(signed_by(&parsed, &post(&headers, &hash), SECRET), other == kind);
+    }
+}
+
 #[test]
 fn vector_e_get() {
     let signature = "9867b291561db17491c01f0d7f06be3ccd45e91ecd3ce5434330e00ece036f64";

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::account::credentials::Replacement;
-use crate::account::passkeys::{self, Addition, Challenge};
+use crate::account::passkeys::{Addition, Challenge};
 use crate::account::setup::Enrolment;
 use crate::account::sign_in::{PasswordAccepted, Previous};
 use crate::api_key::RevealTicket;
@@ -24,8 +24,6 @@ const HALF_SIGNED_IN_LIFETIME: Duration = Duration::from_mins(5);
 pub enum Stage {
     /// Has used a set-up link; the first code is awaited.
     Enrolling(Enrolling),
-    /// Has been asked for a passkey, and is nobody in particular until then.
-    AskedForPasskey(AskedForPasskey),
     /// Has given a right password; the code is awaited.
     HalfSignedIn(HalfSignedInState),
     /// Is signed in.
@@ -39,13 +37,6 @@ pub struct Enrolling {
     pub enrolment: Enrolment,
     /// Since when.
     pub since: Timestamp,
-}
-
-/// [`Stage::AskedForPasskey`].
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct AskedForPasskey {
-    pub(super) challenge: Challenge,
-    pub(super) since: Timestamp,
 }
 
 /// [`Stage::HalfSignedIn`].
@@ -79,7 +70,7 @@ impl Stage {
     /// The account, if one is known.
     pub fn uin(&self) -> Option<Uin> {
         match self {
-            Self::Enrolling(_) | Self::AskedForPasskey(_) => None,
+            Self::Enrolling(_) => None,
             Self::HalfSignedIn(half) => Some(half.pending.uin),
             Self::SignedIn(state) => Some(state.uin),
         }
@@ -97,7 +88,6 @@ impl Stage {
     pub fn expires_at(&self, session_max: Duration) -> Timestamp {
         match self {
             Self::Enrolling(enrolling) => enrolling.since.plus(ENROLMENT_LIFETIME),
-            Self::AskedForPasskey(asked) => asked.since.plus(passkeys::CHALLENGE_LIFETIME),
             Self::HalfSignedIn(half) => half.since.plus(HALF_SIGNED_IN_LIFETIME),
             Self::SignedIn(state) => state.since.plus(session_max),
         }

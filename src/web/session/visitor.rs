@@ -8,8 +8,8 @@ use axum::http::request::Parts;
 use tower_cookies::{Cookie, Cookies, cookie};
 use tower_sessions::Session;
 
-use super::stage::{AskedForPasskey, Enrolling, HalfSignedInState, STAGE, SignedInState, Stage};
-use crate::account::passkeys::Challenge;
+use super::stage::{Enrolling, HalfSignedInState, STAGE, SignedInState, Stage};
+use crate::account::passkeys::{self, Challenge};
 use crate::account::setup::Enrolment;
 use crate::account::sign_in::{self, PasswordAccepted};
 use crate::audit::{Actor, Origin};
@@ -72,8 +72,7 @@ impl Visitor {
     pub(in crate::web) fn binding(&self, console: &Console) -> String {
         match (&self.stage, self.session.id()) {
             (Some(Stage::SignedIn(state)), _) => state.form_binding.clone(),
-            // The page that asked has been open all along.
-            (None | Some(Stage::AskedForPasskey(_)), _) | (_, None) => self.browser_token(console),
+            (None, _) | (_, None) => self.browser_token(console),
             (Some(_), Some(id)) => id.to_string(),
         }
     }
@@ -122,18 +121,20 @@ impl Visitor {
         self.enter(Stage::Enrolling(Enrolling { enrolment, since })).await
     }
 
-    /// They have been asked for a passkey.
-    pub async fn ask_for_passkey(&mut self, console: &Console, challenge: Challenge) -> Result<(), PageError> {
-        let since = console.app.clock.now();
-        self.enter(Stage::AskedForPasskey(AskedForPasskey { challenge, since })).await
+    /// Their browser has been asked for a passkey. It keeps the question itself: a stranger gets no session for asking.
+    pub fn keep_challenge(&self, console: &Console, challenge: &Challenge) {
+        let mut cookie = console.site.cookie(console.site.cookies.challenge.clone(), challenge.token().to_owned());
+        let seconds = i64::try_from(passkeys::CHALLENGE_LIFETIME.as_secs()).unwrap_or(0);
+        cookie.set_max_age(cookie::time::Duration::seconds(seconds));
+        self.cookies.add(cookie);
     }
 
-    /// What they have been asked.
-    pub fn challenge(&self) -> Option<Challenge> {
-        match &self.stage {
-            Some(Stage::AskedForPasskey(asked)) => Some(asked.challenge.clone()),
-            _ => None,
-        }
+    /// What their browser has been asked. It keeps it no longer.
+    pub fn take_challenge(&self, console: &Console) -> Option<Challenge> {
+        let name = &console.site.cookies.challenge;
+        let kept = self.cookies.get(name)?;
+        self.cookies.remove(console.site.cookie(name.clone(), String::new()));
+        Some(kept.value().into())
     }
 
     /// The first step of sign-in is done.

@@ -107,6 +107,7 @@ pub struct Product {
     pub clock: Clock,
     pub console: SocketAddr,
     pub api: SocketAddr,
+    pub guard: Option<SocketAddr>,
     pub metrics: Option<SocketAddr>,
     stop: Option<oneshot::Sender<()>>,
     task: Option<JoinHandle<()>>,
@@ -143,6 +144,7 @@ impl Product {
         let listeners = Listeners::bind(&settings).unwrap();
         let console = listeners.console.as_ref().unwrap().address;
         let api = listeners.api.as_ref().unwrap().address;
+        let guard = listeners.guard.as_ref().map(|bound| bound.address);
         let metrics = listeners.metrics.as_ref().map(|bound| bound.address);
         let app = App::open(settings, clock.clone()).await.unwrap();
         let (stop, stopped) = oneshot::channel();
@@ -153,7 +155,7 @@ impl Product {
             };
             serve::run(running, listeners, tls, stopped).await.unwrap();
         });
-        Self { app, clock, console, api, metrics, stop: Some(stop), task: Some(task), store }
+        Self { app, clock, console, api, guard, metrics, stop: Some(stop), task: Some(task), store }
     }
 
     /// The console's address.

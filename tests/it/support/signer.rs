@@ -159,11 +159,16 @@ impl Signer {
     }
 
     pub fn v1_signature(&self, call: &V1Call) -> String {
+        self.v1_signature_for(call, &self.address.to_string())
+    }
+
+    /// With this host signed.
+    pub fn v1_signature_for(&self, call: &V1Call, host: &str) -> String {
         let mut sorted = call.params.clone();
         sorted.sort();
         let pairs: Vec<String> = sorted.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let method = if call.post { "POST" } else { "GET" };
-        let message = format!("{method}{}/?{}", self.address, pairs.join("&"));
+        let message = format!("{method}{host}/?{}", pairs.join("&"));
         let key = self.secret_key.as_bytes();
         let mac = if call.sha256 {
             hmac(key, &message)

@@ -1,0 +1,17 @@
+// Asks who the key is with `@tencent-sdk/capi`, as other tools of the vendor use it: what `process.argv[2]` says in JSON.
+// Its forms of version 1 go out as `application/json`.
+
+import capi from '@tencent-sdk/capi';
+
+const { endpoint, credential, method, signatureMethod, isV3 } = JSON.parse(process.argv[2]);
+const client = new capi.Capi({
+  region: 'ap-guangzhou',
+  serviceType: 'sts',
+  version: '2018-08-13',
+  requestClient: 'SDK_NODE',
+  secretId: credential.secretId,
+  secretKey: credential.secretKey,
+});
+const options = { protocol: 'http', host: endpoint, path: '/', method, signatureMethod, isV3 };
+const answer = await client.request({ Action: 'GetCallerIdentity', Version: '2018-08-13' }, options);
+process.stdout.write(JSON.stringify(answer.Response));
