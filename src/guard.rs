@@ -1,8 +1,8 @@
 //! The guard: a reverse proxy that lets only validly signed requests through, so that blocking is a matter of topology.
 //!
 //! The whole body is read into a bounded buffer and hashed before anything is forwarded; the response streams. What is
-//! signed is what is forwarded: path and query go on byte for byte. A connection that was upgraded (WebSocket) is cut when
-//! its key is disabled.
+//! signed is what is forwarded: path and query go on byte for byte. An answer that lasts, and a connection that was upgraded
+//! (WebSocket), is cut when its key is disabled.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -26,8 +26,8 @@ use crate::api_key::KeyState;
 use crate::body::{self, Terms};
 use crate::id::RequestId;
 use crate::language::Language;
-use crate::metrics::Door;
-use crate::requests::Caller;
+use crate::metrics::{Cut, Door, Listener};
+use crate::requests::{Caller, CutWhen};
 use crate::signature::v3::{Authorization, UNSIGNED_PAYLOAD, X_TC_CONTENT_SHA256, payload_hash};
 use crate::state::App;
 use crate::verifier::{self, Asked, Claim, Signed, Wants, only};
@@ -37,7 +37,9 @@ const BODY_LIMIT: usize = 10 * 1024 * 1024;
 /// How long the upstream may take to begin its answer.
 const UPSTREAM_PATIENCE: Duration = Duration::from_mins(1);
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
-/// How often an upgraded connection's key is looked at.
+/// What is read ahead of an answer, and the longest headers of one.
+const UPSTREAM_BUFFER: usize = 64 * 1024;
+/// How often the key of an answer that lasts, or of an upgraded connection, is looked at.
 const WATCH_EVERY: Duration = Duration::from_millis(500);
 
 /// Names of headers that are between two neighbours and not for whoever comes next (RFC 9110, section 7.6.1).
@@ -63,7 +65,7 @@ pub fn router(app: App, upstream: &Url) -> Router {
     let mut connector = HttpConnector::new();
     connector.set_connect_timeout(Some(CONNECT_PATIENCE));
     connector.set_nodelay(true);
-    let client = Client::builder(TokioExecutor::new()).build(connector);
+    let client = Client::builder(TokioExecutor::new()).http1_max_buf_size(UPSTREAM_BUFFER).build(connector);
     let upstream = upstream.as_str().parse().expect("an http address is a URI");
     let guard = Guard { app, upstream, client };
     Router::new().fallback(answer).with_state(guard)
@@ -227,6 +229,9 @@ fn returned(
     }
     let (mut parts, body) = response.into_parts();
     parts.headers = without_hop_by_hop(&parts.headers, switching);
+    if !switching {
+        parts.extensions.insert(CutWhen::new(until_disabled(guard.app.clone(), signed.clone())));
+    }
     Ok(Response::from_parts(parts, Body::new(body)).into_response())
 }
 
@@ -236,21 +241,19 @@ async fn join(app: App, signed: Signed, client: OnUpgrade, upstream: OnUpgrade) 
     let (mut client, mut upstream) = (TokioIo::new(client), TokioIo::new(upstream));
     tokio::select! {
         _ = tokio::io::copy_bidirectional(&mut client, &mut upstream) => {}
-        () = until_disabled(&app, &signed) => {
-            tracing::info!(secret_id = %signed.secret_id(), "an upgraded connection was cut: its key is disabled");
-        }
+        () = until_disabled(app.clone(), signed.clone()) => app.metrics.cut(Listener::Guard, Cut::KeyDisabled),
     }
 }
 
-async fn until_disabled(app: &App, signed: &Signed) {
-    let mut tick = tokio::time::interval(WATCH_EVERY);
+async fn until_disabled(app: App, signed: Signed) {
     loop {
-        tick.tick().await;
+        tokio::time::sleep(WATCH_EVERY).await;
         // Where the state cannot be known, the connection does not go on either.
-        let Ok(fresh) = app.registry.fresh().await else { return };
+        let Ok(fresh) = app.registry.fresh().await else { break };
         let key = app.registry.get(&fresh, signed.secret_id().as_str());
         if key.is_none_or(|key| key.state != KeyState::Enabled) {
-            return;
+            break;
         }
     }
+    tracing::info!(secret_id = %signed.secret_id(), "a connection is cut: its key is disabled");
 }

@@ -15,6 +15,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::error::Error;
 use crate::state::App;
+use crate::telemetry;
 
 /// A door behind which requests are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,6 +72,36 @@ impl Listener {
     }
 }
 
+/// Why the server ended a connection against the client's will.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cut {
+    /// It waited for a request, and another needed its place.
+    MadeWay,
+    /// Its address has as many as one may have, and all are at work.
+    Share,
+    /// The client did not read what was written to it.
+    Stalled,
+    /// The key that its request was signed with is no longer enabled.
+    KeyDisabled,
+}
+
+impl Cut {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::MadeWay => "made way",
+            Self::Share => "share",
+            Self::Stalled => "stalled",
+            Self::KeyDisabled => "key disabled",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CutConnection {
+    listener: &'static str,
+    reason: &'static str,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Check {
     door: &'static str,
@@ -88,6 +119,7 @@ struct Answer {
 pub struct Metrics {
     checks: Family<Check, Counter>,
     answers: Family<Answer, Counter>,
+    cut: Family<CutConnection, Counter>,
     /// Of the checks by each door those that ended well, and of each listener's answers those with status 200: the
     /// commonest, and not looked for every time.
     accepted: [Counter; Door::ALL.len()],
@@ -115,6 +147,7 @@ impl Default for Metrics {
             ok: Listener::ALL.map(|listener| answers.get_or_create_owned(&ok(listener))),
             checks,
             answers,
+            cut: Family::default(),
             barrier_reads: Histogram::new(exponential_buckets(0.000_025, 2.0, 16)),
             barrier_requests: Histogram::new(exponential_buckets(1.0, 2.0, 11)),
             barrier_failures: Counter::default(),
@@ -144,11 +177,20 @@ impl Metrics {
         self.answers.get_or_create(&Answer { listener: listener.as_str(), status: status.as_u16() }).inc();
     }
 
+    /// Counts a connection that was ended by the server.
+    pub fn cut(&self, listener: Listener, why: Cut) {
+        self.cut.get_or_create(&CutConnection { listener: listener.as_str(), reason: why.as_str() }).inc();
+    }
+
     /// All of it in the text format of OpenMetrics.
     fn text(&self, app: &App) -> Result<String, Error> {
         let mut all = Registry::with_prefix("latchkey");
         all.register("checks", "Checked requests, by door and outcome", self.checks.clone());
         all.register("http_requests", "Answered requests, by listener and status", self.answers.clone());
+        all.register("connections_cut", "Connections ended by the server, by listener and reason", self.cut.clone());
+        let lines_lost = Counter::<u64>::default();
+        lines_lost.inc_by(telemetry::lines_lost());
+        all.register("log_lines_lost", "Lines of the log that could not be written", lines_lost);
         all.register_with_unit(
             "barrier_read",
             "Time of a read of the change number, with what it takes in",

@@ -3,7 +3,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::Router;
@@ -12,6 +13,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use hyper::body::Incoming;
 use ipnet::IpNet;
 use tower::Service;
@@ -19,9 +21,8 @@ use tracing::Instrument;
 
 use crate::audit::{Actor, Origin};
 use crate::id::{RequestId, Uin};
-use crate::metrics::Listener;
+use crate::metrics::{Cut, Listener};
 use crate::state::App;
-use crate::telemetry::log_panic;
 
 /// Where a container's health check asks, every half minute: not worth a line each.
 pub const HEALTH_PATH: &str = "/healthz";
@@ -52,6 +53,28 @@ impl RequestSpan {
     /// Has the log lines from here on say whose session the request is in.
     pub fn name_account(&self, uin: Uin) {
         self.0.record("uin", uin.0);
+    }
+}
+
+/// An extension of a response: once this is done, the response is cut off, and its connection with it. For what lasts.
+#[derive(Clone)]
+pub struct CutWhen(Arc<Mutex<BoxFuture<'static, ()>>>);
+
+impl CutWhen {
+    /// As soon as `done` is.
+    pub fn new(done: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(Box::pin(done))))
+    }
+
+    /// Is it time?
+    pub fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut().poll(cx)
+    }
+}
+
+impl std::fmt::Debug for CutWhen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CutWhen")
     }
 }
 
@@ -118,6 +141,17 @@ impl<R: Routes> Tracked<R> {
         self.listener.as_str()
     }
 
+    /// Is `peer` a proxy that speaks for others?
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.app.settings.trusted_proxies.iter().any(|network| network.contains(&peer))
+    }
+
+    /// Counts a connection that was ended by the server, against the client's will.
+    pub fn cut(&self, why: Cut) {
+        self.app.metrics.cut(self.listener, why);
+    }
+
     /// Answers a request that came from `peer`. A future as small as can be, for hyper moves it about.
     pub fn answer(self: Arc<Self>, peer: IpAddr, request: Request) -> impl Future<Output = Response> + Send {
         let request_id = RequestId::generate();
@@ -132,10 +166,9 @@ impl<R: Routes> Tracked<R> {
         let span = tracing::info_span!(target: "latchkey", "request", %request_id, uin = tracing::field::Empty);
         let answered = AssertUnwindSafe(self.routes.answer(request, caller)).catch_unwind();
         async move {
-            let response = answered.instrument(span.clone()).await.unwrap_or_else(|panic| {
-                span.in_scope(|| log_panic(&*panic));
-                (self.panicked)(request_id, &uri)
-            });
+            // The panic has been logged where it happened.
+            let answered = answered.instrument(span.clone()).await;
+            let response = answered.unwrap_or_else(|_| (self.panicked)(request_id, &uri));
             self.app.metrics.answered(self.listener, response.status());
             if let Some(line) = line {
                 let route = self.routes.route(uri.path(), &response);

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rustls::ServerConfig;
@@ -137,8 +138,9 @@ pub async fn run(
         servers.spawn(common.serve(bound, Listener::Guard, guard::router(app.clone(), upstream), guard::panicked));
     }
 
-    shutdown.await;
+    let ended = until_told(&mut servers, shutdown).await;
     tracing::info!("stopping; requests in flight may finish");
+    app.stopping.store(true, Ordering::Relaxed);
     drop(stop);
     while let Some(ended) = servers.join_next().await {
         if let Err(error) = ended {
@@ -148,7 +150,20 @@ pub async fn run(
     maintenance.abort();
     app.usage.finish().await;
     app.close().await;
-    Ok(())
+    ended
+}
+
+/// Serves until `shutdown` is done. A listener that ends before is a defect, and the others end as well: whoever watches the
+/// process sees that it is gone, and starts another.
+async fn until_told(servers: &mut JoinSet<()>, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
+    tokio::select! {
+        () = shutdown => Ok(()),
+        Some(ended) = servers.join_next() => {
+            let error = ended.err().map(|error| error.to_string());
+            tracing::error!(error, "a listener failed");
+            Err(StartError::ListenerEnded)
+        }
+    }
 }
 
 /// What the listeners have in common.
@@ -182,5 +197,22 @@ async fn maintain(app: App) {
         if let Err(error) = outcome.await {
             tracing::error!(%error, "clearing out failed; it is tried again later");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_listener_that_ends_by_itself_ends_the_server() {
+        let mut servers = JoinSet::new();
+        servers.spawn(pending());
+        until_told(&mut servers, async {}).await.unwrap();
+        servers.spawn(async { panic!("on purpose") });
+        let ended = until_told(&mut servers, pending()).await;
+        assert!(matches!(ended, Err(StartError::ListenerEnded)), "{ended:?}");
     }
 }

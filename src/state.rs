@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use zeroize::Zeroizing;
 
@@ -56,6 +57,8 @@ pub struct Parts {
     pub metrics: Metrics,
     /// Can it do its work?
     pub readiness: Readiness,
+    /// Has it been told to stop? Then whoever distributes requests is asked to send them elsewhere.
+    pub stopping: AtomicBool,
 }
 
 /// The key that form tokens are made with.
@@ -108,6 +111,7 @@ impl App {
             form_key,
             metrics,
             readiness: Readiness::default(),
+            stopping: AtomicBool::new(false),
         })))
     }
 

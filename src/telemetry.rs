@@ -1,17 +1,116 @@
 //! Logs: JSON lines on stderr. No secret, token, code, cookie or query ever.
+//!
+//! A thread of its own writes them, so that nothing waits for whoever reads them. A line that cannot be written is lost and
+//! counted: a full disk, a closed pipe or a reader that has stopped reading ends no request.
 
+use std::io::{self, Write};
+use std::panic::PanicHookInfo;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
 use tracing_subscriber::EnvFilter;
 
-/// Starts logging. `filter` as in `RUST_LOG`; without one `info`, and of the database driver only what is wrong.
-pub fn start(filter: Option<&str>) {
-    let filter =
-        filter.and_then(|filter| EnvFilter::try_new(filter).ok()).unwrap_or_else(|| EnvFilter::new("info,sqlx=warn"));
-    let lines = tracing_subscriber::fmt().json().flatten_event(true).with_span_list(false);
-    lines.with_env_filter(filter).with_writer(std::io::stderr).init();
+/// Lines that wait for the thread that writes them; of further ones each is lost.
+const WAITING_LINES: usize = 8192;
+/// At the end of the program, how long the thread may take to come to its last line, and then to write it.
+const LAST_LINE: Duration = Duration::from_secs(1);
+
+static LINES_LOST: AtomicU64 = AtomicU64::new(0);
+
+/// The log, until it is dropped.
+#[derive(Debug)]
+pub struct Log(Option<Lines>);
+
+/// What the thread is given.
+#[derive(Debug)]
+enum Message {
+    Line(Vec<u8>),
+    /// The sender is dropped when all is written, this last line of the program too.
+    Last(String, Sender<()>),
 }
 
-/// Logs a panic in its own words, which the client is not told.
-pub fn log_panic(panic: &(dyn std::any::Any + Send)) {
-    let message = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-    tracing::error!(panic = message.unwrap_or("without a message"), "a handler panicked");
+/// Starts logging. `filter` as in `RUST_LOG`; without one `info`, and of the database driver only what is wrong.
+pub fn start(filter: Option<&str>) -> Log {
+    let filter =
+        filter.and_then(|filter| EnvFilter::try_new(filter).ok()).unwrap_or_else(|| EnvFilter::new("info,sqlx=warn"));
+    let (sender, waiting) = bounded(WAITING_LINES);
+    let lines = Lines(sender);
+    // Without a thread, nobody receives them.
+    let _ = thread::Builder::new().name("log".to_owned()).spawn(move || write_out(&waiting));
+    let format = tracing_subscriber::fmt().json().flatten_event(true).with_span_list(false).log_internal_errors(false);
+    let writer = lines.clone();
+    format.with_env_filter(filter).with_writer(move || writer.clone()).init();
+    std::panic::set_hook(Box::new(log_panic));
+    Log(Some(lines))
+}
+
+/// How many lines of the log were lost.
+pub fn lines_lost() -> u64 {
+    LINES_LOST.load(Ordering::Relaxed)
+}
+
+/// Logs a panic in its own words, which no client is told. The hook that Rust begins with would wait for stderr.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let message = panic.payload_as_str().unwrap_or("without a message");
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(panic = message, place, "a task panicked");
+}
+
+/// Writes what waits, line by line, until there is a last one.
+fn write_out(waiting: &Receiver<Message>) {
+    for message in waiting {
+        match message {
+            Message::Line(line) => {
+                if io::stderr().write_all(&line).is_err() {
+                    LINES_LOST.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            Message::Last(line, _done) => {
+                let _ = io::stderr().write_all(line.as_bytes());
+                return;
+            }
+        }
+    }
+}
+
+impl Log {
+    /// Writes what is left of the log, and after it the line that says how the program ended; within a bound, for whoever
+    /// should read it may have stopped reading.
+    pub fn finish(mut self, last: &str) {
+        self.end(format!("{last}\n"));
+    }
+
+    fn end(&mut self, last: String) {
+        let Some(Lines(lines)) = self.0.take() else { return };
+        let (done, written) = bounded(0);
+        if lines.send_timeout(Message::Last(last, done), LAST_LINE).is_ok() {
+            // Ends with an error when the thread has let go of the other end.
+            let _ = written.recv_timeout(LAST_LINE);
+        }
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.end(String::new());
+    }
+}
+
+/// Takes every line, and hands it to the thread if there is room.
+#[derive(Clone, Debug)]
+struct Lines(Sender<Message>);
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.0.try_send(Message::Line(line.to_vec())).is_err() {
+            LINES_LOST.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

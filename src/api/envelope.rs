@@ -108,6 +108,7 @@ impl From<Error> for ApiError {
             | Error::PasswordUnfit(_)
             | Error::NoSuchAccount
             | Error::Busy
+            | Error::Unavailable(_)
             | Error::Internal(_) => {
                 tracing::error!(%error, "an API request failed");
                 Self::Fault

@@ -10,6 +10,8 @@ mod params;
 mod verify;
 mod words;
 
+use std::sync::atomic::Ordering;
+
 use axum::Router;
 use axum::extract::{Extension, Request, State};
 use axum::http::request::Parts;
@@ -107,6 +109,9 @@ fn router(app: App) -> Router {
 
 /// Can keys be checked and changed here?
 async fn ready(State(app): State<App>) -> Response {
+    if app.stopping.load(Ordering::Relaxed) {
+        return (StatusCode::SERVICE_UNAVAILABLE, "not ready: the server is stopping\n").into_response();
+    }
     match app.readiness.check(&app.registry, &app.db).await {
         Ok(()) => "ready\n".into_response(),
         Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")).into_response(),

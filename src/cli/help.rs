@@ -22,7 +22,7 @@ fn shown(command: &str) -> Option<&'static [&'static str]> {
         "serve" => None,
         "account" => Some(&["config", "data_dir", "database", "master_key_file", "public_url"]),
         "demo" => Some(&["console", "api"]),
-        "healthcheck" => Some(&["config", "api"]),
+        "healthcheck" => Some(&["config", "console", "api", "guard", "metrics", "tls_cert"]),
         "sign" | "completions" => Some(&[]),
         "backup" => Some(&["config", "data_dir", "database"]),
         _ => Some(&["config", "data_dir", "database", "master_key_file"]),

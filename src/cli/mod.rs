@@ -95,11 +95,11 @@ enum Command {
     ///   latchkey sign --url https://api.keys.example/ | sh
     #[command(verbatim_doc_comment)]
     Sign(sign::Sign),
-    /// Ask the signed API whether it is up; exit status 0 if so
+    /// Ask every listener of the settings whether it answers; exit status 0 if all do
     ///
-    /// For a container's health check, which has no curl.
+    /// For a container's health check, which has no curl. Give it the settings that the server has.
     ///
-    ///   latchkey healthcheck --api 127.0.0.1:8081
+    ///   latchkey healthcheck --console 127.0.0.1:8080 --api 127.0.0.1:8081
     #[command(verbatim_doc_comment)]
     Healthcheck,
     /// Print a script that completes commands and settings in a shell
@@ -145,21 +145,17 @@ pub fn run(cli: Cli) -> ExitCode {
     let Cli { command, settings: given } = cli;
     let command = command.unwrap_or(Command::Serve);
     let logs = if matches!(command, Command::Serve) { None } else { Some("warn") };
-    telemetry::start(config::log_filter().as_deref().or(logs));
+    let log = telemetry::start(config::log_filter().as_deref().or(logs));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let ended = match runtime {
         Ok(runtime) => runtime.block_on(dispatch(command, given)),
         Err(cause) => Err(StartError::Io { what: "cannot start", cause }),
     };
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("latchkey: {}", one_line(&error.to_string()));
-            match error {
-                StartError::AuditBroken { .. } => ExitCode::from(BROKEN),
-                _ => ExitCode::FAILURE,
-            }
-        }
+    let Err(error) = ended else { return ExitCode::SUCCESS };
+    log.finish(&format!("latchkey: {}", one_line(&error.to_string())));
+    match error {
+        StartError::AuditBroken { .. } => ExitCode::from(BROKEN),
+        _ => ExitCode::FAILURE,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::account::{operator, setup};
@@ -16,11 +17,21 @@ pub(super) async fn serve(settings: Settings) -> Result<(), StartError> {
     // First of all, so that a signal at any moment is a request to stop and not a kill.
     let shutdown = stop_signal()?;
     settings.check_listeners()?;
+    allow_many_descriptors();
     let tls = serve::load_tls(&settings)?;
     let listeners = Listeners::bind(&settings)?;
     let app = App::open(settings, Clock::system()).await?;
     print_addresses(&app, &listeners).await?;
     serve::run(app, listeners, tls, shutdown).await
+}
+
+/// As many as the system lets us have: what it begins with is mostly for a program that has a few, and each listener may have
+/// a thousand connections.
+fn allow_many_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::debug!(%error, "the limit of descriptors stays as it is");
+    }
 }
 
 /// One line a listener on stdout and, where no account exists, the link to make the first.

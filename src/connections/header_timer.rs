@@ -1,4 +1,7 @@
 //! One timer for the headers of all requests of a connection, where hyper would make and clear one for each.
+//!
+//! hyper asks for a deadline when it begins to wait for a request, and drops it when the headers are there: so the timer is
+//! what tells a connection's phase.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,15 +10,24 @@ use std::time::{Duration, Instant};
 
 use hyper::rt::{Sleep, Timer};
 
-/// Of one connection, whose deadlines come in their order. The runtime is told of the first; of a later one only once it
-/// has waited for those before.
+use super::phase::Phase;
+
+/// How long a connection may rest between two requests: longer than the proxies that keep one open wait before they close it
+/// themselves, so that it is not closed under a request.
+const REST: Duration = Duration::from_mins(3);
+
+/// Of one connection. The runtime is told of the first deadline; of a later one only once it has waited for those before.
 #[derive(Clone, Debug)]
-pub(super) struct HeaderTimer(Arc<Mutex<Pin<Box<tokio::time::Sleep>>>>);
+pub(super) struct HeaderTimer {
+    timeout: Duration,
+    sleep: Arc<Mutex<Pin<Box<tokio::time::Sleep>>>>,
+    phase: Arc<Phase>,
+}
 
 impl HeaderTimer {
-    /// For deadlines no sooner than `timeout` from now.
-    pub(super) fn new(timeout: Duration) -> Self {
-        Self(Arc::new(Mutex::new(Box::pin(tokio::time::sleep(timeout)))))
+    /// For headers that have `timeout` from when they begin to come; the first of a connection from when they are waited for.
+    pub(super) fn new(timeout: Duration, phase: Arc<Phase>) -> Self {
+        Self { timeout, sleep: Arc::new(Mutex::new(Box::pin(tokio::time::sleep(timeout)))), phase }
     }
 }
 
@@ -25,7 +37,10 @@ impl Timer for HeaderTimer {
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        Box::pin(Deadline { timer: self.clone(), at: deadline.into() })
+        let at = tokio::time::Instant::from(deadline);
+        let since = at.checked_sub(self.timeout).unwrap_or(at);
+        let rests = self.phase.wait(since);
+        Box::pin(Deadline { timer: self.clone(), at: if rests { since + REST } else { at }, rests })
     }
 
     fn now(&self) -> Instant {
@@ -33,20 +48,35 @@ impl Timer for HeaderTimer {
     }
 }
 
-/// Over once it is `at`.
+/// Over once it is `at`; dropped when the headers are there.
 #[derive(Debug)]
 struct Deadline {
     timer: HeaderTimer,
     at: tokio::time::Instant,
+    /// Has none of the request come yet, which is not the connection's first?
+    rests: bool,
 }
 
 impl Sleep for Deadline {}
 
+impl Drop for Deadline {
+    fn drop(&mut self) {
+        self.timer.phase.answer();
+    }
+}
+
 impl Future for Deadline {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut sleep = self.timer.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.rests && self.timer.phase.has_heard() {
+            self.rests = false;
+            self.at = tokio::time::Instant::now() + self.timer.timeout;
+        }
+        let mut sleep = self.timer.sleep.lock().unwrap_or_else(PoisonError::into_inner);
+        if sleep.deadline() > self.at {
+            sleep.as_mut().reset(self.at);
+        }
         loop {
             ready!(sleep.as_mut().poll(cx));
             if sleep.deadline() >= self.at {
@@ -63,17 +93,34 @@ mod tests {
 
     const TIMEOUT: Duration = Duration::from_secs(10);
 
+    /// Waits for a deadline of `timer` after `pause`, and says how long it took.
+    async fn waited(timer: &HeaderTimer, pause: u64) -> Duration {
+        tokio::time::sleep(Duration::from_secs(pause)).await;
+        let asked = tokio::time::Instant::now();
+        timer.sleep(TIMEOUT).await;
+        asked.elapsed()
+    }
+
+    #[track_caller]
+    fn is(took: Duration, due: Duration) {
+        assert!(took >= due && took < due + Duration::from_millis(2), "{took:?} of {due:?}");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn each_deadline_is_kept_to_the_millisecond() {
-        let timer = HeaderTimer::new(TIMEOUT);
+        let timer = HeaderTimer::new(TIMEOUT, Arc::new(Phase::new(tokio::time::Instant::now())));
+        is(waited(&timer, 3).await, TIMEOUT);
         for pause in [0, 3, 11, 9, 25] {
-            tokio::time::sleep(Duration::from_secs(pause)).await;
             // Headers that come in time: their deadline is waited for a while, and forgotten.
             tokio::time::timeout(Duration::from_secs(1), timer.sleep(TIMEOUT)).await.unwrap_err();
+            is(waited(&timer, pause).await, REST);
+            // Those of which only a part comes.
+            let mut begun = timer.sleep(TIMEOUT);
+            tokio::time::timeout(Duration::from_secs(pause), &mut begun).await.unwrap_err();
+            timer.phase.hear();
             let asked = tokio::time::Instant::now();
-            timer.sleep(TIMEOUT).await;
-            let took = asked.elapsed();
-            assert!(took >= TIMEOUT && took < TIMEOUT + Duration::from_millis(2), "{took:?} of {TIMEOUT:?}");
+            begun.await;
+            is(asked.elapsed(), TIMEOUT);
         }
     }
 }

@@ -61,7 +61,7 @@ use self::site::Site;
 use crate::account::passkeys::RelyingParty;
 use crate::id::RequestId;
 use crate::state::App;
-use crate::{requests, telemetry};
+use crate::requests;
 
 /// Longest body of a form.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -167,9 +167,7 @@ fn sessions(console: &Console) -> SessionManagerLayer<Store> {
 }
 
 /// Within the layers that make a page of it.
-#[expect(clippy::needless_pass_by_value, reason = "the layer hands over the box")]
-fn rendered_panic(panic: Box<dyn Any + Send>) -> Response {
-    telemetry::log_panic(&*panic);
+fn rendered_panic(_: Box<dyn Any + Send>) -> Response {
     PageError::from(Problem::Fault).into_response()
 }
 

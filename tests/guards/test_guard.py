@@ -1,5 +1,6 @@
 """What the built-in guard does besides what every guard does."""
 
+import http.client
 import json
 import re
 import secrets
@@ -210,6 +211,25 @@ def test_an_upgraded_connection_is_cut_when_its_key_is_disabled(guard: Door) -> 
                 assert status(head) == 101
                 assert echoed(client, b"c") == b"c"
     finally:
+        guard.owner.remove_all_but(guard.key)
+
+
+def test_an_answer_that_lasts_is_cut_when_its_key_is_disabled(guard: Door) -> None:
+    second = guard.owner.create_key()
+    guard.back_end.go_on.clear()
+    try:
+        with Connection(guard.address) as kept, Connection(guard.address) as cut:
+            lasting = kept.send(guard.signed("GET", STREAM)), cut.send(guard.signed("GET", STREAM, key=second))
+            for response in lasting:
+                assert response.read(6) == b"first\n"
+            guard.owner.disable(second.secret_id)
+            with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
+                lasting[1].read()
+            # The other one's key is enabled.
+            guard.back_end.go_on.set()
+            assert lasting[0].read() == b"last\n"
+    finally:
+        guard.back_end.go_on.set()
         guard.owner.remove_all_but(guard.key)
 
 

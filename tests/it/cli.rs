@@ -64,10 +64,11 @@ on_both_engines! {
         assert!(link.starts_with(&format!("http://localhost:{}/setup?token=", server.console.port())), "{link}");
         let mut browser = Browser::new(format!("http://localhost:{}", server.console.port()));
         browser.get(&link[link.find("/setup").unwrap()..]).await.is(200);
-        let health = latchkey(&store, &["healthcheck", "--api", &server.api.to_string()]);
-        assert!(run(health, "").status.success());
+        let (console, api) = (server.console.to_string(), server.api.to_string());
+        let health = || latchkey(&store, &["healthcheck", "--console", &console, "--api", &api]);
+        assert!(run(health(), "").status.success());
         assert_eq!(server.terminate(), (0, String::new()));
-        one_line(&failure(latchkey(&store, &["healthcheck", "--api", &server.api.to_string()]), 1), &["is not healthy"]);
+        one_line(&failure(health(), 1), &["is not healthy", "(console)"]);
 
         // With an account there is no set-up link.
         create(&store, "root", "a quiet blue lantern");

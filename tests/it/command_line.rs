@@ -1,14 +1,16 @@
 //! What the command line takes, shows and refuses.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use latchkey::db::Db;
 use serde_json::Value;
 
-use crate::support::process::{failure, latchkey, run};
+use crate::support::process::{Server, failure, latchkey, run};
 use crate::support::{Engine, Store};
 
 fn printed(output: Output) -> String {
@@ -177,4 +179,144 @@ async fn log_lines_are_one_object_each_with_numbers_as_numbers() {
     assert!(answered["micros"].is_u64(), "{answered}");
     assert_eq!((&answered["listener"], &answered["status"]), (&"api".into(), &200.into()));
     assert!(answered["span"]["request_id"].is_string() && answered.get("spans").is_none(), "{answered}");
+}
+
+/// Sends so many requests on one connection, and reads every answer.
+fn ask_often(address: SocketAddr, path: &str, times: usize) {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+    ask_on(stream, path, times);
+}
+
+fn ask_on(stream: TcpStream, path: &str, times: usize) -> TcpStream {
+    let address = stream.peer_addr().unwrap();
+    let mut stream = BufReader::new(stream);
+    for n in 0..times {
+        stream.get_mut().write_all(format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n").as_bytes()).unwrap();
+        let (mut length, mut line) = (0, String::new());
+        stream.read_line(&mut line).unwrap();
+        assert!(line.starts_with("HTTP/1.1 200"), "{line:?} to request {n}");
+        while line != "\r\n" {
+            line.clear();
+            stream.read_line(&mut line).unwrap();
+            length = line.strip_prefix("content-length: ").map_or(length, |told| told.trim().parse().unwrap());
+        }
+        stream.read_exact(&mut vec![0; length]).unwrap();
+    }
+    stream.into_inner()
+}
+
+fn lines_lost(metrics: SocketAddr) -> u64 {
+    let mut stream = TcpStream::connect(metrics).unwrap();
+    write!(stream, "GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let lost = text.lines().find_map(|line| line.strip_prefix("latchkey_log_lines_lost_total "));
+    lost.unwrap_or_else(|| panic!("{text}")).parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_cannot_be_written_ends_nothing() {
+    let store = Store::new(Engine::Sqlite).await;
+    printed(run(latchkey(&store, &["account", "create", "root"]), ""));
+    let (closed, nobody) = std::io::pipe().map(|(reader, writer)| (writer, reader)).unwrap();
+    drop(nobody);
+    // More lines than a pipe and the buffer before it hold.
+    let (blocked, _deaf) = std::io::pipe().map(|(reader, writer)| (writer, reader)).unwrap();
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    for (stderr, requests) in [(Stdio::from(full), 20), (closed.into(), 20), (blocked.into(), 10_000)] {
+        let mut command =
+            latchkey(&store, &["--console", "127.0.0.1:0", "--api", "127.0.0.1:0", "--metrics", "127.0.0.1:0"]);
+        command.env("RUST_LOG", "info").stderr(stderr);
+        let mut server = Server::spawn(command);
+        let metrics = server.read_address("metrics");
+        ask_often(server.console, "/robots.txt", requests);
+        ask_often(server.api, "/readyz", 1);
+        let listeners = [server.console, server.api, metrics].map(|address| address.to_string());
+        let [console, api, metrics_address] = &listeners;
+        let health = ["healthcheck", "--console", console, "--api", api, "--metrics", metrics_address];
+        printed(run(latchkey(&store, &health), ""));
+        assert!(lines_lost(metrics) > 0, "lost lines are counted");
+        assert_eq!(server.terminate(), (0, String::new()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_make_way_where_descriptors_run_out() {
+    let store = Store::new(Engine::Sqlite).await;
+    printed(run(latchkey(&store, &["account", "create", "root"]), ""));
+    let program = latchkey(&store, &["--console", "127.0.0.1:0", "--api", "127.0.0.1:0"]);
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "ulimit -n 100; exec \"$0\" \"$@\""]).arg(program.get_program()).args(program.get_args());
+    command.current_dir(store.dir.path()).env_clear().env("RUST_LOG", "warn");
+    let server = Server::spawn(command);
+    let at_rest: Vec<TcpStream> = (0..150)
+        .map(|_| {
+            let stream = TcpStream::connect(server.api).unwrap();
+            // Sooner than a connection at rest ends by itself.
+            stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+            ask_on(stream, "/readyz", 1)
+        })
+        .collect();
+    drop(at_rest);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_health_check_asks_every_listener() {
+    let store = Store::new(Engine::Sqlite).await;
+    let back_end = TcpListener::bind("127.0.0.1:0").unwrap();
+    let upstream = format!("http://{}", back_end.local_addr().unwrap());
+    let guard = ["--guard", "127.0.0.1:0", "--guard-upstream", &upstream, "--metrics", "127.0.0.1:0"];
+    printed(run(latchkey(&store, &["account", "create", "root"]), ""));
+    let mut server = Server::start_with(&store, &guard);
+    let (console, api) = (server.console.to_string(), server.api.to_string());
+    let (guard, metrics) = (server.read_address("guard").to_string(), server.read_address("metrics").to_string());
+    let listeners = [("--console", console), ("--api", api), ("--guard", guard), ("--metrics", metrics)];
+    let health = |listeners: &[(&str, String)]| {
+        let mut command = latchkey(&store, &["healthcheck", "--guard-upstream", &upstream]);
+        command.args(listeners.iter().flat_map(|(flag, address)| [*flag, address]));
+        command
+    };
+    printed(run(health(&listeners), ""));
+    // Bound by a listener that never answers.
+    let dead = TcpListener::bind("127.0.0.1:0").unwrap();
+    for n in 0..listeners.len() {
+        let mut listeners = listeners.clone();
+        listeners[n].1 = dead.local_addr().unwrap().to_string();
+        let said = failure(health(&listeners), 1);
+        assert!(said.contains(&format!("({})", &listeners[n].0[2..])) && said.contains("did not answer"), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_health_check_speaks_tls() {
+    let store = Store::new(Engine::Sqlite).await;
+    let dir = store.dir.path();
+    let made = rcgen::generate_simple_self_signed(["keys.example".to_owned()]).unwrap();
+    std::fs::write(dir.join("cert.pem"), made.cert.pem()).unwrap();
+    std::fs::write(dir.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    let tls = ["--console", "off", "--tls-cert", "cert.pem", "--tls-key", "key.pem", "--api"];
+    let mut server = latchkey(&store, &[&tls[..], &["127.0.0.1:0"]].concat());
+    let mut server = server.stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let api = line.trim().strip_prefix("api https://").unwrap();
+    printed(run(latchkey(&store, &[&["healthcheck"], &tls[..], &[api]].concat()), ""));
+    server.kill().unwrap();
+    server.wait().unwrap();
+    // The port answers, but not so.
+    let plain = Server::start(&store);
+    let said = failure(latchkey(&store, &[&["healthcheck"], &tls[..], &[&plain.api.to_string()]].concat()), 1);
+    assert!(said.contains("is not healthy"), "{said}");
+}
+
+/// In which the last line of a command must not be lost, nor anything wait for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_fails_with_its_status_wherever_its_words_go() {
+    let store = Store::new(Engine::Sqlite).await;
+    for stderr in [File::options().write(true).open("/dev/full").unwrap().into(), Stdio::null()] {
+        let mut command = latchkey(&store, &["audit", "verify"]);
+        let status = command.stdout(Stdio::null()).stderr(stderr).status().unwrap();
+        assert_eq!(status.code(), Some(1));
+    }
 }

@@ -204,7 +204,7 @@ on_both_engines! {
         let sessions = async || {
             let count = "select count(*) from session";
             match &product.app.db {
-                latchkey::db::Db::Sqlite(pool) => sqlx::query_scalar::<_, i64>(count).fetch_one(pool).await.unwrap(),
+                latchkey::db::Db::Sqlite(pool, _) => sqlx::query_scalar::<_, i64>(count).fetch_one(pool).await.unwrap(),
                 latchkey::db::Db::Postgres(pool) => sqlx::query_scalar::<_, i64>(count).fetch_one(pool).await.unwrap(),
             }
         };

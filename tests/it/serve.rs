@@ -1,5 +1,7 @@
 //! Stopping: what is in flight finishes, and what is buffered is written.
 
+use std::sync::atomic::Ordering;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -27,8 +29,20 @@ on_both_engines! {
         connection.read_exact(&mut interim).await.unwrap();
         assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
 
+        let mut other = TcpStream::connect(product.api).await.unwrap();
+        let ready = format!("GET /readyz HTTP/1.1\r\nhost: {}\r\n", product.api);
+        other.write_all(ready.as_bytes()).await.unwrap();
+
         let (app, store) = (product.app.clone(), product.store.clone());
         let stopping = tokio::spawn(product.stop());
+        while !app.stopping.load(Ordering::Relaxed) {
+            tokio::task::yield_now().await;
+        }
+        other.write_all(b"\r\n").await.unwrap();
+        let mut answer = String::new();
+        other.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("connection: close"), "{answer}");
+
         connection.write_all(b"{}").await.unwrap();
         let mut answer = String::new();
         connection.read_to_string(&mut answer).await.unwrap();

@@ -204,7 +204,7 @@ async fn stored(product: &Product) -> String {
         union all select last_used_action from api_key where last_used_action is not null
         union all select action || ' ' || canonical_request || ' ' || string_to_sign || ' ' || cause from refused_call";
     let rows: Vec<String> = match &product.app.db {
-        latchkey::db::Db::Sqlite(pool) => sqlx::query_scalar(rows).fetch_all(pool).await.unwrap(),
+        latchkey::db::Db::Sqlite(pool, _) => sqlx::query_scalar(rows).fetch_all(pool).await.unwrap(),
         latchkey::db::Db::Postgres(pool) => sqlx::query_scalar(rows).fetch_all(pool).await.unwrap(),
     };
     rows.join("\n")

@@ -91,6 +91,11 @@ impl Server {
         (browser, seed)
     }
 
+    /// Reads the line that says where a further listener is.
+    pub fn read_address(&mut self, listener: &str) -> SocketAddr {
+        address(&mut self.stdout, &format!("{listener} http://"))
+    }
+
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

@@ -1,0 +1,221 @@
+//! The places of a listener: how many connections there may be, how many of them from one address, and who makes way for
+//! whom.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ipnet::Ipv6Net;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::phase::{Phase, millis};
+
+/// Where all places are taken and nobody waits, it is looked again as often as this whether anybody does.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// Of one listener.
+#[derive(Debug)]
+pub(super) struct Places {
+    most: usize,
+    share: usize,
+    epoch: Instant,
+    taken: Mutex<Taken>,
+    freed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    count: usize,
+    last_number: u64,
+    by_address: HashMap<IpAddr, HashMap<u64, Arc<Phase>>>,
+}
+
+/// A place, held until it is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    places: Arc<Places>,
+    address: IpAddr,
+    number: u64,
+    pub(super) phase: Arc<Phase>,
+}
+
+/// What it took to have a place.
+#[derive(Debug)]
+pub(super) enum Admission {
+    /// Nothing.
+    Free(Place),
+    /// Another connection, which waited for a request, was told to end.
+    MadeWay(Place),
+    /// There is none for this address, all of whose connections are at work.
+    Refused,
+    /// There is none for anybody.
+    Full,
+}
+
+impl Places {
+    /// So many in all, and so many for an address that has but a share.
+    pub(super) fn new(most: usize, share: usize) -> Arc<Self> {
+        Arc::new(Self { most, share, epoch: Instant::now(), taken: Mutex::default(), freed: Notify::new() })
+    }
+
+    /// Waits until a place is free, or somebody can make way.
+    pub(super) async fn room(&self) {
+        while !self.lock().has_room(self.most) {
+            // Woken or not, it is looked again.
+            let _ = tokio::time::timeout(LOOK_AGAIN, self.freed.notified()).await;
+        }
+    }
+
+    /// A place for a connection of `peer`; if need be, in place of the one that has waited longest for a request.
+    pub(super) fn take(self: &Arc<Self>, peer: IpAddr, has_share: bool) -> Admission {
+        let address = subscriber(peer);
+        let mut taken = self.lock();
+        let is_over_share = has_share && taken.by_address.get(&address).is_some_and(|own| own.len() >= self.share);
+        let made_way = (is_over_share || taken.count >= self.most) && taken.make_way(is_over_share.then_some(address));
+        if is_over_share && !made_way {
+            return Admission::Refused;
+        }
+        if taken.count >= self.most {
+            return Admission::Full;
+        }
+        taken.count += 1;
+        taken.last_number += 1;
+        let number = taken.last_number;
+        let phase = Arc::new(Phase::new(self.epoch));
+        taken.by_address.entry(address).or_default().insert(number, phase.clone());
+        let place = Place { places: self.clone(), address, number, phase };
+        if made_way { Admission::MadeWay(place) } else { Admission::Free(place) }
+    }
+
+    /// Ends the connection that has waited longest, and waits a while for it to be gone. False if none waits.
+    pub(super) async fn free_one(&self) -> bool {
+        let made_way = self.lock().make_way(None);
+        if made_way {
+            let _ = tokio::time::timeout(LOOK_AGAIN, self.freed.notified()).await;
+        }
+        made_way
+    }
+
+    /// Ends every connection that has waited this long, and heard nothing of its next request.
+    pub(super) fn end_waiting(&self, at_least: Duration) {
+        let Some(latest) = Instant::now().checked_sub(at_least) else { return };
+        let latest = millis(self.epoch, latest);
+        for phase in self.lock().by_address.values().flat_map(HashMap::values) {
+            let waits = phase.waits_since().filter(|since| *since <= latest && !phase.has_heard());
+            if let Some(since) = waits {
+                phase.end(since);
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Taken {
+    fn has_room(&self, most: usize) -> bool {
+        self.count < most
+            || self.by_address.values().flat_map(HashMap::values).any(|phase| phase.waits_since().is_some())
+    }
+
+    /// Takes its place from the connection, of one address or of any, that has waited longest. False if none waits.
+    fn make_way(&mut self, of: Option<IpAddr>) -> bool {
+        loop {
+            let own = self.by_address.iter().filter(|(address, _)| of.is_none_or(|of| of == **address));
+            let all = own.flat_map(|(address, own)| own.iter().map(move |(number, phase)| (*address, *number, phase)));
+            let waiting = all.filter_map(|(address, number, phase)| Some((phase.waits_since()?, number, address)));
+            let Some((since, number, address)) = waiting.min() else { return false };
+            let ended =
+                self.by_address.get(&address).and_then(|own| own.get(&number)).is_some_and(|one| one.end(since));
+            // If not, its request has come meanwhile: another.
+            if ended {
+                self.remove(address, number);
+                return true;
+            }
+        }
+    }
+
+    fn remove(&mut self, address: IpAddr, number: u64) {
+        let Some(own) = self.by_address.get_mut(&address) else { return };
+        if own.remove(&number).is_some() {
+            self.count -= 1;
+        }
+        if own.is_empty() {
+            self.by_address.remove(&address);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.places.lock().remove(self.address, self.number);
+        self.places.freed.notify_one();
+    }
+}
+
+/// Of IPv6, a subscriber has a whole /64.
+fn subscriber(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(address) => Ipv6Net::new_assert(address, 64).trunc().addr().into(),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    fn taken(places: &Arc<Places>, peer: &str, has_share: bool) -> (Place, bool) {
+        match places.take(peer.parse().unwrap(), has_share) {
+            Admission::Free(place) => (place, false),
+            Admission::MadeWay(place) => (place, true),
+            Admission::Refused | Admission::Full => panic!("no place for {peer}"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_waited_longest_makes_way() {
+        let places = Places::new(3, 3);
+        let mut held = Vec::new();
+        for peer in ["192.0.2.1", "192.0.2.2", "192.0.2.3"] {
+            let (place, made_way) = taken(&places, peer, true);
+            assert!(!made_way);
+            held.push(place);
+            tokio::time::advance(Duration::from_millis(2)).await;
+        }
+        held[0].phase.answer();
+        let (fourth, made_way) = taken(&places, "192.0.2.4", true);
+        assert!(made_way && held[1].phase.ended().now_or_never().is_some());
+        held[2].phase.answer();
+        fourth.phase.answer();
+        assert!(places.room().now_or_never().is_none(), "all are at work");
+        assert!(matches!(places.take("192.0.2.5".parse().unwrap(), true), Admission::Full));
+        held[0].phase.wait(Instant::now());
+        places.room().await;
+        drop(held);
+        assert_eq!(places.lock().count, 1, "a place that was taken away is given back once");
+        drop(fourth);
+        let taken = places.lock();
+        assert!(taken.count == 0 && taken.by_address.is_empty(), "nothing is left of those that are gone");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_address_has_its_share() {
+        let places = Places::new(8, 2);
+        let peer = |n: u16| format!("2001:db8:0:1::{n:x}");
+        let (first, _) = taken(&places, &peer(1), true);
+        first.phase.answer();
+        let (second, _) = taken(&places, &peer(2), true);
+        let (third, made_way) = taken(&places, &peer(3), true);
+        assert!(made_way && second.phase.ended().now_or_never().is_some());
+        third.phase.answer();
+        assert!(matches!(places.take(peer(4).parse().unwrap(), true), Admission::Refused));
+        let _another = taken(&places, "2001:db8:0:2::1", true);
+        let _proxy = taken(&places, &peer(5), false);
+    }
+}
