@@ -60,6 +60,16 @@ create table account (
     check ((totp_seed is null) = (totp_key_version is null))
 );
 
+-- Seeds of authenticators that wait for their first code. The session of whoever enrols one has its name.
+create table pending_seed (
+    name        text   primary key,
+    -- Whose it is to be; null where the account does not exist yet.
+    uin         bigint references account (uin),
+    seed        bytea  not null,
+    key_version bigint not null,
+    expires_at  bigint not null
+);
+
 create table recovery_code (
     uin       bigint not null references account (uin),
     code_hash bytea  not null,
@@ -144,6 +154,13 @@ create table reveal_ticket (
     expires_at bigint not null
 );
 
+-- Refused sign-ins of each account since its last completed one; of 0, those that named no account. A try while one has to
+-- wait is counted here, and not recorded.
+create table refused_sign_in (
+    uin   bigint primary key,
+    tries bigint not null
+);
+
 create table throttle (
     scope         text   not null,
     subject       text   not null,
@@ -223,9 +240,12 @@ create table refused_call (
 );
 create index refused_call_by_key on refused_call (secret_id, at);
 
--- Append-only. Each record's mac covers the record and the mac before it.
+-- Append-only. Each record's mac covers the record and the mac before it. Only numbers from 1 to that of audit_head are part
+-- of the chain.
 create table audit_record (
-    number     bigint primary key,
+    number     bigint not null primary key check (number >= 1),
+    -- In which form the record is authenticated.
+    format     bigint not null check (format >= 1),
     at         bigint not null,
     uin        bigint,
     actor      text   not null check (actor in ('account', 'key', 'operator', 'stranger')),
@@ -252,7 +272,7 @@ create index audit_record_by_actor_key on audit_record (uin, actor_key, result, 
 -- The end of the chain, so that a cut tail is noticed too. One row.
 create table audit_head (
     id     bigint primary key check (id = 1),
-    number bigint not null,
+    number bigint not null check (number >= 0),
     mac    bytea
 );
 insert into audit_head (id, number, mac) values (1, 0, null);

@@ -13,6 +13,7 @@ use crate::account::verification::Verified;
 use crate::audit::{Action, Detail, Event, Origin};
 use crate::db::Tx;
 use crate::db::api_keys::{self as db, ApiKeyRow};
+use crate::db::sealed::API_KEY_SECRET;
 use crate::error::Error;
 use crate::id::{SecretId, Uin};
 use crate::master_key;
@@ -51,8 +52,8 @@ impl fmt::Display for KeyState {
     }
 }
 
-fn secret_place(secret_id: &SecretId) -> Place<'_> {
-    Place { table: "api_key", row: secret_id.as_str(), column: "secret" }
+fn secret_place(uin: Uin, secret_id: &SecretId) -> Place<'_> {
+    API_KEY_SECRET.place(secret_id.as_str(), Some(uin))
 }
 
 /// Checks a remark: empty is none, otherwise 1 to 1024 characters that can be shown.
@@ -82,7 +83,7 @@ pub async fn create(app: &App, origin: &Origin, uin: Uin, remark: Option<&str>) 
     let mut tx = app.db.begin().await?;
     let change = db::next_change_number(&mut tx).await?;
     let plain = secret_key.expose_secret().as_bytes();
-    let sealed = master_key::seal(&app.vault, &mut tx, secret_place(&secret_id), plain).await?;
+    let sealed = master_key::seal(&app.vault, &mut tx, secret_place(uin, &secret_id), plain).await?;
     if !db::insert(&mut tx, uin, &secret_id, &sealed, remark, app.clock.now(), change).await? {
         return Err(Error::KeyLimit);
     }
@@ -134,7 +135,7 @@ pub async fn reveal(app: &App, uin: Uin, ticket: &RevealTicket) -> Result<Option
         return Ok(None);
     };
     let Some(sealed) = db::sealed_secret(&app.db, uin, &secret_id).await? else { return Ok(None) };
-    let secret_key = open_secret(&app.vault, &secret_id, &sealed)?;
+    let secret_key = open_secret(&app.vault, uin, &secret_id, &sealed)?;
     Ok(Some((secret_id, secret_key)))
 }
 
@@ -219,14 +220,14 @@ pub async fn set_remark(app: &App, origin: &Origin, uin: Uin, secret_id: &Secret
     Ok(tx.commit().await?)
 }
 
-/// Seals a secret for its row.
-pub fn seal_secret(vault: &Vault, secret_id: &SecretId, secret_key: &SecretString) -> Result<Sealed, Error> {
-    Ok(vault.seal(secret_place(secret_id), secret_key.expose_secret().as_bytes())?)
+/// Seals a secret for its row, which is the account's.
+pub fn seal_secret(vault: &Vault, uin: Uin, secret_id: &SecretId, secret_key: &SecretString) -> Result<Sealed, Error> {
+    Ok(vault.seal(secret_place(uin, secret_id), secret_key.expose_secret().as_bytes())?)
 }
 
-/// Opens a stored secret: for a recorded reveal, and for the registry.
-pub fn open_secret(vault: &Vault, secret_id: &SecretId, sealed: &Sealed) -> Result<SecretString, Error> {
-    let bytes = vault.open(secret_place(secret_id), sealed)?;
+/// Opens the stored secret of the account's key: for a recorded reveal, and for the registry.
+pub fn open_secret(vault: &Vault, uin: Uin, secret_id: &SecretId, sealed: &Sealed) -> Result<SecretString, Error> {
+    let bytes = vault.open(secret_place(uin, secret_id), sealed)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| Error::internal("a stored secret is not text"))?;
     Ok(text.to_owned().into())
 }

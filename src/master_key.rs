@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use crate::audit::{Action, Detail, Event, Origin};
 use crate::clock::Clock;
 use crate::config::{Settings, StartError};
-use crate::db::sealed::{self, Column, Value};
+use crate::db::sealed::{self, Column};
 use crate::db::{Db, Tx, installation};
 use crate::error::Error;
 use crate::secret::vault::{Place, Sealed, Vault};
@@ -19,11 +19,11 @@ use crate::state::App;
 const CHECK_TEXT: &[u8] = b"latchkey master key";
 
 fn check_place(row: &str) -> Place<'_> {
-    Place { table: "master_key", row, column: "check_value" }
+    sealed::MASTER_KEY_CHECK.place(row, None)
 }
 
 fn opens(vault: &Vault, check: &Sealed) -> bool {
-    vault.open(check_place(&check.key_version.to_string()), check).is_ok()
+    vault.try_open(check_place(&check.key_version.to_string()), check).is_ok()
 }
 
 /// The vault for a database: of the master key that the settings give, which is made if the database has none.
@@ -129,7 +129,7 @@ const PAGE: i64 = 100;
 /// Seals everything under versions below `version` anew under it, while everybody goes on working.
 pub async fn reseal(app: &App, version: i64) -> Result<Resealed, Error> {
     let mut all = Resealed::default();
-    for column in &sealed::COLUMNS {
+    for column in sealed::COLUMNS {
         let mut after = String::new();
         while let Some(last) = reseal_page(app, column, version, &after, &mut all).await? {
             after = last;
@@ -149,18 +149,15 @@ pub async fn reseal_page(
     let page = column.page(&app.db, version, after, PAGE).await?;
     let Some(last) = page.last().map(|value| value.row.clone()) else { return Ok(None) };
     let mut tx = app.db.begin().await?;
-    for Value { row, sealed } in &page {
-        let plain = match app.vault.open(column.place(row), sealed) {
-            Ok(plain) => plain,
-            Err(error) => {
-                tracing::error!(%error, "not sealed anew");
-                so_far.unreadable += 1;
-                continue;
-            }
+    for value in &page {
+        let place = column.place_of(value);
+        let Ok(plain) = app.vault.open(place, &value.sealed) else {
+            so_far.unreadable += 1;
+            continue;
         };
-        let anew = app.vault.seal_under(version, column.place(row), &plain)?;
+        let anew = app.vault.seal_under(version, place, &plain)?;
         // Whoever changes the row meanwhile wins: what they store is under the new version already.
-        if column.replace(&mut tx, &Value { row: row.clone(), sealed: sealed.clone() }, &anew).await? {
+        if column.replace(&mut tx, value, &anew).await? {
             so_far.values += 1;
         }
     }

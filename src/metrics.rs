@@ -114,12 +114,18 @@ struct Answer {
     status: u16,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusedSignIn {
+    of: &'static str,
+}
+
 /// The counters. Cloning shares them.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     checks: Family<Check, Counter>,
     answers: Family<Answer, Counter>,
     cut: Family<CutConnection, Counter>,
+    refused_sign_ins: Family<RefusedSignIn, Counter>,
     /// Of the checks by each door those that ended well, and of each listener's answers those with status 200: the
     /// commonest, and not looked for every time.
     accepted: [Counter; Door::ALL.len()],
@@ -148,6 +154,7 @@ impl Default for Metrics {
             checks,
             answers,
             cut: Family::default(),
+            refused_sign_ins: Family::default(),
             barrier_reads: Histogram::new(exponential_buckets(0.000_025, 2.0, 16)),
             barrier_requests: Histogram::new(exponential_buckets(1.0, 2.0, 11)),
             barrier_failures: Counter::default(),
@@ -182,6 +189,12 @@ impl Metrics {
         self.cut.get_or_create(&CutConnection { listener: listener.as_str(), reason: why.as_str() }).inc();
     }
 
+    /// Counts a refused sign-in, of an account or with a name or passkey that nobody has.
+    pub fn count_refused_sign_in(&self, of_account: bool) {
+        let of = if of_account { "account" } else { "nobody" };
+        self.refused_sign_ins.get_or_create(&RefusedSignIn { of }).inc();
+    }
+
     /// All of it in the text format of OpenMetrics.
     fn text(&self, app: &App) -> Result<String, Error> {
         let mut all = Registry::with_prefix("latchkey");
@@ -191,6 +204,7 @@ impl Metrics {
         let lines_lost = Counter::<u64>::default();
         lines_lost.inc_by(telemetry::lines_lost());
         all.register("log_lines_lost", "Lines of the log that could not be written", lines_lost);
+        all.register("refused_sign_ins", "Refused sign-ins, of accounts and of nobody", self.refused_sign_ins.clone());
         all.register_with_unit(
             "barrier_read",
             "Time of a read of the change number, with what it takes in",

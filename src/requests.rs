@@ -41,7 +41,7 @@ pub struct Caller {
 impl Caller {
     /// For the record of an operation.
     pub fn origin(&self, actor: Actor) -> Origin {
-        Origin { actor, address: Some(self.address.to_string()), request_id: Some(self.request_id) }
+        Origin { actor, address: Some(self.address), request_id: Some(self.request_id) }
     }
 }
 

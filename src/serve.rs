@@ -18,7 +18,7 @@ use url::Url;
 
 use crate::config::{Listen, Settings, StartError};
 use crate::connections;
-use crate::db::{passkeys, sessions};
+use crate::db::{passkeys, pending_seeds, sessions};
 use crate::metrics::Listener;
 use crate::requests::{Panicked, Routes, Tracked};
 use crate::state::App;
@@ -191,6 +191,7 @@ async fn maintain(app: App) {
         let outcome = async {
             sessions::purge(&app.db, now, idle_since, now.minus(app.settings.session_max)).await?;
             passkeys::purge(&app.db, now).await?;
+            pending_seeds::purge(&app.db, now).await?;
             throttle::purge(&app.db, now).await?;
             usage::purge(&app.db, now).await
         };

@@ -11,6 +11,7 @@ use crate::body::BodyBudget;
 use crate::call_rates::CallRates;
 use crate::clock::Clock;
 use crate::config::{Settings, StartError};
+use crate::db::sealed::DATA_KEY;
 use crate::db::{Db, installation};
 use crate::error::Error;
 use crate::master_key;
@@ -19,7 +20,7 @@ use crate::readiness::Readiness;
 use crate::registry::Registry;
 use crate::secret::password::PasswordHasher;
 use crate::secret::token;
-use crate::secret::vault::{Place, Sealed, Vault};
+use crate::secret::vault::{Sealed, Vault};
 use crate::usage::UsageRecorder;
 
 /// Everything a request may need. Cloning shares it.
@@ -127,9 +128,14 @@ pub async fn open_audit(settings: &Settings) -> Result<(Db, AuditLog), StartErro
     let database = settings.existing_database().await?;
     database.check_schema().await.map_err(|cause| settings.could_not_open(cause))?;
     let vault = master_key::open_existing(settings, &database).await?;
-    let stored = installation::data_key(&database, "audit").await.map_err(Error::from)?;
-    let key = open_data_key(&vault, "audit", stored)?;
-    Ok((database, AuditLog::new(key, Clock::system())))
+    let audit = audit_of(&database, &vault).await?;
+    Ok((database, audit))
+}
+
+/// The chained record of a database, to be looked at only.
+pub async fn audit_of(database: &Db, vault: &Vault) -> Result<AuditLog, Error> {
+    let stored = installation::data_key(database, "audit").await?;
+    Ok(AuditLog::new(open_data_key(vault, "audit", stored)?, Clock::system()))
 }
 
 /// One of the product's own keys, made on first use. The first process to store it decides for all.
@@ -138,7 +144,7 @@ async fn data_key(database: &Db, vault: &Vault, name: &'static str) -> Result<Ze
     if stored.is_none() {
         let key = Zeroizing::new(token::bytes::<32>());
         let mut tx = database.begin().await?;
-        let sealed = master_key::seal(vault, &mut tx, data_key_place(name), key.as_slice()).await?;
+        let sealed = master_key::seal(vault, &mut tx, DATA_KEY.place(name, None), key.as_slice()).await?;
         installation::insert_data_key(&mut tx, name, &sealed).await?;
         tx.commit().await?;
         stored = installation::data_key(database, name).await?;
@@ -148,9 +154,5 @@ async fn data_key(database: &Db, vault: &Vault, name: &'static str) -> Result<Ze
 
 fn open_data_key(vault: &Vault, name: &'static str, stored: Option<Sealed>) -> Result<Zeroizing<Vec<u8>>, Error> {
     let sealed = stored.ok_or_else(|| Error::internal("a key of the product is not there"))?;
-    Ok(vault.open(data_key_place(name), &sealed)?)
-}
-
-fn data_key_place(name: &str) -> Place<'_> {
-    Place { table: "data_key", row: name, column: "sealed" }
+    Ok(vault.open(DATA_KEY.place(name, None), &sealed)?)
 }

@@ -112,27 +112,37 @@ pub async fn is_blocked_in(tx: &mut Tx, subject: &Subject, now: Timestamp) -> Re
     Ok(row.is_some_and(|row| row.blocked_until > now))
 }
 
-/// Counts one try that was `right` or not and says whether it is accepted: right, and not made while blocked.
-/// A try while blocked neither counts nor lengthens the wait.
-pub async fn settle(tx: &mut Tx, subject: &Subject, right: bool, now: Timestamp) -> Result<bool, Error> {
+/// What came of a try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// It was right.
+    Accepted,
+    /// It was wrong, and has been counted.
+    Counted,
+    /// It was made during a wait: right or wrong, it neither counts nor lengthens the wait.
+    Waiting,
+}
+
+/// Counts one try that was `right` or not and says whether it is accepted.
+pub async fn settle(tx: &mut Tx, subject: &Subject, right: bool, now: Timestamp) -> Result<Settled, Error> {
     // Each lost race means that another try was counted, so a handful of rounds is only exceeded under a flood.
     for _ in 0..16 {
         let before = db::get(tx, subject.scope, &subject.name).await?;
         if before.is_some_and(|row| row.blocked_until > now) {
-            return Ok(false);
+            return Ok(Settled::Waiting);
         }
         if right {
             if before.is_some() {
                 db::clear(tx, subject.scope, &subject.name).await?;
             }
-            return Ok(true);
+            return Ok(Settled::Accepted);
         }
         let counted =
             before.filter(|row| row.updated_at.plus(subject.policy().forget) > now).map_or(0, |row| row.failures);
         let failures = counted + 1;
         let after = ThrottleRow { failures, blocked_until: now.plus(subject.delay_after(failures)), updated_at: now };
         if db::compare_and_set(tx, subject.scope, &subject.name, before, after).await? {
-            return Ok(false);
+            return Ok(Settled::Counted);
         }
     }
     Err(Error::Busy)
@@ -143,7 +153,7 @@ pub async fn clear(tx: &mut Tx, subject: &Subject) -> Result<(), Error> {
     Ok(db::clear(tx, subject.scope, &subject.name).await?)
 }
 
-/// Drops counters nobody needs any more.
+/// Drops counters that would begin anew. Most are of what strangers have typed, so they are kept no longer than they count.
 pub async fn purge(database: &Db, now: Timestamp) -> Result<(), Error> {
     db::purge(database, now.minus(DAY), CODE, now.minus(30 * DAY), now).await?;
     Ok(db::trim(database, ADDRESS, MOST_ADDRESSES).await?)

@@ -12,7 +12,7 @@ use axum::routing::post;
 use latchkey::api_key;
 use latchkey::clock::Clock;
 use latchkey::db::Db;
-use latchkey::id::SecretId;
+use latchkey::id::{SecretId, Uin};
 use latchkey::secret::vault::Sealed;
 use latchkey::signature::v3::{self, Authorization, SignedRequest, SigningKey};
 use latchkey::state::App;
@@ -70,7 +70,7 @@ async fn answer(State(app): State<App>, request: Request) -> impl IntoResponse {
         Db::Postgres(pool) => sqlx::query_as(STATEMENT).bind(&id).fetch_one(pool).await,
     }
     .unwrap();
-    let secret = api_key::open_secret(&app.vault, &id, &Sealed { key_version, bytes }).unwrap();
+    let secret = api_key::open_secret(&app.vault, Uin(uin), &id, &Sealed { key_version, bytes }).unwrap();
     let request = SignedRequest {
         method: "POST",
         path: "/",

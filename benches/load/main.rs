@@ -198,7 +198,7 @@ fn prepare(data: &Path, database: Option<&str>, keys: usize) -> Key {
                 db::accounts::insert(&mut tx, uin, app_id, &name, &name, app.clock.now()).await.unwrap();
             }
             let (id, secret) = (SecretId::generate(), SecretString::from(token::alphanumeric(32)));
-            let sealed = api_key::seal_secret(&app.vault, &id, &secret).unwrap();
+            let sealed = api_key::seal_secret(&app.vault, uin, &id, &secret).unwrap();
             let change = db::api_keys::next_change_number(&mut tx).await.unwrap();
             db::api_keys::insert(&mut tx, uin, &id, &sealed, None, app.clock.now(), change).await.unwrap();
             signer.get_or_insert(Key { id, secret });

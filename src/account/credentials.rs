@@ -11,13 +11,12 @@ use serde::{Deserialize, Serialize};
 use super::pending_seed::PendingSeed;
 use super::sessions::Present;
 use super::verification::{self, Verified};
-use super::{setup, totp_place};
+use super::{setup, store_totp_seed};
 use crate::audit::{Action, Detail, Event, Origin};
 use crate::clock::Timestamp;
 use crate::db::{Tx, accounts, sessions};
 use crate::error::Error;
 use crate::id::Uin;
-use crate::master_key;
 use crate::secret::password;
 use crate::secret::totp::{Code, Seed};
 use crate::state::App;
@@ -67,8 +66,9 @@ pub struct Replacement {
 
 impl Replacement {
     /// Begins one. The old authenticator holds until [`confirm_totp`].
-    pub fn begin(app: &App, _: &Verified) -> Result<Self, Error> {
-        Ok(Self { seed: PendingSeed::generate(app)?, since: app.clock.now() })
+    pub async fn begin(app: &App, verified: &Verified) -> Result<Self, Error> {
+        let seed = PendingSeed::generate(app, Some(verified.uin()), REPLACEMENT_LIFETIME).await?;
+        Ok(Self { seed, since: app.clock.now() })
     }
 
     /// Can it still be confirmed?
@@ -76,9 +76,9 @@ impl Replacement {
         app.clock.now() < self.since.plus(REPLACEMENT_LIFETIME)
     }
 
-    /// Opens the seed, to show it to whoever began.
-    pub fn seed(&self, app: &App) -> Result<Seed, Error> {
-        self.seed.open(app)
+    /// Opens the seed, to show it to whoever began. [`Error::SessionOver`] if it is not there any more.
+    pub async fn seed(&self, app: &App) -> Result<Seed, Error> {
+        self.seed.open(app).await?.ok_or(Error::SessionOver)
     }
 }
 
@@ -92,16 +92,16 @@ pub async fn confirm_totp(
     replacement: &Replacement,
     code: &str,
 ) -> Result<i64, Error> {
-    let seed = replacement.seed(app)?;
-    let step = Code::parse(code).and_then(|code| seed.matching_step(&code, app.clock.now()));
+    let seed = replacement.seed.open(app).await?;
+    let step = Code::parse(code).and_then(|code| seed.as_ref()?.matching_step(&code, app.clock.now()));
     let mut tx = present.begin(app, uin).await?;
-    let Some(step) = step.filter(|_| replacement.is_open(app)) else {
+    let (Some(seed), Some(step)) = (seed, step.filter(|_| replacement.is_open(app))) else {
         app.audit.append(&mut tx, origin, Event::refused(Action::TotpReplaced, uin, Detail::Code)).await?;
         tx.commit().await?;
         return Err(Error::CodeRefused);
     };
-    let sealed = master_key::seal(&app.vault, &mut tx, totp_place(&uin.to_string()), seed.expose()).await?;
-    let epoch = accounts::set_totp(&mut tx, uin, &sealed, step).await?;
+    let epoch = store_totp_seed(app, &mut tx, uin, &seed, step).await?;
+    replacement.seed.forget(&mut tx).await?;
     end_everything_else(&mut tx, uin, present).await?;
     app.audit.append(&mut tx, origin, Event::done(Action::TotpReplaced, uin)).await?;
     tx.commit().await?;

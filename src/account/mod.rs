@@ -12,10 +12,13 @@ mod webauthn;
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::db::accounts::AccountRow;
+use crate::db::Tx;
+use crate::db::accounts::{self, AccountRow};
+use crate::db::sealed::TOTP_SEED;
 use crate::error::Error;
+use crate::id::Uin;
+use crate::master_key;
 use crate::secret::totp::Seed;
-use crate::secret::vault::Place;
 use crate::state::App;
 
 /// The longest account name, in characters.
@@ -40,15 +43,19 @@ pub fn check_name(name: &str) -> Result<&str, Error> {
     }
 }
 
-fn totp_place(row: &str) -> Place<'_> {
-    Place { table: "account", row, column: "totp_seed" }
-}
-
 /// Opens the account's TOTP seed; none if no second factor is enrolled.
 fn open_totp_seed(app: &App, account: &AccountRow) -> Result<Option<Seed>, Error> {
     let Some(sealed) = account.sealed_totp_seed() else { return Ok(None) };
-    let bytes = app.vault.open(totp_place(&account.uin.to_string()), &sealed)?;
+    let row = account.uin.to_string();
+    let bytes = app.vault.open(TOTP_SEED.place(&row, Some(account.uin)), &sealed)?;
     Seed::from_bytes(&bytes).map(Some).ok_or_else(|| Error::internal("a stored TOTP seed is not 20 bytes"))
+}
+
+/// Stores the account's second factor, with `spent_step` spent. Returns the new credential epoch.
+async fn store_totp_seed(app: &App, tx: &mut Tx, uin: Uin, seed: &Seed, spent_step: i64) -> Result<i64, Error> {
+    let row = uin.to_string();
+    let sealed = master_key::seal(&app.vault, tx, TOTP_SEED.place(&row, Some(uin)), seed.expose()).await?;
+    Ok(accounts::set_totp(tx, uin, &sealed, spent_step).await?)
 }
 
 #[cfg(test)]

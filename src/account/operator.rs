@@ -6,13 +6,34 @@ use super::setup::{self, Purpose};
 use super::{canonical_name, check_name};
 use crate::audit::{Action, Event, Origin};
 use crate::db::accounts::{self, AccountRow};
-use crate::db::{installation, passkeys, sessions};
+use crate::db::{Tx, installation, passkeys, sessions};
 use crate::error::Error;
 use crate::id::{AppId, Uin};
 use crate::secret::password;
 use crate::secret::totp::Seed;
 use crate::state::App;
 use crate::throttle::{self, Subject};
+
+/// Something that has been made and is not there yet: it is shown to whoever asked, and lasts from [`Self::commit`] on. If it
+/// could not be shown and this is dropped, it has never been.
+#[derive(Debug)]
+pub struct Uncommitted<T> {
+    shown: T,
+    tx: Tx,
+}
+
+impl<T> Uncommitted<T> {
+    /// What whoever asked is to see.
+    pub fn shown(&self) -> &T {
+        &self.shown
+    }
+
+    /// Makes it last.
+    pub async fn commit(self) -> Result<T, Error> {
+        self.tx.commit().await?;
+        Ok(self.shown)
+    }
+}
 
 /// A complete account made without a browser.
 #[derive(Debug)]
@@ -34,19 +55,32 @@ pub async fn find(app: &App, name: &str) -> Result<AccountRow, Error> {
 
 /// Makes an account and a link to set it up by; closes the door of the first set-up.
 pub async fn create_with_link(app: &App, name: &str) -> Result<SecretString, Error> {
+    begin_with_link(app, name).await?.commit().await
+}
+
+/// [`create_with_link`], for whoever shows the link first.
+pub async fn begin_with_link(app: &App, name: &str) -> Result<Uncommitted<SecretString>, Error> {
     let origin = Origin::operator();
     let name = check_name(name)?;
     let mut tx = app.db.begin().await?;
     installation::close_door(&mut tx).await?;
-    let uin = setup::insert_account(app, &mut tx, &origin, name).await?;
+    let (uin, _) = setup::insert_account(app, &mut tx, &origin, name).await?;
     let link = setup::create_link(app, &mut tx, Purpose::Account(uin)).await?;
     app.audit.append(&mut tx, &origin, Event::done(Action::SetupLinkCreated, uin)).await?;
-    tx.commit().await?;
-    Ok(link)
+    Ok(Uncommitted { shown: link, tx })
 }
 
 /// Makes a complete account; closes the door of the first set-up.
 pub async fn create_complete(app: &App, name: &str, password: SecretString) -> Result<CompleteAccount, Error> {
+    begin_complete(app, name, password).await?.commit().await
+}
+
+/// [`create_complete`], for whoever shows its factors first.
+pub async fn begin_complete(
+    app: &App,
+    name: &str,
+    password: SecretString,
+) -> Result<Uncommitted<CompleteAccount>, Error> {
     let origin = Origin::operator();
     let name = check_name(name)?;
     password::judge(&password, name).map_err(Error::PasswordUnfit)?;
@@ -55,14 +89,12 @@ pub async fn create_complete(app: &App, name: &str, password: SecretString) -> R
 
     let mut tx = app.db.begin().await?;
     installation::close_door(&mut tx).await?;
-    let uin = setup::insert_account(app, &mut tx, &origin, name).await?;
+    let (uin, app_id) = setup::insert_account(app, &mut tx, &origin, name).await?;
     accounts::set_password(&mut tx, uin, &hash).await?;
     // No code has been used yet, so no step is spent.
     let recovery_codes = setup::enrol(app, &mut tx, uin, &seed, -1).await?;
     app.audit.append(&mut tx, &origin, Event::done(Action::SetUp, uin)).await?;
-    tx.commit().await?;
-    let account = accounts::by_uin(&app.db, uin).await?.ok_or(Error::NoSuchAccount)?;
-    Ok(CompleteAccount { uin, app_id: account.app_id, seed, recovery_codes })
+    Ok(Uncommitted { shown: CompleteAccount { uin, app_id, seed, recovery_codes }, tx })
 }
 
 /// Forgets every failed try counted against the account.
@@ -83,6 +115,11 @@ pub async fn unlock(app: &App, name: &str) -> Result<(), Error> {
 
 /// Forgets the second factor and all passkeys, ends all sessions, and returns a link to enrol a new one with the password.
 pub async fn reset_mfa(app: &App, name: &str) -> Result<SecretString, Error> {
+    begin_mfa_reset(app, name).await?.commit().await
+}
+
+/// [`reset_mfa`], for whoever shows the link first.
+pub async fn begin_mfa_reset(app: &App, name: &str) -> Result<Uncommitted<SecretString>, Error> {
     let account = find(app, name).await?;
     let purpose =
         if account.password_hash.is_some() { Purpose::Mfa(account.uin) } else { Purpose::Account(account.uin) };
@@ -93,8 +130,7 @@ pub async fn reset_mfa(app: &App, name: &str) -> Result<SecretString, Error> {
     throttle::clear(&mut tx, &Subject::code(account.uin)).await?;
     let link = setup::create_link(app, &mut tx, purpose).await?;
     app.audit.append(&mut tx, &Origin::operator(), Event::done(Action::MfaReset, account.uin)).await?;
-    tx.commit().await?;
-    Ok(link)
+    Ok(Uncommitted { shown: link, tx })
 }
 
 /// Ends all sessions of the account and says how many there were.

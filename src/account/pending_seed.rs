@@ -1,19 +1,24 @@
-//! A TOTP seed that waits for its first code. It lives in the session of whoever began, sealed.
+//! A TOTP seed that waits for its first code. The session of whoever enrols it has its name; the seed itself is sealed in
+//! the database, where a change of the master key reaches it.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::db::sealed::PENDING_SEED;
+use crate::db::{Tx, pending_seeds as db};
 use crate::error::Error;
+use crate::id::Uin;
+use crate::master_key;
 use crate::secret::token;
 use crate::secret::totp::Seed;
-use crate::secret::vault::{Place, Sealed};
 use crate::state::App;
 
-/// The sealed seed, bound to a random name.
+/// The seed's name, at random, and whose it is to be: of nobody yet where the account is made by its first code.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct PendingSeed {
-    row: String,
-    key_version: i64,
-    sealed: Vec<u8>,
+    name: String,
+    uin: Option<Uin>,
 }
 
 impl std::fmt::Debug for PendingSeed {
@@ -23,21 +28,26 @@ impl std::fmt::Debug for PendingSeed {
 }
 
 impl PendingSeed {
-    /// A new one, at random.
-    pub fn generate(app: &App) -> Result<Self, Error> {
-        let row = token::alphanumeric(22);
-        let Sealed { key_version, bytes } = app.vault.seal(place(&row), Seed::generate().expose())?;
-        Ok(Self { row, key_version, sealed: bytes })
+    /// A new one, at random, that waits for as long as `lifetime`.
+    pub async fn generate(app: &App, uin: Option<Uin>, lifetime: Duration) -> Result<Self, Error> {
+        let pending = Self { name: token::alphanumeric(22), uin };
+        let mut tx = app.db.begin().await?;
+        let place = PENDING_SEED.place(&pending.name, uin);
+        let sealed = master_key::seal(&app.vault, &mut tx, place, Seed::generate().expose()).await?;
+        db::insert(&mut tx, &pending.name, uin, &sealed, app.clock.now().plus(lifetime)).await?;
+        tx.commit().await?;
+        Ok(pending)
     }
 
-    /// Opens it, to show it to whoever enrols or to check their code.
-    pub fn open(&self, app: &App) -> Result<Seed, Error> {
-        let sealed = Sealed { key_version: self.key_version, bytes: self.sealed.clone() };
-        let bytes = app.vault.open(place(&self.row), &sealed)?;
-        Seed::from_bytes(&bytes).ok_or_else(|| Error::internal("an enrolment's seed is not 20 bytes"))
+    /// Opens it, to show it to whoever enrols or to check their code. None if it has run out, or has been confirmed.
+    pub async fn open(&self, app: &App) -> Result<Option<Seed>, Error> {
+        let Some(sealed) = db::find(&app.db, &self.name, app.clock.now()).await? else { return Ok(None) };
+        let bytes = app.vault.open(PENDING_SEED.place(&self.name, self.uin), &sealed)?;
+        Seed::from_bytes(&bytes).map(Some).ok_or_else(|| Error::internal("an enrolment's seed is not 20 bytes"))
     }
-}
 
-fn place(row: &str) -> Place<'_> {
-    Place { table: "session", row, column: "enrolment" }
+    /// Forgets it, in the transaction of what it was confirmed for.
+    pub async fn forget(&self, tx: &mut Tx) -> Result<(), Error> {
+        Ok(db::delete(tx, &self.name).await?)
+    }
 }

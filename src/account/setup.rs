@@ -9,19 +9,21 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::pending_seed::PendingSeed;
-use super::{canonical_name, check_name, totp_place, verification};
+use super::{canonical_name, check_name, store_totp_seed, verification};
 use crate::audit::{Action, Detail, Event, Origin};
 use crate::db::installation::SetupLink;
 use crate::db::{Tx, accounts, installation};
 use crate::error::Error;
 use crate::id::{AppId, Uin};
-use crate::master_key;
 use crate::secret::totp::{Code, Seed};
 use crate::secret::{password, recovery, token};
 use crate::state::App;
 
 /// How long a link can be used.
 pub const LINK_LIFETIME: Duration = Duration::from_hours(24);
+
+/// How long an enrolment waits for its first code.
+pub const ENROLMENT_LIFETIME: Duration = Duration::from_mins(30);
 
 /// What a link is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,19 +115,10 @@ impl Enrolment {
         &self.name
     }
 
-    fn new(
-        app: &App,
-        link_hash: Vec<u8>,
-        purpose: Purpose,
-        name: String,
-        password_hash: Option<String>,
-    ) -> Result<Self, Error> {
-        Ok(Self { link_hash, purpose, name, password_hash, seed: PendingSeed::generate(app)? })
-    }
-
-    /// Opens the seed, to show it to whoever enrols or to check their code.
-    pub fn seed(&self, app: &App) -> Result<Seed, Error> {
-        self.seed.open(app)
+    /// Opens the seed, to show it to whoever enrols or to check their code. [`Error::SetupLinkInvalid`] if it is not there any
+    /// more: the link has been used, or the enrolment has taken too long.
+    pub async fn seed(&self, app: &App) -> Result<Seed, Error> {
+        self.seed.open(app).await?.ok_or(Error::SetupLinkInvalid)
     }
 }
 
@@ -153,7 +146,8 @@ pub async fn begin(
             Some(app.hasher.hash(new_password).await?)
         }
     };
-    Enrolment::new(app, token::secret_digest(link_token), purpose, name, password_hash)
+    let seed = PendingSeed::generate(app, purpose.stored().1, ENROLMENT_LIFETIME).await?;
+    Ok(Enrolment { link_hash: token::secret_digest(link_token), purpose, name, password_hash, seed })
 }
 
 /// A finished set-up.
@@ -171,7 +165,7 @@ pub struct Completed {
 /// else has finished first.
 pub async fn confirm(app: &App, origin: &Origin, enrolment: &Enrolment, code: &str) -> Result<Completed, Error> {
     let now = app.clock.now();
-    let seed = enrolment.seed(app)?;
+    let seed = enrolment.seed(app).await?;
     let step = Code::parse(code).and_then(|code| seed.matching_step(&code, now));
 
     let mut tx = app.db.begin().await?;
@@ -189,7 +183,7 @@ pub async fn confirm(app: &App, origin: &Origin, enrolment: &Enrolment, code: &s
             if !installation::close_door(&mut tx).await? {
                 return Err(Error::SetupLinkInvalid);
             }
-            insert_account(app, &mut tx, origin, &enrolment.name).await?
+            insert_account(app, &mut tx, origin, &enrolment.name).await?.0
         }
         Purpose::Account(uin) | Purpose::Mfa(uin) => uin,
     };
@@ -197,15 +191,16 @@ pub async fn confirm(app: &App, origin: &Origin, enrolment: &Enrolment, code: &s
         accounts::set_password(&mut tx, uin, hash).await?;
     }
     let recovery_codes = enrol(app, &mut tx, uin, &seed, step).await?;
+    enrolment.seed.forget(&mut tx).await?;
     app.audit.append(&mut tx, origin, Event::done(Action::SetUp, uin)).await?;
     tx.commit().await?;
     Ok(Completed { uin, recovery_codes })
 }
 
 /// Makes an account without credentials. [`Error::NameTaken`] if there is one of that name.
-pub(super) async fn insert_account(app: &App, tx: &mut Tx, origin: &Origin, name: &str) -> Result<Uin, Error> {
-    let uin = Uin::generate();
-    let inserted = accounts::insert(tx, uin, AppId::generate(), name, &canonical_name(name), app.clock.now()).await;
+pub(super) async fn insert_account(app: &App, tx: &mut Tx, origin: &Origin, name: &str) -> Result<(Uin, AppId), Error> {
+    let (uin, app_id) = (Uin::generate(), AppId::generate());
+    let inserted = accounts::insert(tx, uin, app_id, name, &canonical_name(name), app.clock.now()).await;
     if let Err(sqlx::Error::Database(cause)) = &inserted
         && cause.is_unique_violation()
     {
@@ -213,7 +208,7 @@ pub(super) async fn insert_account(app: &App, tx: &mut Tx, origin: &Origin, name
     }
     inserted?;
     app.audit.append(tx, origin, Event::done(Action::AccountCreated, uin)).await?;
-    Ok(uin)
+    Ok((uin, app_id))
 }
 
 /// Stores the second factor with `spent_step` spent, and ten new recovery codes, which it returns.
@@ -224,8 +219,7 @@ pub(super) async fn enrol(
     seed: &Seed,
     spent_step: i64,
 ) -> Result<Vec<SecretString>, Error> {
-    let sealed = master_key::seal(&app.vault, tx, totp_place(&uin.to_string()), seed.expose()).await?;
-    accounts::set_totp(tx, uin, &sealed, spent_step).await?;
+    store_totp_seed(app, tx, uin, seed, spent_step).await?;
     new_recovery_codes(tx, uin).await
 }
 

@@ -14,13 +14,13 @@ use super::{canonical_name, check_name, open_totp_seed};
 use crate::audit::{Action, Actor, Detail, Event, Origin};
 use crate::clock::Timestamp;
 use crate::db::accounts::{self, AccountRow};
-use crate::db::{Tx, audit as audit_db};
+use crate::db::{Tx, refused_sign_ins};
 use crate::error::Error;
 use crate::id::Uin;
 use crate::secret::totp::Code;
 use crate::secret::{recovery, token};
 use crate::state::App;
-use crate::throttle::{self, Subject};
+use crate::throttle::{self, Settled, Subject};
 
 /// How long a browser that has signed in is remembered.
 pub const DEVICE_LIFETIME: Duration = Duration::from_hours(90 * 24);
@@ -99,23 +99,46 @@ pub async fn check_password(
         Some(_) => Subject::account(&name),
         None => Subject::nobody(&name),
     };
-    let accepted = throttle::settle(&mut tx, &subject, right, now).await?;
-    let event = match uin {
-        Some(uin) if accepted => Event::done(Action::PasswordAccepted, uin),
-        _ => {
-            if !known {
-                throttle::settle(&mut tx, &from_address, false, now).await?;
-            }
-            let waits = !known && throttle::is_blocked_in(&mut tx, &from_address, now).await?;
-            Event::refused(Action::SignIn, uin, if waits { Detail::AddressWaits } else { Detail::Password })
-        }
-    };
-    app.audit.append(&mut tx, origin, event).await?;
-    tx.commit().await?;
-    match account {
-        Some(account) if accepted => Ok(PasswordAccepted { uin: account.uin, epoch: account.credential_epoch }),
-        _ => Err(Error::SignInRefused),
+    let settled = throttle::settle(&mut tx, &subject, right, now).await?;
+    if let Some(account) = account
+        && settled == Settled::Accepted
+    {
+        app.audit.append(&mut tx, origin, Event::done(Action::PasswordAccepted, account.uin)).await?;
+        tx.commit().await?;
+        return Ok(PasswordAccepted { uin: account.uin, epoch: account.credential_epoch });
     }
+    let mut why = Detail::Password;
+    if !known {
+        throttle::settle(&mut tx, &from_address, false, now).await?;
+        if throttle::is_blocked_in(&mut tx, &from_address, now).await? {
+            why = Detail::AddressWaits;
+        }
+    }
+    refuse(app, tx, origin, uin, settled, why).await?;
+    Err(Error::SignInRefused)
+}
+
+/// Commits a refused try: of the account `uin`, or of none. Every one is counted. One is recorded if it is the account's and
+/// was not made while that has to wait, so that what strangers do makes the record grow by no more than the throttle lets
+/// through, and not at all with names that nobody has.
+async fn refuse(
+    app: &App,
+    mut tx: Tx,
+    origin: &Origin,
+    uin: Option<Uin>,
+    settled: Settled,
+    why: Detail,
+) -> Result<(), Error> {
+    refused_sign_ins::count(&mut tx, uin).await?;
+    if uin.is_some() && settled != Settled::Waiting {
+        app.audit.append(&mut tx, origin, Event::refused(Action::SignIn, uin, why)).await?;
+    }
+    tx.commit().await?;
+    app.metrics.count_refused_sign_in(uin.is_some());
+    if why == Detail::AddressWaits {
+        tracing::warn!("too many failed tries to sign in: the address has to wait");
+    }
+    Ok(())
 }
 
 /// The second step. [`Error::CodeRefused`] for a wrong, spent or throttled code; [`Error::SignInRefused`] if the account
@@ -135,9 +158,9 @@ pub async fn check_code(
     if !accounts::hold_epoch(&mut tx, account.uin, pending.epoch).await? {
         return Err(Error::SignInRefused);
     }
-    if !spend_factor(app, &mut tx, &account, &factor).await? {
-        app.audit.append(&mut tx, origin, Event::refused(Action::SignIn, account.uin, Detail::Code)).await?;
-        tx.commit().await?;
+    let settled = spend_factor(app, &mut tx, &account, &factor).await?;
+    if settled != Settled::Accepted {
+        refuse(app, tx, origin, Some(account.uin), settled, Detail::Code).await?;
         return Err(Error::CodeRefused);
     }
     let recovery_codes_left = match factor {
@@ -177,6 +200,7 @@ pub async fn with_passkey(
         return Err(Error::AddressBlocked { wait });
     }
     let mut tx = app.db.begin().await?;
+    let mut settled = Settled::Counted;
     if let (Some(claim), Some(account)) = (claim, &account) {
         if !accounts::hold_epoch(&mut tx, account.uin, account.credential_epoch).await? {
             return Err(Error::PasskeyRefused);
@@ -185,7 +209,8 @@ pub async fn with_passkey(
         let right = claim.names_its_owner() == Some(true)
             && !throttle::is_blocked_in(&mut tx, &subject, now).await?
             && claim.holds(app, &mut tx).await?;
-        if throttle::settle(&mut tx, &subject, right, now).await? {
+        settled = throttle::settle(&mut tx, &subject, right, now).await?;
+        if settled == Settled::Accepted {
             let signed_in = complete(app, &mut tx, origin, account, Detail::Passkey).await?;
             tx.commit().await?;
             tracing::info!(uin = %account.uin, at = now.0, "signed in");
@@ -196,8 +221,7 @@ pub async fn with_passkey(
         throttle::settle(&mut tx, &from_address, false, now).await?;
     }
     let uin = account.map(|account| account.uin);
-    app.audit.append(&mut tx, origin, Event::refused(Action::SignIn, uin, Detail::Passkey)).await?;
-    tx.commit().await?;
+    refuse(app, tx, origin, uin, settled, Detail::Passkey).await?;
     Err(Error::PasskeyRefused)
 }
 
@@ -218,9 +242,8 @@ async fn complete(
     detail: Detail,
 ) -> Result<SignedIn, Error> {
     let now = app.clock.now();
-    let since = account.last_sign_in_at.unwrap_or(account.created_at);
-    let failures = audit_db::refusals_since(tx, account.uin, Action::SignIn.as_str(), since).await?;
-    accounts::set_last_sign_in(tx, account.uin, now, origin.address.as_deref()).await?;
+    accounts::set_last_sign_in(tx, account.uin, now, origin.address.map(|address| address.to_string())).await?;
+    let failures = refused_sign_ins::take(tx, account.uin).await?;
     let device = token::bearer();
     accounts::insert_device(tx, &token::secret_digest(&device), account.uin, now.plus(DEVICE_LIFETIME)).await?;
     let event = Event::done(Action::SignIn, account.uin).with_detail(detail);
@@ -238,18 +261,18 @@ pub async fn after_setup(app: &App, origin: &Origin, uin: Uin) -> Result<SignedI
     Ok(signed_in)
 }
 
-/// Checks and spends a second factor under the account's code throttle. False counts as a failure.
+/// Checks and spends a second factor under the account's code throttle.
 pub(super) async fn spend_factor(
     app: &App,
     tx: &mut Tx,
     account: &AccountRow,
     factor: &SecondFactor<'_>,
-) -> Result<bool, Error> {
+) -> Result<Settled, Error> {
     let now = app.clock.now();
     let subject = Subject::code(account.uin);
     // First, so that a right code is not spent by a try that is refused anyway.
     if throttle::is_blocked_in(tx, &subject, now).await? {
-        return Ok(false);
+        return Ok(Settled::Waiting);
     }
     let right = match factor {
         SecondFactor::Totp(typed) => {

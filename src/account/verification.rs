@@ -10,7 +10,7 @@ use crate::db::accounts::{self, AccountRow};
 use crate::error::Error;
 use crate::id::Uin;
 use crate::state::App;
-use crate::throttle::{self, Subject};
+use crate::throttle::{self, Settled, Subject};
 
 /// Whoever holds this has just proved, or within the window had proved, to be the account's owner. Made here only.
 #[derive(Debug)]
@@ -44,9 +44,10 @@ pub async fn verify(
     let account = accounts::by_uin(&app.db, uin).await?.ok_or(Error::PasswordWrong)?;
     let right = app.hasher.verify(password, account.password_hash.clone()).await?;
     let mut tx = app.db.begin().await?;
-    let refusal = if !throttle::settle(&mut tx, &Subject::verification(uin), right, app.clock.now()).await? {
+    let settled = throttle::settle(&mut tx, &Subject::verification(uin), right, app.clock.now()).await?;
+    let refusal = if settled != Settled::Accepted {
         Some((Detail::Password, Error::PasswordWrong))
-    } else if !spend_factor(app, &mut tx, &account, &SecondFactor::Totp(code)).await? {
+    } else if spend_factor(app, &mut tx, &account, &SecondFactor::Totp(code)).await? != Settled::Accepted {
         Some((Detail::Code, Error::CodeRefused))
     } else {
         None
@@ -76,7 +77,7 @@ pub async fn verify_with_passkey(app: &App, origin: &Origin, uin: Uin, answer: A
         }
         _ => false,
     };
-    let accepted = throttle::settle(&mut tx, &subject, right, now).await?;
+    let accepted = throttle::settle(&mut tx, &subject, right, now).await? == Settled::Accepted;
     let event = if accepted {
         Event::done(Action::Verification, uin).with_detail(Detail::Passkey)
     } else {
@@ -98,7 +99,8 @@ pub(super) async fn prove_password(
 ) -> Result<(), Error> {
     let right = app.hasher.verify(typed, account.password_hash.clone()).await?;
     let mut tx = app.db.begin().await?;
-    let accepted = throttle::settle(&mut tx, &Subject::verification(account.uin), right, app.clock.now()).await?;
+    let subject = Subject::verification(account.uin);
+    let accepted = throttle::settle(&mut tx, &subject, right, app.clock.now()).await? == Settled::Accepted;
     if !accepted {
         app.audit.append(&mut tx, origin, Event::refused(action, account.uin, Detail::Password)).await?;
     }

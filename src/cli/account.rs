@@ -1,5 +1,6 @@
 //! `latchkey account …`
 
+use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Read as _};
 
 use clap::Subcommand;
@@ -7,7 +8,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use crate::account::{operator, setup};
+use super::output;
+use crate::account::operator::{self, Uncommitted};
+use crate::account::setup;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{Settings, StartError};
 use crate::db::accounts;
@@ -94,36 +97,30 @@ pub(super) async fn run(command: Command, settings: Settings) -> Result<(), Star
 async fn dispatch(command: Command, app: &App) -> Result<(), StartError> {
     match command {
         Command::Create { name, password_stdin: true, .. } => create_complete(app, &name).await,
-        Command::Create { name, .. } => {
-            let link = operator::create_with_link(app, &name).await?;
-            print_link(app, &link);
-            Ok(())
-        }
+        Command::Create { name, .. } => show_link(app, operator::begin_with_link(app, &name).await?).await,
         Command::List { json } => list(app, json).await,
         Command::Unlock { name } => {
             operator::unlock(app, &name).await?;
-            println!("failed tries are forgotten");
-            Ok(())
+            output::line("failed tries are forgotten")
         }
-        Command::ResetMfa { name } => {
-            let link = operator::reset_mfa(app, &name).await?;
-            print_link(app, &link);
-            Ok(())
-        }
+        Command::ResetMfa { name } => show_link(app, operator::begin_mfa_reset(app, &name).await?).await,
         Command::EndSessions { name } => {
             let ended = operator::end_sessions(app, &name).await?;
-            println!("{ended} sessions ended");
-            Ok(())
+            output::line(format_args!("{ended} sessions ended"))
         }
     }
 }
 
-fn print_link(app: &App, link: &SecretString) {
-    println!("setup {}", setup::link_address(&app.settings.public_url_for_links(), link));
+/// What nobody has seen is not made: the link is shown before it counts.
+async fn show_link(app: &App, made: Uncommitted<SecretString>) -> Result<(), StartError> {
+    output::line(format_args!("setup {}", setup::link_address(&app.settings.public_url_for_links(), made.shown())))?;
+    made.commit().await?;
+    Ok(())
 }
 
 async fn create_complete(app: &App, name: &str) -> Result<(), StartError> {
-    let account = operator::create_complete(app, name, password_from_stdin()?).await?;
+    let made = operator::begin_complete(app, name, password_from_stdin()?).await?;
+    let account = made.shown();
     let codes: Vec<&str> = account.recovery_codes.iter().map(ExposeSecret::expose_secret).collect();
     let printed = json!({
         "uin": account.uin.to_string(),
@@ -131,7 +128,9 @@ async fn create_complete(app: &App, name: &str) -> Result<(), StartError> {
         "totp_uri": account.seed.otpauth_url(name.trim()),
         "recovery_codes": codes,
     });
-    println!("{printed}");
+    // Nobody can be shown these again: the account is there once they are written.
+    output::line(printed)?;
+    made.commit().await?;
     Ok(())
 }
 
@@ -139,7 +138,7 @@ async fn create_complete(app: &App, name: &str) -> Result<(), StartError> {
 fn password_from_stdin() -> Result<SecretString, StartError> {
     let mut stdin = std::io::stdin();
     if stdin.is_terminal() {
-        eprintln!("Type the password, which will be visible, and end with Enter and Ctrl-D:");
+        output::remark("Type the password, which will be visible, and end with Enter and Ctrl-D:");
     }
     let mut text = Zeroizing::new(String::new());
     stdin
@@ -165,10 +164,9 @@ async fn list(app: &App, as_json: bool) -> Result<(), StartError> {
                 })
             })
             .collect();
-        println!("{}", json!(rows));
-        return Ok(());
+        return output::line(json!(rows));
     }
-    println!("{:<12}  {:<10}  {:<20}  {:<20}  NAME", "UIN", "APPID", "CREATED", "LAST SIGN-IN");
+    let mut table = format!("{:<12}  {:<10}  {:<20}  {:<20}  NAME\n", "UIN", "APPID", "CREATED", "LAST SIGN-IN");
     for account in accounts {
         let last = match account.last_sign_in_at {
             _ if account.password_hash.is_none() => "not set up".to_owned(),
@@ -176,7 +174,8 @@ async fn list(app: &App, as_json: bool) -> Result<(), StartError> {
             Some(at) => at.rfc3339(),
             None => "never".to_owned(),
         };
-        println!(
+        let _ = writeln!(
+            table,
             "{:<12}  {:<10}  {:<20}  {:<20}  {}",
             account.uin,
             account.app_id,
@@ -185,5 +184,5 @@ async fn list(app: &App, as_json: bool) -> Result<(), StartError> {
             account.name
         );
     }
-    Ok(())
+    output::write(table.as_bytes())
 }

@@ -1,11 +1,10 @@
 //! `latchkey audit …`
 
-use std::io::{ErrorKind, Write};
-
 use clap::Subcommand;
 use serde::Serialize;
 use serde_json::json;
 
+use super::output;
 use crate::audit::{AuditLog, Verdict};
 use crate::config::{Settings, StartError};
 use crate::db::Db;
@@ -69,17 +68,19 @@ pub(super) async fn run(command: Command, settings: Settings) -> Result<(), Star
 async fn verify(database: &Db, audit: &AuditLog, noted: Option<&Noted>, json: bool) -> Result<(), StartError> {
     match audit.verify(database, noted.map(|noted| (noted.number, noted.head.as_str()))).await? {
         Verdict::Intact { records, head } if json => {
-            println!("{}", json!({ "intact": true, "records": records, "note": format!("{records}:{head}") }));
+            output::line(json!({ "intact": true, "records": records, "note": format!("{records}:{head}") }))
         }
-        Verdict::Intact { records, head } => println!("{records} records, intact; note {records}:{head}"),
+        Verdict::Intact { records, head } => {
+            output::line(format_args!("{records} records, intact; note {records}:{head}"))
+        }
         Verdict::Broken { number, how } => {
             if json {
-                println!("{}", json!({ "intact": false, "broken_at": number, "how": how }));
+                // Whether anybody reads it or not, the status says what was found.
+                let _ = output::line(json!({ "intact": false, "broken_at": number, "how": how }));
             }
-            return Err(StartError::AuditBroken { number, how });
+            Err(StartError::AuditBroken { number, how })
         }
     }
-    Ok(())
 }
 
 /// A record as a line of JSON: as it is authenticated, and its time for people and its mac in hex.
@@ -93,20 +94,23 @@ struct Line<'a> {
 
 /// Writes the chain to stdout, a chunk at a time, up to where it ends when the last is read.
 async fn export(database: &Db, as_csv: bool) -> Result<(), StartError> {
-    let mut out = std::io::stdout();
     let mut after = 0;
     let mut chunk = if as_csv { Csv::headed(&["mac"])?.into_bytes()? } else { Vec::new() };
     loop {
-        match out.write_all(&chunk).and_then(|()| out.flush()) {
-            Ok(()) => {}
-            // `… | head` has read enough.
-            Err(cause) if cause.kind() == ErrorKind::BrokenPipe => return Ok(()),
-            Err(cause) => return Err(StartError::Io { what: "cannot write the records", cause }),
-        }
-        let rows = db::page(database, after, CHUNK).await.map_err(Error::from)?;
+        output::write(&chunk)?;
+        let rows = db::page(database, after, CHUNK).await.map_err(unreadable)?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.number;
         chunk = if as_csv { csv_lines(&rows)? } else { json_lines(&rows)? };
+    }
+}
+
+fn unreadable(cause: sqlx::Error) -> StartError {
+    match cause {
+        sqlx::Error::ColumnDecode { .. } => {
+            StartError::Setting("a record cannot be read; `latchkey audit verify` says which".to_owned())
+        }
+        other => Error::from(other).into(),
     }
 }
 

@@ -1,15 +1,16 @@
 //! `latchkey demo`: the whole product to try without a phone.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::output;
 use super::serve::stop_signal;
 use crate::account::operator;
 use crate::clock::Clock;
 use crate::config::{Settings, StartError};
+use crate::scratch;
 use crate::secret::token;
 use crate::secret::totp::Seed;
 use crate::serve::{self, Listeners};
@@ -22,14 +23,14 @@ const STEP_MILLIS: i64 = 30_000;
 pub(super) async fn demo(settings: Settings) -> Result<(), StartError> {
     let shutdown = stop_signal()?;
     let failed = |cause| StartError::Io { what: "cannot make a directory for the demo", cause };
-    let directory = tempfile::Builder::new().prefix("latchkey-demo-").tempdir().map_err(failed)?;
+    let directory = scratch::directory("latchkey-demo-").map_err(failed)?;
     let settings = settings.for_demo(directory.path().to_owned());
     let listeners = Listeners::bind(&settings)?;
     let app = App::open(settings, Clock::system()).await?;
     let password = token::alphanumeric(12);
     let account = operator::create_complete(&app, NAME, SecretString::from(password.clone())).await?;
 
-    introduce(&app, &listeners, &password);
+    introduce(&app, &listeners, &password)?;
     let codes = tokio::spawn(show_codes(app.clock.clone(), account.seed));
     let ended = serve::run(app, listeners, None, shutdown).await;
     codes.abort();
@@ -38,7 +39,7 @@ pub(super) async fn demo(settings: Settings) -> Result<(), StartError> {
     ended.and(removed)
 }
 
-fn introduce(app: &App, listeners: &Listeners, password: &str) {
+fn introduce(app: &App, listeners: &Listeners, password: &str) -> Result<(), StartError> {
     let console = serve::public_url(&app.settings, listeners);
     let mut text = String::from(
         "\n  LATCHKEY DEMO. For trying out only: the account's password and codes are shown on this\n  \
@@ -49,7 +50,7 @@ fn introduce(app: &App, listeners: &Listeners, password: &str) {
         let _ = writeln!(text, "  API       http://{}", api.address);
     }
     text.push_str("\n  Each code works once, so wait for the next if you have just used one.\n\n");
-    say(&text);
+    output::write(text.as_bytes())
 }
 
 /// Says the current code, and each next one when its time comes.
@@ -63,6 +64,6 @@ async fn show_codes(clock: Clock, seed: Seed) {
 }
 
 fn say(text: &str) {
-    let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    // That nobody reads it any more is no reason to end.
+    let _ = output::write(text.as_bytes());
 }

@@ -1,18 +1,21 @@
 //! The parser as people see it: each command shows the settings that matter to it, and takes all.
 
+use std::io::IsTerminal as _;
+
 use clap::builder::Resettable;
 use clap::{Arg, Command, CommandFactory as _};
 use clap_complete::Shell;
 
-use super::Cli;
-use crate::config;
+use super::{Cli, output};
+use crate::config::{self, StartError};
 
 const EXIT_STATUS: &str = "\
 Exit status:
   0  done
   1  refused or failed; one line on stderr says why and what to do
   2  the command line was not understood
-  3  `audit verify` found that the chain is not as it was written";
+  3  `audit verify` found that the chain is not as it was written
+  141  whoever read the output has gone, as after `| head`";
 
 const OTHER_SETTINGS: &str = "Other settings, listed by `latchkey serve --help`, are taken too.";
 
@@ -53,10 +56,19 @@ fn hide(command: Command, hidden: &[Arg], note: &'static str) -> Command {
     command.args(hidden).after_help(note).mut_subcommands(|below| hide(below, hidden, note))
 }
 
+/// Prints the help or the version that was asked for, in colour on a terminal.
+pub(super) fn print(asked: &clap::Error) -> Result<(), StartError> {
+    let text = asked.render();
+    if std::io::stdout().is_terminal() {
+        output::write(text.ansi().to_string().as_bytes())
+    } else {
+        output::write(text.to_string().as_bytes())
+    }
+}
+
 /// Prints the script for a shell.
-pub(super) fn completions(shell: Shell) {
+pub(super) fn completions(shell: Shell) -> Result<(), StartError> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command(), "latchkey", &mut script);
-    // A reader who has seen enough is no error.
-    let _ = std::io::Write::write_all(&mut std::io::stdout().lock(), &script);
+    output::write(&script)
 }

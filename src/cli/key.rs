@@ -1,8 +1,11 @@
 //! `latchkey key …`: keys without the console.
 
+use std::fmt::Write as _;
+
 use clap::Subcommand;
 use serde_json::json;
 
+use super::output;
 use crate::account::operator;
 use crate::api_key::{self, KeyState};
 use crate::audit::Origin;
@@ -73,7 +76,7 @@ async fn dispatch(command: Command, app: &App) -> Result<(), StartError> {
 
 async fn disable_all(app: &App, account: &str) -> Result<(), StartError> {
     let account = operator::find(app, account).await?;
-    let mut disabled = 0;
+    let (mut disabled, mut said) = (0, Ok(()));
     // Again, until none is left: one may be created or enabled meanwhile.
     loop {
         let keys = api_key::list(app, account.uin).await?;
@@ -83,18 +86,20 @@ async fn disable_all(app: &App, account: &str) -> Result<(), StartError> {
         }
         for key in enabled {
             disabled += 1;
-            println!("{} {}", key.secret_id, move_one(app, account.uin, &key.secret_id, KeyState::Disabled).await?);
+            let done = move_one(app, account.uin, &key.secret_id, KeyState::Disabled).await?;
+            // That it cannot be said is no reason to leave the others enabled.
+            said = said.and(output::line(format_args!("{} {done}", key.secret_id)));
         }
     }
     if disabled == 0 {
-        println!("the account has no enabled key");
+        said = output::line("the account has no enabled key");
     }
-    Ok(())
+    said
 }
 
 /// Moves each key on its own, so that one that fails does not stop the others.
 async fn move_all(app: &App, secret_ids: &[SecretId], to: KeyState) -> Result<(), StartError> {
-    let mut failed = 0;
+    let (mut failed, mut said) = (0, Ok(()));
     for secret_id in secret_ids {
         let moved = match api_keys::owner(&app.db, secret_id).await {
             Ok(Some(uin)) => move_one(app, uin, secret_id, to).await,
@@ -102,19 +107,19 @@ async fn move_all(app: &App, secret_ids: &[SecretId], to: KeyState) -> Result<()
             Err(error) => Err(error.into()),
         };
         match moved {
-            Ok(done) => println!("{secret_id} {done}"),
+            Ok(done) => said = said.and(output::line(format_args!("{secret_id} {done}"))),
             Err(error) => {
                 failed += 1;
                 let why =
                     if matches!(error, Error::KeyNotFound) { "no such key".to_owned() } else { error.to_string() };
-                eprintln!("{secret_id} is not {to}: {why}");
+                output::remark(format_args!("{secret_id} is not {to}: {why}"));
             }
         }
     }
     if failed > 0 {
         return Err(StartError::Setting(format!("{failed} of {} keys could not be {to}", secret_ids.len())));
     }
-    Ok(())
+    said
 }
 
 /// What was done, in a word. To be in that state already is as good.
@@ -139,16 +144,15 @@ async fn list(app: &App, account: Option<&str>, as_json: bool) -> Result<(), Sta
     let keys = api_keys::of_all_accounts(&app.db).await.map_err(Error::from)?;
     let keys: Vec<KeyOfAccount> = keys.into_iter().filter(|key| uin.is_none_or(|uin| uin == key.uin)).collect();
     if as_json {
-        println!("{}", json!(keys.iter().map(as_object).collect::<Vec<_>>()));
-        return Ok(());
+        return output::line(json!(keys.iter().map(as_object).collect::<Vec<_>>()));
     }
-    println!("{:<36}  {:<8}  {:<20}  {:<20}  ACCOUNT", "SECRETID", "STATE", "CREATED", "LAST USED");
+    let mut table = format!("{:<36}  {:<8}  {:<20}  {:<20}  ACCOUNT\n", "SECRETID", "STATE", "CREATED", "LAST USED");
     for key in keys {
         let last = key.last_used_at.map_or_else(|| "never".to_owned(), Timestamp::rfc3339);
         let (id, state) = (key.secret_id.as_str(), key.state.to_string());
-        println!("{id:<36}  {state:<8}  {:<20}  {last:<20}  {}", key.created_at.rfc3339(), key.account);
+        let _ = writeln!(table, "{id:<36}  {state:<8}  {:<20}  {last:<20}  {}", key.created_at.rfc3339(), key.account);
     }
-    Ok(())
+    output::write(table.as_bytes())
 }
 
 fn as_object(key: &KeyOfAccount) -> serde_json::Value {

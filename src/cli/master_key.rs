@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 
+use super::output;
 use crate::clock::Clock;
 use crate::config::{MasterKeyFile, Settings, StartError};
 use crate::master_key;
@@ -39,7 +40,9 @@ pub(super) async fn run(command: Command, settings: Settings) -> Result<(), Star
 async fn rotate(app: &App, file: Result<&MasterKeyFile, &String>, keep_old: bool) -> Result<(), StartError> {
     let version = match (master_key::unfinished(app).await?, file) {
         (Some(version), _) => {
-            eprintln!("older versions are in use: everything is sealed anew under version {version}");
+            output::remark(format_args!(
+                "older versions are in use: everything is sealed anew under version {version}"
+            ));
             version
         }
         (None, Ok(file)) => begin(app, file).await?,
@@ -52,25 +55,31 @@ async fn rotate(app: &App, file: Result<&MasterKeyFile, &String>, keep_old: bool
         }
     };
     let resealed = master_key::reseal(app, version).await?;
-    println!("{} secrets are sealed anew under version {version}", resealed.values);
+    // What is said is said at the end: that nobody reads it is no reason to stop half way.
+    let mut said = format!("{} secrets are sealed anew under version {version}\n", resealed.values);
     if resealed.unreadable > 0 {
+        output::write(said.as_bytes())?;
         return Err(StartError::Setting(format!(
             "{} secrets do not open and stay as they are, and so do the older versions of the master key; see the log",
             resealed.unreadable
         )));
     }
     if keep_old {
-        println!("the older versions stay in the master key");
-        return Ok(());
+        said += "the older versions stay in the master key\n";
+    } else {
+        said += &finish(app, file, version).await?;
     }
-    finish(app, file, version).await
+    output::write(said.as_bytes())
 }
 
 async fn begin(app: &App, file: &MasterKeyFile) -> Result<i64, StartError> {
     let version = master_key::newest(app).await? + 1;
     file.add(version)?;
     if master_key::begin(app, version).await? {
-        eprintln!("{} has a new version {version}: save it as you saved the first", file.path().display());
+        output::remark(format_args!(
+            "{} has a new version {version}: save it as you saved the first",
+            file.path().display()
+        ));
         return Ok(version);
     }
     // Its key under this number is in nobody's use.
@@ -78,7 +87,7 @@ async fn begin(app: &App, file: &MasterKeyFile) -> Result<i64, StartError> {
     Err(StartError::Setting(format!("another process has just made version {version}, with another file")))
 }
 
-async fn finish(app: &App, file: Result<&MasterKeyFile, &String>, version: i64) -> Result<(), StartError> {
+async fn finish(app: &App, file: Result<&MasterKeyFile, &String>, version: i64) -> Result<String, StartError> {
     if !master_key::retire_older(app, version).await? {
         return Err(StartError::Setting("something is still sealed under an older version; run this again".to_owned()));
     }
@@ -86,12 +95,13 @@ async fn finish(app: &App, file: Result<&MasterKeyFile, &String>, version: i64) 
         Ok(file) => file.path().display().to_string(),
         Err(place) => place.clone(),
     };
-    if file.is_ok_and(|file| file.take_out(|older| older < version).is_ok()) {
-        println!("older versions are gone from {place}");
+    let done = if file.is_ok_and(|file| file.take_out(|older| older < version).is_ok()) {
+        format!("older versions are gone from {place}")
     } else {
-        println!("nothing is sealed under older versions: take them out of {place}");
-    }
-    eprintln!("a server that has a copy of the key, as a credential or variable, must be restarted if it has not been");
-    println!("backups made before now still need them: keep the saved copies as long as those");
-    Ok(())
+        format!("nothing is sealed under older versions: take them out of {place}")
+    };
+    output::remark(
+        "a server that has a copy of the key, as a credential or variable, must be restarted if it has not been",
+    );
+    Ok(format!("{done}\nbackups made before now still need them: keep the saved copies as long as those\n"))
 }

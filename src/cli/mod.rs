@@ -1,5 +1,6 @@
 //! The command line, one file a family of commands. Errors are one line on stderr and exit status 1; 2 for usage, 3 for a
-//! broken audit chain.
+//! broken audit chain. Of a pipe that nobody reads any more nothing is said, and the exit status is 141, as of a command that
+//! the system ends for it.
 
 #![expect(rustdoc::bare_urls, reason = "the examples are shown by --help as they stand")]
 #![expect(clippy::doc_markdown, reason = "here they are what `--help` prints, for a terminal")]
@@ -12,6 +13,7 @@ mod healthcheck;
 mod help;
 mod key;
 mod master_key;
+mod output;
 mod serve;
 mod sign;
 
@@ -72,8 +74,9 @@ enum Command {
     Backup(backup::Backup),
     /// Put a backup where there is no database yet
     ///
-    /// Looks through the backup first: it must be whole, of Latchkey, and sealed under the master key given. An existing
-    /// database is never overwritten. Stop every server before, and start them after. PostgreSQL has pg_restore.
+    /// Looks through the backup first: it must be whole, of Latchkey, and sealed under the master key given; every secret must
+    /// open, and the record of operations be as it was written. An existing database is never overwritten. Stop every server
+    /// before, and start them after. PostgreSQL has pg_restore.
     ///
     ///   latchkey restore /backups/latchkey-2026-11-24.db
     #[command(verbatim_doc_comment)]
@@ -131,13 +134,25 @@ impl Command {
     }
 }
 
+/// The exit status for a command line that was not understood.
+const USAGE: u8 = 2;
+
 /// The exit status of `audit verify` for a chain that is not as it was written.
 const BROKEN: u8 = 3;
 
-/// Reads the command line. Asked for help or not understood, says so and exits.
-pub fn parse() -> Cli {
-    let matches = help::command().get_matches();
-    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+/// The exit status of a command whose output nobody reads any more: what shells make of SIGPIPE.
+const READER_GONE: u8 = 128 + 13;
+
+/// Reads the command line. Asked for help or not understood, says so and gives the exit status.
+pub fn parse() -> Result<Cli, ExitCode> {
+    let parsed = help::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    parsed.map_err(|error| {
+        if error.use_stderr() {
+            let _ = error.print();
+            return ExitCode::from(USAGE);
+        }
+        end(help::print(&error), |line| output::remark(line))
+    })
 }
 
 /// Runs the command and says how it ended.
@@ -151,8 +166,16 @@ pub fn run(cli: Cli) -> ExitCode {
         Ok(runtime) => runtime.block_on(dispatch(command, given)),
         Err(cause) => Err(StartError::Io { what: "cannot start", cause }),
     };
+    end(ended, |line| log.finish(line))
+}
+
+/// Says what went wrong, if anything did.
+fn end(ended: Result<(), StartError>, say: impl FnOnce(&str)) -> ExitCode {
     let Err(error) = ended else { return ExitCode::SUCCESS };
-    log.finish(&format!("latchkey: {}", one_line(&error.to_string())));
+    if matches!(error, StartError::ReaderGone) {
+        return ExitCode::from(READER_GONE);
+    }
+    say(&format!("latchkey: {}", one_line(&error.to_string())));
     match error {
         StartError::AuditBroken { .. } => ExitCode::from(BROKEN),
         _ => ExitCode::FAILURE,
@@ -161,8 +184,7 @@ pub fn run(cli: Cli) -> ExitCode {
 
 async fn dispatch(command: Command, given: GivenSettings) -> Result<(), StartError> {
     if let Command::Completions { shell } = command {
-        help::completions(shell);
-        return Ok(());
+        return help::completions(shell);
     }
     let settings = Settings::resolve(given)?;
     match command {
@@ -190,8 +212,7 @@ async fn dispatch(command: Command, given: GivenSettings) -> Result<(), StartErr
 
 async fn migrate(settings: Settings) -> Result<(), StartError> {
     App::open(settings, Clock::system()).await?.db.close().await;
-    println!("the database is up to date");
-    Ok(())
+    output::line("the database is up to date")
 }
 
 /// Messages of libraries may span lines; a terminal gets one.

@@ -1,11 +1,11 @@
 //! `latchkey serve`
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::output;
 use crate::account::{operator, setup};
 use crate::clock::Clock;
 use crate::config::{Settings, StartError};
@@ -51,9 +51,8 @@ async fn print_addresses(app: &App, listeners: &Listeners) -> Result<(), StartEr
         let address = setup::link_address(&serve::public_url(&app.settings, listeners), &link);
         let _ = writeln!(lines, "setup {address}");
     }
-    let mut stdout = std::io::stdout().lock();
-    // A closed stdout is no reason not to serve.
-    let _ = stdout.write_all(lines.as_bytes()).and_then(|()| stdout.flush());
+    // That nobody reads it is no reason not to serve.
+    let _ = output::write(lines.as_bytes());
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use secrecy::SecretString;
 use url::Url;
 
+use super::output;
 use crate::clock::Clock;
 use crate::config::{self, StartError};
 use crate::signature::v3::{self, SignedRequest};
@@ -34,8 +35,7 @@ pub(super) struct Sign {
 pub(super) fn sign(asked: &Sign) -> Result<(), StartError> {
     let missing = "set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY to the key to sign with";
     let (secret_id, secret_key) = config::signing_key().ok_or_else(|| StartError::Setting(missing.to_owned()))?;
-    println!("{}", command(asked, &secret_id, &secret_key, &Clock::system())?);
-    Ok(())
+    output::line(command(asked, &secret_id, &secret_key, &Clock::system())?)
 }
 
 fn command(asked: &Sign, secret_id: &str, secret_key: &SecretString, clock: &Clock) -> Result<String, StartError> {

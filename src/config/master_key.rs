@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::{MASTER_KEY_VARIABLE, Settings, StartError, variable};
+use crate::scratch;
 use crate::secret::vault::{self, Vault};
 
 const MASTER_KEY_FILE: &str = "master.key";
@@ -110,7 +111,7 @@ impl Settings {
         self.make_data_dir()?;
         let text = Vault::generate_master_key();
         // Whole or not at all: half a key after a crash would lock the database for ever. Temporary files are 0600.
-        let written = tempfile::NamedTempFile::new_in(&self.data_dir).and_then(|mut whole| {
+        let written = scratch::file_in(&self.data_dir).and_then(|mut whole| {
             whole.write_all(text.expose_secret().as_bytes())?;
             whole.as_file().sync_all()?;
             whole.persist_noclobber(file).map_err(|failed| failed.error)?;
@@ -177,7 +178,7 @@ impl MasterKeyFile {
 
     fn replace(&self, text: &[u8]) -> std::io::Result<()> {
         let old = std::fs::metadata(&self.path)?;
-        let mut whole = tempfile::NamedTempFile::new_in(self.path.parent().unwrap_or(Path::new("/")))?;
+        let mut whole = scratch::file_in(self.path.parent().unwrap_or(Path::new("/")))?;
         let new = whole.as_file().metadata()?;
         if (old.uid(), old.gid()) != (new.uid(), new.gid()) {
             // Root changes the file of the server's user, which must be able to read it after that.

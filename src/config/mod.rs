@@ -18,6 +18,7 @@ pub(crate) use self::master_key::MasterKeyFile;
 
 use crate::db::{self, Db, OpenError};
 use crate::error::Error;
+use crate::scratch;
 use crate::secret::token;
 use crate::secret::vault::MasterKeyFormat;
 
@@ -74,7 +75,7 @@ pub enum StartError {
     #[error("a listener ended by itself, which is a defect; please report the log's last lines")]
     ListenerEnded,
     #[error("the audit chain is broken at record {number}: {how}")]
-    AuditBroken { number: i64, how: &'static str },
+    AuditBroken { number: i64, how: String },
     #[error(
         "there is no database at {database}, but its master key is there: {key}; put the database back (a backup with \
          `latchkey restore`), or move the key away to begin with a new installation"
@@ -82,6 +83,8 @@ pub enum StartError {
     DatabaseLost { database: String, key: String },
     #[error("{0}")]
     Domain(#[from] Error),
+    #[error("whoever read the output has gone")]
+    ReaderGone,
     #[error("{what}: {cause}")]
     Io { what: &'static str, cause: std::io::Error },
 }
@@ -299,6 +302,7 @@ impl Settings {
             return Ok(url.expose_secret().to_owned());
         }
         self.make_data_dir()?;
+        scratch::remove_left_files(&self.data_dir);
         let file = self.data_dir.join(DATABASE_FILE);
         private_file()
             .create(true)

@@ -161,7 +161,7 @@ pub async fn recovery_codes_left_in(tx: &mut Tx, uin: Uin) -> sqlx::Result<i64> 
 }
 
 /// Notes a completed sign-in.
-pub async fn set_last_sign_in(tx: &mut Tx, uin: Uin, now: Timestamp, address: Option<&str>) -> sqlx::Result<()> {
+pub async fn set_last_sign_in(tx: &mut Tx, uin: Uin, now: Timestamp, address: Option<String>) -> sqlx::Result<()> {
     let statement = "update account set last_sign_in_at = $2, last_sign_in_address = $3 where uin = $1";
     on_tx!(tx, c => sqlx::query(statement).bind(uin).bind(now).bind(address).execute(c).await.map(drop))
 }

@@ -1,17 +1,22 @@
 //! The stored audit chain. What a record means and how it is chained is in `crate::audit`.
+//!
+//! The chain is what is numbered from 1 to the number of its head. Whatever else is in the table is nobody's record: it is
+//! shown to nobody, and the check names it.
 
 use serde::Serialize;
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow, Row as _};
 
 use super::{Db, Tx, on, on_tx};
 use crate::clock::Timestamp;
 use crate::id::Uin;
 
-/// One record, as stored and, in this order of fields, as authenticated.
+/// One record, as stored.
 #[derive(Clone, Debug, FromRow, Serialize)]
 pub struct AuditRow {
     /// 1, 2, 3 … without gaps.
     pub number: i64,
+    /// In which form it is authenticated.
+    pub format: i64,
     /// When.
     pub at: Timestamp,
     /// The account it is about, if there is one.
@@ -37,8 +42,25 @@ pub struct AuditRow {
     pub mac: Vec<u8>,
 }
 
+/// What is stored under one number.
+#[derive(Debug)]
+pub struct Entry {
+    /// The number.
+    pub number: i64,
+    /// The record, if it can be read: SQLite stores anything in any column.
+    pub row: sqlx::Result<AuditRow>,
+}
+
 /// The end of the chain: its last record's number (0: none) and mac.
 pub type Head = (i64, Option<Vec<u8>>);
+
+/// The columns of an [`AuditRow`].
+pub(super) const COLUMNS: &str =
+    "number, format, at, uin, actor, actor_key, action, target, address, request_id, result, detail, mac";
+
+/// True of what is part of the chain. The `+` leaves the choice of an index to the other conditions.
+pub(super) const IN_CHAIN: &str = "+number between 1 and (select number from audit_head where id = 1)
+    and cast(number as bigint) = number";
 
 /// Takes the next number and returns it with the mac it follows. Holds the chain until the transaction ends.
 pub async fn advance(tx: &mut Tx) -> sqlx::Result<Head> {
@@ -49,29 +71,64 @@ pub async fn advance(tx: &mut Tx) -> sqlx::Result<Head> {
 /// Appends a record and makes it the end of the chain.
 pub async fn insert(tx: &mut Tx, row: &AuditRow) -> sqlx::Result<()> {
     let statement = "insert into audit_record
-            (number, at, uin, actor, actor_key, action, target, address, request_id, result, detail, mac)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
-    on_tx!(tx, c => sqlx::query(statement).bind(row.number).bind(row.at).bind(row.uin).bind(&row.actor)
+            (number, format, at, uin, actor, actor_key, action, target, address, request_id, result, detail, mac)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+    on_tx!(tx, c => sqlx::query(statement).bind(row.number).bind(row.format).bind(row.at).bind(row.uin).bind(&row.actor)
         .bind(&row.actor_key).bind(&row.action).bind(&row.target).bind(&row.address).bind(&row.request_id).bind(&row.result)
         .bind(&row.detail).bind(&row.mac).execute(c).await.map(drop))?;
     on_tx!(tx, c => sqlx::query("update audit_head set mac = $1 where id = 1").bind(&row.mac).execute(c).await.map(drop))
 }
 
-/// The end of the chain.
-pub async fn head(db: &Db) -> sqlx::Result<Head> {
-    on!(db, pool => sqlx::query_as("select number, mac from audit_head where id = 1").fetch_one(pool).await)
+/// The end of the chain; none if it cannot be read.
+pub async fn head(db: &Db) -> sqlx::Result<Option<Head>> {
+    on!(db, pool => {
+        let row = sqlx::query("select number, mac from audit_head where id = 1").fetch_optional(pool).await?;
+        Ok(row.and_then(|row| Head::from_row(&row).ok()))
+    })
 }
 
-/// Up to `limit` records after number `after`, in order.
+/// Up to `limit` of what the chain has after number `after`, in order, whether it can be read or not.
+pub async fn entries(db: &Db, after: i64, limit: i64) -> sqlx::Result<Vec<Entry>> {
+    let statement = AssertSqlSafe(format!(
+        "select {COLUMNS} from audit_record where number > $1 and {IN_CHAIN} order by number limit $2"
+    ));
+    on!(db, pool => {
+        let rows = sqlx::query(statement).bind(after).bind(limit).fetch_all(pool).await?;
+        rows.iter().map(|row| Ok(Entry { number: row.try_get("number")?, row: AuditRow::from_row(row) })).collect()
+    })
+}
+
+/// The records among [`entries`]; an error if one of them cannot be read.
 pub async fn page(db: &Db, after: i64, limit: i64) -> sqlx::Result<Vec<AuditRow>> {
-    let statement = "select number, at, uin, actor, actor_key, action, target, address, request_id, result, detail, mac
-        from audit_record where number > $1 order by number limit $2";
-    on!(db, pool => sqlx::query_as(statement).bind(after).bind(limit).fetch_all(pool).await)
+    entries(db, after, limit).await?.into_iter().map(|entry| entry.row).collect()
 }
 
-/// How often `action` was refused for an account since a moment.
-pub async fn refusals_since(tx: &mut Tx, uin: Uin, action: &str, since: Timestamp) -> sqlx::Result<i64> {
-    let statement = "select count(*) from audit_record
-        where uin = $1 and at > $3 and action = $2 and result = 'refused'";
-    on_tx!(tx, c => sqlx::query_scalar(statement).bind(uin).bind(action).bind(since).fetch_one(c).await)
+/// The number of a row that is not part of the chain, if there is one. What is no whole number counts as the one that SQLite
+/// makes of it.
+pub async fn stray(db: &Db) -> sqlx::Result<Option<i64>> {
+    let statement = "select coalesce(cast(number as bigint), 0) from audit_record
+        where number is null or cast(number as bigint) <> number or number < 1
+            or number > (select number from audit_head where id = 1)
+        order by 1 limit 1";
+    on!(db, pool => sqlx::query_scalar(statement).fetch_optional(pool).await)
+}
+
+/// An account or a key of whose creation, the latter's for the account that has it, no record of the chain tells. `account`
+/// and `key` are the actions of such records.
+pub async fn untold(db: &Db, account: &str, key: &str) -> sqlx::Result<Option<String>> {
+    let statement = AssertSqlSafe(format!(
+        "select what from (
+            select 'account ' || cast(uin as text) as what from account where not exists (
+                select 1 from audit_record as made
+                where made.uin = account.uin and action = $1 and result = 'done' and {IN_CHAIN})
+            union all
+            select 'key ' || secret_id from api_key where not exists (
+                select 1 from audit_record as made where made.uin = api_key.uin and made.target = api_key.secret_id
+                    and action = $2 and result = 'done' and {IN_CHAIN})
+            union all
+            select 'the first account' from installation where set_up and not exists (
+                select 1 from audit_record where action = $1 and result = 'done' and {IN_CHAIN})
+        ) as untold order by what limit 1"
+    ));
+    on!(db, pool => sqlx::query_scalar(statement).bind(account).bind(key).fetch_optional(pool).await)
 }

@@ -1,9 +1,10 @@
 //! Copying the embedded database, and looking at a copy without changing its schema.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 
 use super::{Db, MIGRATOR, OF_A_COMMAND, OpenError, on, open_sqlite};
 
@@ -56,5 +57,24 @@ pub async fn copy_into(pool: &SqlitePool, file: &str) -> sqlx::Result<()> {
 /// What SQLite finds wrong with the file, in its words; none if it is whole.
 pub async fn damage(pool: &SqlitePool) -> sqlx::Result<Option<String>> {
     let found: String = sqlx::query_scalar("pragma integrity_check(1)").fetch_one(pool).await?;
-    Ok((found != "ok").then_some(found))
+    if found != "ok" {
+        return Ok(Some(found));
+    }
+    let reference = "select \"table\" || ' refers to what is not in ' || parent from pragma_foreign_key_check limit 1";
+    sqlx::query_scalar(reference).fetch_optional(pool).await
+}
+
+/// What in the schema is not as this program makes it: a table, index, trigger or view that is altered, missing or more.
+pub async fn foreign_object(pool: &SqlitePool) -> Result<Option<String>, OpenError> {
+    let model = SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await?;
+    MIGRATOR.run(&model).await.map_err(OpenError::Migration)?;
+    let (ours, theirs) = (objects(&model).await?, objects(pool).await?);
+    Ok(ours.symmetric_difference(&theirs).next().map(|(name, _)| name.clone()))
+}
+
+/// Names and definitions, without what SQLite and the migrations keep for themselves.
+async fn objects(pool: &SqlitePool) -> sqlx::Result<BTreeSet<(String, Option<String>)>> {
+    let statement = "select name, sql from sqlite_schema where name not like 'sqlite~_%' escape '~'
+        and name <> '_sqlx_migrations'";
+    Ok(sqlx::query_as(statement).fetch_all(pool).await?.into_iter().collect())
 }

@@ -1,10 +1,11 @@
-//! The records of one account, filtered, a page at a time. What a record is stands in `crate::audit`.
+//! The records of one account, filtered, a page at a time, of what is part of the chain. What a record is stands in
+//! `crate::audit`.
 
 use std::fmt::Write as _;
 
 use sqlx::AssertSqlSafe;
 
-use super::audit::AuditRow;
+use super::audit::{AuditRow, COLUMNS, IN_CHAIN};
 use super::{Db, on};
 use crate::audit::Outcome;
 use crate::id::Uin;
@@ -58,10 +59,10 @@ pub fn statement(filter: &Filter, order: Order) -> (String, Vec<String>) {
         if !text.is_empty() {
             text.push_str(" union ");
         }
-        text.push_str(
-            "select * from (select number, at, uin, actor, actor_key, action, target, address, request_id,
-            result, detail, mac from audit_record
-            where uin = $1 and (at, number) > ($2, $3) and (at, number) < ($4, $5)",
+        let _ = write!(
+            text,
+            "select * from (select {COLUMNS} from audit_record
+            where uin = $1 and (at, number) > ($2, $3) and (at, number) < ($4, $5) and {IN_CHAIN}"
         );
         for (column, value) in branch {
             values.push(value);

@@ -1,7 +1,8 @@
 //! Sealing at rest: AES-256-GCM under a versioned master key that is kept outside the database.
 //!
-//! What is sealed is bound to its place (table, row, column, key version) as additional authenticated data, so that a
-//! ciphertext copied to another row does not open there.
+//! What is sealed is bound to its place (table, row, column, the account it belongs to, key version) as additional
+//! authenticated data, so that a ciphertext copied to another row does not open there, nor one whose row is given to another
+//! account. What does not open raises the alarm in the log, here and for everybody.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,6 +14,7 @@ use secrecy::{ExposeSecret, SecretBox, SecretString};
 use zeroize::Zeroizing;
 
 use super::token;
+use crate::id::Uin;
 
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 12;
@@ -54,6 +56,8 @@ pub struct Place<'a> {
     pub row: &'a str,
     /// Column.
     pub column: &'static str,
+    /// The account that the row belongs to, if it belongs to one.
+    pub owner: Option<Uin>,
 }
 
 /// Ciphertext and the version of the master key it is under.
@@ -132,8 +136,16 @@ impl Vault {
         Ok(Sealed { key_version, bytes: [nonce.as_slice(), &ciphertext].concat() })
     }
 
-    /// Opens what was sealed for `place`.
+    /// Opens what was sealed for `place`. If that fails, the log says so.
     pub fn open(&self, place: Place<'_>, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        self.try_open(place, sealed).inspect_err(|error| {
+            let Place { table, row, column, .. } = place;
+            tracing::error!(%error, table, row, column, "ALARM: a stored secret does not open");
+        })
+    }
+
+    /// The same without the alarm, for whoever looks whether something opens.
+    pub fn try_open(&self, place: Place<'_>, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         let does_not_open =
             || VaultError::DoesNotOpen { table: place.table, row: place.row.to_owned(), column: place.column };
         let cipher = self.cipher(sealed.key_version)?;
@@ -199,7 +211,8 @@ fn parse_line(line: &str) -> Option<(i64, SecretBox<[u8; KEY_BYTES]>)> {
 fn additional_data(place: Place<'_>, key_version: i64) -> Vec<u8> {
     let version = key_version.to_string();
     let mut data = Vec::with_capacity(96);
-    for part in [place.table, place.row, place.column, &version] {
+    let owner = place.owner.map(|uin| uin.to_string()).unwrap_or_default();
+    for part in [place.table, place.row, place.column, &owner, &version] {
         data.extend_from_slice(&(part.len() as u64).to_be_bytes());
         data.extend_from_slice(part.as_bytes());
     }
@@ -210,7 +223,8 @@ fn additional_data(place: Place<'_>, key_version: i64) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    const HERE: Place<'static> = Place { table: "api_key", row: "AKID1", column: "secret" };
+    const HERE: Place<'static> =
+        Place { table: "api_key", row: "AKID1", column: "secret", owner: Some(Uin(100_000_000_001)) };
 
     fn vault() -> Vault {
         Vault::parse(&Vault::generate_master_key()).unwrap()
@@ -224,6 +238,8 @@ mod tests {
 
         assert!(vault.open(Place { row: "AKID2", ..HERE }, &sealed).is_err());
         assert!(vault.open(Place { column: "remark", ..HERE }, &sealed).is_err());
+        assert!(vault.open(Place { owner: Some(Uin(100_000_000_002)), ..HERE }, &sealed).is_err());
+        assert!(vault.open(Place { owner: None, ..HERE }, &sealed).is_err());
         assert!(super::tests::vault().open(HERE, &sealed).is_err());
         for at in 0..sealed.bytes.len() {
             let mut altered = sealed.clone();

@@ -46,7 +46,7 @@ pub async fn begin(
         Ok(verified) => verified,
         Err(unproved) => return unproved.answer(&console, owner, ask).await,
     };
-    owner.keep_replacement(Replacement::begin(&console.app, &verified)?).await?;
+    owner.keep_replacement(Replacement::begin(&console.app, &verified).await?).await?;
     Ok(Redirect::to(urls::NEW_AUTHENTICATOR).into_response())
 }
 
@@ -57,7 +57,7 @@ async fn shown(
     form: FormState,
 ) -> Result<AuthenticatorPage, PageError> {
     let page = owner.page(console).await?;
-    let seed = replacement.seed(&console.app)?;
+    let seed = replacement.seed(&console.app).await?;
     Ok(AuthenticatorPage::new(page, At::Replacement, &owner.account.name, &seed, form)?)
 }
 

@@ -102,20 +102,20 @@ fn differs(purpose: Purpose, password: &SecretString, again: Option<&SecretStrin
     purpose.asks_new_password() && again.is_none_or(|again| again.expose_secret() != password.expose_secret())
 }
 
-fn authenticator(
+async fn authenticator(
     console: &Console,
     visitor: &Visitor,
     enrolment: &Enrolment,
     form: FormState,
 ) -> Result<AuthenticatorPage, PageError> {
-    let seed = enrolment.seed(&console.app)?;
+    let seed = enrolment.seed(&console.app).await?;
     Ok(AuthenticatorPage::new(visitor.page(console), At::SetUp, enrolment.name(), &seed, form)?)
 }
 
 /// `GET /setup/authenticator`
 pub async fn authenticator_page(console: Console, setting_up: SettingUp) -> Result<Response, PageError> {
     let SettingUp { visitor, enrolment } = setting_up;
-    Ok(confidential(page::of_account(authenticator(&console, &visitor, &enrolment, FormState::default())?)))
+    Ok(confidential(page::of_account(authenticator(&console, &visitor, &enrolment, FormState::default()).await?)))
 }
 
 /// `POST /setup/authenticator`. The one answer that shows the recovery codes; there is no page to come back to.
@@ -130,7 +130,7 @@ pub async fn confirm(
         Err(Error::CodeRefused) => {
             let text = visitor.page(&console).t.setup_code_refused;
             let form = FormState::with_error("code", text);
-            return Ok(confidential(page::refused(authenticator(&console, &visitor, &enrolment, form)?)));
+            return Ok(confidential(page::refused(authenticator(&console, &visitor, &enrolment, form).await?)));
         }
         Err(error @ (Error::SetupLinkInvalid | Error::NameTaken)) => {
             visitor.leave().await?;

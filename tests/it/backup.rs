@@ -134,6 +134,132 @@ async fn what_is_no_good_backup_is_refused() {
     assert_eq!(left, 1, "the key");
 }
 
+/// The length of a backup without its checksum.
+fn database_bytes(backup: &[u8]) -> usize {
+    let mark = b"\nLatchkey backup, its SHA-256 is:\n";
+    backup.windows(mark.len()).rposition(|window| window == mark).expect("a checksum")
+}
+
+/// A backup of an installation with keys, two authenticators and some records, and the key's secret.
+async fn with_history() -> (Product, Vec<u8>, PathBuf) {
+    let product = Product::start(Engine::Sqlite).await;
+    let (mut owner, mut browser) = product.signed_in("root").await;
+    for _ in 0..2 {
+        let key = browser.create_key().await;
+        owner.reveal(&product, &mut browser, &key).await;
+    }
+    operator::create_with_link(&product.app, "second").await.unwrap();
+    let copy = product.store.dir.path().join("copy.db");
+    says(&product.store, &["backup", path(&copy)]);
+    (product, std::fs::read(&copy).unwrap(), copy)
+}
+
+/// Attack 25: no flipped bit of a backup is restored.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flipped_bit_is_noticed_wherever_it_is() {
+    const FLIPS: usize = 120;
+    let (product, backup, _) = with_history().await;
+    let other = elsewhere(&product.store).await;
+    let (file, restored) = (other.dir.path().join("flipped.db"), other.dir.path().join("data/latchkey.db"));
+    let database = database_bytes(&backup);
+    for flip in 0..FLIPS {
+        let (at, bit) = (flip * backup.len() / FLIPS + flip % 7, flip % 8);
+        let mut flipped = backup.clone();
+        flipped[at] ^= 1 << bit;
+        std::fs::write(&file, flipped).unwrap();
+        let output = run(latchkey(&other, &["restore", path(&file)]), "");
+        if output.status.success() {
+            // Only the checksum itself can be hit without harm.
+            assert!(at >= database, "byte {at} of {database}, bit {bit}");
+            assert_eq!(std::fs::read(&restored).unwrap()[..database], backup[..database]);
+            std::fs::remove_file(&restored).unwrap();
+        } else {
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "byte {at}, bit {bit}: {said}");
+            assert!(!restored.exists());
+        }
+    }
+}
+
+/// The same for a copy that SQLite's own tool has made, which has no checksum: what is sealed opens and the chain is whole,
+/// or it is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_checksum_secrets_open_and_the_record_is_whole() {
+    const FLIPS: usize = 48;
+    let (product, backup, _) = with_history().await;
+    let other = elsewhere(&product.store).await;
+    let (file, restored) = (other.dir.path().join("flipped.db"), other.dir.path().join("data/latchkey.db"));
+    let plain = &backup[..database_bytes(&backup)];
+    std::fs::write(&file, plain).unwrap();
+    assert!(says(&other, &["restore", path(&file)]).1.contains("no checksum"));
+    let (mut refused, mut taken) = (0, 0);
+    // Every other one among the sealed values and the records, where something is to be noticed.
+    let all: Vec<usize> = (0..plain.len()).filter(|at| plain[*at] != 0).collect();
+    for flip in 0..FLIPS {
+        let at = all[flip * all.len() / FLIPS];
+        let _ = std::fs::remove_file(&restored);
+        let mut flipped = plain.to_vec();
+        flipped[at] ^= 1 << (flip % 8);
+        std::fs::write(&file, flipped).unwrap();
+        let output = run(latchkey(&other, &["restore", path(&file)]), "");
+        if !output.status.success() {
+            refused += 1;
+            assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+            continue;
+        }
+        taken += 1;
+        assert!(says(&other, &["audit", "verify"]).0.contains("intact"), "byte {at}");
+        assert!(says(&other, &["master-key", "rotate", "--keep-old"]).0.contains("sealed anew"), "byte {at}");
+    }
+    assert!(refused > 0 && taken > 0, "{refused} refused, {taken} taken");
+}
+
+/// Each kind of damage that a server could work with is named, refused, and taken if that is asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_is_named_and_taken_only_if_asked_for() {
+    for (statement, named) in [
+        ("update audit_record set at = at + 1 where number = 3", "broken at record 3"),
+        ("update api_key set secret = (select sealed from data_key where name = 'form')", "api_key.secret"),
+        ("update account set totp_seed = x'00' where totp_seed is not null", "account.totp_seed"),
+        ("drop index api_key_by_change", "api_key_by_change"),
+        ("create trigger t after insert on session begin delete from audit_record; end", "t of the schema"),
+    ] {
+        let (product, _, _) = with_history().await;
+        crate::support::statement(&product.app.db, statement).await;
+        let copy = product.store.dir.path().join("damaged.db");
+        says(&product.store, &["backup", path(&copy)]);
+        let other = elsewhere(&product.store).await;
+        let said = failure(latchkey(&other, &["restore", path(&copy)]), 1);
+        assert!(said.contains("no good backup") && said.contains(named) && said.contains("--accept-damage"), "{said}");
+        let said = says(&other, &["restore", path(&copy), "--accept-damage"]).1;
+        assert!(said.contains("ACCEPTED") && said.contains(named), "{said}");
+        assert!(says(&other, &["account", "list"]).0.contains("root"));
+    }
+    // Without the product's own keys no server starts.
+    let (product, _, _) = with_history().await;
+    crate::support::statement(&product.app.db, "update data_key set sealed = x'00' where name = 'audit'").await;
+    let copy = product.store.dir.path().join("damaged.db");
+    says(&product.store, &["backup", path(&copy)]);
+    let other = elsewhere(&product.store).await;
+    let said = failure(latchkey(&other, &["restore", path(&copy), "--accept-damage"]), 1);
+    assert!(said.contains("data_key.sealed of row audit"), "{said}");
+}
+
+/// As the documents say, a backup can be put in its place by hand.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_is_a_database_with_its_checksum_still_on() {
+    let (product, _, copy) = with_history().await;
+    let other = elsewhere(&product.store).await;
+    std::fs::copy(&copy, other.dir.path().join("data/latchkey.db")).unwrap();
+    assert!(says(&other, &["audit", "verify"]).0.contains("intact"));
+    says(&other, &["account", "create", "third"]);
+    let again = other.dir.path().join("again.db");
+    says(&other, &["backup", path(&again)]);
+    let third = elsewhere(&product.store).await;
+    says(&third, &["restore", path(&again)]);
+    assert!(says(&third, &["account", "list"]).0.contains("third"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn postgresql_has_tools_of_its_own() {
     let store = Store::new(Engine::Postgres).await;

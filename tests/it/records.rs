@@ -87,8 +87,8 @@ async fn fill(db: &Db, uin: Uin, count: i64) {
     let key = SecretId::generate();
     let first = START.0 + 60_000;
     execute(db, &format!("with recursive n (x) as (select 1 union all select x + 1 from n where x < {count})
-        insert into audit_record (number, at, uin, actor, actor_key, action, target, address, request_id, result, detail, mac)
-        select 1000 + x, {first} + x, {uin},
+        insert into audit_record (number, format, at, uin, actor, actor_key, action, target, address, request_id, result, detail, mac)
+        select 1000 + x, 1, {first} + x, {uin},
             case when x % 10 < 7 then 'stranger' when x % 1000 = 999 then 'account' else 'key' end,
             case when x % 10 < 7 or x % 1000 = 999 then null else '{key}' end,
             case when x % 10 < 7 then 'sign-in' when x % 1000 = 999 then 'sign-in' when x % 10 = 7 then 'key.enable'
@@ -99,6 +99,8 @@ async fn fill(db: &Db, uin: Uin, count: i64) {
             case when x % 10 < 7 then 'password' end,
             (select mac from audit_record where number = 1)
         from n")).await;
+    // Only what is before the head is part of the chain.
+    execute(db, "update audit_head set number = (select max(number) from audit_record)").await;
 }
 
 /// Records signing-outs of the account, each by a request of its own, and returns the requests.
@@ -107,7 +109,7 @@ async fn sign_outs(product: &Product, uin: Uin, count: usize) -> Vec<String> {
     let mut ids = Vec::new();
     for _ in 0..count {
         let request_id = RequestId::generate();
-        let address = Some(ADDRESS.to_owned());
+        let address = Some(ADDRESS.parse().unwrap());
         let origin = Origin { actor: Actor::Account, address, request_id: Some(request_id) };
         product.app.audit.append(&mut tx, &origin, Event::done(Action::SignOut, uin)).await.unwrap();
         ids.push(request_id.to_string());

@@ -101,7 +101,7 @@ on_both_engines! {
         let app = it.product.app.clone();
         assert!(master_key::begin(&app, 2).await.unwrap());
         let mut so_far = Resealed::default();
-        master_key::reseal_page(&app, &COLUMNS[0], 2, "", &mut so_far).await.unwrap();
+        master_key::reseal_page(&app, COLUMNS[0], 2, "", &mut so_far).await.unwrap();
         assert_eq!((it.sealed_under(1).await, it.sealed_under(2).await), (2, 2));
         // Whatever is made in between is under the new version, and everybody can work.
         let key = it.browser.create_key().await;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::credentials::Replacement;
 use crate::account::passkeys::{Addition, Challenge};
-use crate::account::setup::Enrolment;
+use crate::account::setup::{ENROLMENT_LIFETIME, Enrolment};
 use crate::account::sign_in::{PasswordAccepted, Previous};
 use crate::api_key::RevealTicket;
 use crate::clock::Timestamp;
@@ -16,7 +16,6 @@ use crate::web::flash::Flash;
 /// The one entry of a session's data.
 pub(in crate::web) const STAGE: &str = "stage";
 
-const ENROLMENT_LIFETIME: Duration = Duration::from_mins(30);
 const HALF_SIGNED_IN_LIFETIME: Duration = Duration::from_mins(5);
 
 /// How far somebody has come.

@@ -147,8 +147,10 @@ impl Visitor {
     pub async fn complete_sign_in(&mut self, console: &Console, done: sign_in::SignedIn) -> Result<(), PageError> {
         self.remember_device(console, &done.device);
         let (now, handle) = (console.app.clock.now(), SessionHandle::generate());
-        let (user_agent, address) = (self.user_agent.as_deref(), self.origin.address.as_deref());
-        let noted = sessions::insert_sign_in(&console.app.db, &handle, done.uin, user_agent, address, now).await;
+        let (user_agent, address) =
+            (self.user_agent.as_deref(), self.origin.address.map(|address| address.to_string()));
+        let noted =
+            sessions::insert_sign_in(&console.app.db, &handle, done.uin, user_agent, address.as_deref(), now).await;
         noted.map_err(Error::from)?;
         self.enter(Stage::SignedIn(Box::new(SignedInState {
             uin: done.uin,

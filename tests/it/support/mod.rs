@@ -89,6 +89,16 @@ impl Store {
     }
 }
 
+/// Changes the database behind the product's back.
+pub async fn statement(db: &Db, statement: &str) {
+    let statement = sqlx::AssertSqlSafe(statement.to_owned());
+    match db {
+        Db::Sqlite(pool, _) => sqlx::query(statement).execute(pool).await.map(drop),
+        Db::Postgres(pool) => sqlx::query(statement).execute(pool).await.map(drop),
+    }
+    .unwrap();
+}
+
 async fn new_postgres_database() -> String {
     use sqlx::{Connection, Executor};
     #[expect(clippy::disallowed_methods, reason = "the tests' own setting")]

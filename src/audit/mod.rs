@@ -1,16 +1,13 @@
 //! The chained record of operations: who did what, when, from where, with what result.
 //!
-//! Invariant: a record is appended in the transaction of what it records. Each record's mac covers the mac before it,
-//! so an edit, a removal, an insertion or a changed order shows; the head kept apart from the records shows a cut tail.
+//! Invariant: nothing that somebody has typed or sent is in a record. Each part is a name from a list here, an id that this
+//! program has made, an address, or a version: a stranger cannot put a secret there, nor make a record long.
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-use zeroize::Zeroizing;
+mod chain;
 
-use crate::clock::Clock;
-use crate::db::audit::{self as db, AuditRow};
-use crate::db::{Db, Tx};
-use crate::error::Error;
+use std::net::IpAddr;
+
+pub use self::chain::{AuditLog, Verdict};
 use crate::id::{PasskeyHandle, RequestId, SecretId, SessionHandle, Uin};
 
 /// An enum whose variants are stored under names that do not change: records are filtered and exported by them.
@@ -86,7 +83,7 @@ pub struct Origin {
     /// On whose behalf.
     pub actor: Actor,
     /// The client's address; none on the command line.
-    pub address: Option<String>,
+    pub address: Option<IpAddr>,
     /// The request; none on the command line.
     pub request_id: Option<RequestId>,
 }
@@ -226,120 +223,5 @@ impl Event {
     #[must_use]
     pub fn with_detail(self, detail: Detail) -> Self {
         Self { detail: Some(detail), ..self }
-    }
-}
-
-/// Appends to the chain and checks it.
-#[derive(Clone)]
-pub struct AuditLog {
-    key: Zeroizing<Vec<u8>>,
-    clock: Clock,
-}
-
-impl std::fmt::Debug for AuditLog {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("AuditLog")
-    }
-}
-
-/// What a check of the chain found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// All records are as they were written.
-    Intact {
-        /// How many there are.
-        records: i64,
-        /// The last mac in hex: noted elsewhere, it shows later that nothing was cut off and redone.
-        head: String,
-    },
-    /// The first record that is not as it was written, and in what way.
-    Broken {
-        /// Its number.
-        number: i64,
-        /// `altered`, `missing` …
-        how: &'static str,
-    },
-}
-
-impl AuditLog {
-    /// With the chain's key.
-    pub fn new(key: Zeroizing<Vec<u8>>, clock: Clock) -> Self {
-        Self { key, clock }
-    }
-
-    /// Appends a record within `tx`.
-    pub async fn append(&self, tx: &mut Tx, origin: &Origin, event: Event) -> Result<(), Error> {
-        let (number, previous) = db::advance(tx).await?;
-        let mut row = AuditRow {
-            number,
-            at: self.clock.now(),
-            uin: event.uin,
-            actor: origin.actor.as_str().to_owned(),
-            actor_key: origin.actor.key().map(ToString::to_string),
-            action: event.action.as_str().to_owned(),
-            target: event.target,
-            address: origin.address.clone(),
-            request_id: origin.request_id.map(|id| id.to_string()),
-            result: event.outcome.as_str().to_owned(),
-            detail: event.detail.map(|detail| detail.as_str().to_owned()),
-            mac: Vec::new(),
-        };
-        row.mac = self.mac(previous.as_deref(), &row)?;
-        Ok(db::insert(tx, &row).await?)
-    }
-
-    /// Reads the whole chain and says whether it is intact, or where it first is not. `noted` is the number and head (in
-    /// hex) that an earlier check printed: only what is noted elsewhere shows that chain and head were cut back together.
-    pub async fn verify(&self, database: &Db, noted: Option<(i64, &str)>) -> Result<Verdict, Error> {
-        const PAGE: i64 = 1000;
-        // Before the records: one appended meanwhile is then only extra, never taken for a missing one.
-        let (head_number, head_mac) = db::head(database).await?;
-        let mut previous: Option<Vec<u8>> = None;
-        let mut expected = 1;
-        let mut at_head = None;
-        loop {
-            let page = db::page(database, expected - 1, PAGE).await?;
-            let Some(last) = page.last().map(|row| row.number) else { break };
-            for row in page {
-                if row.number != expected {
-                    return Ok(Verdict::Broken { number: expected, how: "missing" });
-                }
-                if self.mac(previous.as_deref(), &row)? != row.mac {
-                    return Ok(Verdict::Broken { number: row.number, how: "altered, or not by this installation" });
-                }
-                if let Some((number, head)) = noted
-                    && row.number == number
-                    && data_encoding::HEXLOWER.encode(&row.mac) != head
-                {
-                    return Ok(Verdict::Broken { number, how: "not the record that was noted" });
-                }
-                if row.number == head_number {
-                    at_head = Some(row.mac.clone());
-                }
-                previous = Some(row.mac);
-                expected += 1;
-            }
-            debug_assert_eq!(last + 1, expected);
-        }
-        if expected - 1 < head_number {
-            return Ok(Verdict::Broken { number: expected, how: "missing: the end of the chain was cut off" });
-        }
-        if at_head != head_mac {
-            return Ok(Verdict::Broken { number: head_number, how: "not the end of the chain that was noted" });
-        }
-        if let Some((number, _)) = noted
-            && number > head_number
-        {
-            return Ok(Verdict::Broken { number: expected, how: "missing: the chain was longer when it was noted" });
-        }
-        let head = data_encoding::HEXLOWER.encode(&head_mac.unwrap_or_default());
-        Ok(Verdict::Intact { records: head_number, head })
-    }
-
-    fn mac(&self, previous: Option<&[u8]>, row: &AuditRow) -> Result<Vec<u8>, Error> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).map_err(Error::internal)?;
-        mac.update(previous.unwrap_or(&[0; 32]));
-        mac.update(&serde_json::to_vec(row).map_err(Error::internal)?);
-        Ok(mac.finalize().into_bytes().to_vec())
     }
 }
