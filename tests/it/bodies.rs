@@ -179,7 +179,9 @@ async fn whoever_fills_the_memory_gives_way() {
     let told = told.unwrap();
     assert!(told.starts_with("HTTP/1.1 200 OK\r\n") && told.contains("RequestLimitExceeded"), "{told}");
     assert!(told.to_lowercase().contains("connection: close"), "{told}");
-    rest.into_iter().for_each(|reading| reading.abort());
+    for reading in rest {
+        reading.abort();
+    }
 }
 
 /// On what is announced, before it is sent; and whoever waits for leave to send it gets none.
@@ -211,7 +213,7 @@ async fn what_is_too_long_is_refused_before_it_is_sent() {
     // Whoever may send it is told so.
     let mut stream = send(api, f.head_of_v3(api, 80_000, "expect: 100-continue\r\n").as_bytes()).await;
     assert!(said(&mut stream, "\r\n\r\n").await.starts_with("HTTP/1.1 100"));
-    stream.write_all(&[b' '; 80_000]).await.unwrap();
+    stream.write_all(&vec![b' '; 80_000]).await.unwrap();
     let answer = said(&mut stream, "\"RequestId\"").await;
     assert!(answer.contains("AuthFailure.SignatureFailure"), "it was read to its end: {answer}");
 }

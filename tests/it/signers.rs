@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::support::signer::{Call, Signer, V1Call, answer, error_code};
 use crate::support::{Engine, Product};
 
+const CANARY: &str = "CanaryThatSings";
 const TOKEN: &str = "a token of a back end";
 
 async fn with_signer(engine: Engine) -> (Product, Signer) {
@@ -152,14 +153,13 @@ on_both_engines! {
     /// Anybody can name a key and say anything: what is not known to be harmless is stored nowhere.
     async fn nothing_that_a_stranger_says_is_stored(engine) {
         let (product, signer) = with_signer(engine).await;
-        const CANARY: &str = "CanaryThatSings";
         let now = product.clock.now();
         let wrong = Signer { secret_key: "x".repeat(32), ..signer.clone() };
         for by in [&wrong, &signer] {
             // An action that there is not.
             by.send(&Call { action: CANARY, signed_headers: "content-type;host;x-tc-action".into(), ..Call::identity(now) }).await;
             let mut v1 = by.v1_identity(now, true, true);
-            v1.params[0].1 = CANARY.to_owned();
+            CANARY.clone_into(&mut v1.params[0].1);
             by.send_v1(&v1, &by.v1_signature(&v1)).await;
         }
         let call = Call { query: format!("a={CANARY}"), content_type: CANARY.to_owned(), service: CANARY.to_owned(), ..Call::identity(now) };
