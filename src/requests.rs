@@ -1,7 +1,7 @@
 //! What stands before the routes of every listener: who calls, the request's id, one line in the log, the counters, and
 //! an answer where a handler panics.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -221,9 +221,7 @@ fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAdd
     let mut nearest = peer;
     let values: Vec<&str> = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
     for hop in values.iter().flat_map(|value| value.split(',')).rev() {
-        let hop = hop.trim();
-        let with_port = || hop.parse::<SocketAddr>().map(|address| address.ip());
-        let Ok(address) = hop.parse::<IpAddr>().or_else(|_| with_port()) else { break };
+        let Some(address) = hop_address(hop.trim()) else { break };
         nearest = address.to_canonical();
         if !is_trusted(&nearest) {
             break;
@@ -232,8 +230,18 @@ fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAdd
     nearest
 }
 
+/// An address as proxies write it: with or without a port, and one of IPv6 with or without brackets; also between quotes.
+fn hop_address(hop: &str) -> Option<IpAddr> {
+    let hop = hop.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(hop);
+    let in_brackets = || hop.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok().map(IpAddr::from);
+    let with_port = || hop.parse::<SocketAddr>().ok().map(|address| address.ip());
+    hop.parse().ok().or_else(with_port).or_else(in_brackets)
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn seen(peer: &str, forwarded: &[&str], trusted: &[&str]) -> String {
@@ -254,5 +262,30 @@ mod tests {
         assert_eq!(seen("10.0.0.1", &["198.51.100.1, rubbish"], &["10.0.0.0/8"]), "10.0.0.1");
         assert_eq!(seen("10.0.0.1", &["198.51.100.1:4711"], &["10.0.0.0/8"]), "198.51.100.1");
         assert_eq!(seen("::ffff:10.0.0.1", &["198.51.100.1"], &["10.0.0.0/8"]), "198.51.100.1");
+    }
+
+    proptest! {
+        #[test]
+        fn an_address_is_read_however_a_proxy_writes_it(address: IpAddr, port: u16, blank in " ?") {
+            let spellings = match address {
+                IpAddr::V4(v4) => vec![format!("{v4}"), format!("{v4}:{port}")],
+                IpAddr::V6(v6) => vec![format!("{v6}"), format!("[{v6}]"), format!("[{v6}]:{port}")],
+            };
+            for spelling in spellings {
+                for hop in [spelling.clone(), format!("\"{spelling}\"")] {
+                    // Nobody trusts this address, so the walk ends here.
+                    let said = format!("6.6.6.6,{blank}{hop}{blank}");
+                    prop_assert_eq!(seen("10.0.0.1", &[&said], &["10.0.0.1/32"]), address.to_canonical().to_string());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_ends_the_walk_at_the_proxy() {
+        let broken = ["", "unknown", "_hidden", "[192.0.2.1]", "[::1", "::1]", "[::1]x", "\"192.0.2.1", "192.0.2.1:x"];
+        for hop in broken.into_iter().chain(["192.0.2.1:65536", "[]", "\"\"", "for=192.0.2.1"]) {
+            assert_eq!(seen("10.0.0.1", &[hop], &["10.0.0.1/32"]), "10.0.0.1", "{hop:?}");
+        }
     }
 }

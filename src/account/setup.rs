@@ -133,7 +133,7 @@ pub async fn begin(
     let (purpose, account_name) = look_up(app, link_token).await?;
     let name = match account_name {
         Some(name) => name,
-        None => check_name(name)?.to_owned(),
+        None => free_name(app, name).await?,
     };
     let password_hash = match purpose {
         Purpose::Mfa(uin) => {
@@ -150,6 +150,15 @@ pub async fn begin(
     Ok(Enrolment { link_hash: token::secret_digest(link_token), purpose, name, password_hash, seed })
 }
 
+/// A name to choose, if it is one and nobody has it. Whether it still is free, the confirmation sees.
+async fn free_name(app: &App, name: &str) -> Result<String, Error> {
+    let name = check_name(name)?;
+    match accounts::by_name(&app.db, &canonical_name(name)).await? {
+        Some(_) => Err(Error::NameTaken),
+        None => Ok(name.to_owned()),
+    }
+}
+
 /// A finished set-up.
 #[derive(Debug)]
 pub struct Completed {
@@ -162,7 +171,7 @@ pub struct Completed {
 /// Confirms the enrolment with its first code: the account exists, or has its new second factor, from here on.
 ///
 /// [`Error::CodeRefused`] leaves everything as it was, for another try; [`Error::SetupLinkInvalid`] means that somebody
-/// else has finished first.
+/// else has finished first. [`Error::NameTaken`] leaves the link as it was.
 pub async fn confirm(app: &App, origin: &Origin, enrolment: &Enrolment, code: &str) -> Result<Completed, Error> {
     let now = app.clock.now();
     let seed = enrolment.seed(app).await?;

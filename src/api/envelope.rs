@@ -43,6 +43,8 @@ pub enum ApiError {
     UnsignedPayload,
     /// The headers by which a proxy says which request is meant are incomplete or do not agree.
     ContradictoryForward,
+    /// The request target has characters that are to be percent-encoded, or does not begin with a slash.
+    Target,
     /// The guarded back end did not answer.
     UpstreamDown,
     /// The guarded back end did not answer in time.
@@ -136,7 +138,8 @@ impl ApiError {
             | Self::RepeatedParameter(_)
             | Self::TooManyParameters
             | Self::Incomplete
-            | Self::ContradictoryForward => "InvalidParameter",
+            | Self::ContradictoryForward
+            | Self::Target => "InvalidParameter",
             Self::InvalidParameterValue(_) => "InvalidParameterValue",
             Self::UinNotMatch => "OperationDenied.UinNotMatch",
             Self::OverLimit => "OperationDenied.AccessKeyOverLimit",
@@ -153,7 +156,7 @@ impl ApiError {
     /// For doors whose callers go by the status.
     pub(super) fn guard_status(&self) -> StatusCode {
         match self {
-            Self::UnsignedPayload | Self::ContradictoryForward => StatusCode::FORBIDDEN,
+            Self::UnsignedPayload | Self::ContradictoryForward | Self::Target => StatusCode::FORBIDDEN,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Incomplete => StatusCode::REQUEST_TIMEOUT,
             Self::UpstreamDown => StatusCode::BAD_GATEWAY,

@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::{IntoResponse, Response};
 
 use super::envelope::ApiError;
+use super::target::path_and_query;
 use super::words::language_of;
 use crate::id::RequestId;
 use crate::language::Language;
@@ -117,15 +118,14 @@ struct Meant {
 
 impl Meant {
     fn of(request: &Request, trusted: bool) -> Result<Self, ApiError> {
-        let own = request.uri();
+        let asked = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
         let mut headers = request.headers().clone();
         if !trusted {
-            return Ok(Self::new(request.method().as_str(), own.path(), own.query(), headers));
+            return Self::new(request.method().as_str(), asked, headers);
         }
         let original = forwarded(&headers, "x-original-method", "x-original-uri")?;
         let by_proxy = forwarded(&headers, "x-forwarded-method", "x-forwarded-uri")?;
         // Envoy: the method as it is, the path behind ours.
-        let asked = own.path_and_query().map_or("/", PathAndQuery::as_str);
         let behind = asked.strip_prefix(PATH).filter(|rest| rest.starts_with('/'));
         let behind = behind.map(|uri| (request.method().as_str().to_owned(), uri.to_owned()));
         // Only Traefik and Caddy say the host in a header of its own; the others pass it on as it was.
@@ -139,13 +139,12 @@ impl Meant {
         if said.any(|other| other != (method.clone(), uri.clone())) {
             return Err(ApiError::ContradictoryForward);
         }
-        let (path, query) = uri.split_once('?').map_or((uri.as_str(), None), |(path, query)| (path, Some(query)));
-        Ok(Self::new(&method, path, query, headers))
+        Self::new(&method, &uri, headers)
     }
 
-    fn new(method: &str, path: &str, query: Option<&str>, headers: HeaderMap) -> Self {
-        let query = query.unwrap_or_default().to_owned();
-        Self { method: method.to_owned(), path: path.to_owned(), query, headers }
+    fn new(method: &str, target: &str, headers: HeaderMap) -> Result<Self, ApiError> {
+        let (path, query) = path_and_query(target)?;
+        Ok(Self { method: method.to_owned(), path: path.to_owned(), query: query.to_owned(), headers })
     }
 }
 
@@ -154,8 +153,10 @@ fn forwarded(headers: &HeaderMap, method: &str, uri: &str) -> Result<Option<(Str
     if !headers.contains_key(method) && !headers.contains_key(uri) {
         return Ok(None);
     }
-    match (only(headers, method), only(headers, uri)) {
-        (Some(method), Some(uri)) if method.parse::<Method>().is_ok() && uri.starts_with('/') => {
+    let mut uris = headers.get_all(uri).iter();
+    match (only(headers, method), uris.next(), uris.next()) {
+        (Some(method), Some(uri), None) if method.parse::<Method>().is_ok() => {
+            let uri = uri.to_str().map_err(|_| ApiError::Target)?;
             Ok(Some((method.to_owned(), uri.to_owned())))
         }
         _ => Err(ApiError::ContradictoryForward),

@@ -7,6 +7,7 @@ mod actions;
 mod envelope;
 mod forward_auth;
 mod params;
+mod target;
 mod verify;
 mod words;
 
@@ -24,6 +25,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 pub use self::envelope::ApiError;
 pub use self::forward_auth::{identity, refuse};
+pub use self::target::path_and_query;
 pub use self::words::language_of;
 
 use self::actions::{Answer, Call};

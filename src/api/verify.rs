@@ -14,6 +14,7 @@ use subtle::{Choice, ConstantTimeEq};
 
 use super::envelope::ApiError;
 use super::forward_auth::signed_hash;
+use super::target::path_and_query;
 use crate::body::{Terms, Unread};
 use crate::metrics::Door;
 use crate::requests::Caller;
@@ -108,11 +109,8 @@ async fn check(app: &App, caller: &Caller, question: &Question) -> Result<Value,
     if question.method.parse::<Method>().is_err() {
         return Err(ApiError::InvalidParameter("method"));
     }
-    if !question.uri.starts_with('/') || question.uri.chars().any(|c| c.is_control() || c == ' ') {
-        return Err(ApiError::InvalidParameter("uri"));
-    }
+    let (path, query) = path_and_query(&question.uri)?;
     let headers = header_map(&question.headers).ok_or(ApiError::InvalidParameter("headers"))?;
-    let (path, query) = question.uri.split_once('?').unwrap_or((&question.uri, ""));
     let payload = signed_hash(app, &question.body_sha256)?;
     let claim = verifier::counted(app, Door::Verify, Claim::v3(&question.method, path, query, &headers, &payload))?;
     let address = question.address.unwrap_or(caller.address);

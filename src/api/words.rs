@@ -110,6 +110,11 @@ pub(super) fn message(error: &ApiError, language: Language) -> String {
         ApiError::ContradictoryForward => {
             say("The proxy's headers do not say clearly which request is meant.", "代理转发头不完整或相互矛盾。")
         }
+        ApiError::Target => say(
+            "The address must begin with a slash, and whatever is not a printable ASCII character must be percent-encoded in \
+             it, as must a space and \" < > #, and a backtick before the query.",
+            "请求地址必须以斜杠开头；空格、\" < > #、路径中的反引号以及所有非 ASCII 可打印字符必须进行百分号编码。",
+        ),
         ApiError::UpstreamDown => {
             say("The service behind this guard does not answer. Try again later.", "后端服务没有响应，请稍后重试。")
         }

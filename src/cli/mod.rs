@@ -97,7 +97,7 @@ enum Command {
     ///
     ///   latchkey sign --url https://api.keys.example/ | sh
     #[command(verbatim_doc_comment)]
-    Sign(sign::Sign),
+    Sign(Box<sign::Sign>),
     /// Ask every listener of the settings whether it answers; exit status 0 if all do
     ///
     /// For a container's health check, which has no curl. Give it the settings that the server has.

@@ -1,13 +1,17 @@
 //! `latchkey sign`: a signed curl command, to try a server with.
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use secrecy::SecretString;
-use url::Url;
+use url::{Position, Url};
 
 use super::output;
 use crate::clock::Clock;
 use crate::config::{self, StartError};
 use crate::signature::v3::{self, SignedRequest};
+
+/// So that curl sends what was signed: without the settings of whoever runs it, and with brackets, braces and dots in the
+/// address as they stand there.
+const AS_IT_STANDS: [&str; 4] = ["curl", "--disable", "--globoff", "--path-as-is"];
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Sign {
@@ -16,7 +20,7 @@ pub(super) struct Sign {
     url: Url,
     /// The method
     #[arg(long, default_value = "POST")]
-    method: axum::http::Method,
+    method: Method,
     /// The body
     #[arg(long, default_value = "{}")]
     data: String,
@@ -25,10 +29,10 @@ pub(super) struct Sign {
     content_type: HeaderValue,
     /// The API's action; empty for a guarded back end
     #[arg(long, default_value = "GetCallerIdentity")]
-    action: String,
+    action: HeaderValue,
     /// The action's version
     #[arg(long, default_value = "2018-08-13")]
-    api_version: String,
+    api_version: HeaderValue,
 }
 
 /// Prints the command. The key comes from the environment, as the official clients take it, and the secret is not in it.
@@ -40,8 +44,9 @@ pub(super) fn sign(asked: &Sign) -> Result<(), StartError> {
 
 fn command(asked: &Sign, secret_id: &str, secret_key: &SecretString, clock: &Clock) -> Result<String, StartError> {
     let bad = |what: &str| StartError::Setting(format!("{what} cannot be signed"));
-    let host = asked.url.authority();
-    let has_body = asked.method != axum::http::Method::GET && asked.method != axum::http::Method::HEAD;
+    let url = address(&asked.url)?;
+    let host = &url[Position::BeforeHost..Position::AfterPort];
+    let has_body = asked.method != Method::GET && asked.method != Method::HEAD;
     let body = if has_body { asked.data.as_str() } else { "" };
     let payload_sha256 = v3::payload_hash(false, body.as_bytes());
     let mut headers = HeaderMap::new();
@@ -51,29 +56,55 @@ fn command(asked: &Sign, secret_id: &str, secret_key: &SecretString, clock: &Clo
     let timestamp = now.seconds().to_string();
     let request = SignedRequest {
         method: asked.method.as_str(),
-        path: asked.url.path(),
-        query: asked.url.query().unwrap_or_default(),
+        path: url.path(),
+        query: url.query().unwrap_or_default(),
         headers: &headers,
         payload_sha256: &payload_sha256,
         timestamp: &timestamp,
     };
-    let service = host.split(['.', ':']).next().unwrap_or("sts");
+    let service = host.split(['.', ':']).next().filter(|label| !label.is_empty()).unwrap_or("sts");
     let authorization =
         v3::authorize(&request, secret_id, secret_key, &now.utc_date(), service).ok_or_else(|| bad("a header"))?;
 
-    let content_type = asked.content_type.to_str().map_err(|_| bad("--content-type"))?;
-    let mut words = vec!["curl".to_owned(), "-X".to_owned(), asked.method.to_string(), asked.url.to_string()];
-    let mut header = |name: &str, value: &str| words.extend(["-H".to_owned(), format!("{name}: {value}")]);
-    header("Content-Type", content_type);
+    let text = |value: &'_ HeaderValue, name: &str| value.to_str().map(str::to_owned).map_err(|_| bad(name));
+    let mut words = AS_IT_STANDS.map(str::to_owned).to_vec();
+    if asked.method == Method::HEAD {
+        // With --request, curl would wait for a body.
+        words.push("--head".to_owned());
+    } else {
+        words.extend(["--request".to_owned(), asked.method.to_string()]);
+    }
+    words.extend(["--url".to_owned(), url.to_string()]);
+    let mut header = |name: &str, value: &str| words.extend(["--header".to_owned(), header_argument(name, value)]);
+    header("Content-Type", &text(&asked.content_type, "--content-type")?);
     header("X-TC-Timestamp", &timestamp);
     header("X-TC-Content-SHA256", &payload_sha256);
     if !asked.action.is_empty() {
-        header("X-TC-Action", &asked.action);
-        header("X-TC-Version", &asked.api_version);
+        header("X-TC-Action", &text(&asked.action, "--action")?);
+        header("X-TC-Version", &text(&asked.api_version, "--api-version")?);
     }
     header("Authorization", &authorization);
     if has_body {
-        words.extend(["--data-binary".to_owned(), body.to_owned()]);
+        words.extend(["--data-raw".to_owned(), body.to_owned()]);
     }
     shlex::try_join(words.iter().map(String::as_str)).map_err(|_| bad("a NUL byte"))
+}
+
+/// The address as it is sent: without what stays with the client.
+fn address(url: &Url) -> Result<Url, StartError> {
+    let wrong = |what: &str| Err(StartError::Setting(format!("--url is an http or https address {what}")));
+    if !matches!(url.scheme(), "http" | "https") {
+        return wrong("such as http://127.0.0.1:8081/");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return wrong("without a user and a password; the key is what signs");
+    }
+    let mut url = url.clone();
+    url.set_fragment(None);
+    Ok(url)
+}
+
+/// A header as curl takes it, which reads `Name:` as one to leave out, and `Name;` as one without a value.
+fn header_argument(name: &str, value: &str) -> String {
+    if value.trim().is_empty() { format!("{name};") } else { format!("{name}: {value}") }
 }

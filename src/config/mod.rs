@@ -316,14 +316,9 @@ impl Settings {
     pub(crate) fn database_for_people(&self) -> String {
         match &self.database {
             None => self.data_dir.join(DATABASE_FILE).display().to_string(),
-            Some(url) => match Url::parse(url.expose_secret()) {
-                Ok(mut url) => {
-                    let _ = url.set_password(None);
-                    url.set_query(None);
-                    url.to_string()
-                }
-                Err(_) => "given with --database".to_owned(),
-            },
+            Some(url) => {
+                db::address::for_people(url.expose_secret()).unwrap_or_else(|| "given with --database".to_owned())
+            }
         }
     }
 

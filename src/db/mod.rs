@@ -7,11 +7,13 @@
 //! compare-and-set statement whose affected rows are looked at; writes stand in a transaction with their audit record.
 
 pub mod accounts;
+pub mod address;
 pub mod api_keys;
 pub mod audit;
 pub mod backup;
 mod embedded;
 pub mod freshness;
+mod hosts;
 pub mod installation;
 mod outage;
 pub mod passkeys;
@@ -29,9 +31,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
+use sqlx::postgres::PgPool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, PgConnection, SqliteConnection};
+use sqlx::{Connection as _, SqliteConnection};
+
+use self::address::{Address, AddressError};
 
 pub use self::embedded::Embedded;
 pub use self::outage::is_outage;
@@ -119,12 +123,46 @@ pub enum OpenError {
     /// PostgreSQL gave no answer.
     #[error("{0} did not answer within {n} s; see whether it runs, and what is between", n = AT_START.as_secs())]
     Silent(String),
+    /// PostgreSQL's address.
+    #[error("{0}")]
+    Address(#[from] AddressError),
+    /// None of PostgreSQL's hosts will do; what each says.
+    #[error("none of its hosts will do: {0}")]
+    NoHost(String),
+    /// PostgreSQL does not take the password.
+    #[error("{0}; check it, and that in the address it is percent-encoded: @ as %40, / as %2F, % as %25 and so on")]
+    Password(sqlx::Error),
+    /// A pooler between here and PostgreSQL loses prepared statements.
+    #[error(
+        "a pooler before it does not keep prepared statements ({0}); have it pool sessions (PgBouncer: pool_mode = session), \
+         or connect without it"
+    )]
+    Pooler(sqlx::Error),
+    /// A pooler refuses to be told something at the start.
+    #[error(
+        "a pooler before it refuses a parameter ({0}); add that to its ignore_startup_parameters, and have it pool sessions"
+    )]
+    PoolerParameter(sqlx::Error),
     /// The engine's own words.
     #[error("{0}")]
-    Engine(#[from] sqlx::Error),
+    Engine(sqlx::Error),
     /// A migration failed.
     #[error("its schema could not be brought up to date: {0}")]
     Migration(sqlx::migrate::MigrateError),
+}
+
+impl From<sqlx::Error> for OpenError {
+    /// By PostgreSQL's codes, which poolers use, too.
+    fn from(cause: sqlx::Error) -> Self {
+        let code = cause.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        match code.as_deref() {
+            Some("28P01") => Self::Password(cause),
+            // No such prepared statement, or one of this name already.
+            Some("26000" | "42P05") => Self::Pooler(cause),
+            Some("08P01") if cause.to_string().contains("startup parameter") => Self::PoolerParameter(cause),
+            _ => Self::Engine(cause),
+        }
+    }
 }
 
 impl Db {
@@ -134,8 +172,8 @@ impl Db {
         if url.starts_with("sqlite:") {
             let options = SqliteConnectOptions::from_str(url)?.create_if_missing(true);
             open_sqlite(options, patience).await
-        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            Ok(Self::Postgres(open_postgres(url, patience).await?))
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Ok(Self::Postgres(Address::parse(url)?.pool(patience).await?))
         } else {
             Err(OpenError::UnknownEngine)
         }
@@ -196,46 +234,4 @@ async fn open_sqlite(options: SqliteConnectOptions, patience: Duration) -> Resul
     pool.set_connect_options(options.create_if_missing(false));
     first.close().await?;
     Ok(Db::Sqlite(pool, Arc::new(embedded)))
-}
-
-async fn open_postgres(url: &str, patience: Duration) -> Result<PgPool, OpenError> {
-    let mut options = PgConnectOptions::from_str(url)?.application_name("latchkey");
-    // Over a network the server must prove who it is, unless the address says otherwise.
-    if !url.contains("sslmode=") && !is_local(options.get_host()) {
-        options = options.ssl_mode(PgSslMode::VerifyFull);
-    }
-    let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(patience);
-    // Whoever has patience enough needs no second pool for the start.
-    let (first, later) = if patience < AT_START {
-        // Two connections are kept, so that a database that is slow to let one in is slow only once.
-        let later = pool.min_connections(2).connect_lazy_with(options.clone());
-        (PgPoolOptions::new().max_connections(1).acquire_timeout(AT_START), Some(later))
-    } else {
-        (pool, None)
-    };
-    match (first.connect_with(options.clone()).await, later) {
-        (Ok(first), None) => Ok(first),
-        (Ok(first), Some(later)) => {
-            first.close().await;
-            Ok(later)
-        }
-        // The pool has tried all the while and does not say what came of it.
-        (Err(sqlx::Error::PoolTimedOut), _) => Err(why_no_connection(&options).await),
-        (Err(other), _) => Err(other.into()),
-    }
-}
-
-async fn why_no_connection(options: &PgConnectOptions) -> OpenError {
-    match tokio::time::timeout(AT_START, PgConnection::connect_with(options)).await {
-        Ok(Ok(_)) => OpenError::Engine(sqlx::Error::PoolTimedOut),
-        Ok(Err(cause)) => OpenError::Engine(cause),
-        Err(_) => OpenError::Silent(format!("{}:{}", options.get_host(), options.get_port())),
-    }
-}
-
-/// A socket's folder, or a name of loopback.
-fn is_local(host: &str) -> bool {
-    host.starts_with('/')
-        || host == "localhost"
-        || host.trim_matches(['[', ']']).parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
 }

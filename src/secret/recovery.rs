@@ -3,7 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-use super::token;
+use super::{token, without_blanks};
 
 /// How many an account gets.
 pub const COUNT: usize = 10;
@@ -18,11 +18,11 @@ fn format_code(letters: &str) -> String {
     [&lower[0..4], &lower[4..8], &lower[8..12], &lower[12..16]].join("-")
 }
 
-/// The stored form of a code as somebody typed it: case, spaces and dashes do not matter.
+/// The stored form of a code as somebody typed it: case, blanks and dashes do not matter.
 /// `None` if it cannot be a code at all.
 pub fn digest(typed: &str) -> Option<Vec<u8>> {
     let letters: Zeroizing<String> =
-        Zeroizing::new(typed.chars().filter(|c| !matches!(c, ' ' | '-')).map(|c| c.to_ascii_uppercase()).collect());
+        Zeroizing::new(without_blanks(typed).filter(|c| *c != '-').map(|c| c.to_ascii_uppercase()).collect());
     let code = letters.len() == 16 && data_encoding::BASE32_NOPAD.decode(letters.as_bytes()).is_ok();
     code.then(|| token::digest(&Zeroizing::new(format_code(&letters))))
 }
@@ -40,8 +40,11 @@ mod tests {
     fn a_code_is_found_however_it_is_typed() {
         let codes = generate();
         let stored = digests(&codes);
-        let typed = codes[0].expose_secret().to_uppercase().replace('-', " ");
-        assert_eq!(digest(&typed).as_ref(), Some(&stored[0]));
+        let upper = codes[0].expose_secret().to_uppercase();
+        for between in ["-", " ", "", " - ", "\t", "\u{a0}", "\u{3000}"] {
+            let typed = format!(" {}\u{202f}", upper.replace('-', between));
+            assert_eq!(digest(&typed).as_ref(), Some(&stored[0]), "{typed:?}");
+        }
         assert_eq!(digest("123456"), None);
         assert_eq!(digest("ÄÄÄÄ-ÄÄÄÄ"), None);
     }

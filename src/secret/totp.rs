@@ -5,7 +5,7 @@
 use secrecy::{ExposeSecret, SecretBox};
 use totp_rs::{Builder, Secret, Totp};
 
-use super::token;
+use super::{token, without_blanks};
 use crate::clock::Timestamp;
 
 /// Shown by authenticator apps above the account's name.
@@ -70,13 +70,14 @@ impl Seed {
     }
 }
 
-/// Six ASCII digits, nothing else: no spaces, no other scripts' digits.
+/// Six ASCII digits; no other scripts' digits. However it was typed, it is this one text, and names one step.
 pub struct Code(String);
 
 impl Code {
-    /// Exactly `^[0-9]{6}$`, or `None`.
+    /// Six digits, with blanks wherever somebody put them: apps show `170 608`. `None` for anything else.
     pub fn parse(typed: &str) -> Option<Self> {
-        (typed.len() == 6 && typed.bytes().all(|b| b.is_ascii_digit())).then(|| Self(typed.to_owned()))
+        let digits: String = without_blanks(typed).collect();
+        (digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_digit())).then_some(Self(digits))
     }
 }
 
@@ -110,10 +111,19 @@ mod tests {
     }
 
     #[test]
+    fn blanks_in_and_around_a_code_do_not_matter() {
+        let spellings = ["123456", "123 456", " 123456", "123456 ", "12 34 56", "123\t456", "123\u{a0}456"];
+        for typed in spellings.into_iter().chain(["123\u{2009}456", "123\u{202f}456", "123\u{3000}456"]) {
+            assert_eq!(Code::parse(typed).map(|code| code.0).as_deref(), Some("123456"), "{typed:?}");
+        }
+    }
+
+    #[test]
     fn only_six_ascii_digits_are_a_code() {
-        for padded in ["123456 ", " 123456", "12 3456", "１２３４５６", "123456\t", "123456\0", "12345", "1234567", ""]
-        {
-            assert!(Code::parse(padded).is_none(), "{padded:?}");
+        let others =
+            ["１２３４５６", "١٢٣٤٥٦", "123456\0", "123456\n", "12345", "1234567", "123 4567", "", " ", "123-456"];
+        for typed in others.into_iter().chain(["123.456", "+12345", "123\u{200b}456", "12345\u{a0}"]) {
+            assert!(Code::parse(typed).is_none(), "{typed:?}");
         }
     }
 }

@@ -13,6 +13,7 @@ use super::page::Page;
 use super::urls::{self, LocalPath};
 use crate::error::Error;
 use crate::requests::Caller;
+use crate::secret::password::PasswordFlaw;
 
 /// A queue that is full has room again soon.
 const BUSY_FOR: Duration = Duration::from_secs(5);
@@ -40,6 +41,26 @@ pub enum Problem {
     Unavailable,
     TimedOut,
     Fault,
+    NotDone(NotDone),
+}
+
+/// Why what a form asks for is not done. Most forms say it beside the field; this is for those that have no such field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words of each say it")]
+pub enum NotDone {
+    NameTaken,
+    NameInvalid,
+    PasswordUnfit(PasswordFlaw),
+    PasswordWrong,
+    CodeRefused,
+    SignInRefused,
+    PasskeyRefused,
+    PasskeyLimit,
+    PasskeyNameInvalid,
+    KeyLimit,
+    KeyNotDisabled,
+    KeyAlready,
+    RemarkInvalid,
 }
 
 impl Problem {
@@ -48,7 +69,7 @@ impl Problem {
             Self::NotFound | Self::KeyNotFound | Self::SessionNotFound | Self::PasskeyNotFound => StatusCode::NOT_FOUND,
             Self::LinkInvalid => StatusCode::GONE,
             Self::FormExpired | Self::CrossSite => StatusCode::FORBIDDEN,
-            Self::FormMalformed => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::FormMalformed | Self::NotDone(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::WrongHost => StatusCode::MISDIRECTED_REQUEST,
@@ -94,7 +115,7 @@ impl From<Problem> for PageError {
 }
 
 impl From<Error> for PageError {
-    /// Logs faults, here and only here, and forgets their cause.
+    /// Logs faults, here and only here, and forgets their cause. Every error is named: one that is new has to get its words.
     fn from(error: Error) -> Self {
         let problem = match &error {
             Error::SessionOver => return Self::SignIn { expired: true },
@@ -112,7 +133,21 @@ impl From<Error> for PageError {
                 tracing::error!(%cause, "a request failed");
                 Problem::Fault
             }
-            _ => Problem::FormMalformed,
+            // Of the command line, which asks for accounts by name. A page does not say which names there are.
+            Error::NoSuchAccount => Problem::NotFound,
+            Error::NameTaken => Problem::NotDone(NotDone::NameTaken),
+            Error::NameInvalid => Problem::NotDone(NotDone::NameInvalid),
+            Error::PasswordUnfit(flaw) => Problem::NotDone(NotDone::PasswordUnfit(*flaw)),
+            Error::PasswordWrong => Problem::NotDone(NotDone::PasswordWrong),
+            Error::CodeRefused => Problem::NotDone(NotDone::CodeRefused),
+            Error::SignInRefused => Problem::NotDone(NotDone::SignInRefused),
+            Error::PasskeyRefused => Problem::NotDone(NotDone::PasskeyRefused),
+            Error::PasskeyLimit => Problem::NotDone(NotDone::PasskeyLimit),
+            Error::PasskeyNameInvalid => Problem::NotDone(NotDone::PasskeyNameInvalid),
+            Error::KeyLimit => Problem::NotDone(NotDone::KeyLimit),
+            Error::KeyNotDisabled => Problem::NotDone(NotDone::KeyNotDisabled),
+            Error::KeyAlready(_) => Problem::NotDone(NotDone::KeyAlready),
+            Error::RemarkInvalid => Problem::NotDone(NotDone::RemarkInvalid),
         };
         Self::Problem(problem)
     }
@@ -203,4 +238,41 @@ pub async fn render(request: Request, next: Next) -> Response {
         }
     }
     error_page
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::api_key::KeyState;
+    use crate::language::Language;
+    use crate::web::words::Words;
+
+    /// All but faults, and what leads to another page.
+    fn errors() -> Vec<Error> {
+        let flaws = [PasswordFlaw::TooShort, PasswordFlaw::TooLong, PasswordFlaw::Common, PasswordFlaw::Name];
+        let refused =
+            [Error::KeyNotFound, Error::KeyLimit, Error::KeyNotDisabled, Error::KeyAlready(KeyState::Enabled)];
+        let more = [Error::RemarkInvalid, Error::SignInRefused, Error::CodeRefused, Error::PasswordWrong];
+        let rest = [Error::SessionNotFound, Error::PasskeyNotFound, Error::PasskeyLimit, Error::PasskeyRefused];
+        let names = [Error::PasskeyNameInvalid, Error::SetupLinkInvalid, Error::NameTaken, Error::NameInvalid];
+        let kinds = refused.into_iter().chain(more).chain(rest).chain(names);
+        kinds.chain(flaws.map(Error::PasswordUnfit)).collect()
+    }
+
+    #[test]
+    fn every_domain_error_has_words_of_its_own_in_each_language() {
+        for language in [Language::English, Language::Chinese] {
+            let words = Words::of(language);
+            let malformed = (words.problem)(Problem::FormMalformed);
+            let mut said = HashSet::new();
+            for error in errors() {
+                let name = format!("{error:?}");
+                let PageError::Problem(problem) = error.into() else { panic!("{name} has no page") };
+                assert_ne!((words.problem)(problem), malformed, "{name}");
+                assert!(said.insert((words.problem)(problem)), "{name} says what another says");
+            }
+        }
+    }
 }

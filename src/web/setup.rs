@@ -90,6 +90,7 @@ pub async fn begin(
             return Ok(Redirect::to(urls::SETUP_AUTHENTICATOR).into_response());
         }
         Err(Error::NameInvalid) => ("name", words.name_invalid),
+        Err(Error::NameTaken) => ("name", words.name_taken),
         Err(Error::PasswordUnfit(flaw)) => ("password", (words.flaw)(flaw)),
         Err(Error::PasswordWrong) => ("password", words.password_wrong),
         Err(error) => return Err(error.into()),

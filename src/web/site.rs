@@ -83,7 +83,7 @@ impl Site {
         let name = |name: &str| format!("{prefix}latchkey-{name}");
         Self {
             https,
-            origins: bases.iter().map(|base| base.origin().ascii_serialization()).collect(),
+            origins: bases.iter().flat_map(own_origins).collect(),
             hosts: bases.iter().map(|base| base.authority().to_owned()).collect(),
             passkeys: RelyingParty::new(&public_url, secure_cookies, &bases),
             secure_cookies,
@@ -113,9 +113,14 @@ impl Site {
         }
     }
 
-    /// Is this `Host` header one of the console's names?
+    /// Is this `Host` header one of the console's names? The port may stand there though it is the scheme's own, and the
+    /// name with the dot that ends it: both name the same place.
     pub fn is_own_host(&self, host: &str) -> bool {
-        self.hosts.iter().any(|own| own.eq_ignore_ascii_case(host))
+        let (name, port) = name_and_port(host);
+        let name = name.strip_suffix('.').unwrap_or(name);
+        let own_port = if self.https { ":443" } else { ":80" };
+        let port = if port == own_port { "" } else { port };
+        self.hosts.iter().map(|own| name_and_port(own)).any(|own| own.0.eq_ignore_ascii_case(name) && own.1 == port)
     }
 
     /// Is this `Origin` header one of the console's own?
@@ -139,6 +144,24 @@ impl Site {
             .same_site(SameSite::Strict)
             .build()
     }
+}
+
+/// The origin of a page at `base`; also that of one whose name was typed with the dot that ends it, which browsers keep.
+fn own_origins(base: &Url) -> impl Iterator<Item = String> {
+    let dotted = base.domain().and_then(|name| {
+        let mut dotted = base.clone();
+        dotted.set_host(Some(&format!("{name}."))).ok()?;
+        Some(dotted)
+    });
+    [Some(base.clone()), dotted].into_iter().flatten().map(|base| base.origin().ascii_serialization())
+}
+
+/// A `Host` header's parts; the port with its colon, or nothing.
+fn name_and_port(host: &str) -> (&str, &str) {
+    // The colons within brackets belong to an address.
+    let name_ends = host.rfind(']').map_or(0, |bracket| bracket + 1);
+    let port = host[name_ends..].rfind(':').map_or(host.len(), |colon| name_ends + colon);
+    host.split_at(port)
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -70,6 +70,7 @@ pub struct Words {
     pub password_differs: &'static str,
     pub password_wrong: &'static str,
     pub name_invalid: &'static str,
+    pub name_taken: &'static str,
     pub setup_authenticator: &'static str,
     pub setup_authenticator_intro: &'static str,
     pub setup_code_hint: &'static str,

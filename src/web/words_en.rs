@@ -3,7 +3,7 @@
 use crate::api_key::KeyState;
 use crate::audit::{Action, Actor, Detail, Outcome};
 use crate::secret::password::PasswordFlaw;
-use crate::web::error::Problem;
+use crate::web::error::{NotDone, Problem};
 use crate::web::flash::Flash;
 use crate::web::health::Advice;
 use crate::web::words::Words;
@@ -42,7 +42,7 @@ pub static EN: Words = Words {
     code_hint: "The six digits your authenticator app shows for this account.",
     code_once_hint: "Six digits. Each code works once: if you have just used one, wait for the next.",
     recovery_code: "Recovery code",
-    recovery_code_hint: "One of the ten codes you saved. Each works once; dashes and capitals do not matter.",
+    recovery_code_hint: "One of the ten codes you saved. Each works once; dashes, blanks and capitals do not matter.",
     use_recovery_code: "Use a recovery code instead",
     use_authenticator: "Use the authenticator app instead",
     start_over: "Start over",
@@ -63,6 +63,7 @@ pub static EN: Words = Words {
     password_differs: "The two passwords differ. Type both again.",
     password_wrong: "This is not the password of the account, or there were too many tries. Check it, wait a little, and try again.",
     name_invalid: "Choose a name of 1 to 64 characters, without a colon.",
+    name_taken: "An account with this name exists already. Choose another name.",
     setup_authenticator: "Add your authenticator app",
     setup_authenticator_intro: "Scan the picture with an authenticator app, then type the code the app shows.",
     setup_code_hint: "Six digits; the app shows new ones every 30 seconds.",
@@ -596,9 +597,32 @@ fn problem(problem: Problem) -> (&'static str, &'static str) {
             "Whether your last change was made is not certain: look at the page again before you repeat it. Signed requests are refused where the state of their key is not known.",
         ),
         Problem::TimedOut => ("That took too long", "The request was not finished in time. Try again in a moment."),
+        Problem::NotDone(why) => ("Not done", why_not_done(why)),
         Problem::Fault => (
             "Something went wrong here",
             "This is a fault of the server, not yours, and it has been logged. Try again; if it stays, tell whoever runs the server the request ID.",
         ),
+    }
+}
+
+fn why_not_done(why: NotDone) -> &'static str {
+    match why {
+        NotDone::NameTaken => {
+            "An account with this name has been made meanwhile, so nothing was set up. Open the set-up link again and choose another name."
+        }
+        NotDone::NameInvalid => EN.name_invalid,
+        NotDone::PasswordUnfit(kind) => flaw(kind),
+        NotDone::PasswordWrong => EN.password_wrong,
+        NotDone::CodeRefused => EN.code_refused,
+        NotDone::SignInRefused => EN.sign_in_refused,
+        NotDone::PasskeyRefused => EN.verify_passkey_refused,
+        NotDone::PasskeyLimit => EN.passkeys_full,
+        NotDone::PasskeyNameInvalid => EN.passkey_name_invalid,
+        NotDone::KeyLimit => {
+            "Nothing was changed. The account already has 2 keys; disabled keys count. Delete a disabled one to make room."
+        }
+        NotDone::KeyNotDisabled => "Nothing was changed. The key is enabled. Disable it first, then delete it.",
+        NotDone::KeyAlready => "Nothing has changed: the key is in this state already, perhaps by another tab.",
+        NotDone::RemarkInvalid => EN.remark_invalid,
     }
 }

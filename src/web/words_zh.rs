@@ -3,7 +3,7 @@
 use crate::api_key::KeyState;
 use crate::audit::{Action, Actor, Detail, Outcome};
 use crate::secret::password::PasswordFlaw;
-use crate::web::error::Problem;
+use crate::web::error::{NotDone, Problem};
 use crate::web::flash::Flash;
 use crate::web::health::Advice;
 use crate::web::words::Words;
@@ -42,7 +42,7 @@ pub static ZH: Words = Words {
     code_hint: "身份验证器应用为此账号显示的 6 位数字。",
     code_once_hint: "6 位数字。每个验证码只能使用一次：如果刚刚用过，请等待下一个。",
     recovery_code: "恢复码",
-    recovery_code_hint: "您保存的 10 个恢复码之一。每个只能使用一次，不区分大小写，连字符可省略。",
+    recovery_code_hint: "您保存的 10 个恢复码之一。每个只能使用一次，不区分大小写，连字符和空格均可省略。",
     use_recovery_code: "改用恢复码",
     use_authenticator: "改用身份验证器应用",
     start_over: "重新登录",
@@ -63,6 +63,7 @@ pub static ZH: Words = Words {
     password_differs: "两次输入的密码不一致，请重新输入。",
     password_wrong: "密码错误，或尝试次数过多。请核对后稍等片刻再试。",
     name_invalid: "账号名称应为 1 至 64 个字符，且不能包含冒号。",
+    name_taken: "已有使用此名称的账号，请改用其他名称。",
     setup_authenticator: "绑定身份验证器应用",
     setup_authenticator_intro: "请使用身份验证器应用扫描二维码，然后输入应用显示的验证码。",
     setup_code_hint: "6 位数字，应用每 30 秒更新一次。",
@@ -540,9 +541,28 @@ fn problem(problem: Problem) -> (&'static str, &'static str) {
             "无法确定您的上一次更改是否已经生效：重复操作前，请先重新查看页面。密钥状态未知时，使用该密钥签名的请求会被拒绝。",
         ),
         Problem::TimedOut => ("处理超时", "请求未能及时完成，请稍后重试。"),
+        Problem::NotDone(why) => ("操作未完成", why_not_done(why)),
         Problem::Fault => (
             "服务器出现故障",
             "这是服务器的问题，与您的操作无关，故障已被记录。请重试；如果仍然出现，请将请求 ID 告知服务器管理员。",
         ),
+    }
+}
+
+fn why_not_done(why: NotDone) -> &'static str {
+    match why {
+        NotDone::NameTaken => "在此期间已有人创建了同名账号，因此设置未完成。请重新打开设置链接，改用其他名称。",
+        NotDone::NameInvalid => ZH.name_invalid,
+        NotDone::PasswordUnfit(kind) => flaw(kind),
+        NotDone::PasswordWrong => ZH.password_wrong,
+        NotDone::CodeRefused => ZH.code_refused,
+        NotDone::SignInRefused => ZH.sign_in_refused,
+        NotDone::PasskeyRefused => ZH.verify_passkey_refused,
+        NotDone::PasskeyLimit => ZH.passkeys_full,
+        NotDone::PasskeyNameInvalid => ZH.passkey_name_invalid,
+        NotDone::KeyLimit => "未作任何更改。该账号已有 2 个密钥（包括已禁用的密钥）。请先删除一个已禁用的密钥。",
+        NotDone::KeyNotDisabled => "未作任何更改。该密钥处于启用状态。请先禁用，再删除。",
+        NotDone::KeyAlready => "未作任何更改。该密钥已处于此状态，可能是在其他标签页中操作的。",
+        NotDone::RemarkInvalid => ZH.remark_invalid,
     }
 }

@@ -55,6 +55,9 @@ class Request:
         lower = [name.lower() for name in names]
         return replace(self, headers=tuple(pair for pair in self.headers if pair[0].lower() not in lower))
 
+    def with_target(self, target: str) -> "Request":
+        return replace(self, target=target)
+
     def with_value(self, name: str, value: str) -> "Request":
         """With another value of a header that is there."""
         assert self.get(name) != value

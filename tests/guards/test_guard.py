@@ -85,10 +85,12 @@ def test_two_clients_share_no_identity(guard: Door) -> None:
 
 
 def test_what_only_proxies_say_does_not_reach_the_back_end(guard: Door) -> None:
-    names = ("X-Forwarded-Proto", "X-Forwarded-Prefix", "X-Original-URL", "X-Rewrite-URL", "X-Real-IP", "Forwarded")
+    names = ("X-Forwarded-Prefix", "X-Forwarded-Server", "X-Original-URL", "X-Rewrite-URL", "X-Real-IP", "Forwarded")
     names += ("X-HTTP-Method-Override", "X_Forwarded_For", "X-Latchkey-Anything")
+    names += ("X-Forwarded-Proto", "X.Real.IP", "X_Original.URL")
     received = guard.ask(guard.signed().with_headers(*((name, "forged") for name in names))).served()
     assert "forged" not in [value for _, value in received.headers]
+    assert received.get("X-Forwarded-Proto") == "http"
     assert (received.get("X-Forwarded-For"), received.get("X-Forwarded-Host")) == ("127.0.0.1", guard.address)
 
 

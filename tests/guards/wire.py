@@ -22,11 +22,18 @@ class Answer:
         return json.loads(self.body)["Response"]["Error"]["Code"]
 
 
+class Raw(http.client.HTTPConnection):
+    """Whose targets are the bytes they are given as, and not all of them ASCII."""
+
+    def _encode_request(self, request: str) -> bytes:
+        return request.encode("latin-1")
+
+
 class Connection:
     """One, kept alive. Whoever answers and closes it fails the next request."""
 
     def __init__(self, address: str):
-        self._http = http.client.HTTPConnection(address, timeout=SECONDS)
+        self._http = Raw(address, timeout=SECONDS)
         self._http.connect()
         # Never a second one behind the test's back.
         self._http.auto_open = 0

@@ -216,16 +216,123 @@ async fn a_signed_command_is_printed_for_trying() {
     command.env("TENCENTCLOUD_SECRET_ID", &key).env("TENCENTCLOUD_SECRET_KEY", &secret);
     let printed = String::from_utf8(run(command, "").stdout).unwrap();
     assert!(!printed.contains(&secret));
-    // What the shell would make of it.
-    let words = shlex::split(&printed).unwrap();
-    assert_eq!(words[0], "curl");
-    let mut request = reqwest::Client::new().post(&words[3]).body(words.last().unwrap().clone());
-    for pair in words.windows(2).filter(|pair| pair[0] == "-H") {
-        let (name, value) = pair[1].split_once(": ").unwrap();
-        request = request.header(name, value);
+    let answer: Value = serde_json::from_slice(&run_in_a_shell(&printed, store.dir.path())).unwrap();
+    assert_eq!(answer["Response"]["Type"], "CAMUser", "{answer}");
+}
+
+/// As somebody pastes it, with settings of their own for curl that would spoil any request.
+fn run_in_a_shell(printed: &str, home: &std::path::Path) -> Vec<u8> {
+    std::fs::write(home.join(".curlrc"), "request = DELETE\nuser-agent = spoilt\nurl = http://127.0.0.1:9/\n").unwrap();
+    let mut command = std::process::Command::new("sh");
+    command.arg("-c").arg(printed.trim_end()).env_clear().env("PATH", "/usr/bin:/bin").env("HOME", home);
+    let output = run(command, "");
+    assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+/// A back end that answers with the request it got, as it stands on the wire.
+async fn echoing() -> std::net::SocketAddr {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut got = Vec::new();
+            let is_whole = |got: &[u8]| {
+                let text = String::from_utf8_lossy(got).into_owned();
+                let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+                let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+                body.len() >= length.map_or(0, |length| length.parse().unwrap())
+            };
+            while !is_whole(&got) {
+                let read = stream.read_buf(&mut got).await.unwrap();
+                assert!(read > 0, "cut");
+            }
+            let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", got.len());
+            let without_body = got.starts_with(b"HEAD ");
+            let answer = [head.as_bytes(), if without_body { b"" } else { &got[..] }].concat();
+            stream.write_all(&answer).await.unwrap();
+        }
+    });
+    address
+}
+
+/// What curl makes something else of, were it not told otherwise: globs, dots, files, options, empty headers.
+#[tokio::test(flavor = "multi_thread")]
+async fn curl_sends_what_was_signed_whatever_is_in_it() {
+    use crate::support::Product;
+    let upstream = format!("http://{}", echoing().await);
+    let product = Product::start_with(Engine::Sqlite, |mut given| {
+        given.guard = Some("127.0.0.1:0".parse().unwrap());
+        given.guard_upstream = Some(upstream.parse().unwrap());
+        given
+    })
+    .await;
+    let (mut owner, mut browser) = product.signed_in("root").await;
+    let key = browser.create_key().await;
+    let secret = owner.reveal(&product, &mut browser, &key).await;
+    product.clock.set(latchkey::clock::Clock::system().now());
+    let store = Store::new(Engine::Sqlite).await;
+    let guard = product.guard.unwrap();
+    std::fs::write(store.dir.path().join("file"), "of a file").unwrap();
+
+    let curl_reads = |method: &str, target: &str, data: &str, kind: &str| {
+        let url = format!("http://{guard}{target}");
+        let (data, kind) = (format!("--data={data}"), format!("--content-type={kind}"));
+        let mut command = latchkey(&store, &["sign", "--action=", "--method", method, "--url", &url, &data, &kind]);
+        command.env("TENCENTCLOUD_SECRET_ID", &key).env("TENCENTCLOUD_SECRET_KEY", &secret);
+        let printed = String::from_utf8(run(command, "").stdout).unwrap();
+        (String::from_utf8_lossy(&run_in_a_shell(&printed, store.dir.path())).into_owned(), printed)
+    };
+    for target in [
+        "/?x[y]=1",
+        "/?x[1-3]=1",
+        "/{a,b}?{c,d}",
+        "/a/../b/./c",
+        "/%2e%2e/x",
+        "/a|b^c?d|e^f'g",
+        "/?a=$HOME`id`",
+        "//x//y",
+        "/x?",
+        "/?q=\\\"&r=~!*()",
+        "/?a=1&b=2;c",
+        "/@x",
+        "/-x",
+        "/#fragment",
+    ] {
+        let (received, printed) = curl_reads("GET", target, "{}", "application/json");
+        // What was printed is an address in order, and that is what arrives.
+        let words = shlex::split(&printed).unwrap();
+        let at = words.iter().position(|word| word == "--url").unwrap();
+        let sent = words[at + 1].strip_prefix(&format!("http://{guard}")).unwrap();
+        assert!(received.starts_with(&format!("GET {sent} HTTP/1.1\r\n")), "{target}: {received}");
+        assert!(!received.contains("spoilt"), "{received}");
     }
-    let answer = crate::support::signer::answer(request).await;
-    assert_eq!(answer["Type"], "CAMUser", "{answer}");
+    for data in ["@file", "@/etc/passwd", "", "-", "--next", "a=b&c={d,e}", "'\"$HOME\\", " x\n\ty ", "é你", "<file"]
+    {
+        for method in ["POST", "DELETE", "OPTIONS", "PATCH"] {
+            let (received, _) = curl_reads(method, "/", data, "text/plain");
+            assert!(received.starts_with(&format!("{method} / HTTP/1.1\r\n")), "{received}");
+            assert_eq!(received.split_once("\r\n\r\n").unwrap().1, data);
+        }
+    }
+    for kind in ["@file", "text/plain;", "a: b", "", "\"quoted\"; x='y'"] {
+        let (received, _) = curl_reads("POST", "/", "{}", kind);
+        assert!(received.to_lowercase().contains(&format!("\r\ncontent-type: {kind}\r\n")), "{kind:?}: {received}");
+    }
+    let (head, _) = curl_reads("HEAD", "/", "{}", "text/plain");
+    assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
+
+    for (url, says) in [
+        ("ftp://127.0.0.1/x", "http or https"),
+        ("file:///etc/passwd", "http or https"),
+        ("http://a:b@127.0.0.1/", "without a user"),
+    ] {
+        let mut command = latchkey(&store, &["sign", "--url", url]);
+        command.env("TENCENTCLOUD_SECRET_ID", &key).env("TENCENTCLOUD_SECRET_KEY", &secret);
+        one_line(&failure(command, 1), &["--url", says]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

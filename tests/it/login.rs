@@ -50,20 +50,25 @@ on_both_engines! {
         browser.get("/cam/capi").await.says("Last sign-in").says("127.0.0.1").says("2 failed tries since");
     }
 
-    /// Attack 1: one code, one use, and nothing but six ASCII digits is a code.
+    /// Attack 1: one code, one use, however it is spelt, and nothing but six ASCII digits is a code.
     async fn a_code_works_once_and_only_as_six_digits(engine) {
         let product = Product::start(engine).await;
         let mut owner = product.owner("root").await;
         let code = owner.code(&product);
         let mut browser = half(&product, &owner).await;
         let wide: String = code.chars().map(|c| char::from_u32(c as u32 - 0x30 + 0xff10).unwrap()).collect();
-        for padded in [format!("{code} "), format!(" {code}"), format!("{} {}", &code[..2], &code[2..]), wide,
-            format!("{code}\t"), format!("{code}\0"), String::new()] {
-            try_code(&mut browser, &padded).await.is(422);
+        let dashed = format!("{}-{}", &code[..3], &code[3..]);
+        for other in [wide, dashed, format!("{code}\0"), format!("{code}0"), format!("{code}\n"), String::new()] {
+            try_code(&mut browser, &other).await.is(422);
         }
-        try_code(&mut browser, &code).await.leads_to("/cam/capi");
+        let shown = format!("{} {}", &code[..3], &code[3..]);
+        try_code(&mut browser, &shown).await.leads_to("/cam/capi");
         let mut second = half(&product, &owner).await;
-        try_code(&mut second, &code).await.is(422).says("used already");
+        let spellings = [code.clone(), shown, format!("{code} "), format!(" {code}"), format!("\t{code}"),
+            format!("{}\u{a0}{}", &code[..3], &code[3..]), format!("{} {}", &code[..2], &code[2..])];
+        for spelt in spellings {
+            try_code(&mut second, &spelt).await.is(422).says("used already");
+        }
 
         // Nor for verification.
         let key = browser.create_key().await;
@@ -135,7 +140,7 @@ on_both_engines! {
             if wrong == 5 {
                 browser = half(&product, &owner).await;
             }
-            try_code(&mut browser, &format!("00000{wrong} ")).await.is(422);
+            try_code(&mut browser, &format!("000 00{wrong} ")).await.is(422);
         }
         let right = owner.code(&product);
         try_code(&mut browser, &right).await.is(422);

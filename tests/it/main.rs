@@ -9,6 +9,7 @@ mod support;
 
 mod access;
 mod actions;
+mod address;
 mod api;
 mod audit;
 mod backup;
@@ -21,6 +22,7 @@ mod crash;
 mod cross_site;
 mod errors;
 mod freshness;
+mod guard;
 mod health;
 mod history;
 mod key_commands;

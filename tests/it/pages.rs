@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use crate::support::{Engine, Product};
+use crate::support::{Browser, Engine, Product};
 
 on_both_engines! {
     async fn every_answer_carries_the_security_headers(engine) {
@@ -79,7 +79,38 @@ async fn behind_https_everything_is_bound_to_it() {
     })
     .await;
     let mut browser = product.browser();
-    let request = browser.request(Method::GET, "/login").header("host", "keys.example");
+    let at = |browser: &Browser, host: &str| browser.request(Method::GET, "/login").header("host", host);
+    // The same place, spelt otherwise.
+    for host in ["keys.example:443", "keys.example.", "KEYS.example.:443"] {
+        let request = at(&browser, host);
+        let page = browser.send(request).await;
+        let fields =
+            [("form_token", page.is(200).form_token()), ("name", "x".to_owned()), ("password", "x".to_owned())];
+        let origin = format!("https://{}", host.to_lowercase().trim_end_matches(":443"));
+        let request = browser.request(Method::POST, "/login").header("host", host).header("origin", &origin);
+        browser.send(request.form(&fields)).await.is(422).says("The name or the password is wrong");
+    }
+    let others = [
+        "keys.example:80",
+        "keys.example:8443",
+        "keys.example..",
+        ".keys.example",
+        "keys.example:",
+        "keys.example:443:443",
+    ];
+    for host in others.into_iter().chain([
+        "keys.example:0443",
+        "keys.example:443.",
+        "keys.example.evil",
+        "keys.example.:80",
+        ":443",
+        ".",
+    ]) {
+        let request = at(&browser, host);
+        browser.send(request).await.is(421);
+    }
+    let mut browser = product.browser();
+    let request = at(&browser, "keys.example");
     let page = browser.send(request).await;
     assert_eq!(page.is(200).headers["strict-transport-security"], "max-age=31536000; includeSubDomains");
     let cookie = page.headers["set-cookie"].to_str().unwrap();
@@ -97,6 +128,10 @@ async fn a_plain_http_name_gets_cookies_that_work_there() {
     })
     .await;
     let mut browser = product.browser();
+    for host in ["keys.intranet", "keys.intranet:80", "keys.intranet.", "keys.intranet:443"] {
+        let request = browser.request(Method::GET, "/login").header("host", host);
+        browser.send(request).await.is(421);
+    }
     let request = browser.request(Method::GET, "/login").header("host", "keys.intranet:8080");
     let page = browser.send(request).await;
     let cookie = page.headers["set-cookie"].to_str().unwrap();

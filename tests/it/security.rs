@@ -17,6 +17,7 @@ const CONFIRM: &str = "/cam/security/authenticator/new";
 const CODES: &str = "/cam/security/recovery-codes";
 const END_OTHERS: &str = "/cam/security/sessions/end-others";
 const NEW_PASSWORD: &str = "seven tin kettles hum";
+const ENDED: &str = "/login?notice=expired";
 
 /// An owner who is signed in twice.
 async fn signed_in_twice(engine: Engine) -> (Product, Owner, Browser, Browser) {
@@ -60,7 +61,19 @@ async fn is_signed_in(browser: &mut Browser) -> bool {
         page.is_account_page();
         return true;
     }
-    page.leads_to("/login?notice=expired");
+    page.leads_to(ENDED);
+    false
+}
+
+/// Does the session go on after this answer in a race for it? If not, whoever uses it is told: by the answer itself, if the
+/// session had ended before the request was looked at, which takes the cookie away; else by the next.
+async fn goes_on(browser: &mut Browser, answer: &Page) -> bool {
+    let next = browser.get(SECURITY).await;
+    if next.location.is_none() {
+        next.is_account_page();
+        return true;
+    }
+    assert!([answer, &next].iter().any(|page| page.location.as_deref() == Some(ENDED)), "{answer:?} {next:?}");
     false
 }
 
@@ -202,7 +215,7 @@ on_both_engines! {
         );
         let won = |page: &Page| page.location.as_deref() == Some(SECURITY);
         assert!(won(&one) != won(&other), "{one:?} {other:?}");
-        assert!(is_signed_in(&mut here).await != is_signed_in(&mut there).await);
+        assert!(goes_on(&mut here, &one).await != goes_on(&mut there, &other).await);
         assert_eq!(recorded(&product, "account.password").await.iter().filter(|result| *result == "done").count(), 1);
     }
 
@@ -378,8 +391,25 @@ on_both_engines! {
             async { there.post(&acts[1], &tokens[1], &[]).await },
         );
         assert!(!one.status.is_server_error() && !other.status.is_server_error(), "{one:?} {other:?}");
-        assert!(is_signed_in(&mut here).await != is_signed_in(&mut there).await);
+        assert!(goes_on(&mut here, &one).await != goes_on(&mut there, &other).await);
         assert_eq!(recorded(&product, "account.end-session").await, ["done"]);
+    }
+
+    /// As it goes where the second is late, on whatever machine.
+    async fn an_ended_session_is_told_so_by_the_answer_to_its_form(engine) {
+        let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
+        for browser in [&mut here, &mut there] {
+            with_proof(&product, &mut owner, browser, CODES).await.is_account_page();
+        }
+        let acts = [others(&mut here).await, others(&mut there).await];
+        let acts = acts.map(|others| format!("/cam/security/sessions/{}/end", others[0]));
+        let token = there.get(SECURITY).await.form_token();
+        here.submit(SECURITY, &acts[0], &[]).await.leads_to(SECURITY);
+        let answer = there.post(&acts[1], &token, &[]).await;
+        answer.leads_to(ENDED);
+        assert!(here.get(SECURITY).await.location.is_none());
+        assert!(!goes_on(&mut there, &answer).await);
+        there.get(SECURITY).await.leads_to("/login");
     }
 
     async fn all_other_sessions_are_ended(engine) {

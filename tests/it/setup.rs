@@ -2,6 +2,7 @@
 
 use latchkey::account::{operator, setup as account_setup};
 use latchkey::clock::Timestamp;
+use latchkey::db::Db;
 use latchkey::secret::totp::Seed;
 
 use crate::support::owner::PASSWORD;
@@ -66,6 +67,35 @@ on_both_engines! {
         product.browser().get(&link).await.is(410).says("cannot be used");
         browser.get("/setup/authenticator").await.leads_to("/login?notice=expired");
         assert!(operator::first_setup_link(&product.app).await.unwrap().is_none());
+    }
+
+    /// By whom, does not matter: here, by an account that is there while the door is still open.
+    async fn a_name_that_is_taken_is_said_beside_its_field(engine) {
+        let product = Product::start(engine).await;
+        let link = first_link(&product).await;
+        let mut late = product.browser();
+        give_name(&mut late, &link, "Root", PASSWORD, PASSWORD).await.leads_to("/setup/authenticator");
+        product.owner("root").await;
+        let statement = "update installation set set_up = false";
+        match product.store.db().await {
+            Db::Sqlite(pool, _) => sqlx::query(statement).execute(&pool).await.map(drop),
+            Db::Postgres(pool) => sqlx::query(statement).execute(&pool).await.map(drop),
+        }
+        .unwrap();
+
+        for (language, says) in [("en", "An account with this name exists already"), ("zh-CN", "已有使用此名称的账号")] {
+            let mut browser = product.browser();
+            browser.cookies.insert("__Host-latchkey-language".to_owned(), language.to_owned());
+            let page = give_name(&mut browser, &link, "ROOT", PASSWORD, PASSWORD).await;
+            page.is(422).says("value=\"ROOT\"").does_not_say(PASSWORD).does_not_say("could not be read");
+            assert!(page.between("id=\"name-error\"", "</p>").unwrap().contains(says), "{}", page.body);
+        }
+        // Where it was free at first, the page says so, and the link can be used again.
+        let page = enrol(&mut late, product.clock.now()).await;
+        page.is(422).says("has been made meanwhile").says("Open the set-up link again");
+        let mut browser = product.browser();
+        give_name(&mut browser, &link, "another", PASSWORD, PASSWORD).await.leads_to("/setup/authenticator");
+        enrol(&mut browser, product.clock.now()).await.is_account_page();
     }
 
     async fn the_enrolment_code_is_spent(engine) {

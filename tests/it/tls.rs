@@ -17,18 +17,18 @@ use tokio_rustls::client::TlsStream;
 use crate::support::{Engine, Product};
 
 /// Writes a certificate for localhost and its key, and returns the certificate as its clients trust it.
-fn write_certificate(dir: &Path) -> CertificateDer<'static> {
+pub fn write_certificate(dir: &Path) -> CertificateDer<'static> {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     std::fs::write(dir.join("cert.pem"), made.cert.pem()).unwrap();
     std::fs::write(dir.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
     made.cert.der().clone()
 }
 
-fn with_tls(given: GivenSettings, dir: &Path) -> GivenSettings {
+pub fn with_tls(given: GivenSettings, dir: &Path) -> GivenSettings {
     GivenSettings { tls_cert: Some(dir.join("cert.pem")), tls_key: Some(dir.join("key.pem")), ..given }
 }
 
-async fn connect(
+pub async fn connect(
     address: SocketAddr,
     trusted: &CertificateDer<'static>,
     offered: &[&str],

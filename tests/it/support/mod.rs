@@ -145,7 +145,12 @@ impl Product {
 
     /// Another process of the same installation, with the same clock.
     pub async fn sibling(&self) -> Self {
-        Self::run(self.store.clone(), self.store.given(), self.clock.clone()).await
+        self.sibling_with(|given| given).await
+    }
+
+    /// The same, with other settings.
+    pub async fn sibling_with(&self, change: impl FnOnce(GivenSettings) -> GivenSettings) -> Self {
+        Self::run(self.store.clone(), change(self.store.given()), self.clock.clone()).await
     }
 
     async fn run(store: std::sync::Arc<Store>, given: GivenSettings, clock: Clock) -> Self {
