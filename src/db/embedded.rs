@@ -1,6 +1,6 @@
 //! What the connections to the embedded database have in common: the file they are to be on, and whose turn it is to write.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,8 @@ pub struct Embedded {
     /// Device and inode. The inode is not given to another file as long as a connection is open.
     id: (u64, u64),
     missing: AtomicBool,
+    /// What the first of each process stand in line for.
+    turns: PathBuf,
     writer: Arc<Mutex<()>>,
 }
 
@@ -27,7 +29,9 @@ impl Embedded {
     pub(super) fn at(path: &Path) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
         let id = id_of(&path)?;
-        Ok(Self { path, id, missing: AtomicBool::new(false), writer: Arc::default() })
+        let mut turns = path.clone().into_os_string();
+        turns.push("-turn");
+        Ok(Self { path, id, missing: AtomicBool::new(false), turns: turns.into(), writer: Arc::default() })
     }
 
     /// An error if the file at the path is not the one that was opened. Said once in the log, and once when it is back.
@@ -55,26 +59,33 @@ impl Embedded {
     /// second, where others are quicker; here all of a process stand in line, and the first of each process do.
     pub(super) async fn turn(&self) -> io::Result<Turn> {
         let line = self.writer.clone().lock_owned().await;
-        let directory = File::open(self.path.parent().unwrap_or(Path::new("/")))?;
-        match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(Turn { _directory: directory, _line: line }),
+        let file = OpenOptions::new().append(true).create(true).open(&self.turns)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(Turn { _file: file, _line: line }),
             Err(Errno::WOULDBLOCK) => {}
             Err(error) => return Err(error.into()),
         }
         // Whoever gives up waiting leaves a thread behind that waits, and the line with it: there is never more than one.
         let waiting = tokio::task::spawn_blocking(move || {
-            retry_on_intr(|| flock(&directory, FlockOperation::LockExclusive))?;
-            Ok(Turn { _directory: directory, _line: line })
+            retry_on_intr(|| flock(&file, FlockOperation::LockExclusive))?;
+            Ok(Turn { _file: file, _line: line })
         });
         waiting.await.map_err(io::Error::other)?
+    }
+
+    /// So that nothing but the database is left. Whoever still stands in line by the removed file writes out of turn once,
+    /// which costs them a wait and nothing else.
+    pub(super) fn clear_away(&self) {
+        let _ = fs::remove_file(&self.turns);
     }
 }
 
 /// The turn to write, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Turn {
-    /// Locked against other processes, until it is closed. A file of its own would be one more to keep with the database.
-    _directory: File,
+    /// Locked against other processes, until it is closed. It is empty, and nobody misses it: `SQLite`'s own files cannot
+    /// stand for it, since closing one gives up whatever locks the process has on it.
+    _file: File,
     /// Locked within this process.
     _line: OwnedMutexGuard<()>,
 }

@@ -208,7 +208,10 @@ impl Db {
     /// Closes the connections once they are given back.
     pub async fn close(&self) {
         match self {
-            Self::Sqlite(pool, _) => pool.close().await,
+            Self::Sqlite(pool, embedded) => {
+                pool.close().await;
+                embedded.clear_away();
+            }
             Self::Postgres(pool) => pool.close().await,
         }
     }

@@ -60,8 +60,8 @@ use self::session_store::Store;
 use self::site::Site;
 use crate::account::passkeys::RelyingParty;
 use crate::id::RequestId;
-use crate::state::App;
 use crate::requests;
+use crate::state::App;
 
 /// Longest body of a form.
 const BODY_LIMIT: usize = 64 * 1024;

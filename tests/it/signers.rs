@@ -201,7 +201,7 @@ on_both_engines! {
 /// All that calls have left behind.
 async fn stored(product: &Product) -> String {
     let rows = "select action || ' ' || reason || ' ' || address from use_record
-        union all select last_used_action from api_key where last_used_action is not null
+        union all select action from last_use
         union all select action || ' ' || canonical_request || ' ' || string_to_sign || ' ' || cause from refused_call";
     let rows: Vec<String> = match &product.app.db {
         latchkey::db::Db::Sqlite(pool, _) => sqlx::query_scalar(rows).fetch_all(pool).await.unwrap(),
