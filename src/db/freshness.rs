@@ -62,7 +62,7 @@ const BUSY: Duration = Duration::from_millis(500);
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// Keys are taken in this many at a time.
-pub const PAGE: usize = 2000;
+pub const PAGE: u16 = 2000;
 
 const LATEST: &str = "select number, mark from key_change where id = 1";
 /// One statement, and so one moment, also where the database is put back while it is read.
@@ -180,7 +180,7 @@ impl Reader {
                     .bind(secret_id)
                     .bind(followed.number)
                     .bind(followed.mark)
-                    .bind(PAGE as i64)
+                    .bind(i64::from(PAGE))
                     .fetch_all($executor)
                     .await?
             };

@@ -1,7 +1,5 @@
 //! Which errors of the database pass by themselves, or once somebody has made room or let go.
 
-use std::borrow::Cow;
-
 /// Cannot the database be used for now? Otherwise it was asked something wrong, or answered something wrong.
 pub fn is_outage(error: &sqlx::Error) -> bool {
     match error {
@@ -12,18 +10,14 @@ pub fn is_outage(error: &sqlx::Error) -> bool {
         | sqlx::Error::WorkerCrashed
         | sqlx::Error::BeginFailed => true,
         sqlx::Error::Database(error) if error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() => {
-            error.code().is_some_and(is_outage_of_sqlite)
+            error.code().is_some_and(|code| code.parse().is_ok_and(is_outage_code))
         }
-        sqlx::Error::Database(error) => error.code().is_some_and(is_outage_of_postgres),
+        sqlx::Error::Database(error) => error.code().is_some_and(|state| is_outage_of_postgres(&state)),
         sqlx::Error::AnyDriverError(error) => error
             .downcast_ref::<rusqlite::Error>()
             .is_some_and(|error| error.sqlite_error().is_some_and(|error| is_outage_code(error.extended_code))),
         _ => false,
     }
-}
-
-fn is_outage_of_sqlite(code: Cow<'_, str>) -> bool {
-    code.parse().is_ok_and(is_outage_code)
 }
 
 /// The low byte is the kind: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN and PROTOCOL.
@@ -33,6 +27,6 @@ fn is_outage_code(extended: i32) -> bool {
 
 /// By `SQLSTATE`: no connection, no resources (a full disk among them), stopped by whoever runs it, a lock that somebody
 /// holds or that two held for each other, a server that does not write, such as a replica.
-fn is_outage_of_postgres(state: Cow<'_, str>) -> bool {
-    matches!(state.get(..2), Some("08" | "53" | "57" | "58" | "40")) || matches!(state.as_ref(), "25006" | "55P03")
+fn is_outage_of_postgres(state: &str) -> bool {
+    matches!(state.get(..2), Some("08" | "53" | "57" | "58" | "40")) || matches!(state, "25006" | "55P03")
 }

@@ -327,7 +327,7 @@ impl Barrier {
             if !follow && followed != BEGINNING {
                 return Ok(None);
             }
-            let is_last = keys.len() < PAGE;
+            let is_last = keys.len() < usize::from(PAGE);
             if let Some(last) = keys.last() {
                 position = (last.change_number, last.secret_id.to_string());
             }

@@ -57,10 +57,10 @@ async fn connect_from(from: &str, to: SocketAddr) -> TcpStream {
 /// Stops the clock; it goes on, by leaps, once what this returns is dropped.
 fn stop_clock() -> std::sync::mpsc::Sender<()> {
     tokio::time::pause();
-    let (hold, held) = std::sync::mpsc::channel();
+    let (sender, held) = std::sync::mpsc::channel();
     // Tokio's clock does not leap while such a task runs.
     tokio::task::spawn_blocking(move || held.recv());
-    hold
+    sender
 }
 
 /// Thousands of connections, each with two ends here.
