@@ -19,7 +19,8 @@ from stage import Fault, Stage
 HONEST_SECONDS = 2.0
 # Until connections on which nothing moves have been hung up on, which takes ten seconds.
 FREED_SECONDS = 15.0
-MOST_MIB = 256
+# Half a MiB for each of the places that a listener has.
+MOST_MIB = 512
 HONEST_BODY = b"{" + b" " * 80_000 + b"}"
 # Addresses of this machine, all on loopback.
 STRANGERS = [f"127.0.1.{last}" for last in range(1, 17)]

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import subprocess
 import sys
 import time
@@ -9,7 +10,7 @@ from array import array
 from pathlib import Path
 
 import machine
-from calls import FAULT, UNKNOWN_KEY, WHO_AM_I, as_bytes, request
+from calls import FAULT, UNKNOWN_KEY, WHO_AM_I, as_bytes, call, request
 from installation import API, COMMAND, PAGE, Site
 from outcome import Outcome
 from stage import Fault, Stage
@@ -87,6 +88,45 @@ def flood(stage: Stage, outcome: Outcome) -> None:
     site.settle()
 
 
+def saturation(stage: Stage, outcome: Outcome) -> None:
+    site = Site(stage, servers=2)
+    seconds = 20
+    loads = [_wrk(site, at, seconds) for at in range(len(site.servers))]
+    until = time.monotonic() + seconds - 1
+    waits: dict[str, list[float]] = {PAGE: [], API: [], COMMAND: []}
+    turn = refused = 0
+    while time.monotonic() < until:
+        way, at = list(waits)[turn // 2 % 3], turn % len(site.servers)
+        done = site.change(way, (DISABLED, ENABLED)[turn % 2], at)
+        # A scheduler that lets the database wait for seconds has changes refused; they may not be half done.
+        refused += not done.acknowledged
+        waits[way].append(done.seconds)
+        # Of the other server, which was not told.
+        told = call(site.servers[1 - at].api, site.key)
+        site.judge(told.began, told.ended, told.refusal)
+        time.sleep(0.05)
+        turn += 1
+    rates = [float(re.search(r"Requests/sec:\s*([\d.]+)", load.communicate()[0])[1]) for load in loads]
+    outcome.saw(f"{sum(rates):.0f} calls/s, {refused} of {turn} changes told to come back")
+    outcome.saw("changes p50/p99/max ms: " + ", ".join(f"{way} {_three(one)}" for way, one in waits.items() if one))
+    site.recover(10)
+    site.settle()
+
+
+def _wrk(site: Site, at: int, seconds: int) -> subprocess.Popen:
+    server = site.servers[at]
+    made = request(server.api, site.key, WHO_AM_I, b"{}")
+    script = site.directory / f"wrk-{at}.lua"
+    headers = "".join(
+        f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}\n" for name, value in made.headers if name.lower() != "host"
+    )
+    script.write_text(f'wrk.method = "POST"\nwrk.body = "{{}}"\n{headers}')
+    program = ["wrk", "--threads", "1", "--connections", str(CONNECTIONS // 2), "--duration", f"{seconds}s"]
+    load = subprocess.Popen([*program, "--script", str(script), f"http://{server.api}/"], stdout=subprocess.PIPE, text=True)
+    site.stage.keep_process(load)
+    return load
+
+
 def _ms(values: list[float], share: float) -> str:
     return f"{machine.percentile(values, share) * 1000:.0f}"
 
@@ -95,4 +135,7 @@ def _three(values: list[float]) -> str:
     return "/".join(_ms(values, share) for share in (0.5, 0.99, 1.0))
 
 
-FAULTS = (Fault("flood", flood, short=("sqlite", "postgres")),)
+FAULTS = (
+    Fault("flood", flood, short=("sqlite", "postgres")),
+    Fault("saturation", saturation),
+)
