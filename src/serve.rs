@@ -138,7 +138,13 @@ pub async fn run(
         servers.spawn(common.serve(bound, Listener::Guard, guard::router(app.clone(), upstream), guard::panicked));
     }
 
-    let ended = until_told(&mut servers, shutdown).await;
+    let helpers = async {
+        tokio::select! {
+            () = app.registry.ended() => "the registry",
+            () = app.usage.ended() => "the recorder of use",
+        }
+    };
+    let ended = until_told(&mut servers, helpers, shutdown).await;
     tracing::info!("stopping; requests in flight may finish");
     app.stopping.store(true, Ordering::Relaxed);
     drop(stop);
@@ -153,11 +159,19 @@ pub async fn run(
     ended
 }
 
-/// Serves until `shutdown` is done. A listener that ends before is a defect, and the others end as well: whoever watches the
-/// process sees that it is gone, and starts another.
-async fn until_told(servers: &mut JoinSet<()>, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
+/// Serves until `shutdown` is done. A listener that ends before, or what it cannot do without, is a defect, and all others end
+/// as well: whoever watches the process sees that it is gone, and starts another. `helpers` names what has ended.
+async fn until_told(
+    servers: &mut JoinSet<()>,
+    helpers: impl Future<Output = &'static str>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), StartError> {
     tokio::select! {
         () = shutdown => Ok(()),
+        helper = helpers => {
+            tracing::error!(helper, "a part that nothing is answered without has ended");
+            Err(StartError::ListenerEnded)
+        }
         Some(ended) = servers.join_next() => {
             let error = ended.err().map(|error| error.to_string());
             tracing::error!(error, "a listener failed");
@@ -208,12 +222,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_listener_that_ends_by_itself_ends_the_server() {
+    async fn what_ends_by_itself_ends_the_server() {
         let mut servers = JoinSet::new();
         servers.spawn(pending());
-        until_told(&mut servers, async {}).await.unwrap();
+        until_told(&mut servers, pending(), async {}).await.unwrap();
+        let ended = until_told(&mut servers, async { "a helper" }, pending()).await;
+        assert!(matches!(ended, Err(StartError::ListenerEnded)), "{ended:?}");
         servers.spawn(async { panic!("on purpose") });
-        let ended = until_told(&mut servers, pending()).await;
+        let ended = until_told(&mut servers, pending(), pending()).await;
         assert!(matches!(ended, Err(StartError::ListenerEnded)), "{ended:?}");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Until a body is there whole, nobody knows whether its signature is right: whoever sends one may be a stranger. So it
 //! takes memory for what has arrived of it and not for what it announces, has to go on arriving, and gives way when
-//! memory is short ([`budget`]).
+//! memory is short (`budget`).
 
 mod budget;
 mod pace;

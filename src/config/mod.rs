@@ -72,7 +72,7 @@ pub enum StartError {
     Bind { what: &'static str, address: SocketAddr, cause: std::io::Error },
     #[error("cannot use {file} for TLS: {cause}; check --tls-cert and --tls-key", file = .file.display())]
     Tls { file: PathBuf, cause: Box<dyn std::error::Error + Send + Sync> },
-    #[error("a listener ended by itself, which is a defect; please report the log's last lines")]
+    #[error("a part of the server ended by itself, which is a defect; please report the log's last lines")]
     ListenerEnded,
     #[error("the audit chain is broken at record {number}: {how}")]
     AuditBroken { number: i64, how: String },

@@ -161,6 +161,11 @@ impl Registry {
         }
     }
 
+    /// Returns once the task that reads has ended. Before the end of the process that is a defect: all are refused.
+    pub async fn ended(&self) {
+        self.asks.closed().await;
+    }
+
     /// A key, as it was at or after the moment that `_fresh` was asked for. None if it never existed.
     pub fn get(&self, _fresh: &Fresh, secret_id: &str) -> Option<Arc<RegisteredKey>> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).get(secret_id).cloned()

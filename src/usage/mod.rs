@@ -148,6 +148,11 @@ impl UsageRecorder {
         self.buffer.diagnoses.fetch_add(1, Ordering::Relaxed) < DIAGNOSES
     }
 
+    /// Returns once the task that writes has ended. Before the end of the process that is a defect.
+    pub async fn ended(&self) {
+        self.flushes.closed().await;
+    }
+
     /// How many records wait to be written.
     pub fn waiting(&self) -> usize {
         self.buffer.batch().records.len()
