@@ -30,7 +30,7 @@ const BUFFER: usize = 8192;
 const DIAGNOSES: usize = 16;
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// The longest a page waits for the buffer before it shows what the database has.
-const FLUSH_PATIENCE: Duration = Duration::from_millis(500);
+const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
 /// The longest a stop waits for it.
 const LAST_PATIENCE: Duration = Duration::from_secs(5);
 /// The longest pause between two steps of work that is in no hurry.
@@ -205,34 +205,42 @@ async fn write_out(database: Db, buffer: Arc<Buffer>, mut asked: mpsc::Receiver<
 }
 
 async fn write_batch(database: &Db, buffer: &Buffer, Batch { records, keys }: Batch) {
+    if keys.is_empty() && records.is_empty() {
+        return;
+    }
     let uses: Vec<_> = keys.into_iter().map(|key| (key.take(), key)).collect();
-    if !uses.is_empty() {
-        match write_counts(database, &uses).await {
-            // Of a commit that breaks off nobody knows whether it was done; nothing is counted twice.
-            Ok(written) => {
-                if let Err(error) = written.commit().await {
-                    tracing::error!(%error, "counts of use may not have been written");
-                }
+    let (first, rest) = records.split_at(records.len().min(db::ROWS));
+    let lost = |records: &[UseRecord]| buffer.metrics.use_records_lost.inc_by(records.len() as u64);
+    let mut begun = Instant::now();
+    match write(database, &uses, first).await {
+        // Of a commit that breaks off nobody knows whether it was done; nothing is counted twice.
+        Ok(written) => {
+            if let Err(error) = written.commit().await {
+                lost(first);
+                tracing::error!(%error, lost = first.len(), "use records and counts may not have been written");
             }
-            Err(error) => {
-                tracing::error!(%error, "counts of use could not be written; they are kept");
-                put_back(buffer, uses);
-            }
+        }
+        Err(error) => {
+            lost(first);
+            tracing::error!(%error, lost = first.len(), "use records could not be written; the counts are kept");
+            put_back(buffer, uses);
         }
     }
-    let mut full = BTreeSet::new();
-    for some in records.chunks(db::ROWS) {
-        let begun = Instant::now();
-        if let Err(error) = write_records(database, some).await {
-            buffer.metrics.use_records_lost.inc_by(some.len() as u64);
-            tracing::error!(%error, lost = some.len(), "use records could not be written");
-        }
-        full.extend(
-            some.iter().filter(|record| record.key.is_full_after_another()).map(|record| &record.key.secret_id),
-        );
+    for some in rest.chunks(db::ROWS) {
         // Whoever changes something is let in between: records take half of the time at most.
         tokio::time::sleep(begun.elapsed().min(LONGEST_PAUSE)).await;
+        begun = Instant::now();
+        let written = async { Ok::<_, Error>(write(database, &[], some).await?.commit().await?) };
+        if let Err(error) = written.await {
+            lost(some);
+            tracing::error!(%error, lost = some.len(), "use records could not be written");
+        }
     }
+    let full: BTreeSet<_> = records
+        .iter()
+        .filter(|record| record.key.is_full_after_another())
+        .map(|record| &record.key.secret_id)
+        .collect();
     for secret_id in full {
         if let Err(error) = trim(database, secret_id).await {
             tracing::error!(%error, "old use records could not be dropped; it is tried again later");
@@ -248,19 +256,8 @@ fn put_back(buffer: &Buffer, uses: Vec<(Waiting, Arc<KeyUse>)>) {
     }
 }
 
-async fn write_records(database: &Db, records: &[UseRecord]) -> Result<(), Error> {
-    let mut tx = database.begin().await?;
-    db::insert(&mut tx, records).await?;
-    for record in records {
-        if let Some(call) = &record.diagnosed {
-            refused_calls::insert(&mut tx, record, call, KEEP_DIAGNOSES).await?;
-        }
-    }
-    Ok(tx.commit().await?)
-}
-
-/// Writes counts and latest calls, all but the commit.
-async fn write_counts(database: &Db, uses: &[(Waiting, Arc<KeyUse>)]) -> Result<Tx, Error> {
+/// Writes counts, latest calls and some records, all but the commit.
+async fn write(database: &Db, uses: &[(Waiting, Arc<KeyUse>)], records: &[UseRecord]) -> Result<Tx, Error> {
     let mut tx = database.begin().await?;
     // Of a key that was changed meanwhile there are several. In one order for all processes, so that none waits for
     // another that waits for it.
@@ -281,6 +278,12 @@ async fn write_counts(database: &Db, uses: &[(Waiting, Arc<KeyUse>)]) -> Result<
     }
     db::add_counts(&mut tx, &counts.into_iter().collect::<Vec<_>>()).await?;
     db::note_last_uses(&mut tx, &latest.into_iter().collect::<Vec<_>>()).await?;
+    db::insert(&mut tx, records).await?;
+    for record in records {
+        if let Some(call) = &record.diagnosed {
+            refused_calls::insert(&mut tx, record, call, KEEP_DIAGNOSES).await?;
+        }
+    }
     Ok(tx)
 }
 

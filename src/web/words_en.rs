@@ -594,7 +594,7 @@ fn problem(problem: Problem) -> (&'static str, &'static str) {
         ),
         Problem::Unavailable => (
             "The database cannot be used at the moment",
-            "Whether your last change was made is not certain: look at the page again before you repeat it. Signed requests are refused where the state of their key is not known.",
+            "Nothing can be shown or changed until it is back. If you were changing something, it may or may not have been done: look before you repeat it.",
         ),
         Problem::TimedOut => ("That took too long", "The request was not finished in time. Try again in a moment."),
         Problem::NotDone(why) => ("Not done", why_not_done(why)),

@@ -538,7 +538,7 @@ fn problem(problem: Problem) -> (&'static str, &'static str) {
         Problem::Busy => ("服务器繁忙", "等待验证的密码过多，您提交的表单未被处理。"),
         Problem::Unavailable => (
             "数据库暂时无法使用",
-            "无法确定您的上一次更改是否已经生效：重复操作前，请先重新查看页面。密钥状态未知时，使用该密钥签名的请求会被拒绝。",
+            "在数据库恢复之前，无法显示或更改任何内容。如果您刚才正在进行更改，该更改可能已经生效，也可能没有：请先查看，再决定是否重复操作。",
         ),
         Problem::TimedOut => ("处理超时", "请求未能及时完成，请稍后重试。"),
         Problem::NotDone(why) => ("操作未完成", why_not_done(why)),
