@@ -32,8 +32,11 @@ def percentile(values: list[float], share: float) -> float:
 
 
 def resident_mib(pid: int) -> float:
-    """Anonymous memory: what the process itself holds, without files that it has mapped."""
-    return _status(pid, "RssAnon") / 1024
+    """Anonymous memory: what the process itself holds, without files that it has mapped. None of one that has ended."""
+    try:
+        return _status(pid, "RssAnon") / 1024
+    except OSError:
+        return 0.0
 
 
 def _status(pid: int, name: str) -> int:
