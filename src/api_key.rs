@@ -186,14 +186,19 @@ async fn change_state(
     let mut tx = app.db.begin().await?;
     let change = db::next_change_number(&mut tx).await?;
     if !db::set_state(&mut tx, uin, secret_id, from, to, app.clock.now(), change).await? {
-        return Err(why_unchanged(&mut tx, uin, secret_id).await?);
+        return Err(why_unchanged(&mut tx, uin, secret_id, from).await?);
     }
     app.audit.append(&mut tx, origin, Event::done(action, uin).on_key(secret_id)).await?;
     Ok(tx.commit().await?)
 }
 
-async fn why_unchanged(tx: &mut Tx, uin: Uin, secret_id: &SecretId) -> Result<Error, Error> {
-    Ok(db::state(tx, uin, secret_id).await?.map_or(Error::KeyNotFound, Error::KeyAlready))
+async fn why_unchanged(tx: &mut Tx, uin: Uin, secret_id: &SecretId, from: KeyState) -> Result<Error, Error> {
+    Ok(match db::state(tx, uin, secret_id).await? {
+        // Callers take "already" for done. What could have been done and was not is none of that.
+        Some(state) if state == from => Error::internal("a key in the right state could not be changed"),
+        Some(state) => Error::KeyAlready(state),
+        None => Error::KeyNotFound,
+    })
 }
 
 /// Destroys the secret of a disabled key for good. [`Error::KeyNotDisabled`] for an enabled one.
