@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use latchkey::account::operator;
-use latchkey::clock::Clock;
+use latchkey::app::App;
 use latchkey::config::{GivenSettings, Settings};
+use latchkey::operate::accounts;
 use latchkey::secret::totp::Seed;
-use latchkey::state::App;
+use latchkey::types::clock::Clock;
 use reqwest::Client;
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 
@@ -33,7 +33,7 @@ async fn main() {
     let mut accounts = Vec::new();
     for at in 0..ACCOUNTS {
         let name = format!("account{at}");
-        let made = operator::create_complete(&app, &name, PASSWORD.to_owned().into()).await.unwrap();
+        let made = accounts::create_complete(&app, &name, PASSWORD.to_owned().into()).await.unwrap();
         accounts.push((name, made.seed));
     }
     app.db.close().await;

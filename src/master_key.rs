@@ -7,14 +7,14 @@
 
 use secrecy::SecretString;
 
+use crate::app::App;
 use crate::audit::{Action, Detail, Event, Origin};
-use crate::clock::Clock;
 use crate::config::{Settings, StartError};
 use crate::db::sealed::{self, Column};
 use crate::db::{Db, Tx, installation};
-use crate::error::Error;
 use crate::secret::vault::{Place, Sealed, Vault};
-use crate::state::App;
+use crate::types::clock::Clock;
+use crate::types::error::Error;
 
 const CHECK_TEXT: &[u8] = b"latchkey master key";
 

@@ -13,9 +13,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::error::Error;
-use crate::state::App;
+use crate::app::App;
 use crate::telemetry;
+use crate::types::error::Error;
 
 /// A door behind which requests are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

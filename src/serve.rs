@@ -16,14 +16,16 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use url::Url;
 
+use crate::app::App;
+use crate::check::usage;
 use crate::config::{Listen, Settings, StartError};
-use crate::connections;
+use crate::console::frame::site::{ApiAddress, Site};
 use crate::db::{passkeys, pending_seeds, sessions};
+use crate::entry::{api, guard};
+use crate::http::listener;
+use crate::http::tracked::{Panicked, Routes, Tracked};
 use crate::metrics::Listener;
-use crate::requests::{Panicked, Routes, Tracked};
-use crate::state::App;
-use crate::web::site::{ApiAddress, Site};
-use crate::{api, guard, metrics, throttle, usage, web};
+use crate::{console, metrics, throttle};
 
 const MAINTENANCE_EVERY: Duration = Duration::from_mins(10);
 
@@ -129,7 +131,12 @@ pub async fn run(
     }
     if let Some(bound) = listeners.console {
         let site = Site::new(public_url, bound.address, api_address);
-        servers.spawn(common.clone().serve(bound, Listener::Console, web::router(app.clone(), site), web::panicked));
+        servers.spawn(common.clone().serve(
+            bound,
+            Listener::Console,
+            console::router(app.clone(), site),
+            console::panicked,
+        ));
     }
     if let Some(bound) = listeners.api {
         servers.spawn(common.clone().serve(bound, Listener::Api, api::Api::new(app.clone()), api::panicked));
@@ -191,7 +198,7 @@ struct Common {
 impl Common {
     async fn serve(self, bound: Bound, listener: Listener, routes: impl Routes, panicked: Panicked) {
         let routes = Tracked::new(self.app, listener, routes, panicked);
-        connections::serve(bound.listener, self.tls, routes, self.stopping).await;
+        listener::serve(bound.listener, self.tls, routes, self.stopping).await;
     }
 }
 

@@ -8,13 +8,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::clock::Timestamp;
 use crate::db::throttle::{self as db, ThrottleRow};
 use crate::db::{Db, Tx};
-use crate::error::Error;
-use crate::id::Uin;
 use crate::secret::token;
-use crate::subscriber::Subscriber;
+use crate::types::clock::Timestamp;
+use crate::types::error::Error;
+use crate::types::id::Uin;
+use crate::types::subscriber::Subscriber;
 
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);

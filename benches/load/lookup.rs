@@ -9,13 +9,13 @@ use axum::extract::{Request, State};
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::post;
-use latchkey::api_key;
-use latchkey::clock::Clock;
+use latchkey::app::App;
 use latchkey::db::Db;
-use latchkey::id::{SecretId, Uin};
+use latchkey::keys::lifecycle;
 use latchkey::secret::vault::Sealed;
 use latchkey::signature::v3::{self, Authorization, SignedRequest, SigningKey};
-use latchkey::state::App;
+use latchkey::types::clock::Clock;
+use latchkey::types::id::{SecretId, Uin};
 use serde_json::json;
 
 const JSON: [(header::HeaderName, &str); 1] = [(header::CONTENT_TYPE, "application/json")];
@@ -70,7 +70,7 @@ async fn answer(State(app): State<App>, request: Request) -> impl IntoResponse {
         Db::Postgres(pool) => sqlx::query_as(STATEMENT).bind(&id).fetch_one(pool).await,
     }
     .unwrap();
-    let secret = api_key::open_secret(&app.vault, Uin(uin), &id, &Sealed { key_version, bytes }).unwrap();
+    let secret = lifecycle::open_secret(&app.vault, Uin(uin), &id, &Sealed { key_version, bytes }).unwrap();
     let request = SignedRequest {
         method: "POST",
         path: "/",

@@ -15,13 +15,14 @@ use std::process::{Child, Command, Stdio};
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use clap::{Parser, Subcommand};
-use latchkey::clock::Clock;
+use latchkey::app::App;
 use latchkey::config::{GivenSettings, Settings};
-use latchkey::id::{AppId, SecretId, Uin};
+use latchkey::db;
+use latchkey::keys::lifecycle;
 use latchkey::secret::token;
 use latchkey::signature::v3::{self, SignedRequest};
-use latchkey::state::App;
-use latchkey::{api_key, db};
+use latchkey::types::clock::Clock;
+use latchkey::types::id::{AppId, SecretId, Uin};
 use secrecy::SecretString;
 use serde_json::json;
 
@@ -198,7 +199,7 @@ fn prepare(data: &Path, database: Option<&str>, keys: usize) -> Key {
                 db::accounts::insert(&mut tx, uin, app_id, &name, &name, app.clock.now()).await.unwrap();
             }
             let (id, secret) = (SecretId::generate(), SecretString::from(token::alphanumeric(32)));
-            let sealed = api_key::seal_secret(&app.vault, uin, &id, &secret).unwrap();
+            let sealed = lifecycle::seal_secret(&app.vault, uin, &id, &secret).unwrap();
             let change = db::api_keys::next_change_number(&mut tx).await.unwrap();
             db::api_keys::insert(&mut tx, uin, &id, &sealed, None, app.clock.now(), change).await.unwrap();
             signer.get_or_insert(Key { id, secret });

@@ -12,14 +12,14 @@ use super::pending_seed::PendingSeed;
 use super::sessions::Present;
 use super::verification::{self, Verified};
 use super::{setup, store_totp_seed};
+use crate::app::App;
 use crate::audit::{Action, Detail, Event, Origin};
-use crate::clock::Timestamp;
 use crate::db::{Tx, accounts, sessions};
-use crate::error::Error;
-use crate::id::Uin;
 use crate::secret::password;
 use crate::secret::totp::{Code, Seed};
-use crate::state::App;
+use crate::types::clock::Timestamp;
+use crate::types::error::Error;
+use crate::types::id::Uin;
 
 /// How long a new authenticator waits for its first code.
 pub const REPLACEMENT_LIFETIME: Duration = Duration::from_mins(10);

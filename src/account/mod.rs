@@ -1,7 +1,6 @@
 //! Root accounts: names, making one, signing in, proving again who one is.
 
 pub mod credentials;
-pub mod operator;
 pub mod passkeys;
 pub mod pending_seed;
 pub mod sessions;
@@ -12,14 +11,14 @@ mod webauthn;
 
 use unicode_normalization::UnicodeNormalization;
 
+use crate::app::App;
 use crate::db::Tx;
 use crate::db::accounts::{self, AccountRow};
 use crate::db::sealed::TOTP_SEED;
-use crate::error::Error;
-use crate::id::Uin;
 use crate::master_key;
 use crate::secret::totp::Seed;
-use crate::state::App;
+use crate::types::error::Error;
+use crate::types::id::Uin;
 
 /// The longest account name, in characters.
 pub const NAME_MAX_CHARS: usize = 64;

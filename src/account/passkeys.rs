@@ -16,16 +16,16 @@ use serde::{Deserialize, Serialize};
 use super::sessions::Present;
 use super::verification::Verified;
 use super::webauthn::{Assertion, Ceremony};
+use crate::app::App;
 use crate::audit::{Action, Event, Origin};
-use crate::clock::Timestamp;
 use crate::db::Tx;
 use crate::db::accounts::{self, AccountRow};
 use crate::db::passkeys::{self as db, CredentialRow, NewPasskey, PasskeyRow};
-use crate::error::Error;
-use crate::id::{PasskeyHandle, Uin};
 use crate::secret::token;
-use crate::state::App;
-use crate::subscriber::Subscriber;
+use crate::types::clock::Timestamp;
+use crate::types::error::Error;
+use crate::types::id::{PasskeyHandle, Uin};
+use crate::types::subscriber::Subscriber;
 
 pub use super::webauthn::{Options, RelyingParty};
 

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::app::App;
 use crate::db::sealed::PENDING_SEED;
 use crate::db::{Tx, pending_seeds as db};
-use crate::error::Error;
-use crate::id::Uin;
 use crate::master_key;
 use crate::secret::token;
 use crate::secret::totp::Seed;
-use crate::state::App;
+use crate::types::error::Error;
+use crate::types::id::Uin;
 
 /// The seed's name, at random, and whose it is to be: of nobody yet where the account is made by its first code.
 #[derive(Clone, Serialize, Deserialize)]

@@ -1,12 +1,12 @@
 //! The sessions of an account, and ending them.
 
 use super::verification::Verified;
+use crate::app::App;
 use crate::audit::{Action, Detail, Event, Origin};
 use crate::db::sessions::{self as db, SessionRow};
 use crate::db::{Tx, accounts};
-use crate::error::Error;
-use crate::id::{SessionHandle, Uin};
-use crate::state::App;
+use crate::types::error::Error;
+use crate::types::id::{SessionHandle, Uin};
 
 /// The session that asks for a change, and goes on after it.
 #[derive(Clone, Debug)]

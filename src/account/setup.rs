@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use super::pending_seed::PendingSeed;
 use super::{canonical_name, check_name, store_totp_seed, verification};
+use crate::app::App;
 use crate::audit::{Action, Detail, Event, Origin};
 use crate::db::installation::SetupLink;
 use crate::db::{Tx, accounts, installation};
-use crate::error::Error;
-use crate::id::{AppId, Uin};
 use crate::secret::totp::{Code, Seed};
 use crate::secret::{password, recovery, token};
-use crate::state::App;
+use crate::types::error::Error;
+use crate::types::id::{AppId, Uin};
 
 /// How long a link can be used.
 pub const LINK_LIFETIME: Duration = Duration::from_hours(24);
@@ -207,7 +207,7 @@ pub async fn confirm(app: &App, origin: &Origin, enrolment: &Enrolment, code: &s
 }
 
 /// Makes an account without credentials. [`Error::NameTaken`] if there is one of that name.
-pub(super) async fn insert_account(app: &App, tx: &mut Tx, origin: &Origin, name: &str) -> Result<(Uin, AppId), Error> {
+pub(crate) async fn insert_account(app: &App, tx: &mut Tx, origin: &Origin, name: &str) -> Result<(Uin, AppId), Error> {
     let (uin, app_id) = (Uin::generate(), AppId::generate());
     let inserted = accounts::insert(tx, uin, app_id, name, &canonical_name(name), app.clock.now()).await;
     if let Err(sqlx::Error::Database(cause)) = &inserted
@@ -221,7 +221,7 @@ pub(super) async fn insert_account(app: &App, tx: &mut Tx, origin: &Origin, name
 }
 
 /// Stores the second factor with `spent_step` spent, and ten new recovery codes, which it returns.
-pub(super) async fn enrol(
+pub(crate) async fn enrol(
     app: &App,
     tx: &mut Tx,
     uin: Uin,

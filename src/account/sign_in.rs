@@ -11,16 +11,16 @@ use serde::{Deserialize, Serialize};
 
 use super::passkeys::{Answer, Claim};
 use super::{canonical_name, check_name, open_totp_seed};
+use crate::app::App;
 use crate::audit::{Action, Actor, Detail, Event, Origin};
-use crate::clock::Timestamp;
 use crate::db::accounts::{self, AccountRow};
 use crate::db::{Tx, refused_sign_ins};
-use crate::error::Error;
-use crate::id::Uin;
 use crate::secret::totp::Code;
 use crate::secret::{recovery, token};
-use crate::state::App;
 use crate::throttle::{self, Settled, Subject};
+use crate::types::clock::Timestamp;
+use crate::types::error::Error;
+use crate::types::id::Uin;
 
 /// How long a browser that has signed in is remembered.
 pub const DEVICE_LIFETIME: Duration = Duration::from_hours(90 * 24);

@@ -4,13 +4,13 @@ use secrecy::SecretString;
 
 use super::passkeys::{Answer, Claim};
 use super::sign_in::{SecondFactor, spend_factor};
+use crate::app::App;
 use crate::audit::{Action, Detail, Event, Origin};
-use crate::clock::Timestamp;
 use crate::db::accounts::{self, AccountRow};
-use crate::error::Error;
-use crate::id::Uin;
-use crate::state::App;
 use crate::throttle::{self, Settled, Subject};
+use crate::types::clock::Timestamp;
+use crate::types::error::Error;
+use crate::types::id::Uin;
 
 /// Whoever holds this has just proved, or within the window had proved, to be the account's owner. Made here only.
 #[derive(Debug)]

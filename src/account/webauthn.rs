@@ -11,8 +11,8 @@ use webauthn_rs::prelude::{
 };
 
 use super::passkeys::CHALLENGE_LIFETIME;
-use crate::error::Error;
-use crate::id::Uin;
+use crate::types::error::Error;
+use crate::types::id::Uin;
 
 /// The console as passkeys know it. A passkey made for one host name does not work for another.
 #[derive(Debug)]

@@ -8,10 +8,10 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::{Action, Event, Origin};
-use crate::clock::Clock;
 use crate::db::audit::{self as db, AuditRow, Entry};
 use crate::db::{Db, Tx};
-use crate::error::Error;
+use crate::types::clock::Clock;
+use crate::types::error::Error;
 
 /// Appends to the chain and checks it.
 #[derive(Clone)]
@@ -218,8 +218,8 @@ impl Walk<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Timestamp;
-    use crate::id::Uin;
+    use crate::types::clock::Timestamp;
+    use crate::types::id::Uin;
 
     /// The form in which records are authenticated does not change: macs of records that are there must stay good. Computed
     /// by another program.

@@ -4,11 +4,12 @@
 //! program has made, an address, or a version: a stranger cannot put a secret there, nor make a record long.
 
 mod chain;
+pub mod reading;
 
 use std::net::IpAddr;
 
 pub use self::chain::{AuditLog, Verdict};
-use crate::id::{PasskeyHandle, RequestId, SecretId, SessionHandle, Uin};
+use crate::types::id::{PasskeyHandle, RequestId, SecretId, SessionHandle, Uin};
 
 /// An enum whose variants are stored under names that do not change: records are filtered and exported by them.
 macro_rules! stored_names {

@@ -9,13 +9,13 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::output;
-use crate::account::operator::{self, Uncommitted};
 use crate::account::setup;
-use crate::clock::{Clock, Timestamp};
+use crate::app::App;
 use crate::config::{Settings, StartError};
-use crate::db::accounts;
-use crate::error::Error;
-use crate::state::App;
+use crate::db::accounts as db;
+use crate::operate::accounts::{self, Uncommitted};
+use crate::types::clock::{Clock, Timestamp};
+use crate::types::error::Error;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -97,15 +97,15 @@ pub(super) async fn run(command: Command, settings: Settings) -> Result<(), Star
 async fn dispatch(command: Command, app: &App) -> Result<(), StartError> {
     match command {
         Command::Create { name, password_stdin: true, .. } => create_complete(app, &name).await,
-        Command::Create { name, .. } => show_link(app, operator::begin_with_link(app, &name).await?).await,
+        Command::Create { name, .. } => show_link(app, accounts::begin_with_link(app, &name).await?).await,
         Command::List { json } => list(app, json).await,
         Command::Unlock { name } => {
-            operator::unlock(app, &name).await?;
+            accounts::unlock(app, &name).await?;
             output::line("failed tries are forgotten")
         }
-        Command::ResetMfa { name } => show_link(app, operator::begin_mfa_reset(app, &name).await?).await,
+        Command::ResetMfa { name } => show_link(app, accounts::begin_mfa_reset(app, &name).await?).await,
         Command::EndSessions { name } => {
-            let ended = operator::end_sessions(app, &name).await?;
+            let ended = accounts::end_sessions(app, &name).await?;
             output::line(format_args!("{ended} sessions ended"))
         }
     }
@@ -119,7 +119,7 @@ async fn show_link(app: &App, made: Uncommitted<SecretString>) -> Result<(), Sta
 }
 
 async fn create_complete(app: &App, name: &str) -> Result<(), StartError> {
-    let made = operator::begin_complete(app, name, password_from_stdin()?).await?;
+    let made = accounts::begin_complete(app, name, password_from_stdin()?).await?;
     let account = made.shown();
     let codes: Vec<&str> = account.recovery_codes.iter().map(ExposeSecret::expose_secret).collect();
     let printed = json!({
@@ -149,7 +149,7 @@ fn password_from_stdin() -> Result<SecretString, StartError> {
 }
 
 async fn list(app: &App, as_json: bool) -> Result<(), StartError> {
-    let accounts = accounts::all(&app.db).await.map_err(Error::from)?;
+    let accounts = db::all(&app.db).await.map_err(Error::from)?;
     if as_json {
         let rows: Vec<_> = accounts
             .iter()

@@ -5,13 +5,13 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::output;
+use crate::app;
+use crate::audit::reading::Csv;
 use crate::audit::{AuditLog, Verdict};
 use crate::config::{Settings, StartError};
 use crate::db::Db;
 use crate::db::audit::{self as db, AuditRow};
-use crate::error::Error;
-use crate::records::Csv;
-use crate::state;
+use crate::types::error::Error;
 
 /// Records read and written at a time.
 const CHUNK: i64 = 1000;
@@ -56,7 +56,7 @@ fn noted(text: &str) -> Result<Noted, String> {
 
 pub(super) async fn run(command: Command, settings: Settings) -> Result<(), StartError> {
     // Looking at it must not change it.
-    let (database, audit) = state::open_audit(&settings).await?;
+    let (database, audit) = app::open_audit(&settings).await?;
     let done = match command {
         Command::Verify { noted, json } => verify(&database, &audit, noted.as_ref(), json).await,
         Command::Export { csv } => export(&database, csv).await,

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::output;
-use crate::backup;
 use crate::config::{Settings, StartError};
+use crate::operate::backup;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Backup {

@@ -7,14 +7,14 @@ use secrecy::SecretString;
 
 use super::output;
 use super::serve::stop_signal;
-use crate::account::operator;
-use crate::clock::Clock;
+use crate::app::App;
 use crate::config::{Settings, StartError};
+use crate::operate::accounts;
 use crate::scratch;
 use crate::secret::token;
 use crate::secret::totp::Seed;
 use crate::serve::{self, Listeners};
-use crate::state::App;
+use crate::types::clock::Clock;
 
 const NAME: &str = "demo";
 const STEP_MILLIS: i64 = 30_000;
@@ -28,7 +28,7 @@ pub(super) async fn demo(settings: Settings) -> Result<(), StartError> {
     let listeners = Listeners::bind(&settings)?;
     let app = App::open(settings, Clock::system()).await?;
     let password = token::alphanumeric(12);
-    let account = operator::create_complete(&app, NAME, SecretString::from(password.clone())).await?;
+    let account = accounts::create_complete(&app, NAME, SecretString::from(password.clone())).await?;
 
     introduce(&app, &listeners, &password)?;
     let codes = tokio::spawn(show_codes(app.clock.clone(), account.seed));

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::config::{Listen, Settings, StartError};
-use crate::requests::HEALTH_PATH;
+use crate::http::tracked::HEALTH_PATH;
 
 const PATIENCE: Duration = Duration::from_secs(3);
 

@@ -6,15 +6,15 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::output;
-use crate::account::operator;
-use crate::api_key::{self, KeyState};
+use crate::app::App;
 use crate::audit::Origin;
-use crate::clock::{Clock, Timestamp};
 use crate::config::{Settings, StartError};
 use crate::db::api_keys::{self, KeyOfAccount};
-use crate::error::Error;
-use crate::id::{SecretId, Uin};
-use crate::state::App;
+use crate::keys::lifecycle::{self, KeyState};
+use crate::operate::accounts;
+use crate::types::clock::{Clock, Timestamp};
+use crate::types::error::Error;
+use crate::types::id::{SecretId, Uin};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -75,11 +75,11 @@ async fn dispatch(command: Command, app: &App) -> Result<(), StartError> {
 }
 
 async fn disable_all(app: &App, account: &str) -> Result<(), StartError> {
-    let account = operator::find(app, account).await?;
+    let account = accounts::find(app, account).await?;
     let (mut disabled, mut said) = (0, Ok(()));
     // Again, until none is left: one may be created or enabled meanwhile.
     loop {
-        let keys = api_key::list(app, account.uin).await?;
+        let keys = lifecycle::list(app, account.uin).await?;
         let mut enabled = keys.into_iter().filter(|key| key.state == KeyState::Enabled).peekable();
         if enabled.peek().is_none() {
             break;
@@ -126,8 +126,8 @@ async fn move_all(app: &App, secret_ids: &[SecretId], to: KeyState) -> Result<()
 async fn move_one(app: &App, uin: Uin, secret_id: &SecretId, to: KeyState) -> Result<String, Error> {
     let origin = Origin::operator();
     let done = match to {
-        KeyState::Enabled => api_key::enable(app, &origin, uin, secret_id).await,
-        KeyState::Disabled | KeyState::Deleted => api_key::disable(app, &origin, uin, secret_id).await,
+        KeyState::Enabled => lifecycle::enable(app, &origin, uin, secret_id).await,
+        KeyState::Disabled | KeyState::Deleted => lifecycle::disable(app, &origin, uin, secret_id).await,
     };
     match done {
         Ok(()) => Ok(to.to_string()),
@@ -138,7 +138,7 @@ async fn move_one(app: &App, uin: Uin, secret_id: &SecretId, to: KeyState) -> Re
 
 async fn list(app: &App, account: Option<&str>, as_json: bool) -> Result<(), StartError> {
     let uin = match account {
-        Some(name) => Some(operator::find(app, name).await?.uin),
+        Some(name) => Some(accounts::find(app, name).await?.uin),
         None => None,
     };
     let keys = api_keys::of_all_accounts(&app.db).await.map_err(Error::from)?;

@@ -3,10 +3,10 @@
 use clap::Subcommand;
 
 use super::output;
-use crate::clock::Clock;
+use crate::app::App;
 use crate::config::{MasterKeyFile, Settings, StartError};
 use crate::master_key;
-use crate::state::App;
+use crate::types::clock::Clock;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

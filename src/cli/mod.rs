@@ -21,10 +21,10 @@ use std::process::ExitCode;
 
 use clap::{FromArgMatches as _, Parser, Subcommand};
 
-use crate::clock::Clock;
+use crate::app::App;
 use crate::config::{self, GivenSettings, Settings, StartError};
-use crate::state::App;
 use crate::telemetry;
+use crate::types::clock::Clock;
 
 /// A self-hosted console for API key pairs, and the server that checks the requests signed with them.
 ///

@@ -6,11 +6,12 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::output;
-use crate::account::{operator, setup};
-use crate::clock::Clock;
+use crate::account::setup;
+use crate::app::App;
 use crate::config::{Settings, StartError};
+use crate::operate::accounts;
 use crate::serve::{self, Listeners};
-use crate::state::App;
+use crate::types::clock::Clock;
 
 /// Opens, binds, says where, and serves until a signal.
 pub(super) async fn serve(settings: Settings) -> Result<(), StartError> {
@@ -46,7 +47,7 @@ async fn print_addresses(app: &App, listeners: &Listeners) -> Result<(), StartEr
         }
     }
     if listeners.console.is_some()
-        && let Some(link) = operator::first_setup_link(app).await?
+        && let Some(link) = accounts::first_setup_link(app).await?
     {
         let address = setup::link_address(&serve::public_url(&app.settings, listeners), &link);
         let _ = writeln!(lines, "setup {address}");

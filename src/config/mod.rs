@@ -17,10 +17,10 @@ pub use self::given::{GivenSettings, Listen, Span};
 pub(crate) use self::master_key::MasterKeyFile;
 
 use crate::db::{self, Db, OpenError};
-use crate::error::Error;
 use crate::scratch;
 use crate::secret::token;
 use crate::secret::vault::MasterKeyFormat;
+use crate::types::error::Error;
 
 const DATABASE_FILE: &str = "latchkey.db";
 const MASTER_KEY_VARIABLE: &str = "LATCHKEY_MASTER_KEY";

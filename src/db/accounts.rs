@@ -3,9 +3,9 @@
 use sqlx::FromRow;
 
 use super::{Db, Tx, on, on_tx};
-use crate::clock::Timestamp;
-use crate::id::{AppId, Uin};
 use crate::secret::vault::Sealed;
+use crate::types::clock::Timestamp;
+use crate::types::id::{AppId, Uin};
 
 /// A stored account.
 #[derive(Clone, FromRow)]

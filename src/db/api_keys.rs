@@ -3,11 +3,11 @@
 use sqlx::FromRow;
 
 use super::{Db, Tx, on, on_tx};
-use crate::api_key::KeyState;
-use crate::clock::Timestamp;
-use crate::id::{SecretId, Uin};
+use crate::keys::lifecycle::KeyState;
 use crate::secret::token;
 use crate::secret::vault::Sealed;
+use crate::types::clock::Timestamp;
+use crate::types::id::{SecretId, Uin};
 
 /// A live (not deleted) key as its owner sees it, without its secret.
 #[derive(Clone, Debug, FromRow)]

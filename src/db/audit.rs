@@ -7,8 +7,8 @@ use serde::Serialize;
 use sqlx::{AssertSqlSafe, FromRow, Row as _};
 
 use super::{Db, Tx, on, on_tx};
-use crate::clock::Timestamp;
-use crate::id::Uin;
+use crate::types::clock::Timestamp;
+use crate::types::id::Uin;
 
 /// One record, as stored.
 #[derive(Clone, Debug, FromRow, Serialize)]

@@ -4,9 +4,9 @@
 use sqlx::FromRow;
 
 use super::{Db, Tx, on, on_tx};
-use crate::clock::Timestamp;
-use crate::id::Uin;
 use crate::secret::vault::Sealed;
+use crate::types::clock::Timestamp;
+use crate::types::id::Uin;
 
 /// Has the first account been made?
 pub async fn is_set_up(db: &Db) -> sqlx::Result<bool> {

@@ -3,7 +3,7 @@
 //! Invariant: all SQL is in this folder; nothing here knows HTTP or a plain secret.
 //!
 //! Rules of the one text: `$1` placeholders; `returning` and `on conflict` but no `now()`, serial, json or
-//! `for update`; instants are [`Timestamp`](crate::clock::Timestamp); a change that must not be lost to a race is one
+//! `for update`; instants are [`Timestamp`](crate::types::clock::Timestamp); a change that must not be lost to a race is one
 //! compare-and-set statement whose affected rows are looked at; writes stand in a transaction with their audit record.
 
 pub mod accounts;

@@ -3,8 +3,8 @@
 use sqlx::FromRow;
 
 use super::{Db, Tx, on, on_tx};
-use crate::clock::Timestamp;
-use crate::id::{PasskeyHandle, Uin};
+use crate::types::clock::Timestamp;
+use crate::types::id::{PasskeyHandle, Uin};
 
 /// A passkey as its owner sees it.
 #[derive(Clone, Debug, FromRow)]

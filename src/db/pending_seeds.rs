@@ -1,9 +1,9 @@
 //! Seeds of authenticators that wait for their first code.
 
 use super::{Db, Tx, on, on_tx};
-use crate::clock::Timestamp;
-use crate::id::Uin;
 use crate::secret::vault::Sealed;
+use crate::types::clock::Timestamp;
+use crate::types::id::Uin;
 
 /// Keeps one until `expires_at`.
 pub async fn insert(

@@ -8,8 +8,8 @@ use sqlx::AssertSqlSafe;
 use super::audit::{AuditRow, COLUMNS, IN_CHAIN};
 use super::{Db, on};
 use crate::audit::Outcome;
-use crate::id::Uin;
-use crate::records::{Filter, Position};
+use crate::audit::reading::{Filter, Position};
+use crate::types::id::Uin;
 
 /// Which end of a range a page begins at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 use sqlx::FromRow;
 
 use super::{Db, Tx, on, on_tx};
-use crate::clock::Timestamp;
-use crate::id::{RequestId, SecretId, Uin};
-use crate::usage::{RefusedCall, UseRecord};
+use crate::check::usage::{RefusedCall, UseRecord};
+use crate::types::clock::Timestamp;
+use crate::types::id::{RequestId, SecretId, Uin};
 
 /// Longest canonical request that is kept, in bytes.
 const LONGEST: usize = 8 * 1024;

@@ -1,7 +1,7 @@
 //! How often sign-ins were refused: one row an account since its last completed one, and one for all who named no account.
 
 use super::{Tx, on_tx};
-use crate::id::Uin;
+use crate::types::id::Uin;
 
 /// The row of those who named no account.
 const NOBODY: Uin = Uin(0);

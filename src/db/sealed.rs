@@ -4,8 +4,8 @@
 use sqlx::AssertSqlSafe;
 
 use super::{Db, Tx, on, on_tx};
-use crate::id::Uin;
 use crate::secret::vault::{Place, Sealed};
+use crate::types::id::Uin;
 
 /// A column of sealed values.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 use sqlx::FromRow;
 
 use super::{Db, Tx, accounts, on, on_tx};
-use crate::clock::Timestamp;
-use crate::id::{SessionHandle, Uin};
+use crate::types::clock::Timestamp;
+use crate::types::id::{SessionHandle, Uin};
 
 /// A new session. False if the id is taken. Nothing is made, and the answer is true, where its sign-in has been ended
 /// meanwhile: a request under way must not bring it back.

@@ -3,7 +3,7 @@
 use sqlx::FromRow;
 
 use super::{Db, Tx, on, on_tx};
-use crate::clock::Timestamp;
+use crate::types::clock::Timestamp;
 
 /// A counter.
 #[derive(Clone, Copy, Debug, FromRow)]

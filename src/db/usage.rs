@@ -3,9 +3,9 @@
 use sqlx::{FromRow, QueryBuilder};
 
 use super::{Db, Tx, on, on_tx};
-use crate::clock::Timestamp;
-use crate::id::SecretId;
-use crate::usage::{LastUse, UseRecord};
+use crate::check::usage::{LastUse, UseRecord};
+use crate::types::clock::Timestamp;
+use crate::types::id::SecretId;
 
 /// Calls, in numbers.
 #[derive(Clone, Copy, Debug, Default, FromRow)]

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use zxcvbn::matching::patterns::MatchPattern;
 
 use super::token;
-use crate::error::Error;
+use crate::types::error::Error;
 
 /// Shortest password accepted. A second factor always follows, so NIST SP 800-63B-4 asks for 8.
 pub const MIN_CHARS: usize = 8;

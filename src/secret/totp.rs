@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretBox};
 use totp_rs::{Builder, Secret, Totp};
 
 use super::{token, without_blanks};
-use crate::clock::Timestamp;
+use crate::types::clock::Timestamp;
 
 /// Shown by authenticator apps above the account's name.
 pub const ISSUER: &str = "Latchkey";

@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretBox, SecretString};
 use zeroize::Zeroizing;
 
 use super::token;
-use crate::id::Uin;
+use crate::types::id::Uin;
 
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 12;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use latchkey::account::{operator, setup};
+use latchkey::account::setup;
+use latchkey::operate::accounts;
 use reqwest::Method;
 
 use crate::support::owner::PASSWORD;
@@ -87,7 +88,7 @@ const ROUTES: &[(&str, &str, &[Stage])] = &[
 /// A product whose account has a key, and a browser at `stage`.
 async fn at(engine: crate::support::Engine, stage: Stage) -> (Product, Browser, String) {
     let product = Product::start(engine).await;
-    let link = operator::first_setup_link(&product.app).await.unwrap().unwrap();
+    let link = accounts::first_setup_link(&product.app).await.unwrap().unwrap();
     let mut enrolling = product.browser();
     if stage == Stage::Enrolling {
         let address = setup::link_address(&product.url().parse().unwrap(), &link);
@@ -123,7 +124,7 @@ async fn at(engine: crate::support::Engine, stage: Stage) -> (Product, Browser, 
         }
         Stage::Idle => product.advance(Duration::from_mins(15)),
         Stage::Ended => {
-            operator::end_sessions(&product.app, "root").await.unwrap();
+            accounts::end_sessions(&product.app, "root").await.unwrap();
         }
         Stage::OldEpoch => {
             // As a change of the password does, without the ending of sessions that goes with it.

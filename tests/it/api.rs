@@ -238,7 +238,7 @@ on_both_engines! {
         let f = fixture(engine).await;
         let now = f.product.clock.now();
         for (offset, refusal) in [(-300, None), (300, None), (-301, Some("AuthFailure.SignatureExpire")), (301, Some("AuthFailure.SignatureExpire"))] {
-            let at = latchkey::clock::Timestamp(now.0 + offset * 1000);
+            let at = latchkey::types::clock::Timestamp(now.0 + offset * 1000);
             assert_eq!(f.code(&Call::identity(at)).await.as_deref(), refusal, "{offset}");
         }
         let other_date = Call { date: "2020-01-01".to_owned(), ..f.identity() };

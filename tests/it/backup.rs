@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use latchkey::account::operator;
+use latchkey::operate::accounts;
 
 use crate::support::process::{Server, failure, latchkey, run};
 use crate::support::signer::Signer;
@@ -32,7 +32,7 @@ fn path(path: &Path) -> &str {
 
 async fn with_backup() -> (Product, PathBuf) {
     let product = Product::start(Engine::Sqlite).await;
-    operator::create_with_link(&product.app, "root").await.unwrap();
+    accounts::create_with_link(&product.app, "root").await.unwrap();
     let copy = product.store.dir.path().join("copy.db");
     says(&product.store, &["backup", path(&copy)]);
     (product, copy)
@@ -50,7 +50,7 @@ async fn a_backup_during_writes_is_whole_and_is_restored_with_its_key() {
         async move {
             while !stop.load(Ordering::SeqCst) {
                 let number = made.load(Ordering::SeqCst);
-                operator::create_with_link(&app, &format!("user {number}")).await.unwrap();
+                accounts::create_with_link(&app, &format!("user {number}")).await.unwrap();
                 made.fetch_add(1, Ordering::SeqCst);
             }
         }
@@ -82,7 +82,7 @@ async fn a_backup_during_writes_is_whole_and_is_restored_with_its_key() {
         let accounts = says(&other, &["account", "list"]).0.lines().count() - 2;
         assert!(accounts >= *before, "{accounts} of at least {before}");
         let server = Server::start(&other);
-        let now = latchkey::clock::Clock::system().now();
+        let now = latchkey::types::clock::Clock::system().now();
         assert_eq!(Signer::new(server.api, &key, &secret).refusal(now).await, None);
     }
 }
@@ -148,7 +148,7 @@ async fn with_history() -> (Product, Vec<u8>, PathBuf) {
         let key = browser.create_key().await;
         owner.reveal(&product, &mut browser, &key).await;
     }
-    operator::create_with_link(&product.app, "second").await.unwrap();
+    accounts::create_with_link(&product.app, "second").await.unwrap();
     let copy = product.store.dir.path().join("copy.db");
     says(&product.store, &["backup", path(&copy)]);
     (product, std::fs::read(&copy).unwrap(), copy)
@@ -275,7 +275,7 @@ async fn a_stopped_server_leaves_one_file() {
     says(&store, &["account", "create", "root"]);
     // The registry reads on a connection of its own.
     let unknown = Signer::new(server.api, &format!("AKID{}", "0".repeat(32)), "x");
-    assert!(unknown.refusal(latchkey::clock::Clock::system().now()).await.is_some());
+    assert!(unknown.refusal(latchkey::types::clock::Clock::system().now()).await.is_some());
     assert_eq!(server.terminate().0, 0);
     let mut names: Vec<_> =
         std::fs::read_dir(store.dir.path().join("data")).unwrap().map(|file| file.unwrap().file_name()).collect();

@@ -206,7 +206,7 @@ async fn a_signed_command_is_printed_for_trying() {
     let (mut owner, mut browser) = product.signed_in("root").await;
     let key = browser.create_key().await;
     let secret = owner.reveal(&product, &mut browser, &key).await;
-    product.clock.set(latchkey::clock::Clock::system().now());
+    product.clock.set(latchkey::types::clock::Clock::system().now());
 
     let store = Store::new(Engine::Sqlite).await;
     let url = format!("http://{}/", product.api);
@@ -272,7 +272,7 @@ async fn curl_sends_what_was_signed_whatever_is_in_it() {
     let (mut owner, mut browser) = product.signed_in("root").await;
     let key = browser.create_key().await;
     let secret = owner.reveal(&product, &mut browser, &key).await;
-    product.clock.set(latchkey::clock::Clock::system().now());
+    product.clock.set(latchkey::types::clock::Clock::system().now());
     let store = Store::new(Engine::Sqlite).await;
     let guard = product.guard.unwrap();
     std::fs::write(store.dir.path().join("file"), "of a file").unwrap();
@@ -348,7 +348,7 @@ async fn the_log_says_whose_session_a_refusal_is_in() {
     let password = "a quiet blue lantern";
     let fields = [("token", token_of(&link)), ("name", "root"), ("password", password), ("again", password)];
     browser.submit(&link, "/setup", &fields).await.leads_to("/setup/authenticator");
-    enrol(&mut browser, latchkey::clock::Clock::system().now()).await.is_account_page();
+    enrol(&mut browser, latchkey::types::clock::Clock::system().now()).await.is_account_page();
     browser.post("/cam/capi/keys", "of another session", &[]).await.is(403);
     browser.get("/cam/capi/keys/AKIDaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa").await.is(404);
     Browser::new(format!("http://localhost:{}", server.console.port())).get("/nowhere").await.is(404);

@@ -95,7 +95,7 @@ async fn every_page_has_another_form_token() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_with_a_secret_is_never_compressed() {
     let product = Product::start(Engine::Sqlite).await;
-    let token = latchkey::account::operator::first_setup_link(&product.app).await.unwrap().unwrap();
+    let token = latchkey::operate::accounts::first_setup_link(&product.app).await.unwrap().unwrap();
     let link = latchkey::account::setup::link_address(&product.url().parse().unwrap(), &token);
     let link = &link[link.find("/setup").unwrap()..];
     let mut setting_up = product.browser();

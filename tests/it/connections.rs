@@ -11,9 +11,10 @@ use axum::body::{Body, Bytes};
 use axum::response::Response;
 use axum::routing::get;
 use futures_util::stream;
+use latchkey::entry::api;
+use latchkey::http::listener;
+use latchkey::http::tracked::{CutWhen, Tracked};
 use latchkey::metrics::Listener;
-use latchkey::requests::{CutWhen, Tracked};
-use latchkey::{api, connections};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{oneshot, watch};
@@ -32,7 +33,7 @@ async fn serving(product: &Product, routes: Router) -> (SocketAddr, watch::Sende
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopping) = watch::channel(());
-    let serving = tokio::spawn(connections::serve(listener, None, routes, stopping));
+    let serving = tokio::spawn(listener::serve(listener, None, routes, stopping));
     (address, stop, serving)
 }
 

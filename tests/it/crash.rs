@@ -1,9 +1,9 @@
 //! Attack 21: `kill -9` in a stream of operations. Whatever was acknowledged is there on restart, and nothing is half done.
 
+use latchkey::app::App;
 use latchkey::audit::Verdict;
-use latchkey::clock::Clock;
 use latchkey::config::Settings;
-use latchkey::state::App;
+use latchkey::types::clock::Clock;
 
 use crate::support::browser::key_ids;
 use crate::support::process::Server;

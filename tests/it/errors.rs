@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use latchkey::account::operator;
 use latchkey::db::Db;
+use latchkey::operate::accounts;
 use reqwest::header::{REFERER, SET_COOKIE};
 use reqwest::{Method, RequestBuilder};
 
@@ -216,7 +216,7 @@ on_both_engines! {
         let product = Product::start(engine).await;
         let (mut owner, mut browser) = product.signed_in("root").await;
         let key = browser.create_key().await;
-        operator::end_sessions(&product.app, "root").await.unwrap();
+        accounts::end_sessions(&product.app, "root").await.unwrap();
         browser.get(&format!("/cam/capi/keys/{key}")).await.leads_to("/login?notice=expired");
         sign_in(&mut owner, &product, &mut browser).await.leads_to(&format!("/cam/capi/keys/{key}"));
     }

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use latchkey::api_key;
 use latchkey::audit::Origin;
+use latchkey::check::registry::Registry;
 use latchkey::db::Db;
-use latchkey::id::{SecretId, Uin};
+use latchkey::keys::lifecycle;
 use latchkey::metrics::Metrics;
-use latchkey::registry::Registry;
+use latchkey::types::id::{SecretId, Uin};
 
 use crate::support::{Engine, Product};
 
 async fn key_of(product: &Product) -> (Uin, SecretId) {
     let owner = product.owner("root").await;
-    let created = api_key::create(&product.app, &Origin::operator(), owner.uin, None).await.unwrap();
+    let created = lifecycle::create(&product.app, &Origin::operator(), owner.uin, None).await.unwrap();
     (owner.uin, created.secret_id)
 }
 
@@ -41,13 +41,13 @@ on_both_engines! {
         for round in 0..100 {
             let enabled = round % 2 == 1;
             if enabled {
-                api_key::enable(app, &Origin::operator(), uin, &id).await.unwrap();
+                lifecycle::enable(app, &Origin::operator(), uin, &id).await.unwrap();
             } else {
-                api_key::disable(app, &Origin::operator(), uin, &id).await.unwrap();
+                lifecycle::disable(app, &Origin::operator(), uin, &id).await.unwrap();
             }
             let fresh = app.registry.fresh().await.unwrap();
             let state = app.registry.get(&fresh, id.as_str()).unwrap().state;
-            assert_eq!(state == api_key::KeyState::Enabled, enabled, "round {round}");
+            assert_eq!(state == lifecycle::KeyState::Enabled, enabled, "round {round}");
         }
         stop.store(true, Ordering::Relaxed);
         for one in crowd {
@@ -77,12 +77,12 @@ on_both_engines! {
         for round in 0..20 {
             let starting = Registry::start(product.app.db.clone(), product.app.vault.clone(), Metrics::default());
             if round % 2 == 0 {
-                api_key::disable(&product.app, &Origin::operator(), uin, &id).await.unwrap();
+                lifecycle::disable(&product.app, &Origin::operator(), uin, &id).await.unwrap();
             } else {
-                api_key::enable(&product.app, &Origin::operator(), uin, &id).await.unwrap();
+                lifecycle::enable(&product.app, &Origin::operator(), uin, &id).await.unwrap();
             }
             let fresh = starting.fresh().await.unwrap();
-            let enabled = starting.get(&fresh, id.as_str()).unwrap().state == api_key::KeyState::Enabled;
+            let enabled = starting.get(&fresh, id.as_str()).unwrap().state == lifecycle::KeyState::Enabled;
             assert_eq!(enabled, round % 2 == 1);
         }
     }
@@ -97,7 +97,7 @@ on_both_engines! {
         assert!(registry.get(&fresh, id.as_str()).is_some());
         for at in [0, 1999, 2000, 4499] {
             let id: SecretId = format!("AKID{at:0>32}").parse().unwrap();
-            assert_eq!(registry.get(&fresh, id.as_str()).unwrap().state, api_key::KeyState::Deleted, "{at}");
+            assert_eq!(registry.get(&fresh, id.as_str()).unwrap().state, lifecycle::KeyState::Deleted, "{at}");
         }
     }
 }

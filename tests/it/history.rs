@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use latchkey::api_key;
 use latchkey::audit::Origin;
 use latchkey::db::Db;
-use latchkey::id::SecretId;
+use latchkey::keys::lifecycle;
+use latchkey::types::id::SecretId;
 
 use crate::support::process::{self, latchkey};
 use crate::support::signer::{Call, Signer, error_code};
@@ -83,9 +83,9 @@ on_both_engines! {
             assert_eq!(i.code().await, None);
             i.put_back_the_copy().await;
             for _ in 0..others {
-                api_key::set_remark(&i.product.app, &Origin::operator(), i.owner.uin, &i.id, "again").await.unwrap();
+                lifecycle::set_remark(&i.product.app, &Origin::operator(), i.owner.uin, &i.id, "again").await.unwrap();
             }
-            api_key::disable(&i.product.app, &Origin::operator(), i.owner.uin, &i.id).await.unwrap();
+            lifecycle::disable(&i.product.app, &Origin::operator(), i.owner.uin, &i.id).await.unwrap();
             assert_eq!(i.code().await.as_deref(), Some(UNKNOWN), "after {others} other changes");
         }
     }
@@ -123,8 +123,8 @@ async fn a_database_file_that_is_gone_is_missed() {
         assert_eq!(i.code().await.as_deref(), Some("InternalError"));
         assert_eq!(reqwest::get(&ready).await.unwrap().status(), 503);
         i.browser.get("/cam/capi").await.is(503).says("cannot be used");
-        let refused = api_key::disable(&i.product.app, &Origin::operator(), i.owner.uin, &i.id).await;
-        assert!(matches!(refused, Err(latchkey::error::Error::Unavailable(_))), "{refused:?}");
+        let refused = lifecycle::disable(&i.product.app, &Origin::operator(), i.owner.uin, &i.id).await;
+        assert!(matches!(refused, Err(latchkey::types::error::Error::Unavailable(_))), "{refused:?}");
         if !replaced {
             let said = process::failure(latchkey(&i.product.store, &["key", "disable", i.id.as_str()]), 1);
             assert!(said.contains("there is no database at"), "{said}");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use latchkey::account::operator;
+use latchkey::operate::accounts;
 
 use crate::support::owner::PASSWORD;
 use crate::support::{Browser, Owner, Page, Product};
@@ -118,7 +118,7 @@ on_both_engines! {
         let product = Product::start(engine).await;
         let owner = product.owner("root").await;
         let now = product.clock.now();
-        let at = |seconds: i64| owner.seed.code_at(latchkey::clock::Timestamp(now.0 + seconds * 1000));
+        let at = |seconds: i64| owner.seed.code_at(latchkey::types::clock::Timestamp(now.0 + seconds * 1000));
         let mut browser = half(&product, &owner).await;
         try_code(&mut browser, &at(-60)).await.is(422);
         try_code(&mut browser, &at(60)).await.is(422);
@@ -162,7 +162,7 @@ on_both_engines! {
         for _ in 0..10 {
             try_code(&mut browser, "000000").await.is(422);
         }
-        operator::unlock(&product.app, "root").await.unwrap();
+        accounts::unlock(&product.app, "root").await.unwrap();
         let right = owner.code(&product);
         try_code(&mut browser, &right).await.leads_to("/cam/capi");
     }
@@ -282,7 +282,7 @@ on_both_engines! {
         let product = Product::start(engine).await;
         let (mut owner, mut one) = product.signed_in("root").await;
         let mut two = owner.sign_in(&product).await;
-        assert_eq!(operator::end_sessions(&product.app, "root").await.unwrap(), 2);
+        assert_eq!(accounts::end_sessions(&product.app, "root").await.unwrap(), 2);
         for browser in [&mut one, &mut two] {
             browser.get("/cam/capi").await.leads_to("/login?notice=expired");
         }
@@ -328,7 +328,7 @@ on_both_engines! {
         assert_eq!(count().await, 2, "one of the name, one of the address");
         // A day after they last moved they are worth nothing, but for wrong codes.
         let mut tx = product.app.db.begin().await.unwrap();
-        throttle::settle(&mut tx, &Subject::code(latchkey::id::Uin(1)), false, product.clock.now()).await.unwrap();
+        throttle::settle(&mut tx, &Subject::code(latchkey::types::id::Uin(1)), false, product.clock.now()).await.unwrap();
         tx.commit().await.unwrap();
         product.advance(Duration::from_hours(25));
         throttle::purge(&product.app.db, product.clock.now()).await.unwrap();

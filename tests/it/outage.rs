@@ -3,10 +3,10 @@
 use std::process::Command;
 use std::time::Duration;
 
-use latchkey::api_key;
 use latchkey::audit::Origin;
 use latchkey::db::Db;
-use latchkey::error::Error;
+use latchkey::keys::lifecycle;
+use latchkey::types::error::Error;
 use rustix::process::{Resource, Rlimit, prlimit};
 use sqlx::{Connection, Executor, SqliteConnection};
 
@@ -102,16 +102,16 @@ on_both_engines! {
         let product = Product::start(engine).await;
         let owner = product.owner("root").await;
         let origin = Origin::operator();
-        let id = api_key::create(&product.app, &origin, owner.uin, None).await.unwrap().secret_id;
+        let id = lifecycle::create(&product.app, &origin, owner.uin, None).await.unwrap().secret_id;
         for _ in 0..20 {
             let mut tx = product.app.db.begin().await.unwrap();
             latchkey::db::api_keys::next_change_number(&mut tx).await.unwrap();
             drop(tx);
             // Refused in the middle of its transaction.
-            let refused = api_key::enable(&product.app, &origin, owner.uin, &id).await;
+            let refused = lifecycle::enable(&product.app, &origin, owner.uin, &id).await;
             assert!(matches!(refused, Err(Error::KeyAlready(_))), "{refused:?}");
         }
-        api_key::disable(&product.app, &origin, owner.uin, &id).await.unwrap();
+        lifecycle::disable(&product.app, &origin, owner.uin, &id).await.unwrap();
     }
 }
 
@@ -161,7 +161,7 @@ async fn a_distant_database_is_caught_up_with() {
 
 /// Changes the key's state as another process would.
 async fn change_behind(db: &Db, key: &str, enabled: bool) {
-    use latchkey::api_key::KeyState;
+    use latchkey::keys::lifecycle::KeyState;
     let (from, to) =
         if enabled { (KeyState::Disabled, KeyState::Enabled) } else { (KeyState::Enabled, KeyState::Disabled) };
     let id = key.parse().unwrap();

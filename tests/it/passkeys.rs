@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use latchkey::account::operator;
 use latchkey::account::passkeys::MOST_WAITING;
-use latchkey::clock::Timestamp;
 use latchkey::db::passkeys;
-use latchkey::id::Uin;
+use latchkey::operate::accounts;
+use latchkey::types::clock::Timestamp;
+use latchkey::types::id::Uin;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -346,7 +346,7 @@ on_both_engines! {
         let fields = [("password", PASSWORD), ("code", code.as_str()), ("new", new), ("again", new)];
         browser.submit(change, change, &fields).await.leads_to("/cam/security");
         assert_eq!(passkeys::list(&product.app.db, owner.uin).await.unwrap().len(), 1);
-        operator::reset_mfa(&product.app, "root").await.unwrap();
+        accounts::reset_mfa(&product.app, "root").await.unwrap();
         assert!(passkeys::list(&product.app.db, owner.uin).await.unwrap().is_empty());
     }
 

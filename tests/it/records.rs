@@ -6,14 +6,15 @@ mod scale;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use latchkey::account::{operator, setup as account_setup};
+use latchkey::account::setup as account_setup;
+use latchkey::audit::reading::{PAGE, Position};
 use latchkey::audit::{Action, Actor, Detail, Event, Origin, Outcome};
+use latchkey::console::texts::en::EN;
+use latchkey::console::texts::zh::ZH;
 use latchkey::db::Db;
 use latchkey::db::audit as chain;
-use latchkey::id::{RequestId, SecretId, Uin};
-use latchkey::records::{PAGE, Position};
-use latchkey::web::words_en::EN;
-use latchkey::web::words_zh::ZH;
+use latchkey::operate::accounts;
+use latchkey::types::id::{RequestId, SecretId, Uin};
 use serde_json::{Value, json};
 
 use crate::setup::{enrol, path_of, token_of};
@@ -171,8 +172,8 @@ on_both_engines! {
         let recovery = [("kind", "recovery"), ("code", owner.recovery_codes[0].as_str())];
         owner.give_password(&mut browser).await;
         browser.submit("/login/code", "/login/code", &recovery).await.leads_to("/cam/capi");
-        operator::unlock(&product.app, "root").await.unwrap();
-        operator::end_sessions(&product.app, "root").await.unwrap();
+        accounts::unlock(&product.app, "root").await.unwrap();
+        accounts::end_sessions(&product.app, "root").await.unwrap();
         owner.sign_in_with(&product, &mut browser).await;
         csv(&mut browser, "").await;
 
@@ -230,7 +231,7 @@ on_both_engines! {
     async fn a_lost_authenticator_and_a_blocked_address_are_there(engine) {
         let product = Product::start(engine).await;
         product.owner("root").await;
-        let token = operator::reset_mfa(&product.app, "root").await.unwrap();
+        let token = accounts::reset_mfa(&product.app, "root").await.unwrap();
         let link = path_of(&account_setup::link_address(&product.url().parse().unwrap(), &token));
         let mut browser = product.browser();
         for password in ["wrong", PASSWORD] {
@@ -258,7 +259,7 @@ on_both_engines! {
         ]);
         // What is about no account is in the chain all the same.
         let store = Product::start(engine).await;
-        operator::first_setup_link(&store.app).await.unwrap().unwrap();
+        accounts::first_setup_link(&store.app).await.unwrap().unwrap();
         let rows = chain::page(&store.app.db, 0, 10).await.unwrap();
         assert_eq!((rows[0].action.as_str(), rows[0].uin, rows.len()), ("account.set-up-link", None, 1));
     }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use latchkey::check::usage::{self, KeyUse, RefusedCall};
 use latchkey::config::GivenSettings;
-use latchkey::id::RequestId;
 use latchkey::signature::diagnosis::Diagnosis;
-use latchkey::usage::{self, KeyUse, RefusedCall};
+use latchkey::types::id::RequestId;
 use serde_json::json;
 
 use crate::support::signer::{Call, Signer};

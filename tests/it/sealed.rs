@@ -1,7 +1,7 @@
 //! What is sealed is bound to its row and to its account, and whatever does not open is a fault and an alarm. Attack 20.
 
-use latchkey::clock::Clock;
 use latchkey::db::sealed::{COLUMNS, count};
+use latchkey::types::clock::Clock;
 use serde_json::Value;
 
 use crate::support::process::{Server, latchkey, run};

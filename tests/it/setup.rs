@@ -1,15 +1,16 @@
 //! `/setup`: from a one-time link to an account.
 
-use latchkey::account::{operator, setup as account_setup};
-use latchkey::clock::Timestamp;
+use latchkey::account::setup as account_setup;
 use latchkey::db::Db;
+use latchkey::operate::accounts;
 use latchkey::secret::totp::Seed;
+use latchkey::types::clock::Timestamp;
 
 use crate::support::owner::PASSWORD;
 use crate::support::{Browser, Page, Product};
 
 async fn first_link(product: &Product) -> String {
-    let token = operator::first_setup_link(&product.app).await.unwrap().expect("the door is open");
+    let token = accounts::first_setup_link(&product.app).await.unwrap().expect("the door is open");
     path_of(&account_setup::link_address(&product.url().parse().unwrap(), &token))
 }
 
@@ -66,7 +67,7 @@ on_both_engines! {
         // Once: neither the link nor the enrolment can be used again.
         product.browser().get(&link).await.is(410).says("cannot be used");
         browser.get("/setup/authenticator").await.leads_to("/login?notice=expired");
-        assert!(operator::first_setup_link(&product.app).await.unwrap().is_none());
+        assert!(accounts::first_setup_link(&product.app).await.unwrap().is_none());
     }
 
     /// By whom, does not matter: here, by an account that is there while the door is still open.
@@ -162,7 +163,7 @@ on_both_engines! {
     async fn a_link_from_the_command_line_completes_its_account(engine) {
         let product = Product::start(engine).await;
         let before = first_link(&product).await;
-        let token = operator::create_with_link(&product.app, "Ops").await.unwrap();
+        let token = accounts::create_with_link(&product.app, "Ops").await.unwrap();
         product.browser().get(&before).await.is(410);
 
         let link = path_of(&account_setup::link_address(&product.url().parse().unwrap(), &token));
@@ -177,7 +178,7 @@ on_both_engines! {
     async fn a_new_second_factor_needs_the_password(engine) {
         let product = Product::start(engine).await;
         let (owner, mut old) = product.signed_in("root").await;
-        let token = operator::reset_mfa(&product.app, "ROOT").await.unwrap();
+        let token = accounts::reset_mfa(&product.app, "ROOT").await.unwrap();
         old.get("/cam/capi").await.leads_to("/login?notice=expired");
 
         let link = path_of(&account_setup::link_address(&product.url().parse().unwrap(), &token));

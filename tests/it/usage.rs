@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use latchkey::api_key;
 use latchkey::audit::Origin;
-use latchkey::clock::Timestamp;
+use latchkey::check::registry::RegisteredKey;
+use latchkey::check::usage::{Call, LastUse, UseRecord};
 use latchkey::db::{Db, usage as counts};
-use latchkey::id::SecretId;
-use latchkey::registry::RegisteredKey;
-use latchkey::usage::{Call, LastUse, UseRecord};
+use latchkey::keys::lifecycle;
+use latchkey::types::clock::Timestamp;
+use latchkey::types::id::SecretId;
 
 use crate::support::{Browser, Engine, Owner, Product, START};
 
@@ -119,7 +119,7 @@ on_both_engines! {
             product.app.usage.record(&key.uses, call(START.minus(days(age)), None));
         }
         product.app.usage.flush().await;
-        latchkey::usage::purge(&product.app.db, START).await.unwrap();
+        latchkey::check::usage::purge(&product.app.db, START).await.unwrap();
         assert_eq!(counts::accepted(&product.app.db, &id, START.minus(days(100))).await.unwrap(), 2);
     }
 
@@ -143,12 +143,12 @@ on_both_engines! {
         crowd(&product, &id, 60_000).await;
         let purging = tokio::spawn({
             let db = product.app.db.clone();
-            async move { latchkey::usage::purge(&db, START).await.unwrap() }
+            async move { latchkey::check::usage::purge(&db, START).await.unwrap() }
         });
         let mut changes = 0;
         while !purging.is_finished() {
-            api_key::disable(&product.app, &Origin::operator(), owner.uin, &id).await.unwrap();
-            api_key::enable(&product.app, &Origin::operator(), owner.uin, &id).await.unwrap();
+            lifecycle::disable(&product.app, &Origin::operator(), owner.uin, &id).await.unwrap();
+            lifecycle::enable(&product.app, &Origin::operator(), owner.uin, &id).await.unwrap();
             changes += 2;
         }
         purging.await.unwrap();
@@ -176,12 +176,12 @@ async fn records_that_are_being_written_hold_up_no_change() {
     counts::add_counts(&mut tx, &[((&id, START, 0), (1, 0))]).await.unwrap();
     counts::note_last_uses(&mut tx, &[(&id, &last)]).await.unwrap();
     for _ in 0..3 {
-        api_key::disable(&product.app, &Origin::operator(), owner.uin, &id).await.unwrap();
-        api_key::set_remark(&product.app, &Origin::operator(), owner.uin, &id, "busy").await.unwrap();
-        api_key::enable(&product.app, &Origin::operator(), owner.uin, &id).await.unwrap();
+        lifecycle::disable(&product.app, &Origin::operator(), owner.uin, &id).await.unwrap();
+        lifecycle::set_remark(&product.app, &Origin::operator(), owner.uin, &id, "busy").await.unwrap();
+        lifecycle::enable(&product.app, &Origin::operator(), owner.uin, &id).await.unwrap();
     }
-    api_key::disable(&product.app, &Origin::operator(), owner.uin, &id).await.unwrap();
-    api_key::delete(&product.app, &Origin::operator(), owner.uin, &id).await.unwrap();
+    lifecycle::disable(&product.app, &Origin::operator(), owner.uin, &id).await.unwrap();
+    lifecycle::delete(&product.app, &Origin::operator(), owner.uin, &id).await.unwrap();
     tx.commit().await.unwrap();
 }
 

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use latchkey::audit::reading::{self, Filter, Position, Start};
 use latchkey::audit::{Action, Outcome};
-use latchkey::clock::Timestamp;
 use latchkey::db::Db;
 use latchkey::db::audit as chain;
 use latchkey::db::records::{Order, statement};
-use latchkey::id::{SecretId, Uin};
-use latchkey::records::{self, Filter, Position, Start};
+use latchkey::types::clock::Timestamp;
+use latchkey::types::id::{SecretId, Uin};
 
 use super::{execute, fill};
 use crate::support::{Engine, Product, START};
@@ -59,7 +59,7 @@ async fn a_million_records_are_paged_as_fast_as_few() {
                 let mut found = 0;
                 for _ in 0..5 {
                     let began = Instant::now();
-                    found = records::page(db, owner.uin, &filter, start).await.unwrap().rows.len();
+                    found = reading::page(db, owner.uin, &filter, start).await.unwrap().rows.len();
                     took = took.min(began.elapsed());
                 }
                 println!("{start:?}: {found} records in {took:?}");

@@ -12,11 +12,11 @@ pub mod walk;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use latchkey::clock::{Clock, Timestamp};
+use latchkey::app::App;
 use latchkey::config::{GivenSettings, Settings};
 use latchkey::db::Db;
 use latchkey::serve::{self, Listeners};
-use latchkey::state::App;
+use latchkey::types::clock::{Clock, Timestamp};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use latchkey::account::operator;
-use latchkey::clock::Timestamp;
-use latchkey::id::Uin;
+use latchkey::operate::accounts;
 use latchkey::secret::totp::Seed;
+use latchkey::types::clock::Timestamp;
+use latchkey::types::id::Uin;
 use secrecy::ExposeSecret;
 
 use super::{Browser, Product};
@@ -22,7 +22,7 @@ pub struct Owner {
 
 impl Owner {
     pub async fn create(product: &Product, name: &str) -> Self {
-        let made = operator::create_complete(&product.app, name, PASSWORD.to_owned().into()).await.unwrap();
+        let made = accounts::create_complete(&product.app, name, PASSWORD.to_owned().into()).await.unwrap();
         let recovery_codes = made.recovery_codes.iter().map(|code| code.expose_secret().to_owned()).collect();
         Self { name: name.to_owned(), uin: made.uin, seed: made.seed, recovery_codes, spent: 0 }
     }

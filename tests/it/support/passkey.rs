@@ -1,7 +1,7 @@
 //! A passkey that nobody can use.
 
 use latchkey::db::passkeys::{self, NewPasskey};
-use latchkey::id::{PasskeyHandle, Uin};
+use latchkey::types::id::{PasskeyHandle, Uin};
 use serde_json::json;
 
 use super::Product;

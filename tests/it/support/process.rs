@@ -4,8 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
-use latchkey::clock::Clock;
 use latchkey::secret::totp::Seed;
+use latchkey::types::clock::Clock;
 
 use super::owner::PASSWORD;
 use super::{Browser, Store};

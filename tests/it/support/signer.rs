@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use hmac::{Hmac, KeyInit, Mac};
-use latchkey::clock::Timestamp;
+use latchkey::types::clock::Timestamp;
 use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 use sha2::{Digest, Sha256};

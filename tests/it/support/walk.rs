@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use latchkey::account::{operator, setup};
+use latchkey::account::setup;
+use latchkey::operate::accounts;
 use reqwest::Method;
 
 use super::browser::key_ids;
@@ -13,7 +14,7 @@ use super::{Browser, Engine, Owner, Page, Product, passkey};
 const COOKIE: &str = "__Host-latchkey-language";
 
 pub async fn setup_link(product: &Product) -> String {
-    let token = operator::first_setup_link(&product.app).await.unwrap().unwrap();
+    let token = accounts::first_setup_link(&product.app).await.unwrap().unwrap();
     let link = setup::link_address(&product.url().parse().unwrap(), &token);
     link[link.find("/setup").unwrap()..].to_owned()
 }
@@ -255,7 +256,7 @@ impl Walk {
     }
 
     async fn last(&mut self, language: &str) {
-        let link = operator::reset_mfa(&self.product.app, "根").await.unwrap();
+        let link = accounts::reset_mfa(&self.product.app, "根").await.unwrap();
         let link = setup::link_address(&self.product.url().parse().unwrap(), &link);
         let link = link[link.find("/setup").unwrap()..].to_owned();
         self.browser = Self::chosen(language, &self.product);

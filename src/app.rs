@@ -1,0 +1,158 @@
+//! What the running product consists of.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use zeroize::Zeroizing;
+
+use crate::audit::AuditLog;
+use crate::check::call_rates::CallRates;
+use crate::check::readiness::Readiness;
+use crate::check::registry::Registry;
+use crate::check::usage::UsageRecorder;
+use crate::config::{Settings, StartError};
+use crate::db::sealed::DATA_KEY;
+use crate::db::{Db, installation};
+use crate::http::body::BodyBudget;
+use crate::master_key;
+use crate::metrics::Metrics;
+use crate::secret::password::PasswordHasher;
+use crate::secret::token;
+use crate::secret::vault::{Sealed, Vault};
+use crate::types::clock::Clock;
+use crate::types::error::Error;
+
+/// Everything a request may need. Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct App(Arc<Parts>);
+
+/// The parts of an [`App`].
+#[derive(Debug)]
+pub struct Parts {
+    /// The settings it was started with.
+    pub settings: Settings,
+    /// The store.
+    pub db: Db,
+    /// Opens and seals what is secret at rest.
+    pub vault: Arc<Vault>,
+    /// The keys in memory, and the barrier before them.
+    pub registry: Registry,
+    /// Hashes passwords on threads of its own.
+    pub hasher: PasswordHasher,
+    /// Tells the time.
+    pub clock: Clock,
+    /// The chained record of operations.
+    pub audit: AuditLog,
+    /// The records of use.
+    pub usage: UsageRecorder,
+    /// Digests of the tokens that callers of `/v1/verify` present.
+    pub verify_tokens: Vec<Vec<u8>>,
+    /// What bodies of the API in all may take of the memory.
+    pub body_budget: BodyBudget,
+    /// How often each account calls the API.
+    pub call_rates: CallRates,
+    /// Authenticates form tokens.
+    pub form_key: FormKey,
+    /// What it counts of itself.
+    pub metrics: Metrics,
+    /// Can it do its work?
+    pub readiness: Readiness,
+    /// Has it been told to stop? Then whoever distributes requests is asked to send them elsewhere.
+    pub stopping: AtomicBool,
+}
+
+/// The key that form tokens are made with.
+pub struct FormKey(pub(crate) Zeroizing<Vec<u8>>);
+
+impl std::fmt::Debug for FormKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FormKey")
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl App {
+    /// Opens the database (brought up to date) and the vault, checks that they belong together, and starts the helpers.
+    pub async fn open(settings: Settings, clock: Clock) -> Result<Self, StartError> {
+        let verify_tokens = settings.verify_tokens()?;
+        let url = settings.database_url()?;
+        let database = Db::open(&url, settings.patience).await.map_err(|cause| settings.could_not_open(cause))?;
+        database.migrate().await.map_err(|cause| settings.could_not_open(cause))?;
+        let vault = master_key::open(&settings, &database, &clock).await?;
+
+        let audit_key = data_key(&database, &vault, "audit").await?;
+        let form_key = FormKey(data_key(&database, &vault, "form").await?);
+        let audit = AuditLog::new(audit_key, clock.clone());
+        let metrics = Metrics::default();
+        let usage = UsageRecorder::start(database.clone(), metrics.clone());
+        let hasher = PasswordHasher::start();
+        let call_rates = CallRates::new(clock.clone());
+        let vault = Arc::new(vault);
+        let registry = Registry::start(database.clone(), vault.clone(), metrics.clone());
+        Ok(Self(Arc::new(Parts {
+            settings,
+            db: database,
+            vault,
+            registry,
+            hasher,
+            clock,
+            audit,
+            usage,
+            call_rates,
+            verify_tokens,
+            body_budget: BodyBudget::default(),
+            form_key,
+            metrics,
+            readiness: Readiness::default(),
+            stopping: AtomicBool::new(false),
+        })))
+    }
+
+    /// Closes every connection to the database. On SQLite the last one takes the write-ahead log into the database file.
+    pub async fn close(&self) {
+        self.registry.close().await;
+        self.db.close().await;
+    }
+}
+
+/// The chained record and its database, to be looked at only: nothing is made, and the schema stays as it is.
+pub async fn open_audit(settings: &Settings) -> Result<(Db, AuditLog), StartError> {
+    let database = settings.existing_database().await?;
+    database.check_schema().await.map_err(|cause| settings.could_not_open(cause))?;
+    let vault = master_key::open_existing(settings, &database).await?;
+    let audit = audit_of(&database, &vault).await?;
+    Ok((database, audit))
+}
+
+/// The chained record of a database, to be looked at only.
+pub async fn audit_of(database: &Db, vault: &Vault) -> Result<AuditLog, Error> {
+    let stored = installation::data_key(database, "audit").await?;
+    Ok(AuditLog::new(open_data_key(vault, "audit", stored)?, Clock::system()))
+}
+
+/// One of the product's own keys, made on first use. The first process to store it decides for all.
+async fn data_key(database: &Db, vault: &Vault, name: &'static str) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let mut stored = installation::data_key(database, name).await?;
+    if stored.is_none() {
+        let key = Zeroizing::new(token::bytes::<32>());
+        let mut tx = database.begin().await?;
+        let sealed = master_key::seal(vault, &mut tx, DATA_KEY.place(name, None), key.as_slice()).await?;
+        installation::insert_data_key(&mut tx, name, &sealed).await?;
+        tx.commit().await?;
+        stored = installation::data_key(database, name).await?;
+    }
+    open_data_key(vault, name, stored)
+}
+
+fn open_data_key(vault: &Vault, name: &'static str, stored: Option<Sealed>) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let sealed = stored.ok_or_else(|| Error::internal("a key of the product is not there"))?;
+    Ok(vault.open(DATA_KEY.place(name, None), &sealed)?)
+}

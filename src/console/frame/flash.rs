@@ -1,0 +1,63 @@
+//! What the next page says about what has just been done.
+
+use serde::{Deserialize, Serialize};
+
+use crate::keys::lifecycle::KeyState;
+use crate::types::id::SecretId;
+
+/// One message, kept in the session until the next page shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Flash {
+    /// A key was created.
+    KeyCreated(SecretId),
+    /// A key was enabled.
+    KeyEnabled(SecretId),
+    /// A key was disabled.
+    KeyDisabled(SecretId),
+    /// A key was deleted.
+    KeyDeleted(SecretId),
+    /// The key was already in the state asked for.
+    KeyAlready(SecretId, KeyState),
+    /// A third key was asked for.
+    KeyLimit,
+    /// An enabled key was to be deleted.
+    KeyNotDisabled(SecretId),
+    /// A remark was saved.
+    RemarkSaved(SecretId),
+    /// A recovery code was used to sign in; how many are left.
+    RecoveryCodesLeft(i64),
+    /// The password was changed.
+    PasswordChanged,
+    /// The authenticator was replaced.
+    TotpReplaced,
+    /// A session was ended.
+    SessionEnded,
+    /// All sessions but this one were ended.
+    OtherSessionsEnded,
+    /// Every key was disabled; how many were enabled.
+    AllKeysDisabled(usize),
+    /// A passkey was added.
+    PasskeyAdded,
+    /// A passkey was renamed.
+    PasskeyRenamed,
+    /// A passkey was removed.
+    PasskeyRemoved,
+    /// An eleventh passkey was to be added.
+    PasskeyLimit,
+}
+
+impl Flash {
+    /// The look: `good`, `info` or `bad`.
+    pub fn tone(&self) -> &'static str {
+        match self {
+            Self::KeyAlready(..) | Self::RecoveryCodesLeft(_) | Self::AllKeysDisabled(0) => "info",
+            Self::KeyLimit | Self::KeyNotDisabled(_) | Self::PasskeyLimit => "bad",
+            _ => "good",
+        }
+    }
+
+    /// The ARIA role: a refusal interrupts, a success waits for its turn.
+    pub fn role(&self) -> &'static str {
+        if self.tone() == "bad" { "alert" } else { "status" }
+    }
+}

@@ -1,0 +1,90 @@
+//! Headers on every answer of the console, and the names it answers to.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::error::{PageError, Problem};
+use crate::console::Console;
+use crate::secret::token;
+
+/// Ties a page's style and script to its content security policy. New for every answer.
+#[derive(Clone, Debug)]
+pub struct Nonce(pub(crate) String);
+
+/// The path that was asked for, for the navigation to show where one is.
+#[derive(Clone, Debug)]
+pub struct RequestPath(pub(crate) String);
+
+const FIXED: [(HeaderName, &str); 6] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    // Nothing to other sites. Not `no-referrer`: with that, browsers send forms with `Origin: null`.
+    (header::REFERRER_POLICY, "same-origin"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), microphone=(), payment=(), usb=()",
+    ),
+];
+
+/// Middleware: makes the nonce and sets the security headers.
+pub async fn secure(State(console): State<Console>, mut request: Request, next: Next) -> Response {
+    let nonce = Nonce(data_encoding::BASE64URL_NOPAD.encode(&token::bytes::<16>()));
+    request.extensions_mut().insert(nonce.clone());
+    let path = RequestPath(request.uri().path().to_owned());
+    request.extensions_mut().insert(path);
+    let mut response = next.run(request).await;
+    set(response.headers_mut(), &nonce.0, console.site.https);
+    if console.site.secure_cookies {
+        complete_cookies(response.headers_mut());
+    }
+    response
+}
+
+/// The session layer takes a cookie back without the attributes it was set with, and browsers ignore that for a
+/// `__Host-` name: the cookie would stay.
+fn complete_cookies(headers: &mut HeaderMap) {
+    let cookies: Vec<HeaderValue> = headers.get_all(header::SET_COOKIE).iter().cloned().collect();
+    headers.remove(header::SET_COOKIE);
+    for cookie in cookies {
+        let complete = cookie
+            .to_str()
+            .ok()
+            .filter(|text| !text.contains("; Secure"))
+            .and_then(|text| HeaderValue::from_str(&format!("{text}; Secure; HttpOnly; SameSite=Strict")).ok());
+        headers.append(header::SET_COOKIE, complete.unwrap_or(cookie));
+    }
+}
+
+fn set(headers: &mut HeaderMap, nonce: &str, https: bool) {
+    let policy = format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self'; connect-src 'self'; \
+         form-action 'self'; frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'"
+    );
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    for (name, value) in FIXED {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    // Only static files say otherwise.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if https {
+        let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
+}
+
+/// Middleware: refuses requests under a name that is not the console's, so that no other site's name can be pointed at
+/// it (DNS rebinding) and no link or redirect is ever made of what a request says.
+pub async fn known_host(State(console): State<Console>, request: Request, next: Next) -> Response {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let host = hosts.next().and_then(|host| host.to_str().ok());
+    match (host, hosts.next()) {
+        (Some(host), None) if console.site.is_own_host(host) => next.run(request).await,
+        _ => PageError::from(Problem::WrongHost).into_response(),
+    }
+}

@@ -1,0 +1,161 @@
+//! What every page has around its own contents.
+
+use axum::http::Extensions;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use super::assets::{ASSETS, Assets};
+use super::error::Rendered;
+use super::flash::Flash;
+use super::headers::{Nonce, RequestPath};
+use super::preferences::{Reader, Theme};
+use super::urls::LocalPath;
+use crate::console::texts::Words;
+use crate::types::id::Uin;
+use crate::types::language::Language;
+
+/// The frame of a page. Templates call it `page`.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The reader's language.
+    pub language: Language,
+    /// The texts in it.
+    pub t: &'static Words,
+    /// The reader's theme.
+    pub theme: Theme,
+    /// Where the switches of language and theme lead back to. Without it there are none: on a page that has no form
+    /// token, or that is shown once.
+    pub here: Option<LocalPath>,
+    /// Where style, script and icon are.
+    pub assets: &'static Assets,
+    /// Lets this page's style and script through the content security policy.
+    pub nonce: String,
+    /// The path that was asked for.
+    pub path: String,
+    /// Goes with every form.
+    pub form_token: String,
+    /// Whoever is signed in.
+    pub account: Option<AccountBar>,
+    /// What has just been done.
+    pub flash: Option<FlashView>,
+}
+
+/// The account as the top bar shows it.
+#[derive(Clone, Debug)]
+pub struct AccountBar {
+    /// Its name.
+    pub name: String,
+    /// Its number.
+    pub uin: Uin,
+}
+
+/// A flash message in words.
+#[derive(Clone, Debug)]
+pub struct FlashView {
+    /// The look.
+    pub tone: &'static str,
+    /// The ARIA role.
+    pub role: &'static str,
+    /// The text.
+    pub text: String,
+}
+
+impl Page {
+    /// A page without forms, for nobody in particular.
+    pub fn bare(extensions: &Extensions) -> Self {
+        let nonce = extensions.get::<Nonce>().map(|nonce| nonce.0.clone()).unwrap_or_default();
+        let path = extensions.get::<RequestPath>().map(|path| path.0.clone()).unwrap_or_default();
+        let (language, theme) = extensions
+            .get::<Reader>()
+            .map_or((Language::English, Theme::System), |reader| (reader.language, reader.theme));
+        Self {
+            language,
+            t: Words::of(language),
+            theme,
+            here: None,
+            assets: &ASSETS,
+            nonce,
+            path,
+            form_token: String::new(),
+            account: None,
+            flash: None,
+        }
+    }
+
+    /// A page that comes back by this path after a switch of language or theme.
+    #[must_use]
+    pub fn at(mut self, path: &str) -> Self {
+        self.here = LocalPath::new(path);
+        self
+    }
+
+    /// Does this entry of the navigation lead to this page, or to the one it hangs under?
+    pub fn is_under(&self, entry: &str) -> bool {
+        self.path.strip_prefix(entry).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// With this message on top.
+    #[must_use]
+    pub fn with_flash(mut self, flash: Option<&Flash>) -> Self {
+        let words = self.t;
+        self.flash =
+            flash.map(|flash| FlashView { tone: flash.tone(), role: flash.role(), text: (words.flash)(flash) });
+        self
+    }
+}
+
+/// A form as it was sent, with what is wrong with it. Only what may be shown again is kept: never a password or code.
+#[derive(Debug, Default)]
+pub struct FormState {
+    /// The name, to be shown again.
+    pub name: String,
+    /// What is wrong, in the order of the fields.
+    pub errors: Vec<FieldError>,
+}
+
+/// What is wrong with a field.
+#[derive(Clone, Debug)]
+pub struct FieldError {
+    /// The field's id.
+    pub field: &'static str,
+    /// In words, with what to do.
+    pub text: &'static str,
+}
+
+impl FormState {
+    /// A form with one error.
+    pub fn with_error(field: &'static str, text: &'static str) -> Self {
+        Self { name: String::new(), errors: vec![FieldError { field, text }] }
+    }
+
+    /// With the name to be shown again.
+    #[must_use]
+    pub fn with_name(self, name: String) -> Self {
+        Self { name, ..self }
+    }
+
+    /// Is there something wrong with this field?
+    pub fn has(&self, field: &str) -> bool {
+        self.error(field).is_some()
+    }
+
+    /// What is wrong with this field.
+    pub fn error(&self, field: &str) -> Option<&'static str> {
+        self.errors.iter().find(|error| error.field == field).map(|error| error.text)
+    }
+}
+
+/// A page of somebody's account.
+///
+/// 203, not 200: browsers keep pages whole in memory for Back, `no-store` or not, and would show account and secret again
+/// after sign-out. A page with another status than 200 they do not keep, and show all the same (RFC 9110, section 15.3.4).
+pub fn of_account(page: impl IntoResponse) -> Response {
+    (StatusCode::NON_AUTHORITATIVE_INFORMATION, page).into_response()
+}
+
+/// A page with a form whose errors it shows: 422, and complete as it is.
+pub fn refused(page: impl IntoResponse) -> Response {
+    let mut response = (StatusCode::UNPROCESSABLE_ENTITY, page).into_response();
+    response.extensions_mut().insert(Rendered);
+    response
+}

@@ -1,0 +1,39 @@
+//! The page somebody wanted who had to sign in first, kept for afterwards in a cookie.
+
+use axum::http::request::Parts;
+use axum::http::{Method, header};
+use tower_cookies::Cookies;
+use tower_cookies::cookie::time::Duration;
+
+use super::preferences::Reader;
+use super::urls;
+use super::urls::LocalPath;
+use crate::console::Console;
+
+const LIFETIME: Duration = Duration::minutes(30);
+
+/// Keeps which page was asked for, or had the form that was sent or the link to a file.
+pub(crate) fn remember(parts: &Parts, console: &Console) {
+    let asked = || parts.extensions.get::<Reader>().map(|reader| reader.here.clone());
+    let from = || parts.headers.get(header::REFERER).and_then(|from| console.site.own_path(from.to_str().ok()?));
+    let asks_for_a_page = parts.method == Method::GET && parts.uri.path() != urls::RECORDS_CSV;
+    let wanted = if asks_for_a_page { asked() } else { from() };
+    if let (Some(wanted), Some(cookies)) = (wanted, parts.extensions.get::<Cookies>()) {
+        // Encoded, for an address may have in it what a cookie may not.
+        let value = data_encoding::BASE64URL_NOPAD.encode(wanted.as_str().as_bytes());
+        let mut cookie = console.site.cookie(console.site.cookies.wanted.clone(), value);
+        cookie.set_max_age(LIFETIME);
+        cookies.add(cookie);
+    }
+}
+
+/// The page that was wanted, once; else that of the keys.
+pub(crate) fn take(cookies: &Cookies, console: &Console) -> LocalPath {
+    let name = &console.site.cookies.wanted;
+    let wanted = cookies.get(name).and_then(|cookie| {
+        cookies.remove(console.site.cookie(name.clone(), String::new()));
+        let path = data_encoding::BASE64URL_NOPAD.decode(cookie.value().as_bytes()).ok()?;
+        LocalPath::new(std::str::from_utf8(&path).ok()?)
+    });
+    wanted.or_else(|| LocalPath::new(urls::KEYS)).unwrap_or_default()
+}

@@ -1,0 +1,129 @@
+//! The console's addresses, in one place.
+
+use crate::types::id::{PasskeyHandle, SecretId, SessionHandle};
+
+/// Sign-in, first step.
+pub const LOGIN: &str = "/login";
+/// Sign-in after a session has ended.
+pub const LOGIN_EXPIRED: &str = "/login?notice=expired";
+/// Sign-in after signing out.
+pub const LOGIN_SIGNED_OUT: &str = "/login?notice=signed-out";
+/// Sign-in, second step.
+pub const LOGIN_CODE: &str = "/login/code";
+/// Sign-in with a passkey.
+pub const LOGIN_PASSKEY: &str = "/login/passkey";
+/// What the browser is asked for that.
+pub const LOGIN_PASSKEY_OPTIONS: &str = "/login/passkey/options";
+/// Sign-out.
+pub const LOGOUT: &str = "/logout";
+/// Set-up, first step.
+pub const SETUP: &str = "/setup";
+/// Set-up, second step.
+pub const SETUP_AUTHENTICATOR: &str = "/setup/authenticator";
+/// The page of the keys.
+pub const KEYS: &str = "/cam/capi";
+/// Choosing language and theme.
+pub const PREFERENCES: &str = "/preferences";
+/// Creating a key.
+pub const CREATE_KEY: &str = "/cam/capi/keys";
+/// The security page.
+pub const SECURITY: &str = "/cam/security";
+/// Changing the password.
+pub const PASSWORD: &str = "/cam/security/password";
+/// Replacing the authenticator, before the new one is shown.
+pub const AUTHENTICATOR: &str = "/cam/security/authenticator";
+/// The new authenticator, until its first code.
+pub const NEW_AUTHENTICATOR: &str = "/cam/security/authenticator/new";
+/// New recovery codes.
+pub const RECOVERY_CODES: &str = "/cam/security/recovery-codes";
+/// Ending every session but one's own.
+pub const END_OTHERS: &str = "/cam/security/sessions/end-others";
+/// Ending a session.
+pub const END_SESSION: &str = "/cam/security/sessions/{handle}/end";
+/// What the browser is asked for a verification with a passkey.
+pub const PASSKEY_OPTIONS: &str = "/cam/security/passkeys/options";
+/// Adding a passkey, before its name is asked for.
+pub const ADD_PASSKEY: &str = "/cam/security/passkeys/add";
+/// The new passkey.
+pub const NEW_PASSKEY: &str = "/cam/security/passkeys/new";
+/// What the browser is asked for that.
+pub const NEW_PASSKEY_OPTIONS: &str = "/cam/security/passkeys/new/options";
+/// Renaming a passkey.
+pub const RENAME_PASSKEY: &str = "/cam/security/passkeys/{handle}/name";
+/// Removing a passkey.
+pub const REMOVE_PASSKEY: &str = "/cam/security/passkeys/{handle}/remove";
+
+/// Why a call was refused.
+pub const REFUSED: &str = "/cam/capi/refused";
+
+/// The page of the records.
+pub const RECORDS: &str = "/cam/records";
+/// The records as CSV.
+pub const RECORDS_CSV: &str = "/cam/records.csv";
+/// Disabling every key.
+pub const DISABLE_ALL: &str = "/cam/capi/disable-all";
+
+/// Where the row of a key is.
+pub fn key(secret_id: &SecretId) -> String {
+    format!("{KEYS}#{secret_id}")
+}
+
+/// The page of a key.
+pub fn key_page(secret_id: &SecretId) -> String {
+    format!("{CREATE_KEY}/{secret_id}")
+}
+
+/// Where a key is disabled or deleted, or what else the last part says.
+pub fn key_act(secret_id: &SecretId, act: &str) -> String {
+    format!("{CREATE_KEY}/{secret_id}/{act}")
+}
+
+/// Where a key's secret is shown from.
+pub fn show(secret_id: &SecretId) -> String {
+    key_act(secret_id, "show")
+}
+
+/// Where a session is ended.
+pub fn end_session(handle: &SessionHandle) -> String {
+    format!("{SECURITY}/sessions/{handle}/end")
+}
+
+/// Where a passkey is removed.
+pub fn remove_passkey(handle: &PasskeyHandle) -> String {
+    format!("{SECURITY}/passkeys/{handle}/remove")
+}
+
+/// A path of this site, and so a safe one to be sent to, whoever has named it: never another site's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalPath(String);
+
+impl LocalPath {
+    /// Longest one taken.
+    const MAX: usize = 1024;
+
+    /// A path with or without a query, as it stands in a request; nothing that a browser could read as an address of
+    /// elsewhere (`//host`, `/\host`, or one of these with a tab or line break in it).
+    pub fn new(path: &str) -> Option<Self> {
+        let printable = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+        let local = path.starts_with('/') && !path.starts_with("//");
+        (local && printable && path.len() <= Self::MAX).then(|| Self(path.to_owned()))
+    }
+
+    /// The path.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The start.
+impl Default for LocalPath {
+    fn default() -> Self {
+        Self("/".to_owned())
+    }
+}
+
+impl std::fmt::Display for LocalPath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,203 @@
+//! The page of one key, `/cam/capi/keys/{id}`: its age and remark, how to use it, and its use.
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::extract::Path;
+use axum::http::{HeaderMap, header};
+use axum::response::Response;
+use url::{Position, Url};
+
+use super::advice;
+use super::list::named;
+use crate::check::usage;
+use crate::console::Console;
+use crate::console::frame::error::PageError;
+use crate::console::frame::page::{self, Page};
+use crate::console::session::SignedIn;
+use crate::console::texts::{Moment, Words};
+use crate::db::usage::DayCounts;
+use crate::keys::lifecycle::{self, KeyState};
+use crate::types::clock::Timestamp;
+use crate::types::id::SecretId;
+
+/// Days in the chart.
+const DAYS: i64 = 30;
+/// Calls in the list.
+const CALLS: i64 = 50;
+
+#[derive(Template, WebTemplate)]
+#[template(path = "key.html")]
+struct KeyPage {
+    page: Page,
+    secret_id: SecretId,
+    short: String,
+    enabled: bool,
+    remark: Option<String>,
+    created: Moment,
+    age: String,
+    /// Is it so old that it should be replaced?
+    old: bool,
+    never_used: bool,
+    api: Option<Api>,
+    since: Option<Since>,
+    /// None where there is nothing to show in it.
+    chart: Option<Chart>,
+    days: Vec<Day>,
+    calls: Vec<Call>,
+}
+
+/// The API's address, in the pieces that clients take.
+struct Api {
+    origin: String,
+    scheme: String,
+    authority: String,
+    https: bool,
+}
+
+impl From<Url> for Api {
+    fn from(url: Url) -> Self {
+        Self {
+            origin: url[..Position::BeforePath].to_owned(),
+            scheme: url.scheme().to_owned(),
+            authority: url[Position::BeforeHost..Position::BeforePath].to_owned(),
+            https: url.scheme() == "https",
+        }
+    }
+}
+
+/// "0 accepted, N refused since …" for a disabled key.
+struct Since {
+    before: &'static str,
+    at: Moment,
+    after: String,
+}
+
+struct Day {
+    date: String,
+    accepted: i64,
+    refused: i64,
+}
+
+struct Call {
+    at: Moment,
+    action: String,
+    address: String,
+    accepted: bool,
+    reason: &'static str,
+}
+
+/// `GET /cam/capi/keys/{id}`
+pub async fn key_page(
+    console: Console,
+    mut owner: SignedIn,
+    Path(secret_id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
+    let app = &console.app;
+    let key = lifecycle::find(app, owner.uin(), &named(&secret_id)?).await?;
+    app.usage.flush().await;
+    let now = app.clock.now();
+    let first_day = now.day() - DAYS + 1;
+    let since_day = Timestamp::of_day(first_day);
+    let report = usage::report(&app.db, &key.secret_id, since_day, key.state_changed_at, CALLS).await?;
+    let days: Vec<Day> = (first_day..=now.day()).map(|day| Day::new(day, &report.days)).collect();
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let age = advice::days(key.created_at, now);
+    let page = owner.page(&console).await?;
+    let words = page.t;
+    let since = (key.state == KeyState::Disabled).then(|| Since {
+        before: words.disabled_since,
+        at: key.state_changed_at.into(),
+        after: (words.since_disabled)(report.in_state.accepted, report.in_state.refused),
+    });
+    let calls = report.calls.into_iter().map(|call| Call {
+        at: call.at.into(),
+        action: call.action,
+        address: call.address,
+        accepted: call.accepted,
+        reason: (words.refusal)(&call.reason),
+    });
+    Ok(page::of_account(KeyPage {
+        short: key.secret_id.short(),
+        enabled: key.state == KeyState::Enabled,
+        remark: key.remark,
+        created: key.created_at.into(),
+        age: (words.key_age)(age),
+        old: age >= advice::ROTATE_AFTER_DAYS,
+        never_used: key.last_used_at.is_none(),
+        api: console.site.api_url(host).map(Api::from),
+        since,
+        chart: Chart::new(&days, words),
+        days,
+        calls: calls.collect(),
+        secret_id: key.secret_id,
+        page,
+    }))
+}
+
+impl Day {
+    fn new(day: i64, counted: &[DayCounts]) -> Self {
+        let counts = counted.iter().find(|counts| counts.day == day);
+        Self {
+            date: Timestamp::of_day(day).utc_date(),
+            accepted: counts.map_or(0, |counts| counts.accepted),
+            refused: counts.map_or(0, |counts| counts.refused),
+        }
+    }
+}
+
+/// Bars of accepted calls, with the refused ones on top.
+struct Chart {
+    width: i64,
+    height: i64,
+    /// Where the axis is.
+    base: i64,
+    /// Where the tallest bar ends.
+    top: i64,
+    /// How many calls the tallest bar stands for.
+    highest: String,
+    bar_width: i64,
+    bars: Vec<Bar>,
+}
+
+struct Bar {
+    title: String,
+    x: i64,
+    accepted_y: i64,
+    accepted_height: i64,
+    refused_y: i64,
+    refused_height: i64,
+}
+
+impl Chart {
+    fn new(days: &[Day], words: &Words) -> Option<Self> {
+        const STEP: i64 = 20;
+        const TALLEST: i64 = 120;
+        let highest = days.iter().map(|day| day.accepted + day.refused).max().filter(|calls| *calls > 0)?;
+        // Whatever happened is seen: a call among thousands still has a line.
+        let tall = |calls: i64| if calls == 0 { 0 } else { (calls * TALLEST / highest).max(2) };
+        let mut x = 0;
+        let bars = days.iter().map(|day| {
+            let (accepted, refused) = (tall(day.accepted), tall(day.refused));
+            x += STEP;
+            Bar {
+                title: (words.chart_bar)(&day.date, day.accepted, day.refused),
+                x: x - STEP + 2,
+                accepted_y: TALLEST + 4 - accepted,
+                accepted_height: accepted,
+                refused_y: TALLEST + 4 - accepted - refused,
+                refused_height: refused,
+            }
+        });
+        let bars = bars.collect();
+        Some(Self {
+            width: x,
+            height: TALLEST + 6,
+            base: TALLEST + 4,
+            top: 3,
+            highest: (words.most_calls)(highest),
+            bar_width: STEP - 4,
+            bars,
+        })
+    }
+}

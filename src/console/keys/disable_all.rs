@@ -1,0 +1,78 @@
+//! The emergency stop, `/cam/capi/disable-all`: every key of the account at once.
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use super::view::KeyView;
+use crate::console::Console;
+use crate::console::frame::error::PageError;
+use crate::console::frame::flash::Flash;
+use crate::console::frame::forms::OwnForm;
+use crate::console::frame::page::{self, FormState, Page};
+use crate::console::frame::urls;
+use crate::console::session::SignedIn;
+use crate::console::step_up::{self, Proof, Unproved};
+use crate::keys::lifecycle::{self, KeyState};
+
+#[derive(Template, WebTemplate)]
+#[template(path = "disable_all.html")]
+struct DisableAllPage {
+    page: Page,
+    account_name: String,
+    asks_proof: bool,
+    /// Those that will be disabled.
+    keys: Vec<KeyView>,
+    form: FormState,
+}
+
+/// None if no key is enabled: there is nothing to ask then.
+async fn ask(console: &Console, owner: &mut SignedIn, form: FormState) -> Result<Option<DisableAllPage>, PageError> {
+    console.app.usage.flush().await;
+    let mut keys = Vec::new();
+    for key in lifecycle::list(&console.app, owner.uin()).await? {
+        if key.state == KeyState::Enabled {
+            keys.push(KeyView::new(console, key).await?);
+        }
+    }
+    if keys.is_empty() {
+        return Ok(None);
+    }
+    let page = owner.page(console).await?;
+    let asks_proof = owner.verified(console).is_none();
+    Ok(Some(DisableAllPage { page, account_name: owner.account.name.clone(), asks_proof, keys, form }))
+}
+
+async fn tell(owner: &mut SignedIn, disabled: usize) -> Result<Response, PageError> {
+    owner.leave_flash(Flash::AllKeysDisabled(disabled)).await?;
+    Ok(Redirect::to(urls::KEYS).into_response())
+}
+
+/// `GET /cam/capi/disable-all`
+pub async fn ask_page(console: Console, mut owner: SignedIn) -> Result<Response, PageError> {
+    match ask(&console, &mut owner, FormState::default()).await? {
+        Some(asked) => Ok(page::of_account(asked)),
+        None => tell(&mut owner, 0).await,
+    }
+}
+
+/// `POST /cam/capi/disable-all`
+pub async fn disable_all(
+    console: Console,
+    mut owner: SignedIn,
+    OwnForm(proof): OwnForm<Proof>,
+) -> Result<Response, PageError> {
+    let verified = match step_up::check(&console, &mut owner, proof).await {
+        Ok(verified) => verified,
+        Err(Unproved::Missing) => return Ok(Redirect::to(urls::DISABLE_ALL).into_response()),
+        Err(unproved) => {
+            let errors = unproved.errors(owner.words())?;
+            return match ask(&console, &mut owner, errors).await? {
+                Some(asked) => Ok(page::refused(asked)),
+                None => tell(&mut owner, 0).await,
+            };
+        }
+    };
+    let disabled = lifecycle::disable_all(&console.app, owner.origin(), &verified).await?;
+    tell(&mut owner, disabled).await
+}

@@ -1,0 +1,9 @@
+//! Pages.
+
+pub mod advice;
+pub mod detail;
+pub mod disable_all;
+pub mod list;
+pub mod refused;
+pub mod rotation;
+pub mod view;

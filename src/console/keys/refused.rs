@@ -1,0 +1,80 @@
+//! `/cam/capi/refused`: why a signed request was refused, looked up by the RequestId its caller was told.
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::extract::Query;
+use axum::response::Response;
+use serde::Deserialize;
+
+use crate::console::Console;
+use crate::console::frame::error::PageError;
+use crate::console::frame::page::{self, FormState, Page};
+use crate::console::session::SignedIn;
+use crate::console::texts::Moment;
+use crate::db::refused_calls;
+use crate::types::error::Error;
+use crate::types::id::SecretId;
+
+/// Longest RequestId that is looked for; theirs are 36 characters.
+const LONGEST_ID: usize = 64;
+
+#[derive(Template, WebTemplate)]
+#[template(path = "refused.html")]
+struct RefusedPage {
+    page: Page,
+    asked: String,
+    form: FormState,
+    call: Option<CallView>,
+}
+
+struct CallView {
+    request_id: String,
+    secret_id: SecretId,
+    at: Moment,
+    signed_at: Moment,
+    action: String,
+    address: String,
+    reason: &'static str,
+    cause: &'static str,
+    canonical_request: String,
+    string_to_sign: String,
+}
+
+/// What is looked for.
+#[derive(Deserialize)]
+pub struct Asked {
+    #[serde(default)]
+    request_id: String,
+}
+
+/// `GET /cam/capi/refused`
+pub async fn refused_page(
+    console: Console,
+    mut owner: SignedIn,
+    Query(asked): Query<Asked>,
+) -> Result<Response, PageError> {
+    let app = &console.app;
+    let page = owner.page(&console).await?;
+    let words = page.t;
+    let asked: String = asked.request_id.trim().chars().take(LONGEST_ID).collect();
+    let mut found = None;
+    if let Ok(request_id) = asked.parse() {
+        app.usage.flush().await;
+        found = refused_calls::find(&app.db, owner.uin(), request_id).await.map_err(Error::from)?;
+    }
+    let unknown = !asked.is_empty() && found.is_none();
+    let form = if unknown { FormState::with_error("request_id", words.refused_unknown) } else { FormState::default() };
+    let call = found.map(|row| CallView {
+        at: row.at.into(),
+        signed_at: row.signed_at.into(),
+        reason: (words.refusal)(&row.reason),
+        cause: (words.refused_cause)(&row.reason, &row.cause),
+        request_id: row.request_id,
+        secret_id: row.secret_id,
+        action: row.action,
+        address: row.address,
+        canonical_request: row.canonical_request,
+        string_to_sign: row.string_to_sign,
+    });
+    Ok(page::of_account(RefusedPage { page, asked, form, call }))
+}

@@ -1,0 +1,66 @@
+//! One key as the templates show it.
+
+use std::time::Duration;
+
+use crate::console::Console;
+use crate::console::texts::Moment;
+use crate::db::api_keys::ApiKeyRow;
+use crate::db::usage;
+use crate::keys::lifecycle::KeyState;
+use crate::types::clock::Timestamp;
+use crate::types::error::Error;
+use crate::types::id::SecretId;
+
+/// What "recently" is on the pages: the last 24 hours.
+pub(crate) const DAY: Duration = Duration::from_hours(24);
+
+/// A key with what it has been used for recently.
+pub(crate) struct KeyView {
+    pub secret_id: SecretId,
+    pub short: String,
+    pub enabled: bool,
+    pub remark: Option<String>,
+    pub remark_value: String,
+    pub created: Moment,
+    pub state_changed: Moment,
+    pub last_used: Option<LastUse>,
+    pub calls_24h: i64,
+    pub addresses_24h: i64,
+    pub refused_since: i64,
+    pub revealed: Option<String>,
+}
+
+/// The latest accepted call.
+pub(crate) struct LastUse {
+    pub at: Moment,
+    pub action: String,
+    pub address: String,
+}
+
+impl KeyView {
+    /// Counts what the database has; the buffer of use records is flushed before.
+    pub(crate) async fn new(console: &Console, key: ApiKeyRow) -> Result<Self, Error> {
+        let database = &console.app.db;
+        let yesterday = console.app.clock.now().minus(DAY);
+        let in_state = usage::in_state(database, &key.secret_id, key.state_changed_at).await?;
+        let used = |at: Timestamp| LastUse {
+            at: at.into(),
+            action: key.last_used_action.clone().unwrap_or_default(),
+            address: key.last_used_address.clone().unwrap_or_default(),
+        };
+        Ok(Self {
+            short: key.secret_id.short(),
+            enabled: key.state == KeyState::Enabled,
+            remark_value: key.remark.clone().unwrap_or_default(),
+            created: key.created_at.into(),
+            state_changed: key.state_changed_at.into(),
+            last_used: key.last_used_at.map(used),
+            calls_24h: usage::accepted(database, &key.secret_id, yesterday).await?,
+            addresses_24h: usage::count_addresses(database, &key.secret_id, yesterday).await?,
+            refused_since: in_state.refused,
+            revealed: None,
+            remark: key.remark,
+            secret_id: key.secret_id,
+        })
+    }
+}

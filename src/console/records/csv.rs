@@ -1,0 +1,130 @@
+//! The records as CSV, `/cam/records.csv`: the same filter as the page, read from the database while it is sent.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes};
+use axum::extract::Query;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use hyper::body::Frame;
+use tokio::sync::mpsc;
+use tracing::Instrument;
+use url::form_urlencoded;
+
+use super::list::{InWords, RecordsQuery, refused};
+use crate::app::App;
+use crate::audit::reading::{Csv, Reader};
+use crate::audit::{Action, Event, Origin};
+use crate::console::Console;
+use crate::console::frame::error::PageError;
+use crate::console::session::SignedIn;
+use crate::console::texts::Words;
+use crate::db::audit::AuditRow;
+use crate::types::error::Error;
+use crate::types::id::Uin;
+
+/// Records read and sent at a time.
+const CHUNK: usize = 500;
+
+/// Columns after the common ones: the same as the page says it, in the reader's language.
+const IN_WORDS: [&str; 3] = ["who", "event", "outcome"];
+
+/// `GET /cam/records.csv`. That the records were downloaded is recorded first, and is not among them.
+pub async fn download(
+    console: Console,
+    owner: SignedIn,
+    Query(query): Query<RecordsQuery>,
+) -> Result<Response, PageError> {
+    let (query, words) = (query.trimmed(), owner.words());
+    let filter = match query.filter(words) {
+        Ok(filter) => filter,
+        Err(errors) => return refused(&console, owner, query, errors).await,
+    };
+    let app = console.app.clone();
+    let mut reader = Reader::new(owner.uin(), filter);
+    let rows = reader.next(&app.db, CHUNK).await?;
+    record(&app, owner.origin(), owner.uin()).await?;
+    let csv = Csv::headed(&IN_WORDS)?;
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present".to_owned()),
+        (header::CONTENT_DISPOSITION, disposition(&owner.account.name, &app.clock.now().utc_date())),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    // One chunk waits while the next is made: that is all a slow reader keeps in memory.
+    let (sender, chunks) = mpsc::channel(1);
+    tokio::spawn(send(app, reader, (csv, rows), words, sender).in_current_span());
+    Ok((headers, Body::new(Chunks(chunks))).into_response())
+}
+
+async fn record(app: &App, origin: &Origin, uin: Uin) -> Result<(), Error> {
+    let mut tx = app.db.begin().await?;
+    app.audit.append(&mut tx, origin, Event::done(Action::RecordsDownloaded, uin)).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Sends chunk after chunk until all is sent or the reader is gone. After a fault the connection is cut, so that nobody
+/// takes a part for the whole.
+async fn send(
+    app: App,
+    reader: Reader,
+    first: (Csv, Vec<AuditRow>),
+    words: &'static Words,
+    sender: mpsc::Sender<Result<Bytes, Error>>,
+) {
+    if let Err(cause) = send_all(&app, reader, first, words, &sender).await {
+        tracing::error!(%cause, "a download of records failed");
+        // Whoever has gone need not be told.
+        let _ = sender.send(Err(cause)).await;
+    }
+}
+
+async fn send_all(
+    app: &App,
+    mut reader: Reader,
+    (mut csv, mut rows): (Csv, Vec<AuditRow>),
+    words: &Words,
+    sender: &mpsc::Sender<Result<Bytes, Error>>,
+) -> Result<(), Error> {
+    loop {
+        if sender.send(Ok(lines(csv, &rows, words)?)).await.is_err() {
+            return Ok(());
+        }
+        rows = reader.next(&app.db, CHUNK).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        csv = Csv::default();
+    }
+}
+
+fn lines(mut csv: Csv, rows: &[AuditRow], words: &Words) -> Result<Bytes, Error> {
+    for row in rows {
+        let InWords { who, event, outcome } = InWords::new(row, words);
+        csv.push(row, &[&who, &event, &outcome])?;
+    }
+    Ok(csv.into_bytes()?.into())
+}
+
+/// A name for the file that every system takes: letters, digits, `-`, `_` and `.`, once in ASCII (RFC 6266).
+fn disposition(account: &str, date: &str) -> String {
+    let name: String = account.chars().map(|c| if c.is_alphanumeric() || "-_".contains(c) { c } else { '_' }).collect();
+    let ascii: String = name.chars().map(|c| if c.is_ascii() { c } else { '_' }).collect();
+    let encoded: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
+    format!(
+        "attachment; filename=\"latchkey-records-{ascii}-{date}.csv\"; \
+         filename*=UTF-8''latchkey-records-{encoded}-{date}.csv"
+    )
+}
+
+/// A body of what comes through a channel.
+struct Chunks(mpsc::Receiver<Result<Bytes, Error>>);
+
+impl hyper::body::Body for Chunks {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        self.0.poll_recv(context).map(|chunk| chunk.map(|chunk| chunk.map(Frame::data)))
+    }
+}

@@ -1,0 +1,267 @@
+//! The page of the records, `/cam/records`: every operation and sign-in of the account, filtered by the query.
+
+use std::time::Duration;
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::extract::Query;
+use axum::response::Response;
+use serde::Deserialize;
+use url::form_urlencoded;
+
+use crate::audit::reading::{self, Filter, Position, Start};
+use crate::audit::{Action, Actor, Detail, Outcome};
+use crate::console::Console;
+use crate::console::frame::error::PageError;
+use crate::console::frame::page::{self, FieldError, FormState, Page};
+use crate::console::frame::urls;
+use crate::console::session::SignedIn;
+use crate::console::texts::{Moment, Words};
+use crate::db::api_keys;
+use crate::db::audit::AuditRow;
+use crate::keys::lifecycle::KeyState;
+use crate::types::clock::Timestamp;
+use crate::types::error::Error;
+use crate::types::id::SecretId;
+
+/// Keys offered beside the field; any other is typed.
+const KEYS_OFFERED: i64 = 50;
+const DAY: Duration = Duration::from_hours(24);
+
+/// The filter and the page, as the address has them.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct RecordsQuery {
+    from: String,
+    to: String,
+    event: String,
+    key: String,
+    result: String,
+    before: String,
+    after: String,
+}
+
+impl RecordsQuery {
+    /// Without the blanks around what was typed or pasted.
+    pub(crate) fn trimmed(self) -> Self {
+        let trim = |text: String| text.trim().to_owned();
+        Self {
+            from: trim(self.from),
+            to: trim(self.to),
+            event: trim(self.event),
+            key: trim(self.key),
+            result: trim(self.result),
+            ..self
+        }
+    }
+
+    /// The filter, or what is wrong with it.
+    pub(crate) fn filter(&self, words: &Words) -> Result<Filter, Vec<FieldError>> {
+        let mut errors = Vec::new();
+        let filter = Filter {
+            from: field(&self.from, "from", words.date_invalid, &mut errors, Timestamp::of_utc_date),
+            until: field(&self.to, "to", words.date_invalid, &mut errors, |day| {
+                Some(Timestamp::of_utc_date(day)?.plus(DAY))
+            }),
+            action: field(&self.event, "event", words.event_unknown, &mut errors, Action::parse),
+            outcome: field(&self.result, "result", words.result_unknown, &mut errors, Outcome::parse),
+            key: field(&self.key, "key", words.secret_id_invalid, &mut errors, |id| id.parse().ok()),
+        };
+        if let (Some(from), Some(until)) = (filter.from, filter.until)
+            && from >= until
+        {
+            errors.push(FieldError { field: "to", text: words.dates_reversed });
+        }
+        if errors.is_empty() { Ok(filter) } else { Err(errors) }
+    }
+
+    /// What is no position is none: the page is then the first.
+    fn start(&self) -> Start {
+        match (self.before.parse(), self.after.parse()) {
+            (Ok(before), _) => Start::Before(before),
+            (_, Ok(after)) => Start::After(after),
+            _ => Start::Newest,
+        }
+    }
+
+    /// `path` with the same filter and, if given, another page.
+    fn address(&self, path: &str, page: Option<(&str, Position)>) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        let fields = [
+            ("from", &self.from),
+            ("to", &self.to),
+            ("event", &self.event),
+            ("key", &self.key),
+            ("result", &self.result),
+        ];
+        query.extend_pairs(fields.iter().filter(|(_, value)| !value.is_empty()));
+        if let Some((name, position)) = page {
+            query.append_pair(name, &position.to_string());
+        }
+        let query = query.finish();
+        if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+    }
+}
+
+/// What a field asks for: nothing if it is empty; if it cannot be read, an error is added.
+fn field<T>(
+    text: &str,
+    field: &'static str,
+    wrong: &'static str,
+    errors: &mut Vec<FieldError>,
+    read: impl FnOnce(&str) -> Option<T>,
+) -> Option<T> {
+    if text.is_empty() {
+        return None;
+    }
+    let value = read(text);
+    if value.is_none() {
+        errors.push(FieldError { field, text: wrong });
+    }
+    value
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "records.html")]
+struct RecordsPage {
+    page: Page,
+    form: FormState,
+    /// The filter as it was sent.
+    sent: RecordsQuery,
+    events: Vec<Choice>,
+    results: Vec<Choice>,
+    keys: Vec<(SecretId, &'static str)>,
+    csv: String,
+    /// None where the filter cannot be read.
+    records: Option<Vec<RecordView>>,
+    newer: Option<String>,
+    older: Option<String>,
+}
+
+impl RecordsPage {
+    /// The page without records.
+    async fn new(
+        console: &Console,
+        mut owner: SignedIn,
+        sent: RecordsQuery,
+        errors: Vec<FieldError>,
+    ) -> Result<Self, PageError> {
+        let page = owner.page(console).await?;
+        let words = page.t;
+        let events = Action::ALL.iter().map(|action| (action.as_str(), (words.record_action)(*action)));
+        let results = Outcome::ALL.iter().map(|outcome| (outcome.as_str(), (words.record_outcome)(*outcome)));
+        let state = |state| match state {
+            KeyState::Enabled => words.enabled,
+            KeyState::Disabled => words.disabled,
+            KeyState::Deleted => words.deleted,
+        };
+        let keys = api_keys::latest(&console.app.db, owner.uin(), KEYS_OFFERED).await.map_err(Error::from)?;
+        Ok(Self {
+            page,
+            events: choices(events, &sent.event),
+            results: choices(results, &sent.result),
+            keys: keys.into_iter().map(|(id, of)| (id, state(of))).collect(),
+            csv: sent.address(urls::RECORDS_CSV, None),
+            sent,
+            form: FormState { errors, ..FormState::default() },
+            records: None,
+            newer: None,
+            older: None,
+        })
+    }
+}
+
+/// An option of a list.
+struct Choice {
+    value: String,
+    text: String,
+    chosen: bool,
+}
+
+/// The options of a list. What was sent is among them even if it is not known, so that it is not lost.
+fn choices<'a>(known: impl Iterator<Item = (&'a str, &'a str)>, sent: &str) -> Vec<Choice> {
+    let choice =
+        |value: &str, text: &str| Choice { value: value.to_owned(), text: text.to_owned(), chosen: value == sent };
+    let mut choices: Vec<Choice> = known.map(|(value, text)| choice(value, text)).collect();
+    if !sent.is_empty() && !choices.iter().any(|choice| choice.chosen) {
+        choices.push(choice(sent, sent));
+    }
+    choices
+}
+
+/// What a record says, in words; what only another version knows, as it is stored.
+pub(crate) struct InWords {
+    pub(crate) who: String,
+    pub(crate) event: String,
+    pub(crate) outcome: String,
+}
+
+impl InWords {
+    pub(crate) fn new(row: &AuditRow, words: &Words) -> Self {
+        let actor = Actor::parse(&row.actor, row.actor_key.as_deref());
+        let outcome = Outcome::parse(&row.result).map_or(row.result.as_str(), words.record_outcome);
+        let detail = row.detail.as_deref().map(|stored| Detail::parse(stored).map_or(stored, words.record_detail));
+        Self {
+            who: actor.as_ref().map_or(row.actor.as_str(), words.record_actor).to_owned(),
+            event: Action::parse(&row.action).map_or(row.action.as_str(), words.record_action).to_owned(),
+            outcome: detail.map_or(outcome.to_owned(), |detail| (words.with_detail)(outcome, detail)),
+        }
+    }
+}
+
+/// A record as the page shows it.
+struct RecordView {
+    at: Moment,
+    said: InWords,
+    done: bool,
+    actor_key: Option<String>,
+    key: Option<String>,
+    address: Option<String>,
+    request_id: Option<String>,
+}
+
+impl RecordView {
+    fn new(row: AuditRow, words: &Words) -> Self {
+        Self {
+            at: row.at.into(),
+            said: InWords::new(&row, words),
+            done: row.result == Outcome::Done.as_str(),
+            actor_key: row.actor_key,
+            // What is done to a session names it by its handle, which tells its reader nothing.
+            key: row.target.filter(|target| target.parse::<SecretId>().is_ok()),
+            address: row.address,
+            request_id: row.request_id,
+        }
+    }
+}
+
+/// `GET /cam/records`
+pub async fn records_page(
+    console: Console,
+    owner: SignedIn,
+    Query(query): Query<RecordsQuery>,
+) -> Result<Response, PageError> {
+    let (query, words) = (query.trimmed(), owner.words());
+    let filter = match query.filter(words) {
+        Ok(filter) => filter,
+        Err(errors) => return refused(&console, owner, query, errors).await,
+    };
+    let found = reading::page(&console.app.db, owner.uin(), &filter, query.start()).await?;
+    let link = |name: &str, at: Option<Position>| Some(query.address(urls::RECORDS, Some((name, at?))));
+    let (newer, older) = (link("after", found.newer), link("before", found.older));
+    let records = found.rows.into_iter().map(|row| RecordView::new(row, words)).collect();
+    let page = RecordsPage::new(&console, owner, query, Vec::new()).await?;
+    Ok(page::of_account(RecordsPage { records: Some(records), newer, older, ..page }))
+}
+
+/// The page with what is wrong with the filter, which is shown as it was sent.
+pub(crate) async fn refused(
+    console: &Console,
+    owner: SignedIn,
+    query: RecordsQuery,
+    errors: Vec<FieldError>,
+) -> Result<Response, PageError> {
+    let here = query.address(urls::RECORDS, None);
+    let refused = RecordsPage::new(console, owner, query, errors).await?;
+    Ok(page::refused(RecordsPage { page: refused.page.at(&here), ..refused }))
+}

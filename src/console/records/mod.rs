@@ -1,0 +1,4 @@
+//! Pages.
+
+pub mod csv;
+pub mod list;

@@ -1,0 +1,95 @@
+//! Replacing the authenticator, `/cam/security/authenticator`: verification, then the new seed, then its first code. The
+//! old one holds until then.
+
+use axum::response::{IntoResponse, Redirect, Response};
+use secrecy::ExposeSecret;
+
+use crate::account::credentials::{self, Replacement};
+use crate::console::Console;
+use crate::console::frame::compression::confidential;
+use crate::console::frame::enrolment::{At, AuthenticatorPage, ConfirmForm};
+use crate::console::frame::error::PageError;
+use crate::console::frame::flash::Flash;
+use crate::console::frame::forms::OwnForm;
+use crate::console::frame::page::{self, FormState};
+use crate::console::frame::urls;
+use crate::console::session::SignedIn;
+use crate::console::step_up::{self, About, Ask, Proof};
+use crate::console::texts::Words;
+use crate::types::error::Error;
+
+fn ask(words: &Words) -> Ask {
+    Ask {
+        title: words.replace_authenticator_title,
+        text: words.replace_authenticator_effect,
+        about: About::Account,
+        action: urls::AUTHENTICATOR.to_owned(),
+        back: urls::SECURITY,
+        button: words.next,
+        danger: false,
+    }
+}
+
+/// `GET /cam/security/authenticator`
+pub async fn replace_page(console: Console, owner: SignedIn) -> Result<Response, PageError> {
+    let ask = ask(owner.words());
+    step_up::page(&console, owner, ask).await
+}
+
+/// `POST /cam/security/authenticator`: begins, also anew.
+pub async fn begin(
+    console: Console,
+    mut owner: SignedIn,
+    OwnForm(proof): OwnForm<Proof>,
+) -> Result<Response, PageError> {
+    let ask = ask(owner.words());
+    let verified = match step_up::check(&console, &mut owner, proof).await {
+        Ok(verified) => verified,
+        Err(unproved) => return unproved.answer(&console, owner, ask).await,
+    };
+    owner.keep_replacement(Replacement::begin(&console.app, &verified).await?).await?;
+    Ok(Redirect::to(urls::NEW_AUTHENTICATOR).into_response())
+}
+
+async fn shown(
+    console: &Console,
+    owner: &mut SignedIn,
+    replacement: &Replacement,
+    form: FormState,
+) -> Result<AuthenticatorPage, PageError> {
+    let page = owner.page(console).await?;
+    let seed = replacement.seed(&console.app).await?;
+    Ok(AuthenticatorPage::new(page, At::Replacement, &owner.account.name, &seed, form)?)
+}
+
+/// `GET /cam/security/authenticator/new`. What has been begun too long ago has to be begun again.
+pub async fn new_page(console: Console, mut owner: SignedIn) -> Result<Response, PageError> {
+    let Some(replacement) = owner.replacement(&console).cloned() else {
+        return Ok(Redirect::to(urls::AUTHENTICATOR).into_response());
+    };
+    Ok(confidential(page::of_account(shown(&console, &mut owner, &replacement, FormState::default()).await?)))
+}
+
+/// `POST /cam/security/authenticator/new`
+pub async fn confirm(
+    console: Console,
+    mut owner: SignedIn,
+    OwnForm(form): OwnForm<ConfirmForm>,
+) -> Result<Response, PageError> {
+    let app = &console.app;
+    let Some(replacement) = owner.replacement(&console).cloned() else {
+        return Ok(Redirect::to(urls::AUTHENTICATOR).into_response());
+    };
+    let (code, present) = (form.code.expose_secret(), owner.present(&console));
+    match credentials::confirm_totp(app, owner.origin(), owner.uin(), &present, &replacement, code).await {
+        Ok(epoch) => {
+            owner.go_on(epoch, Flash::TotpReplaced).await?;
+            Ok(Redirect::to(urls::SECURITY).into_response())
+        }
+        Err(Error::CodeRefused) => {
+            let form = FormState::with_error("code", owner.words().setup_code_refused);
+            Ok(confidential(page::refused(shown(&console, &mut owner, &replacement, form).await?)))
+        }
+        Err(error) => Err(error.into()),
+    }
+}

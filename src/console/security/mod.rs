@@ -1,0 +1,7 @@
+//! Pages.
+
+pub mod authenticator;
+pub mod overview;
+pub mod passkeys;
+pub mod password;
+pub mod recovery_codes;

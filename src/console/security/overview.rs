@@ -1,0 +1,161 @@
+//! The security page, `/cam/security`: what the account is signed in to with, where it is signed in, and ending that.
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::extract::Path;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use super::passkeys::PasskeyView;
+use crate::account::{credentials, passkeys, sessions};
+use crate::console::Console;
+use crate::console::frame::error::{PageError, Problem};
+use crate::console::frame::flash::Flash;
+use crate::console::frame::forms::OwnForm;
+use crate::console::frame::page::{self, Page};
+use crate::console::frame::{urls, user_agent};
+use crate::console::session::SignedIn;
+use crate::console::step_up::{self, About, Ask, Proof};
+use crate::console::texts::{Moment, Words};
+use crate::db::sessions::SessionRow;
+use crate::types::id::SessionHandle;
+
+#[derive(Template, WebTemplate)]
+#[template(path = "security.html")]
+struct SecurityPage {
+    page: Page,
+    verified: bool,
+    recovery_codes_left: String,
+    passkeys: Vec<PasskeyView>,
+    passkeys_work: bool,
+    passkeys_full: bool,
+    sessions: Vec<SessionView>,
+}
+
+/// A session as the pages show it.
+pub struct SessionView {
+    /// What it is named by.
+    pub handle: SessionHandle,
+    /// "Firefox on Linux".
+    pub device: String,
+    /// Where it was signed in from.
+    pub address: String,
+    /// When that was.
+    pub started: Moment,
+    /// When it was last used.
+    pub seen: Moment,
+    /// Is it the one that looks?
+    pub present: bool,
+}
+
+impl SessionView {
+    fn new(words: &Words, owner: &SignedIn, session: SessionRow) -> Self {
+        let (browser, system) = user_agent::families(session.user_agent.as_deref().unwrap_or_default());
+        Self {
+            present: session.handle == *owner.handle(),
+            handle: session.handle,
+            device: (words.device_name)(browser, system),
+            address: session.address.unwrap_or_default(),
+            started: session.started_at.into(),
+            seen: session.seen_at.into(),
+        }
+    }
+}
+
+/// `GET /cam/security`
+pub async fn security_page(console: Console, mut owner: SignedIn) -> Result<Response, PageError> {
+    let app = &console.app;
+    let page = owner.page(&console).await?;
+    let left = credentials::recovery_codes_left(app, owner.uin()).await?;
+    let rows = sessions::list(app, owner.uin()).await?.into_iter();
+    let mut sessions: Vec<SessionView> = rows.map(|session| SessionView::new(page.t, &owner, session)).collect();
+    sessions.sort_by_key(|session| !session.present);
+    let passkeys = passkeys::list(app, owner.uin()).await?;
+    Ok(page::of_account(SecurityPage {
+        verified: owner.verified(&console).is_some(),
+        recovery_codes_left: (page.t.recovery_codes_left)(left),
+        passkeys_work: console.site.passkeys.is_some(),
+        passkeys_full: passkeys.len() >= passkeys::LIMIT,
+        passkeys: passkeys.into_iter().map(PasskeyView::from).collect(),
+        sessions,
+        page,
+    }))
+}
+
+/// The session an address names, if it is a live one of the account's.
+async fn named(console: &Console, owner: &SignedIn, handle: &str) -> Result<SessionRow, PageError> {
+    let handle = SessionHandle::parse(handle).ok_or(Problem::SessionNotFound)?;
+    Ok(sessions::find(&console.app, owner.uin(), &handle).await?)
+}
+
+fn ask_to_end(owner: &SignedIn, session: SessionRow) -> Ask {
+    let words = owner.words();
+    Ask {
+        title: words.end_title,
+        text: words.end_effect,
+        action: urls::end_session(&session.handle),
+        about: About::Session(SessionView::new(words, owner, session)),
+        back: urls::SECURITY,
+        button: words.end,
+        danger: true,
+    }
+}
+
+/// `GET /cam/security/sessions/{handle}/end`
+pub async fn end_page(console: Console, owner: SignedIn, Path(handle): Path<String>) -> Result<Response, PageError> {
+    let session = named(&console, &owner, &handle).await?;
+    let ask = ask_to_end(&owner, session);
+    step_up::page(&console, owner, ask).await
+}
+
+/// `POST /cam/security/sessions/{handle}/end`
+pub async fn end(
+    console: Console,
+    mut owner: SignedIn,
+    Path(handle): Path<String>,
+    OwnForm(proof): OwnForm<Proof>,
+) -> Result<Response, PageError> {
+    let session = named(&console, &owner, &handle).await?;
+    let handle = session.handle.clone();
+    let ask = ask_to_end(&owner, session);
+    let verified = match step_up::check(&console, &mut owner, proof).await {
+        Ok(verified) => verified,
+        Err(unproved) => return unproved.answer(&console, owner, ask).await,
+    };
+    sessions::end(&console.app, owner.origin(), &verified, &owner.present(&console), &handle).await?;
+    owner.leave_flash(Flash::SessionEnded).await?;
+    Ok(Redirect::to(urls::SECURITY).into_response())
+}
+
+fn ask_to_end_others(words: &Words) -> Ask {
+    Ask {
+        title: words.end_others_title,
+        text: words.end_others_effect,
+        about: About::Account,
+        action: urls::END_OTHERS.to_owned(),
+        back: urls::SECURITY,
+        button: words.end_others,
+        danger: true,
+    }
+}
+
+/// `GET /cam/security/sessions/end-others`
+pub async fn end_others_page(console: Console, owner: SignedIn) -> Result<Response, PageError> {
+    let ask = ask_to_end_others(owner.words());
+    step_up::page(&console, owner, ask).await
+}
+
+/// `POST /cam/security/sessions/end-others`
+pub async fn end_others(
+    console: Console,
+    mut owner: SignedIn,
+    OwnForm(proof): OwnForm<Proof>,
+) -> Result<Response, PageError> {
+    let ask = ask_to_end_others(owner.words());
+    let verified = match step_up::check(&console, &mut owner, proof).await {
+        Ok(verified) => verified,
+        Err(unproved) => return unproved.answer(&console, owner, ask).await,
+    };
+    let epoch = sessions::end_others(&console.app, owner.origin(), &verified, &owner.present(&console)).await?;
+    owner.go_on(epoch, Flash::OtherSessionsEnded).await?;
+    Ok(Redirect::to(urls::SECURITY).into_response())
+}

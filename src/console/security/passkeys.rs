@@ -1,0 +1,254 @@
+//! Passkeys on the security page, `/cam/security/passkeys`: verification, then a name and the browser's own dialog.
+//! Renaming needs no verification; removing does.
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::Json;
+use axum::extract::Path;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use crate::account::passkeys::{self, Addition, Answer, Name, Options};
+use crate::console::Console;
+use crate::console::frame::error::{PageError, Problem};
+use crate::console::frame::flash::Flash;
+use crate::console::frame::forms::{Nothing, OwnForm};
+use crate::console::frame::page::{self, FormState, Page};
+use crate::console::frame::urls;
+use crate::console::session::SignedIn;
+use crate::console::step_up::{self, About, Ask, Proof};
+use crate::console::texts::{Moment, Words};
+use crate::db::passkeys::PasskeyRow;
+use crate::types::error::Error;
+use crate::types::id::PasskeyHandle;
+
+/// A passkey as the pages show it.
+pub struct PasskeyView {
+    /// What it is named by.
+    pub handle: PasskeyHandle,
+    /// What its owner calls it.
+    pub name: String,
+    /// When it was added.
+    pub added: Moment,
+    /// When it was last used.
+    pub last_used: Option<Moment>,
+}
+
+impl From<PasskeyRow> for PasskeyView {
+    fn from(row: PasskeyRow) -> Self {
+        Self {
+            handle: row.handle,
+            name: row.name,
+            added: row.created_at.into(),
+            last_used: row.last_used_at.map(Moment::from),
+        }
+    }
+}
+
+/// Can the owner verify with a passkey?
+pub(crate) async fn are_there(console: &Console, owner: &SignedIn) -> Result<bool, PageError> {
+    Ok(console.site.passkeys.is_some() && !passkeys::list(&console.app, owner.uin()).await?.is_empty())
+}
+
+/// `POST /cam/security/passkeys/options`: what the script asks the browser for a verification.
+pub async fn ask_for_own(
+    console: Console,
+    mut owner: SignedIn,
+    OwnForm(Nothing {}): OwnForm<Nothing>,
+) -> Result<Json<Options>, PageError> {
+    let (options, challenge) = passkeys::ask_for_own(&console.app, console.relying_party()?, owner.uin()).await?;
+    owner.keep_challenge(challenge).await?;
+    Ok(Json(options))
+}
+
+fn ask_to_add(words: &Words) -> Ask {
+    Ask {
+        title: words.add_passkey_title,
+        text: words.add_passkey_effect,
+        about: About::Account,
+        action: urls::ADD_PASSKEY.to_owned(),
+        back: urls::SECURITY,
+        button: words.next,
+        danger: false,
+    }
+}
+
+/// `GET /cam/security/passkeys/add`
+pub async fn add_page(console: Console, owner: SignedIn) -> Result<Response, PageError> {
+    console.relying_party()?;
+    let ask = ask_to_add(owner.words());
+    step_up::page(&console, owner, ask).await
+}
+
+/// `POST /cam/security/passkeys/add`: gives leave to add one.
+pub async fn begin(
+    console: Console,
+    mut owner: SignedIn,
+    OwnForm(proof): OwnForm<Proof>,
+) -> Result<Response, PageError> {
+    console.relying_party()?;
+    let ask = ask_to_add(owner.words());
+    let verified = match step_up::check(&console, &mut owner, proof).await {
+        Ok(verified) => verified,
+        Err(unproved) => return unproved.answer(&console, owner, ask).await,
+    };
+    owner.keep_addition(Some(Addition::begin(&console.app, &verified))).await?;
+    Ok(Redirect::to(urls::NEW_PASSKEY).into_response())
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "passkey_new.html")]
+struct NewPage {
+    page: Page,
+    name: String,
+    form: FormState,
+}
+
+/// `GET /cam/security/passkeys/new`. Too long after the verification it has to be given again.
+pub async fn new_page(console: Console, mut owner: SignedIn) -> Result<Response, PageError> {
+    if owner.addition(&console).is_none() {
+        return Ok(Redirect::to(urls::ADD_PASSKEY).into_response());
+    }
+    let page = owner.page(&console).await?;
+    Ok(page::of_account(NewPage { page, name: String::new(), form: FormState::default() }))
+}
+
+/// `POST /cam/security/passkeys/new/options`: what the script asks the browser for a new passkey.
+pub async fn ask_for_new(
+    console: Console,
+    mut owner: SignedIn,
+    OwnForm(Nothing {}): OwnForm<Nothing>,
+) -> Result<Response, PageError> {
+    let Some(addition) = owner.addition(&console) else {
+        return Ok(Redirect::to(urls::ADD_PASSKEY).into_response());
+    };
+    let site = console.relying_party()?;
+    let (options, challenge) = passkeys::ask_for_new(&console.app, site, &owner.account, addition).await?;
+    owner.keep_challenge(challenge).await?;
+    Ok(Json(options).into_response())
+}
+
+/// The name, and what the browser has made.
+#[derive(Deserialize)]
+pub struct NewForm {
+    name: String,
+    /// Missing where the script did not run.
+    #[serde(default)]
+    passkey: String,
+}
+
+/// `POST /cam/security/passkeys/new`
+pub async fn add(
+    console: Console,
+    mut owner: SignedIn,
+    OwnForm(sent): OwnForm<NewForm>,
+) -> Result<Response, PageError> {
+    let Some(addition) = owner.addition(&console) else {
+        return Ok(Redirect::to(urls::ADD_PASSKEY).into_response());
+    };
+    let site = console.relying_party()?;
+    let answer = Answer { site, challenge: owner.challenge(), credential: &sent.passkey };
+    let outcome = match Name::check(&sent.name) {
+        Ok(name) => {
+            let (app, origin, present) = (&console.app, owner.origin(), owner.present(&console));
+            passkeys::add(app, origin, owner.uin(), &present, addition, &name, answer).await
+        }
+        Err(error) => Err(error),
+    };
+    let words = owner.words();
+    let form = match outcome {
+        Ok(()) => return done(&mut owner, Flash::PasskeyAdded).await,
+        Err(Error::PasskeyLimit) => return done(&mut owner, Flash::PasskeyLimit).await,
+        Err(Error::PasskeyNameInvalid) => FormState::with_error("name", words.passkey_name_invalid),
+        Err(Error::PasskeyRefused) => FormState::with_error("passkey", words.new_passkey_refused),
+        Err(error) => return Err(error.into()),
+    };
+    let page = owner.page(&console).await?;
+    Ok(page::refused(NewPage { page, name: sent.name, form }))
+}
+
+/// One verification, one passkey.
+async fn done(owner: &mut SignedIn, flash: Flash) -> Result<Response, PageError> {
+    owner.keep_addition(None).await?;
+    tell(owner, flash).await
+}
+
+/// Says what came of it on the security page.
+async fn tell(owner: &mut SignedIn, flash: Flash) -> Result<Response, PageError> {
+    owner.leave_flash(flash).await?;
+    Ok(Redirect::to(urls::SECURITY).into_response())
+}
+
+/// The passkey an address names, if it is one of the account's.
+async fn named(console: &Console, owner: &SignedIn, handle: &str) -> Result<PasskeyRow, PageError> {
+    let handle = PasskeyHandle::parse(handle).ok_or(Problem::PasskeyNotFound)?;
+    Ok(passkeys::find(&console.app, owner.uin(), &handle).await?)
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "passkey_name.html")]
+struct NamePage {
+    page: Page,
+    handle: PasskeyHandle,
+    name: String,
+    form: FormState,
+}
+
+/// The new name.
+#[derive(Deserialize)]
+pub struct NameForm {
+    name: String,
+}
+
+/// `POST /cam/security/passkeys/{handle}/name`
+pub async fn rename(
+    console: Console,
+    mut owner: SignedIn,
+    Path(handle): Path<String>,
+    OwnForm(sent): OwnForm<NameForm>,
+) -> Result<Response, PageError> {
+    let passkey = named(&console, &owner, &handle).await?;
+    let Ok(name) = Name::check(&sent.name) else {
+        let page = owner.page(&console).await?;
+        let form = FormState::with_error("name", page.t.passkey_name_invalid);
+        return Ok(page::refused(NamePage { page, handle: passkey.handle, name: sent.name, form }));
+    };
+    let present = owner.present(&console);
+    passkeys::rename(&console.app, owner.origin(), owner.uin(), &present, &passkey.handle, &name).await?;
+    tell(&mut owner, Flash::PasskeyRenamed).await
+}
+
+fn ask_to_remove(words: &Words, passkey: &PasskeyRow) -> Ask {
+    Ask {
+        title: words.remove_passkey_title,
+        text: words.remove_passkey_effect,
+        about: About::Passkey(passkey.name.clone()),
+        action: urls::remove_passkey(&passkey.handle),
+        back: urls::SECURITY,
+        button: words.remove,
+        danger: true,
+    }
+}
+
+/// `GET /cam/security/passkeys/{handle}/remove`
+pub async fn remove_page(console: Console, owner: SignedIn, Path(handle): Path<String>) -> Result<Response, PageError> {
+    let ask = ask_to_remove(owner.words(), &named(&console, &owner, &handle).await?);
+    step_up::page(&console, owner, ask).await
+}
+
+/// `POST /cam/security/passkeys/{handle}/remove`
+pub async fn remove(
+    console: Console,
+    mut owner: SignedIn,
+    Path(handle): Path<String>,
+    OwnForm(proof): OwnForm<Proof>,
+) -> Result<Response, PageError> {
+    let passkey = named(&console, &owner, &handle).await?;
+    let ask = ask_to_remove(owner.words(), &passkey);
+    let verified = match step_up::check(&console, &mut owner, proof).await {
+        Ok(verified) => verified,
+        Err(unproved) => return unproved.answer(&console, owner, ask).await,
+    };
+    passkeys::remove(&console.app, owner.origin(), &verified, &owner.present(&console), &passkey.handle).await?;
+    tell(&mut owner, Flash::PasskeyRemoved).await
+}

@@ -1,0 +1,92 @@
+//! Changing the password, `/cam/security/password`.
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::response::{IntoResponse, Redirect, Response};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use crate::account::credentials::{self, NewPassword};
+use crate::console::Console;
+use crate::console::frame::error::PageError;
+use crate::console::frame::flash::Flash;
+use crate::console::frame::forms::OwnForm;
+use crate::console::frame::page::{self, FormState, Page};
+use crate::console::frame::urls;
+use crate::console::session::SignedIn;
+use crate::console::step_up::{self, Proof};
+use crate::types::error::Error;
+
+#[derive(Template, WebTemplate)]
+#[template(path = "password.html")]
+struct PasswordPage {
+    page: Page,
+    account_name: String,
+    asks_code: bool,
+    form: FormState,
+}
+
+async fn form(console: &Console, mut owner: SignedIn, form: FormState) -> Result<PasswordPage, PageError> {
+    let page = owner.page(console).await?;
+    let asks_code = owner.verified(console).is_none();
+    Ok(PasswordPage { page, account_name: owner.account.name.clone(), asks_code, form })
+}
+
+/// `GET /cam/security/password`
+pub async fn password_page(console: Console, owner: SignedIn) -> Result<Response, PageError> {
+    Ok(page::of_account(form(&console, owner, FormState::default()).await?))
+}
+
+/// The current password always, a code unless a verification holds.
+#[derive(Deserialize)]
+pub struct ChangeForm {
+    password: SecretString,
+    code: Option<SecretString>,
+    new: SecretString,
+    again: SecretString,
+}
+
+/// `POST /cam/security/password`
+pub async fn change(
+    console: Console,
+    mut owner: SignedIn,
+    OwnForm(sent): OwnForm<ChangeForm>,
+) -> Result<Response, PageError> {
+    let errors = match try_change(&console, &mut owner, sent).await? {
+        Ok(epoch) => {
+            owner.go_on(epoch, Flash::PasswordChanged).await?;
+            return Ok(Redirect::to(urls::SECURITY).into_response());
+        }
+        Err(errors) => errors,
+    };
+    Ok(page::refused(form(&console, owner, errors).await?))
+}
+
+/// The new password is judged first, so that no code is spent on one that will not do.
+async fn try_change(
+    console: &Console,
+    owner: &mut SignedIn,
+    sent: ChangeForm,
+) -> Result<Result<i64, FormState>, PageError> {
+    let words = owner.words();
+    let ChangeForm { password, code, new, again } = sent;
+    if new.expose_secret() != again.expose_secret() {
+        return Ok(Err(FormState::with_error("again", words.password_differs)));
+    }
+    let new = match NewPassword::judge(new, &owner.account.name) {
+        Ok(new) => new,
+        Err(Error::PasswordUnfit(flaw)) => return Ok(Err(FormState::with_error("new", (words.flaw)(flaw)))),
+        Err(error) => return Err(error.into()),
+    };
+    let proof = Proof { password: Some(password.clone()), code, passkey: None };
+    let verified = match step_up::check(console, owner, proof).await {
+        Ok(verified) => verified,
+        Err(unproved) => return unproved.errors(words).map(Err),
+    };
+    let (origin, present) = (owner.origin(), owner.present(console));
+    match credentials::change_password(&console.app, origin, &verified, &present, password, new).await {
+        Ok(epoch) => Ok(Ok(epoch)),
+        Err(Error::PasswordWrong) => Ok(Err(FormState::with_error("password", words.password_wrong))),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,51 @@
+//! New recovery codes, `/cam/security/recovery-codes`.
+
+use axum::response::Response;
+
+use crate::account::credentials;
+use crate::console::Console;
+use crate::console::frame::compression::confidential;
+use crate::console::frame::enrolment::{At, RecoveryCodesPage};
+use crate::console::frame::error::PageError;
+use crate::console::frame::forms::OwnForm;
+use crate::console::frame::page;
+use crate::console::frame::urls;
+use crate::console::session::SignedIn;
+use crate::console::step_up::{self, About, Ask, Proof};
+use crate::console::texts::Words;
+
+fn ask(words: &Words) -> Ask {
+    Ask {
+        title: words.new_recovery_codes_title,
+        text: words.new_recovery_codes_effect,
+        about: About::Account,
+        action: urls::RECOVERY_CODES.to_owned(),
+        back: urls::SECURITY,
+        button: words.make_recovery_codes,
+        danger: false,
+    }
+}
+
+/// `GET /cam/security/recovery-codes`
+pub async fn replace_page(console: Console, owner: SignedIn) -> Result<Response, PageError> {
+    let ask = ask(owner.words());
+    step_up::page(&console, owner, ask).await
+}
+
+/// `POST /cam/security/recovery-codes`. The one answer that shows the codes; there is no page to come back to.
+pub async fn replace(
+    console: Console,
+    mut owner: SignedIn,
+    OwnForm(proof): OwnForm<Proof>,
+) -> Result<Response, PageError> {
+    let ask = ask(owner.words());
+    let verified = match step_up::check(&console, &mut owner, proof).await {
+        Ok(verified) => verified,
+        Err(unproved) => return unproved.answer(&console, owner, ask).await,
+    };
+    let present = owner.present(&console);
+    let codes = credentials::replace_recovery_codes(&console.app, owner.origin(), &verified, &present).await?;
+    let page = owner.page(&console).await?;
+    let page = RecoveryCodesPage::new(page, At::Replacement, &owner.account.name, &codes);
+    Ok(confidential(page::of_account(page)))
+}

@@ -1,0 +1,114 @@
+//! Who a request is from: the typed session, its stages, and the extractors that are a handler's authorisation rule.
+//!
+//! Invariant: [`SignedIn`] and the other stage extractors are made here only, from a session whose account still is of
+//! the same credential epoch. Every step up takes a new session id.
+
+mod signed_in;
+mod stage;
+pub mod store;
+mod visitor;
+
+use std::convert::Infallible;
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::Response;
+use tower_cookies::Cookies;
+
+pub use self::signed_in::SignedIn;
+pub(crate) use self::stage::STAGE;
+pub use self::stage::Stage;
+pub use self::visitor::Visitor;
+
+use super::Console;
+use super::frame::error::{PageError, Problem};
+use super::frame::return_to;
+use crate::account::setup::Enrolment;
+use crate::account::sign_in::PasswordAccepted;
+
+/// Somebody whose right password awaits its code.
+pub struct HalfSignedIn {
+    /// Who.
+    pub visitor: Visitor,
+    /// The account.
+    pub pending: PasswordAccepted,
+}
+
+impl FromRequestParts<Console> for HalfSignedIn {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, PageError> {
+        let visitor = Visitor::from_request_parts(parts, console).await?;
+        match visitor.stage.clone() {
+            Some(Stage::HalfSignedIn(half)) => Ok(Self { visitor, pending: half.pending }),
+            _ => Err(sign_in_first(parts, console)),
+        }
+    }
+}
+
+/// Somebody in the middle of a set-up.
+pub struct SettingUp {
+    /// Who.
+    pub visitor: Visitor,
+    /// What they set up.
+    pub enrolment: Enrolment,
+}
+
+impl FromRequestParts<Console> for SettingUp {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, PageError> {
+        let visitor = Visitor::from_request_parts(parts, console).await?;
+        match visitor.stage.clone() {
+            Some(Stage::Enrolling(enrolling)) => Ok(Self { visitor, enrolment: enrolling.enrolment }),
+            _ => Err(sign_in_first(parts, console)),
+        }
+    }
+}
+
+fn sign_in_first(parts: &Parts, console: &Console) -> PageError {
+    let had_session = parts.extensions.get::<Cookies>().is_some_and(|c| c.get(&console.site.cookies.session).is_some());
+    PageError::SignIn { expired: had_session }
+}
+
+/// A form's token does not hold: the session it was of has ended, or it is of another one.
+pub(crate) fn form_refused(visitor: &Visitor, parts: &Parts, console: &Console) -> PageError {
+    match sign_in_first(parts, console) {
+        ended @ PageError::SignIn { expired: true } if visitor.stage.is_none() => {
+            return_to::remember(parts, console);
+            ended
+        }
+        _ => Problem::FormExpired.into(),
+    }
+}
+
+/// Middleware: lets an error's page know whose session it is in, so that it has the account's bar and sign-out, and the
+/// token that the switches in it need.
+pub async fn identify(State(console): State<Console>, request: Request, next: Next) -> Response {
+    let extensions = request.extensions().clone();
+    let mut response = next.run(request).await;
+    // Whoever has waited for the database in vain is not made to wait for it again.
+    if response.extensions().get::<Problem>() == Some(&Problem::Unavailable) {
+        return response;
+    }
+    if response.status().is_client_error() || response.status().is_server_error() {
+        let (mut parts, ()) = axum::http::Request::new(()).into_parts();
+        parts.extensions = extensions;
+        if let Ok(visitor) = Visitor::from_request_parts(&mut parts, &console).await {
+            let page = visitor.page(&console);
+            let owner = SignedIn::of(visitor, &console).await.ok().flatten();
+            response.extensions_mut().insert(owner.map_or(page, |owner| owner.frame(&console)));
+        }
+    }
+    response
+}
+
+/// A handler that serves anybody names this to say so.
+impl FromRequestParts<Console> for Console {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_parts: &mut Parts, console: &Console) -> Result<Self, Infallible> {
+        Ok(console.clone())
+    }
+}

@@ -1,0 +1,198 @@
+//! The owner of an account, signed in.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
+use super::sign_in_first;
+use super::stage::{STAGE, SignedInState, Stage};
+use super::visitor::Visitor;
+use crate::account::credentials::Replacement;
+use crate::account::passkeys::{Addition, Challenge};
+use crate::account::sessions::Present;
+use crate::account::sign_in::Previous;
+use crate::account::verification::Verified;
+use crate::audit::{Actor, Origin};
+use crate::console::Console;
+use crate::console::frame::error::PageError;
+use crate::console::frame::flash::Flash;
+use crate::console::frame::page::{AccountBar, Page};
+use crate::console::frame::return_to;
+use crate::console::texts::Words;
+use crate::db::accounts::{self, AccountRow};
+use crate::http::tracked::RequestSpan;
+use crate::keys::lifecycle::RevealTicket;
+use crate::secret::token;
+use crate::types::error::Error;
+use crate::types::id::{SessionHandle, Uin};
+
+/// The owner of an account, signed in.
+pub struct SignedIn {
+    /// Who.
+    visitor: Visitor,
+    /// The account.
+    pub account: AccountRow,
+    state: SignedInState,
+}
+
+impl FromRequestParts<Console> for SignedIn {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, PageError> {
+        let visitor = Visitor::from_request_parts(parts, console).await?;
+        Self::of(visitor, console).await?.ok_or_else(|| {
+            return_to::remember(parts, console);
+            sign_in_first(parts, console)
+        })
+    }
+}
+
+impl SignedIn {
+    /// The visitor as an owner, if they are one. A session of an older credential epoch ends here.
+    pub(crate) async fn of(mut visitor: Visitor, console: &Console) -> Result<Option<Self>, PageError> {
+        let Some(Stage::SignedIn(state)) = visitor.stage.clone() else { return Ok(None) };
+        let account = accounts::by_uin(&console.app.db, state.uin).await.map_err(Error::from)?;
+        let Some(account) = account.filter(|account| account.credential_epoch == state.epoch) else {
+            visitor.leave().await?;
+            return Ok(None);
+        };
+        visitor.origin.actor = Actor::Account;
+        if let Some(span) = visitor.extensions.get::<RequestSpan>() {
+            span.name_account(account.uin);
+        }
+        Ok(Some(Self { visitor, account, state: *state }))
+    }
+
+    /// Whose operation this is, from where.
+    pub fn origin(&self) -> &Origin {
+        &self.visitor.origin
+    }
+
+    /// The account's number.
+    pub fn uin(&self) -> Uin {
+        self.account.uin
+    }
+
+    /// What the session is named by.
+    pub fn handle(&self) -> &SessionHandle {
+        &self.state.handle
+    }
+
+    /// The sign-in before this one.
+    pub fn previous(&self) -> &Previous {
+        &self.state.previous
+    }
+
+    /// The texts in the owner's language.
+    pub fn words(&self) -> &'static Words {
+        Page::bare(&self.visitor.extensions).t
+    }
+
+    /// The frame of a page, with the message left for it.
+    pub async fn page(&mut self, console: &Console) -> Result<Page, PageError> {
+        let flash = self.state.flash.take();
+        if flash.is_some() {
+            self.save().await?;
+        }
+        Ok(self.frame(console).with_flash(flash.as_ref()))
+    }
+
+    pub(crate) fn frame(&self, console: &Console) -> Page {
+        let mut page = self.visitor.page(console);
+        page.account = Some(AccountBar { name: self.account.name.clone(), uin: self.account.uin });
+        page
+    }
+
+    /// Leaves a message for the next page.
+    pub async fn leave_flash(&mut self, flash: Flash) -> Result<(), PageError> {
+        self.state.flash = Some(flash);
+        self.save().await
+    }
+
+    /// The proof that the last verification still holds.
+    pub fn verified(&self, console: &Console) -> Option<Verified> {
+        Verified::within_window(&console.app, self.state.uin, self.state.verified_at)
+    }
+
+    /// Remembers a verification, under a new session id.
+    pub async fn remember_verification(&mut self, console: &Console) -> Result<(), PageError> {
+        self.state.verified_at = Some(console.app.clock.now());
+        self.visitor.enter(Stage::SignedIn(Box::new(self.state.clone()))).await
+    }
+
+    /// Which session this is, for a change that others do not survive.
+    pub fn present(&self, console: &Console) -> Present {
+        let device = self.visitor.device(console);
+        Present {
+            handle: self.handle().clone(),
+            epoch: self.state.epoch,
+            device_hash: device.map_or_else(Vec::new, |token| token::secret_digest(&token)),
+        }
+    }
+
+    /// Goes on in a new credential epoch, under a new session id. What was proved or begun before it is worth nothing.
+    pub async fn go_on(&mut self, epoch: i64, flash: Flash) -> Result<(), PageError> {
+        self.state.epoch = epoch;
+        self.state.verified_at = None;
+        self.state.reveal = None;
+        self.state.replacement = None;
+        self.state.challenge = None;
+        self.state.addition = None;
+        self.state.flash = Some(flash);
+        self.visitor.enter(Stage::SignedIn(Box::new(self.state.clone()))).await
+    }
+
+    /// Keeps a new authenticator until its first code, in place of any begun before.
+    pub async fn keep_replacement(&mut self, replacement: Replacement) -> Result<(), PageError> {
+        self.state.replacement = Some(replacement);
+        self.save().await
+    }
+
+    /// The new authenticator that waits for its first code.
+    pub fn replacement(&self, console: &Console) -> Option<&Replacement> {
+        self.state.replacement.as_ref().filter(|replacement| replacement.is_open(&console.app))
+    }
+
+    /// Remembers what the browser has been asked, in place of anything before.
+    pub async fn keep_challenge(&mut self, challenge: Challenge) -> Result<(), PageError> {
+        self.state.challenge = Some(challenge);
+        self.save().await
+    }
+
+    /// What the browser has been asked.
+    pub fn challenge(&self) -> Option<Challenge> {
+        self.state.challenge.clone()
+    }
+
+    /// Gives or takes back leave to add a passkey.
+    pub async fn keep_addition(&mut self, addition: Option<Addition>) -> Result<(), PageError> {
+        self.state.addition = addition;
+        self.save().await
+    }
+
+    /// The leave to add a passkey.
+    pub fn addition(&self, console: &Console) -> Option<&Addition> {
+        self.state.addition.as_ref().filter(|addition| addition.is_open(&console.app))
+    }
+
+    /// Leaves a recorded reveal for the next page.
+    pub async fn leave_reveal(&mut self, ticket: RevealTicket) -> Result<(), PageError> {
+        self.state.reveal = Some(ticket);
+        self.save().await
+    }
+
+    /// Takes the reveal left for this page. The next page finds none.
+    pub async fn take_reveal(&mut self) -> Result<Option<RevealTicket>, PageError> {
+        let ticket = self.state.reveal.take();
+        if ticket.is_some() {
+            self.save().await?;
+        }
+        Ok(ticket)
+    }
+
+    async fn save(&mut self) -> Result<(), PageError> {
+        let stage = Stage::SignedIn(Box::new(self.state.clone()));
+        self.visitor.session.insert(STAGE, &stage).await?;
+        self.visitor.stage = Some(stage);
+        Ok(())
+    }
+}

@@ -1,0 +1,183 @@
+//! Whoever sends a request, and the way from one stage to the next.
+
+use std::net::IpAddr;
+
+use axum::extract::FromRequestParts;
+use axum::http::Extensions;
+use axum::http::request::Parts;
+use tower_cookies::{Cookie, Cookies, cookie};
+use tower_sessions::Session;
+
+use super::stage::{Enrolling, HalfSignedInState, STAGE, SignedInState, Stage};
+use crate::account::passkeys::{self, Challenge};
+use crate::account::setup::Enrolment;
+use crate::account::sign_in::{self, PasswordAccepted};
+use crate::audit::{Actor, Origin};
+use crate::console::Console;
+use crate::console::frame::error::PageError;
+use crate::console::frame::flash::Flash;
+use crate::console::frame::page::Page;
+use crate::console::frame::preferences::Reader;
+use crate::console::frame::urls::LocalPath;
+use crate::console::frame::{forms, return_to, user_agent};
+use crate::db::sessions;
+use crate::http::tracked::Caller;
+use crate::secret::token;
+use crate::types::error::Error;
+use crate::types::id::SessionHandle;
+
+/// Whoever sends a request, in whatever stage.
+pub struct Visitor {
+    /// Where from, by which request; as a stranger until a stage says otherwise.
+    pub origin: Origin,
+    /// Their address.
+    pub address: IpAddr,
+    pub(crate) session: Session,
+    pub(crate) stage: Option<Stage>,
+    cookies: Cookies,
+    user_agent: Option<String>,
+    pub(crate) extensions: Extensions,
+}
+
+impl FromRequestParts<Console> for Visitor {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, _console: &Console) -> Result<Self, PageError> {
+        let missing = || Error::internal("a layer of the console is missing");
+        let session = parts.extensions.get::<Session>().cloned().ok_or_else(missing)?;
+        let cookies = parts.extensions.get::<Cookies>().cloned().ok_or_else(missing)?;
+        let caller = parts.extensions.get::<Caller>().copied().ok_or_else(missing)?;
+        let stage = session.get::<Stage>(STAGE).await?;
+        let origin = caller.origin(Actor::Stranger);
+        let user_agent = user_agent::of(&parts.headers);
+        let address = caller.address;
+        Ok(Self { origin, address, session, stage, cookies, user_agent, extensions: parts.extensions.clone() })
+    }
+}
+
+impl Visitor {
+    /// How far they have come.
+    pub fn stage(&self) -> Option<&Stage> {
+        self.stage.as_ref()
+    }
+
+    /// The frame of a page for them, with the token its forms need.
+    pub fn page(&self, console: &Console) -> Page {
+        let mut page = Page::bare(&self.extensions);
+        page.form_token = forms::token(&console.app, &self.binding(console));
+        page.here = self.extensions.get::<Reader>().map(|reader| reader.here.clone());
+        page
+    }
+
+    /// What form tokens are bound to: the session where there is one, else a random cookie of this browser.
+    pub(in crate::console) fn binding(&self, console: &Console) -> String {
+        match (&self.stage, self.session.id()) {
+            (Some(Stage::SignedIn(state)), _) => state.form_binding.clone(),
+            (None, _) | (_, None) => self.browser_token(console),
+            (Some(_), Some(id)) => id.to_string(),
+        }
+    }
+
+    fn browser_token(&self, console: &Console) -> String {
+        let name = &console.site.cookies.visitor;
+        if let Some(cookie) = self.cookies.get(name) {
+            return cookie.value().to_owned();
+        }
+        let value = token::alphanumeric(32);
+        self.cookies.add(console.site.cookie(name.clone(), value.clone()));
+        value
+    }
+
+    /// Gives their browser this cookie.
+    pub fn set_cookie(&self, cookie: Cookie<'static>) {
+        self.cookies.add(cookie);
+    }
+
+    /// The token of a browser that has signed in before.
+    pub fn device(&self, console: &Console) -> Option<secrecy::SecretString> {
+        self.cookies.get(&console.site.cookies.device).map(|cookie| cookie.value().to_owned().into())
+    }
+
+    /// Lets the browser be known by this token at the next sign-in.
+    pub fn remember_device(&self, console: &Console, token: &secrecy::SecretString) {
+        use secrecy::ExposeSecret;
+        let name = console.site.cookies.device.clone();
+        let mut cookie = console.site.cookie(name, token.expose_secret().to_owned());
+        let seconds = i64::try_from(sign_in::DEVICE_LIFETIME.as_secs()).unwrap_or(0);
+        cookie.set_max_age(cookie::time::Duration::seconds(seconds));
+        self.cookies.add(cookie);
+    }
+
+    /// Takes them to a stage under a new session id. The old id is dead from here on.
+    pub async fn enter(&mut self, stage: Stage) -> Result<(), PageError> {
+        self.session.cycle_id().await?;
+        self.session.insert(STAGE, &stage).await?;
+        self.stage = Some(stage);
+        Ok(())
+    }
+
+    /// The set-up they have begun.
+    pub async fn begin_enrolment(&mut self, console: &Console, enrolment: Enrolment) -> Result<(), PageError> {
+        let since = console.app.clock.now();
+        self.enter(Stage::Enrolling(Enrolling { enrolment, since })).await
+    }
+
+    /// Their browser has been asked for a passkey. It keeps the question itself: a stranger gets no session for asking.
+    pub fn keep_challenge(&self, console: &Console, challenge: &Challenge) {
+        let mut cookie = console.site.cookie(console.site.cookies.challenge.clone(), challenge.token().to_owned());
+        let seconds = i64::try_from(passkeys::CHALLENGE_LIFETIME.as_secs()).unwrap_or(0);
+        cookie.set_max_age(cookie::time::Duration::seconds(seconds));
+        self.cookies.add(cookie);
+    }
+
+    /// What their browser has been asked. It keeps it no longer.
+    pub fn take_challenge(&self, console: &Console) -> Option<Challenge> {
+        let name = &console.site.cookies.challenge;
+        let kept = self.cookies.get(name)?;
+        self.cookies.remove(console.site.cookie(name.clone(), String::new()));
+        Some(kept.value().into())
+    }
+
+    /// The first step of sign-in is done.
+    pub async fn begin_sign_in(&mut self, console: &Console, pending: PasswordAccepted) -> Result<(), PageError> {
+        let since = console.app.clock.now();
+        self.enter(Stage::HalfSignedIn(HalfSignedInState { pending, since })).await
+    }
+
+    /// Sign-in is complete.
+    pub async fn complete_sign_in(&mut self, console: &Console, done: sign_in::SignedIn) -> Result<(), PageError> {
+        self.remember_device(console, &done.device);
+        let (now, handle) = (console.app.clock.now(), SessionHandle::generate());
+        let (user_agent, address) =
+            (self.user_agent.as_deref(), self.origin.address.map(|address| address.to_string()));
+        let noted =
+            sessions::insert_sign_in(&console.app.db, &handle, done.uin, user_agent, address.as_deref(), now).await;
+        noted.map_err(Error::from)?;
+        self.enter(Stage::SignedIn(Box::new(SignedInState {
+            uin: done.uin,
+            handle,
+            epoch: done.epoch,
+            since: now,
+            form_binding: token::alphanumeric(32),
+            previous: done.previous,
+            verified_at: None,
+            reveal: None,
+            replacement: None,
+            challenge: None,
+            addition: None,
+            flash: done.recovery_codes_left.map(Flash::RecoveryCodesLeft),
+        })))
+        .await
+    }
+
+    /// Where to go once signed in: to the page that was wanted, else to that of the keys.
+    pub fn take_wanted(&self, console: &Console) -> LocalPath {
+        return_to::take(&self.cookies, console)
+    }
+
+    /// Ends the session.
+    pub async fn leave(&mut self) -> Result<(), PageError> {
+        self.stage = None;
+        Ok(self.session.flush().await?)
+    }
+}

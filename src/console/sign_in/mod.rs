@@ -1,0 +1,4 @@
+//! Pages.
+
+pub mod login;
+pub mod setup;

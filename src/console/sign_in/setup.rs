@@ -1,0 +1,148 @@
+//! Set-up by a one-time link.
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::extract::Query;
+use axum::response::{IntoResponse, Redirect, Response};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use crate::account::setup::{self, Enrolment, Purpose};
+use crate::account::sign_in;
+use crate::console::Console;
+use crate::console::frame::compression::confidential;
+use crate::console::frame::enrolment::{At, AuthenticatorPage, ConfirmForm, RecoveryCodesPage};
+use crate::console::frame::error::{PageError, Problem};
+use crate::console::frame::forms::OwnForm;
+use crate::console::frame::page::{self, FormState, Page};
+use crate::console::frame::urls;
+use crate::console::session::{SettingUp, Visitor};
+use crate::types::error::Error;
+
+#[derive(Template, WebTemplate)]
+#[template(path = "setup.html")]
+struct SetupPage {
+    page: Page,
+    link_token: String,
+    asks_name: bool,
+    asks_new_password: bool,
+    form: FormState,
+}
+
+/// The link's token.
+#[derive(Deserialize)]
+pub struct LinkQuery {
+    token: Option<SecretString>,
+}
+
+/// `GET /setup?token=…`. Looking at it does not use the link up.
+pub async fn setup_page(
+    console: Console,
+    visitor: Visitor,
+    Query(query): Query<LinkQuery>,
+) -> Result<Response, PageError> {
+    let token = query.token.ok_or(Problem::LinkInvalid)?;
+    Ok(confidential(first_page(&console, &visitor, token, FormState::default()).await?))
+}
+
+async fn first_page(
+    console: &Console,
+    visitor: &Visitor,
+    token: SecretString,
+    form: FormState,
+) -> Result<SetupPage, PageError> {
+    let (purpose, name) = setup::look_up(&console.app, &token).await?;
+    // A form that was sent back has its token in itself and not in its address.
+    let link = format!("{}?token={}", urls::SETUP, token.expose_secret());
+    Ok(SetupPage {
+        page: visitor.page(console).at(&link),
+        link_token: token.expose_secret().to_owned(),
+        asks_name: purpose.asks_name(),
+        asks_new_password: purpose.asks_new_password(),
+        form: FormState { name: name.unwrap_or(form.name), errors: form.errors },
+    })
+}
+
+/// The first step.
+#[derive(Deserialize)]
+pub struct SetupForm {
+    token: SecretString,
+    name: String,
+    password: SecretString,
+    again: Option<SecretString>,
+}
+
+/// `POST /setup`
+pub async fn begin(
+    console: Console,
+    mut visitor: Visitor,
+    OwnForm(form): OwnForm<SetupForm>,
+) -> Result<Response, PageError> {
+    let SetupForm { token, name, password, again } = form;
+    let words = visitor.page(&console).t;
+    let (purpose, _) = setup::look_up(&console.app, &token).await?;
+    if differs(purpose, &password, again.as_ref()) {
+        let form = FormState::with_error("again", words.password_differs).with_name(name);
+        return Ok(confidential(page::refused(first_page(&console, &visitor, token, form).await?)));
+    }
+    let (field, text) = match setup::begin(&console.app, &visitor.origin, &token, &name, password).await {
+        Ok(enrolment) => {
+            visitor.begin_enrolment(&console, enrolment).await?;
+            return Ok(Redirect::to(urls::SETUP_AUTHENTICATOR).into_response());
+        }
+        Err(Error::NameInvalid) => ("name", words.name_invalid),
+        Err(Error::NameTaken) => ("name", words.name_taken),
+        Err(Error::PasswordUnfit(flaw)) => ("password", (words.flaw)(flaw)),
+        Err(Error::PasswordWrong) => ("password", words.password_wrong),
+        Err(error) => return Err(error.into()),
+    };
+    let form = FormState::with_error(field, text).with_name(name);
+    Ok(confidential(page::refused(first_page(&console, &visitor, token, form).await?)))
+}
+
+fn differs(purpose: Purpose, password: &SecretString, again: Option<&SecretString>) -> bool {
+    purpose.asks_new_password() && again.is_none_or(|again| again.expose_secret() != password.expose_secret())
+}
+
+async fn authenticator(
+    console: &Console,
+    visitor: &Visitor,
+    enrolment: &Enrolment,
+    form: FormState,
+) -> Result<AuthenticatorPage, PageError> {
+    let seed = enrolment.seed(&console.app).await?;
+    Ok(AuthenticatorPage::new(visitor.page(console), At::SetUp, enrolment.name(), &seed, form)?)
+}
+
+/// `GET /setup/authenticator`
+pub async fn authenticator_page(console: Console, setting_up: SettingUp) -> Result<Response, PageError> {
+    let SettingUp { visitor, enrolment } = setting_up;
+    Ok(confidential(page::of_account(authenticator(&console, &visitor, &enrolment, FormState::default()).await?)))
+}
+
+/// `POST /setup/authenticator`. The one answer that shows the recovery codes; there is no page to come back to.
+pub async fn confirm(
+    console: Console,
+    setting_up: SettingUp,
+    OwnForm(form): OwnForm<ConfirmForm>,
+) -> Result<Response, PageError> {
+    let SettingUp { mut visitor, enrolment } = setting_up;
+    let completed = match setup::confirm(&console.app, &visitor.origin, &enrolment, form.code.expose_secret()).await {
+        Ok(completed) => completed,
+        Err(Error::CodeRefused) => {
+            let text = visitor.page(&console).t.setup_code_refused;
+            let form = FormState::with_error("code", text);
+            return Ok(confidential(page::refused(authenticator(&console, &visitor, &enrolment, form).await?)));
+        }
+        Err(error @ (Error::SetupLinkInvalid | Error::NameTaken)) => {
+            visitor.leave().await?;
+            return Err(error.into());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let done = sign_in::after_setup(&console.app, &visitor.origin, completed.uin).await?;
+    visitor.complete_sign_in(&console, done).await?;
+    let codes = &completed.recovery_codes;
+    let page = RecoveryCodesPage::new(visitor.page(&console), At::SetUp, enrolment.name(), codes);
+    Ok(confidential(page::of_account(page)))
+}

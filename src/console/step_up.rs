@@ -1,0 +1,149 @@
+//! The one step before everything that cannot be taken back: a page that says what is about to be done and, unless a
+//! verification still holds, asks for password and code, or a passkey.
+//!
+//! An act has one address. `GET` is this page; `POST` does it, with password and code in the same form, so that a
+//! verification window of zero works like any other.
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::response::{IntoResponse, Redirect, Response};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::Console;
+use super::frame::error::PageError;
+use super::frame::page::{self, FormState, Page};
+use super::security::overview::SessionView;
+use super::security::passkeys;
+use super::session::SignedIn;
+use super::texts::Words;
+use crate::account::passkeys::Answer;
+use crate::account::verification::{self, Verified};
+use crate::types::error::Error;
+use crate::types::id::SecretId;
+
+/// What an act is done to.
+pub enum About {
+    /// The account as a whole.
+    Account,
+    /// A key.
+    Key(SecretId),
+    /// A session.
+    Session(SessionView),
+    /// The passkey of this name.
+    Passkey(String),
+}
+
+/// What is about to be done.
+pub struct Ask {
+    /// The heading.
+    pub title: &'static str,
+    /// What it does.
+    pub text: &'static str,
+    /// To what.
+    pub about: About,
+    /// The act's address.
+    pub action: String,
+    /// The page that leads here.
+    pub back: &'static str,
+    /// On the button.
+    pub button: &'static str,
+    /// Does it end something?
+    pub danger: bool,
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "verify.html")]
+struct VerifyPage {
+    page: Page,
+    account_name: String,
+    ask: Ask,
+    asks_proof: bool,
+    has_passkeys: bool,
+    form: FormState,
+}
+
+/// The page, as an answer to `GET`.
+pub async fn page(console: &Console, owner: SignedIn, ask: Ask) -> Result<Response, PageError> {
+    Ok(page::of_account(form(console, owner, ask, FormState::default()).await?))
+}
+
+async fn form(console: &Console, mut owner: SignedIn, ask: Ask, form: FormState) -> Result<VerifyPage, PageError> {
+    let page = owner.page(console).await?;
+    let asks_proof = owner.verified(console).is_none();
+    let has_passkeys = asks_proof && passkeys::are_there(console, &owner).await?;
+    Ok(VerifyPage { page, account_name: owner.account.name.clone(), ask, asks_proof, has_passkeys, form })
+}
+
+/// Password and code, or the use of a passkey, as a form brings them; nothing within the window of an earlier verification.
+#[derive(Deserialize)]
+pub struct Proof {
+    /// The account's password.
+    pub password: Option<SecretString>,
+    /// From its authenticator.
+    pub code: Option<SecretString>,
+    /// A passkey's answer to what the session has asked.
+    pub passkey: Option<String>,
+}
+
+/// Why it is not shown who asks.
+pub enum Unproved {
+    /// Password or code is missing, and no earlier verification holds.
+    Missing,
+    /// Not the password, or too many tries.
+    PasswordWrong,
+    /// Not a code that has not been used, or too many tries.
+    CodeRefused,
+    /// Not the use of a passkey of this account that was asked for, or too many tries.
+    PasskeyRefused,
+    /// It could not be checked.
+    Failed(PageError),
+}
+
+/// Checks what is given, under a new session id, and looks for an earlier verification where
+/// they are not.
+pub async fn check(console: &Console, owner: &mut SignedIn, proof: Proof) -> Result<Verified, Unproved> {
+    let (app, origin, uin) = (&console.app, owner.origin(), owner.uin());
+    let outcome = match (proof, &console.site.passkeys) {
+        (Proof { passkey: Some(credential), .. }, Some(site)) => {
+            let answer = Answer { site, challenge: owner.challenge(), credential: &credential };
+            verification::verify_with_passkey(app, origin, uin, answer).await
+        }
+        (Proof { password: Some(password), code: Some(code), .. }, _) => {
+            verification::verify(app, origin, uin, password, code.expose_secret()).await
+        }
+        _ => return owner.verified(console).ok_or(Unproved::Missing),
+    };
+    match outcome {
+        Ok(verified) => {
+            owner.remember_verification(console).await.map_err(Unproved::Failed)?;
+            Ok(verified)
+        }
+        Err(Error::PasswordWrong) => Err(Unproved::PasswordWrong),
+        Err(Error::CodeRefused) => Err(Unproved::CodeRefused),
+        Err(Error::PasskeyRefused) => Err(Unproved::PasskeyRefused),
+        Err(error) => Err(Unproved::Failed(error.into())),
+    }
+}
+
+impl Unproved {
+    /// What is wrong, beside the field it is wrong with.
+    pub fn errors(self, words: &Words) -> Result<FormState, PageError> {
+        match self {
+            Self::Missing => Ok(FormState::with_error("code", words.verification_over)),
+            Self::PasswordWrong => Ok(FormState::with_error("password", words.password_wrong)),
+            Self::CodeRefused => Ok(FormState::with_error("code", words.verify_code_refused)),
+            Self::PasskeyRefused => Ok(FormState::with_error("passkey", words.verify_passkey_refused)),
+            Self::Failed(error) => Err(error),
+        }
+    }
+
+    /// The page again, with what is wrong on it.
+    pub async fn answer(self, console: &Console, owner: SignedIn, ask: Ask) -> Result<Response, PageError> {
+        if let Self::Missing = self {
+            return Ok(Redirect::to(&ask.action).into_response());
+        }
+        let errors = self.errors(owner.words())?;
+        Ok(page::refused(form(console, owner, ask, errors).await?))
+    }
+}

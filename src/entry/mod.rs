@@ -1,0 +1,11 @@
+//! The ways in for programs.
+
+pub mod actions;
+pub mod api;
+pub mod envelope;
+pub mod forward_auth;
+pub mod guard;
+pub mod params;
+pub mod target;
+pub mod texts;
+pub mod verify_api;

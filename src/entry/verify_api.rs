@@ -1,0 +1,147 @@
+//! `POST /v1/verify`: a back end passes on what it was sent and is told whether it is signed.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Extension, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use serde_with::rust::maps_duplicate_key_is_error;
+use subtle::{Choice, ConstantTimeEq};
+
+use super::envelope::ApiError;
+use super::forward_auth::signed_hash;
+use super::target::path_and_query;
+use crate::app::App;
+use crate::check::checker::{self, Asked, Claim, Wants, only};
+use crate::http::body::{Terms, Unread};
+use crate::http::tracked::Caller;
+use crate::metrics::Door;
+use crate::secret::token;
+
+/// The path.
+pub(crate) const PATH: &str = "/v1/verify";
+
+const BODY_LIMIT: usize = 256 * 1024;
+
+/// What a back end was sent.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Question {
+    method: String,
+    /// Path and query as sent.
+    uri: String,
+    /// Each with one value, or all of its values.
+    #[serde(deserialize_with = "maps_duplicate_key_is_error::deserialize")]
+    headers: BTreeMap<String, Values>,
+    /// SHA-256 of the body in lower-case hexadecimal, or `UNSIGNED-PAYLOAD`.
+    body_sha256: String,
+    /// Where it came from, for the record.
+    address: Option<std::net::IpAddr>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Values {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// 200 with `{"valid":true,…}` or `{"valid":false,"code":…,"request_id":…}`, by which the key's owner can look it up; 400 for a question that cannot be read, 401 for a caller
+/// without a token, 404 where the server has none.
+pub(crate) async fn answer(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    if app.verify_tokens.is_empty() {
+        return problem(StatusCode::NOT_FOUND, "this server has no /v1/verify; start it with --verify-token-file");
+    }
+    if !may_ask(&app, &headers) {
+        return problem(StatusCode::UNAUTHORIZED, "send one of the server's tokens as Authorization: Bearer");
+    }
+    let body = match app.body_budget.read(body, Terms::new(BODY_LIMIT, caller.address, &headers)).await {
+        Ok(body) => body,
+        Err(unread) => return unread_problem(unread),
+    };
+    let question: Question = match serde_json::from_slice(&body.bytes) {
+        Ok(question) => question,
+        Err(error) => return problem(StatusCode::BAD_REQUEST, &format!("the question cannot be read: {error}")),
+    };
+    match check(&app, &caller, &question).await {
+        Ok(identity) => Json(identity).into_response(),
+        Err(ApiError::Fault) => problem(StatusCode::SERVICE_UNAVAILABLE, "the key's state could not be known"),
+        Err(error) => {
+            let refused = json!({ "valid": false, "code": error.code(), "request_id": caller.request_id });
+            Json(refused).into_response()
+        }
+    }
+}
+
+fn problem(status: StatusCode, error: &str) -> Response {
+    (status, Json(json!({ "error": error }))).into_response()
+}
+
+/// What is left of the question may still be on its way, so its connection is of no further use.
+fn unread_problem(unread: Unread) -> Response {
+    let (status, error) = match unread {
+        Unread::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, "the question is longer than 256 KiB"),
+        Unread::Incomplete => (StatusCode::REQUEST_TIMEOUT, "the question did not arrive in time"),
+        Unread::Crowded => (StatusCode::SERVICE_UNAVAILABLE, "there are too many long requests to read; ask again"),
+    };
+    let mut response = problem(status, error);
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// Every token is compared, so that the time says nothing about which one came close.
+fn may_ask(app: &App, headers: &HeaderMap) -> bool {
+    let sent = only(headers, header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+    let digest = token::digest(sent.unwrap_or_default());
+    app.verify_tokens.iter().fold(Choice::from(0), |found, token| found | token.ct_eq(&digest)).into()
+}
+
+async fn check(app: &App, caller: &Caller, question: &Question) -> Result<Value, ApiError> {
+    if question.method.parse::<Method>().is_err() {
+        return Err(ApiError::InvalidParameter("method"));
+    }
+    let (path, query) = path_and_query(&question.uri)?;
+    let headers = header_map(&question.headers).ok_or(ApiError::InvalidParameter("headers"))?;
+    let payload = signed_hash(app, &question.body_sha256)?;
+    let claim = checker::counted(app, Door::Verify, Claim::v3(&question.method, path, query, &headers, &payload))?;
+    let address = question.address.unwrap_or(caller.address);
+    let request_id = caller.request_id;
+    let wants = Wants::Request { method: &question.method, path };
+    let asked = Asked { door: Door::Verify, wants, address, request_id };
+    let signed = checker::check(app, &claim, asked).await?;
+    Ok(json!({
+        "valid": true,
+        "code": "VALID",
+        "uin": signed.uin().to_string(),
+        "app_id": signed.app_id().to_string(),
+        "secret_id": signed.secret_id(),
+    }))
+}
+
+fn header_map(given: &BTreeMap<String, Values>) -> Option<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    for (name, values) in given {
+        let name: HeaderName = name.parse().ok()?;
+        // In another case.
+        if headers.contains_key(&name) {
+            return None;
+        }
+        let values = match values {
+            Values::One(value) => std::slice::from_ref(value),
+            Values::Many(values) => values,
+        };
+        for value in values {
+            headers.append(&name, HeaderValue::from_str(value).ok()?);
+        }
+    }
+    Some(headers)
+}

@@ -1,0 +1,5 @@
+//! Below every router.
+
+pub mod body;
+pub mod listener;
+pub mod tracked;

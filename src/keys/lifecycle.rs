@@ -1,0 +1,252 @@
+//! The pair's life: create, show, disable, enable, delete.
+//!
+//! Invariant: every change raises the change number and stands in one transaction with its audit record; it counts from
+//! its commit on, and is acknowledged only after it. A reveal is recorded before the secret is opened.
+
+use std::fmt;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use crate::account::verification::Verified;
+use crate::app::App;
+use crate::audit::{Action, Detail, Event, Origin};
+use crate::db::Tx;
+use crate::db::api_keys::{self as db, ApiKeyRow};
+use crate::db::sealed::API_KEY_SECRET;
+use crate::master_key;
+use crate::secret::token;
+use crate::secret::vault::{Place, Sealed, Vault};
+use crate::types::error::Error;
+use crate::types::id::{SecretId, Uin};
+
+/// How many keys an account can have, disabled ones counted. The schema holds it: two slots an account.
+pub const LIMIT: usize = 2;
+
+/// The longest remark, in characters.
+pub const REMARK_MAX_CHARS: usize = 1024;
+
+const SECRET_KEY_CHARS: usize = 32;
+
+/// Where a key is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum KeyState {
+    /// Requests signed with it are accepted.
+    Enabled,
+    /// Requests signed with it are refused.
+    Disabled,
+    /// Gone; its secret is destroyed.
+    Deleted,
+}
+
+impl fmt::Display for KeyState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Enabled => "enabled",
+            Self::Disabled => "disabled",
+            Self::Deleted => "deleted",
+        })
+    }
+}
+
+fn secret_place(uin: Uin, secret_id: &SecretId) -> Place<'_> {
+    API_KEY_SECRET.place(secret_id.as_str(), Some(uin))
+}
+
+/// Checks a remark: empty is none, otherwise 1 to 1024 characters that can be shown.
+pub fn check_remark(remark: &str) -> Result<Option<&str>, Error> {
+    let remark = remark.trim();
+    if remark.chars().count() > REMARK_MAX_CHARS || remark.chars().any(char::is_control) {
+        return Err(Error::RemarkInvalid);
+    }
+    Ok(Some(remark).filter(|remark| !remark.is_empty()))
+}
+
+/// A new pair.
+#[derive(Debug)]
+pub struct Created {
+    /// The public half.
+    pub secret_id: SecretId,
+    /// The secret half: the API's caller gets it once, the console shows it after verification only.
+    pub secret_key: SecretString,
+}
+
+/// Makes a key. [`Error::KeyLimit`] if the account has two.
+pub async fn create(app: &App, origin: &Origin, uin: Uin, remark: Option<&str>) -> Result<Created, Error> {
+    let remark = remark.map(check_remark).transpose()?.flatten();
+    let secret_id = SecretId::generate();
+    let secret_key: SecretString = token::alphanumeric(SECRET_KEY_CHARS).into();
+
+    let mut tx = app.db.begin().await?;
+    let change = db::next_change_number(&mut tx).await?;
+    let plain = secret_key.expose_secret().as_bytes();
+    let sealed = master_key::seal(&app.vault, &mut tx, secret_place(uin, &secret_id), plain).await?;
+    if !db::insert(&mut tx, uin, &secret_id, &sealed, remark, app.clock.now(), change).await? {
+        return Err(Error::KeyLimit);
+    }
+    app.audit.append(&mut tx, origin, Event::done(Action::KeyCreated, uin).on_key(&secret_id)).await?;
+    tx.commit().await?;
+    Ok(Created { secret_id, secret_key })
+}
+
+/// The account's live keys, oldest first.
+pub async fn list(app: &App, uin: Uin) -> Result<Vec<ApiKeyRow>, Error> {
+    Ok(db::list(&app.db, uin).await?)
+}
+
+/// One live key of the account, or [`Error::KeyNotFound`].
+pub async fn find(app: &App, uin: Uin, secret_id: &SecretId) -> Result<ApiKeyRow, Error> {
+    db::find(&app.db, uin, secret_id).await?.ok_or(Error::KeyNotFound)
+}
+
+/// A reveal that has been recorded and not yet been used: for one look, within a minute. Kept in the session.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RevealTicket {
+    token_hash: Vec<u8>,
+}
+
+/// How long a recorded reveal waits to be looked at.
+const REVEAL_LIFETIME: Duration = Duration::from_mins(1);
+
+/// Records that the key's secret is about to be shown. What it returns opens the secret once.
+pub async fn record_reveal(
+    app: &App,
+    origin: &Origin,
+    verified: &Verified,
+    secret_id: &SecretId,
+) -> Result<RevealTicket, Error> {
+    let uin = verified.uin();
+    let token_hash = token::bytes::<32>().to_vec();
+    let mut tx = app.db.begin().await?;
+    db::state(&mut tx, uin, secret_id).await?.ok_or(Error::KeyNotFound)?;
+    db::insert_reveal(&mut tx, &token_hash, uin, secret_id, app.clock.now().plus(REVEAL_LIFETIME)).await?;
+    app.audit.append(&mut tx, origin, Event::done(Action::KeyRevealed, uin).on_key(secret_id)).await?;
+    tx.commit().await?;
+    Ok(RevealTicket { token_hash })
+}
+
+/// Opens the secret of a recorded reveal, which is used up by it. None if it has been used, is too old, or its key is
+/// gone.
+pub async fn reveal(app: &App, uin: Uin, ticket: &RevealTicket) -> Result<Option<(SecretId, SecretString)>, Error> {
+    let Some(secret_id) = db::take_reveal(&app.db, &ticket.token_hash, uin, app.clock.now()).await? else {
+        return Ok(None);
+    };
+    let Some(sealed) = db::sealed_secret(&app.db, uin, &secret_id).await? else { return Ok(None) };
+    let secret_key = open_secret(&app.vault, uin, &secret_id, &sealed)?;
+    Ok(Some((secret_id, secret_key)))
+}
+
+/// From when this returns, no request signed with the key is accepted.
+pub async fn disable(app: &App, origin: &Origin, uin: Uin, secret_id: &SecretId) -> Result<(), Error> {
+    change_state(app, origin, uin, secret_id, KeyState::Enabled, KeyState::Disabled, Action::KeyDisabled).await
+}
+
+/// From when this returns, requests signed with the key are accepted again.
+pub async fn enable(app: &App, origin: &Origin, uin: Uin, secret_id: &SecretId) -> Result<(), Error> {
+    change_state(app, origin, uin, secret_id, KeyState::Disabled, KeyState::Enabled, Action::KeyEnabled).await
+}
+
+/// The emergency stop: from when this returns, no request signed with any key of the account is accepted. Returns how
+/// many keys were enabled.
+pub async fn disable_all(app: &App, origin: &Origin, verified: &Verified) -> Result<usize, Error> {
+    let uin = verified.uin();
+    let mut tx = app.db.begin().await?;
+    // Before the keys are looked at: none is created or enabled from here on.
+    let mut change = db::next_change_number(&mut tx).await?;
+    let enabled = db::enabled(&mut tx, uin).await?;
+    for (done, secret_id) in enabled.iter().enumerate() {
+        if done > 0 {
+            change = db::next_change_number(&mut tx).await?;
+        }
+        let (from, to) = (KeyState::Enabled, KeyState::Disabled);
+        if !db::set_state(&mut tx, uin, secret_id, from, to, app.clock.now(), change).await? {
+            return Err(Error::internal("an enabled key could not be disabled"));
+        }
+        let event = Event::done(Action::KeyDisabled, uin).on_key(secret_id).with_detail(Detail::AllKeys);
+        app.audit.append(&mut tx, origin, event).await?;
+    }
+    if !enabled.is_empty() {
+        tx.commit().await?;
+    }
+    Ok(enabled.len())
+}
+
+async fn change_state(
+    app: &App,
+    origin: &Origin,
+    uin: Uin,
+    secret_id: &SecretId,
+    from: KeyState,
+    to: KeyState,
+    action: Action,
+) -> Result<(), Error> {
+    let mut tx = app.db.begin().await?;
+    let change = db::next_change_number(&mut tx).await?;
+    if !db::set_state(&mut tx, uin, secret_id, from, to, app.clock.now(), change).await? {
+        return Err(why_unchanged(&mut tx, uin, secret_id, from).await?);
+    }
+    app.audit.append(&mut tx, origin, Event::done(action, uin).on_key(secret_id)).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn why_unchanged(tx: &mut Tx, uin: Uin, secret_id: &SecretId, from: KeyState) -> Result<Error, Error> {
+    Ok(match db::state(tx, uin, secret_id).await? {
+        // Callers take "already" for done. What could have been done and was not is none of that.
+        Some(state) if state == from => Error::internal("a key in the right state could not be changed"),
+        Some(state) => Error::KeyAlready(state),
+        None => Error::KeyNotFound,
+    })
+}
+
+/// Destroys the secret of a disabled key for good. [`Error::KeyNotDisabled`] for an enabled one.
+pub async fn delete(app: &App, origin: &Origin, uin: Uin, secret_id: &SecretId) -> Result<(), Error> {
+    let mut tx = app.db.begin().await?;
+    let change = db::next_change_number(&mut tx).await?;
+    if !db::delete(&mut tx, uin, secret_id, app.clock.now(), change).await? {
+        let state = db::state(&mut tx, uin, secret_id).await?;
+        return Err(state.map_or(Error::KeyNotFound, |_| Error::KeyNotDisabled));
+    }
+    app.audit.append(&mut tx, origin, Event::done(Action::KeyDeleted, uin).on_key(secret_id)).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Sets the key's remark; an empty one clears it.
+pub async fn set_remark(app: &App, origin: &Origin, uin: Uin, secret_id: &SecretId, remark: &str) -> Result<(), Error> {
+    let remark = check_remark(remark)?;
+    let mut tx = app.db.begin().await?;
+    let change = db::next_change_number(&mut tx).await?;
+    if !db::set_remark(&mut tx, uin, secret_id, remark, change).await? {
+        return Err(Error::KeyNotFound);
+    }
+    app.audit.append(&mut tx, origin, Event::done(Action::KeyRemarked, uin).on_key(secret_id)).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Seals a secret for its row, which is the account's.
+pub fn seal_secret(vault: &Vault, uin: Uin, secret_id: &SecretId, secret_key: &SecretString) -> Result<Sealed, Error> {
+    Ok(vault.seal(secret_place(uin, secret_id), secret_key.expose_secret().as_bytes())?)
+}
+
+/// Opens the stored secret of the account's key: for a recorded reveal, and for the registry.
+pub fn open_secret(vault: &Vault, uin: Uin, secret_id: &SecretId, sealed: &Sealed) -> Result<SecretString, Error> {
+    let bytes = vault.open(secret_place(uin, secret_id), sealed)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| Error::internal("a stored secret is not text"))?;
+    Ok(text.to_owned().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remarks_are_checked() {
+        assert_eq!(check_remark("  ").unwrap(), None);
+        assert_eq!(check_remark(" CI of the shop ").unwrap(), Some("CI of the shop"));
+        assert_eq!(check_remark(&"字".repeat(1024)).unwrap().map(|r| r.chars().count()), Some(1024));
+        assert!(check_remark(&"x".repeat(1025)).is_err());
+        assert!(check_remark("two\nlines").is_err());
+    }
+}

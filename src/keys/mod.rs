@@ -1,0 +1,3 @@
+//! The pair's life.
+
+pub mod lifecycle;

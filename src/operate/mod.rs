@@ -1,0 +1,4 @@
+//! What operators do.
+
+pub mod accounts;
+pub mod backup;
