@@ -18,10 +18,10 @@ use crate::http::body::BodyBudget;
 use crate::master_key;
 use crate::metrics::Metrics;
 use crate::secret::password::PasswordHasher;
-use crate::secret::token;
 use crate::secret::vault::{Sealed, Vault};
 use crate::types::clock::Clock;
 use crate::types::error::Error;
+use crate::types::random;
 
 /// Everything a request may need. Cloning shares it.
 #[derive(Clone, Debug)]
@@ -142,7 +142,7 @@ pub async fn audit_of(database: &Db, vault: &Vault) -> Result<AuditLog, Error> {
 async fn data_key(database: &Db, vault: &Vault, name: &'static str) -> Result<Zeroizing<Vec<u8>>, Error> {
     let mut stored = installation::data_key(database, name).await?;
     if stored.is_none() {
-        let key = Zeroizing::new(token::bytes::<32>());
+        let key = Zeroizing::new(random::bytes::<32>());
         let mut tx = database.begin().await?;
         let sealed = master_key::seal(vault, &mut tx, DATA_KEY.place(name, None), key.as_slice()).await?;
         installation::insert_data_key(&mut tx, name, &sealed).await?;

@@ -1,4 +1,5 @@
-//! The master key over time: which versions a database knows, sealing under the one that holds, changing to a new one.
+//! The master key: which versions a database knows, and sealing under the one that holds. `operate::master_key` changes
+//! to a new one.
 //!
 //! Invariant: what a transaction stores is sealed under the highest version that the database knows, and no version is
 //! added while such a transaction is under way ([`installation::hold_master_key`]). So once a version is added, nothing
@@ -7,10 +8,8 @@
 
 use secrecy::SecretString;
 
-use crate::app::App;
-use crate::audit::{Action, Detail, Event, Origin};
 use crate::config::{Settings, StartError};
-use crate::db::sealed::{self, Column};
+use crate::db::sealed;
 use crate::db::{Db, Tx, installation};
 use crate::secret::vault::{Place, Sealed, Vault};
 use crate::types::clock::Clock;
@@ -22,7 +21,8 @@ fn check_place(row: &str) -> Place<'_> {
     sealed::MASTER_KEY_CHECK.place(row, None)
 }
 
-fn opens(vault: &Vault, check: &Sealed) -> bool {
+/// Is the key that the vault has under this number the one that the database knows?
+pub fn opens(vault: &Vault, check: &Sealed) -> bool {
     vault.try_open(check_place(&check.key_version.to_string()), check).is_ok()
 }
 
@@ -71,7 +71,8 @@ async fn check(database: &Db, vault: &Vault, known: &[Sealed]) -> Result<(), Sta
     Ok(())
 }
 
-async fn add_version(vault: &Vault, tx: &mut Tx, version: i64, clock: &Clock) -> Result<(), Error> {
+/// Makes `version`, which the vault has, one that the database knows.
+pub async fn add_version(vault: &Vault, tx: &mut Tx, version: i64, clock: &Clock) -> Result<(), Error> {
     installation::hold_master_key(tx).await?;
     let check = vault.seal_under(version, check_place(&version.to_string()), CHECK_TEXT)?;
     Ok(installation::insert_master_key(tx, &check, clock.now()).await?)
@@ -84,97 +85,4 @@ pub async fn seal(vault: &Vault, tx: &mut Tx, place: Place<'_>, plain: &[u8]) ->
     // What would be sealed under another key of the same number could not be opened by anybody else.
     vault.open(check_place(&newest.key_version.to_string()), &newest)?;
     Ok(vault.seal_under(newest.key_version, place, plain)?)
-}
-
-/// The version that a change of the master key goes on with: the highest, if older ones are still in use.
-pub async fn unfinished(app: &App) -> Result<Option<i64>, Error> {
-    let newest = newest(app).await?;
-    Ok((sealed::count(&app.db, 0, newest - 1).await? > 0).then_some(newest))
-}
-
-/// The highest version that the database knows or this process has.
-pub async fn newest(app: &App) -> Result<i64, Error> {
-    let known = installation::master_key_versions(&app.db).await?;
-    let known = known.iter().map(|check| check.key_version).max().unwrap_or_default();
-    Ok(known.max(app.vault.newest_version()))
-}
-
-/// Makes `version`, which the master key must have by now, the one to seal under. False if another process has made
-/// another key of this number, which stays.
-pub async fn begin(app: &App, version: i64) -> Result<bool, Error> {
-    let mut tx = app.db.begin().await?;
-    add_version(&app.vault, &mut tx, version, &app.clock).await?;
-    let held = installation::hold_master_key(&mut tx).await?;
-    if !held.is_some_and(|held| held.key_version == version && opens(&app.vault, &held)) {
-        return Ok(false);
-    }
-    let event = Event::on_installation(Action::MasterKeyRotated).on_master_key(version);
-    app.audit.append(&mut tx, &Origin::operator(), event).await?;
-    tx.commit().await?;
-    Ok(true)
-}
-
-/// How far sealing anew has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Resealed {
-    /// Values sealed anew.
-    pub values: u64,
-    /// Values that do not open, which stay as they are.
-    pub unreadable: u64,
-}
-
-/// Values sealed anew in one transaction.
-const PAGE: i64 = 100;
-
-/// Seals everything under versions below `version` anew under it, while everybody goes on working.
-pub async fn reseal(app: &App, version: i64) -> Result<Resealed, Error> {
-    let mut all = Resealed::default();
-    for column in sealed::COLUMNS {
-        let mut after = String::new();
-        while let Some(last) = reseal_page(app, column, version, &after, &mut all).await? {
-            after = last;
-        }
-    }
-    Ok(all)
-}
-
-/// One step of [`reseal`]: the values of the rows after `after`. Returns the last row it looked at.
-pub async fn reseal_page(
-    app: &App,
-    column: &Column,
-    version: i64,
-    after: &str,
-    so_far: &mut Resealed,
-) -> Result<Option<String>, Error> {
-    let page = column.page(&app.db, version, after, PAGE).await?;
-    let Some(last) = page.last().map(|value| value.row.clone()) else { return Ok(None) };
-    let mut tx = app.db.begin().await?;
-    for value in &page {
-        let place = column.place_of(value);
-        let Ok(plain) = app.vault.open(place, &value.sealed) else {
-            so_far.unreadable += 1;
-            continue;
-        };
-        let anew = app.vault.seal_under(version, place, &plain)?;
-        // Whoever changes the row meanwhile wins: what they store is under the new version already.
-        if column.replace(&mut tx, value, &anew).await? {
-            so_far.values += 1;
-        }
-    }
-    tx.commit().await?;
-    Ok(Some(last))
-}
-
-/// Forgets the versions below `version`. False, and nothing is done, if something is still sealed under one.
-pub async fn retire_older(app: &App, version: i64) -> Result<bool, Error> {
-    let mut tx = app.db.begin().await?;
-    installation::hold_master_key(&mut tx).await?;
-    if sealed::count_in(&mut tx, 0, version - 1).await? > 0 {
-        return Ok(false);
-    }
-    installation::delete_master_keys_below(&mut tx, version).await?;
-    let event = Event::on_installation(Action::MasterKeyRetired).on_master_key(version);
-    app.audit.append(&mut tx, &Origin::operator(), event.with_detail(Detail::OlderVersions)).await?;
-    tx.commit().await?;
-    Ok(true)
 }

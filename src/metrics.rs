@@ -1,21 +1,11 @@
-//! What the running product counts of itself, for Prometheus, on a listener of its own.
+//! What the running product counts of itself. `entry::metrics` shows it to Prometheus.
 
-use axum::Router;
-use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::http::StatusCode;
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
-
-use crate::app::App;
-use crate::telemetry;
-use crate::types::error::Error;
 
 /// A door behind which requests are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -195,15 +185,11 @@ impl Metrics {
         self.refused_sign_ins.get_or_create(&RefusedSignIn { of }).inc();
     }
 
-    /// All of it in the text format of OpenMetrics.
-    fn text(&self, app: &App) -> Result<String, Error> {
-        let mut all = Registry::with_prefix("latchkey");
+    /// Registers every counter and histogram under its name.
+    pub fn register(&self, all: &mut Registry) {
         all.register("checks", "Checked requests, by door and outcome", self.checks.clone());
         all.register("http_requests", "Answered requests, by listener and status", self.answers.clone());
         all.register("connections_cut", "Connections ended by the server, by listener and reason", self.cut.clone());
-        let lines_lost = Counter::<u64>::default();
-        lines_lost.inc_by(telemetry::lines_lost());
-        all.register("log_lines_lost", "Lines of the log that could not be written", lines_lost);
         all.register("refused_sign_ins", "Refused sign-ins, of accounts and of nobody", self.refused_sign_ins.clone());
         all.register_with_unit(
             "barrier_read",
@@ -219,34 +205,5 @@ impl Metrics {
             self.use_records_dropped.clone(),
         );
         all.register("use_records_lost", "Use records the database did not take", self.use_records_lost.clone());
-        let gauges = [
-            ("keys_in_memory", "Keys in memory, deleted ones included", app.registry.len()),
-            ("use_records_waiting", "Use records that wait to be written", app.usage.waiting()),
-            ("password_hashes_waiting", "Passwords that wait to be hashed", app.hasher.waiting()),
-        ];
-        for (name, help, value) in gauges {
-            let gauge = Gauge::<i64>::default();
-            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
-            all.register(name, help, gauge);
-        }
-        let mut text = String::new();
-        encode(&mut text, &all).map_err(Error::internal)?;
-        Ok(text)
-    }
-}
-
-/// The listener's one route.
-pub fn router(app: App) -> Router {
-    Router::new().route("/metrics", get(answer)).with_state(app)
-}
-
-async fn answer(State(app): State<App>) -> Response {
-    match app.metrics.text(&app) {
-        Ok(text) => ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
-            .into_response(),
-        Err(error) => {
-            tracing::error!(%error, "the metrics could not be written");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
     }
 }

@@ -25,7 +25,7 @@ use crate::entry::{api, guard};
 use crate::http::listener;
 use crate::http::tracked::{Panicked, Routes, Tracked};
 use crate::metrics::Listener;
-use crate::{console, metrics, throttle};
+use crate::{console, entry, throttle};
 
 const MAINTENANCE_EVERY: Duration = Duration::from_mins(10);
 
@@ -127,7 +127,7 @@ pub async fn run(
     let common = Common { app: app.clone(), tls, stopping };
     if let Some(bound) = listeners.metrics {
         let plain = Common { tls: None, ..common.clone() };
-        servers.spawn(plain.serve(bound, Listener::Metrics, metrics::router(app.clone()), guard::panicked));
+        servers.spawn(plain.serve(bound, Listener::Metrics, entry::metrics::router(app.clone()), guard::panicked));
     }
     if let Some(bound) = listeners.console {
         let site = Site::new(public_url, bound.address, api_address);
@@ -197,7 +197,8 @@ struct Common {
 
 impl Common {
     async fn serve(self, bound: Bound, listener: Listener, routes: impl Routes, panicked: Panicked) {
-        let routes = Tracked::new(self.app, listener, routes, panicked);
+        let trusted_proxies = self.app.settings.trusted_proxies.as_slice().into();
+        let routes = Tracked::new(listener, routes, panicked, trusted_proxies, self.app.metrics.clone());
         listener::serve(bound.listener, self.tls, routes, self.stopping).await;
     }
 }

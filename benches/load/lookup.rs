@@ -11,7 +11,7 @@ use axum::response::IntoResponse;
 use axum::routing::post;
 use latchkey::app::App;
 use latchkey::db::Db;
-use latchkey::keys::lifecycle;
+use latchkey::db::sealed::API_KEY_SECRET;
 use latchkey::secret::vault::Sealed;
 use latchkey::signature::v3::{self, Authorization, SignedRequest, SigningKey};
 use latchkey::types::clock::Clock;
@@ -70,7 +70,8 @@ async fn answer(State(app): State<App>, request: Request) -> impl IntoResponse {
         Db::Postgres(pool) => sqlx::query_as(STATEMENT).bind(&id).fetch_one(pool).await,
     }
     .unwrap();
-    let secret = lifecycle::open_secret(&app.vault, Uin(uin), &id, &Sealed { key_version, bytes }).unwrap();
+    let secret =
+        app.vault.open_text(API_KEY_SECRET.place(id.as_str(), Some(Uin(uin))), &Sealed { key_version, bytes }).unwrap();
     let request = SignedRequest {
         method: "POST",
         path: "/",

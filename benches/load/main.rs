@@ -19,10 +19,10 @@ use latchkey::app::App;
 use latchkey::config::{GivenSettings, Settings};
 use latchkey::db;
 use latchkey::keys::lifecycle;
-use latchkey::secret::token;
 use latchkey::signature::v3::{self, SignedRequest};
 use latchkey::types::clock::Clock;
 use latchkey::types::id::{AppId, SecretId, Uin};
+use latchkey::types::random;
 use secrecy::SecretString;
 use serde_json::json;
 
@@ -198,7 +198,7 @@ fn prepare(data: &Path, database: Option<&str>, keys: usize) -> Key {
                 let app_id = AppId(1_000_000_000 + i64::try_from(at).unwrap());
                 db::accounts::insert(&mut tx, uin, app_id, &name, &name, app.clock.now()).await.unwrap();
             }
-            let (id, secret) = (SecretId::generate(), SecretString::from(token::alphanumeric(32)));
+            let (id, secret) = (SecretId::generate(), SecretString::from(random::alphanumeric(32)));
             let sealed = lifecycle::seal_secret(&app.vault, uin, &id, &secret).unwrap();
             let change = db::api_keys::next_change_number(&mut tx).await.unwrap();
             db::api_keys::insert(&mut tx, uin, &id, &sealed, None, app.clock.now(), change).await.unwrap();

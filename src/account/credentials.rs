@@ -13,12 +13,13 @@ use super::sessions::Present;
 use super::verification::{self, Verified};
 use super::{setup, store_totp_seed};
 use crate::app::App;
-use crate::audit::{Action, Detail, Event, Origin};
+use crate::audit::Event;
 use crate::db::{Tx, accounts, sessions};
 use crate::secret::password;
 use crate::secret::totp::{Code, Seed};
 use crate::types::clock::Timestamp;
 use crate::types::error::Error;
+use crate::types::event::{Action, Detail, Origin};
 use crate::types::id::Uin;
 
 /// How long a new authenticator waits for its first code.

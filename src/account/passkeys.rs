@@ -17,13 +17,14 @@ use super::sessions::Present;
 use super::verification::Verified;
 use super::webauthn::{Assertion, Ceremony};
 use crate::app::App;
-use crate::audit::{Action, Event, Origin};
+use crate::audit::Event;
 use crate::db::Tx;
 use crate::db::accounts::{self, AccountRow};
 use crate::db::passkeys::{self as db, CredentialRow, NewPasskey, PasskeyRow};
 use crate::secret::token;
 use crate::types::clock::Timestamp;
 use crate::types::error::Error;
+use crate::types::event::{Action, Origin};
 use crate::types::id::{PasskeyHandle, Uin};
 use crate::types::subscriber::Subscriber;
 

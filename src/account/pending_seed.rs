@@ -9,10 +9,10 @@ use crate::app::App;
 use crate::db::sealed::PENDING_SEED;
 use crate::db::{Tx, pending_seeds as db};
 use crate::master_key;
-use crate::secret::token;
 use crate::secret::totp::Seed;
 use crate::types::error::Error;
 use crate::types::id::Uin;
+use crate::types::random;
 
 /// The seed's name, at random, and whose it is to be: of nobody yet where the account is made by its first code.
 #[derive(Clone, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ impl std::fmt::Debug for PendingSeed {
 impl PendingSeed {
     /// A new one, at random, that waits for as long as `lifetime`.
     pub async fn generate(app: &App, uin: Option<Uin>, lifetime: Duration) -> Result<Self, Error> {
-        let pending = Self { name: token::alphanumeric(22), uin };
+        let pending = Self { name: random::alphanumeric(22), uin };
         let mut tx = app.db.begin().await?;
         let place = PENDING_SEED.place(&pending.name, uin);
         let sealed = master_key::seal(&app.vault, &mut tx, place, Seed::generate().expose()).await?;

@@ -2,10 +2,11 @@
 
 use super::verification::Verified;
 use crate::app::App;
-use crate::audit::{Action, Detail, Event, Origin};
+use crate::audit::Event;
 use crate::db::sessions::{self as db, SessionRow};
 use crate::db::{Tx, accounts};
 use crate::types::error::Error;
+use crate::types::event::{Action, Detail, Origin};
 use crate::types::id::{SessionHandle, Uin};
 
 /// The session that asks for a change, and goes on after it.

@@ -11,12 +11,13 @@ use serde::{Deserialize, Serialize};
 use super::pending_seed::PendingSeed;
 use super::{canonical_name, check_name, store_totp_seed, verification};
 use crate::app::App;
-use crate::audit::{Action, Detail, Event, Origin};
+use crate::audit::Event;
 use crate::db::installation::SetupLink;
 use crate::db::{Tx, accounts, installation};
 use crate::secret::totp::{Code, Seed};
 use crate::secret::{password, recovery, token};
 use crate::types::error::Error;
+use crate::types::event::{Action, Detail, Origin};
 use crate::types::id::{AppId, Uin};
 
 /// How long a link can be used.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::passkeys::{Answer, Claim};
 use super::{canonical_name, check_name, open_totp_seed};
 use crate::app::App;
-use crate::audit::{Action, Actor, Detail, Event, Origin};
+use crate::audit::Event;
 use crate::db::accounts::{self, AccountRow};
 use crate::db::{Tx, refused_sign_ins};
 use crate::secret::totp::Code;
@@ -20,6 +20,7 @@ use crate::secret::{recovery, token};
 use crate::throttle::{self, Settled, Subject};
 use crate::types::clock::Timestamp;
 use crate::types::error::Error;
+use crate::types::event::{Action, Actor, Detail, Origin};
 use crate::types::id::Uin;
 
 /// How long a browser that has signed in is remembered.

@@ -5,11 +5,12 @@ use secrecy::SecretString;
 use super::passkeys::{Answer, Claim};
 use super::sign_in::{SecondFactor, spend_factor};
 use crate::app::App;
-use crate::audit::{Action, Detail, Event, Origin};
+use crate::audit::Event;
 use crate::db::accounts::{self, AccountRow};
 use crate::throttle::{self, Settled, Subject};
 use crate::types::clock::Timestamp;
 use crate::types::error::Error;
+use crate::types::event::{Action, Detail, Origin};
 use crate::types::id::Uin;
 
 /// Whoever holds this has just proved, or within the window had proved, to be the account's owner. Made here only.

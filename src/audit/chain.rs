@@ -7,11 +7,12 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::{Action, Event, Origin};
+use super::event::Event;
 use crate::db::audit::{self as db, AuditRow, Entry};
 use crate::db::{Db, Tx};
 use crate::types::clock::Clock;
 use crate::types::error::Error;
+use crate::types::event::{Action, Origin};
 
 /// Appends to the chain and checks it.
 #[derive(Clone)]

@@ -5,79 +5,15 @@
 //! fast as the first.
 
 use std::borrow::Cow;
-use std::fmt;
-use std::str::FromStr;
 
-use super::{Action, Outcome};
 use crate::db::Db;
 use crate::db::audit::AuditRow;
-use crate::db::records::{self as db, Order};
-use crate::types::clock::Timestamp;
+use crate::db::records::{self as db, Filter, Order, Position};
 use crate::types::error::Error;
-use crate::types::id::{SecretId, Uin};
+use crate::types::id::Uin;
 
 /// Records on a page.
 pub const PAGE: usize = 50;
-
-/// Which of an account's records are asked for; by default all.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// From this instant on.
-    pub from: Option<Timestamp>,
-    /// Before this instant.
-    pub until: Option<Timestamp>,
-    /// Of this event.
-    pub action: Option<Action>,
-    /// With this result.
-    pub outcome: Option<Outcome>,
-    /// About this key, or done with it.
-    pub key: Option<SecretId>,
-}
-
-/// Where a record stands among the others. In addresses it is `TIME-NUMBER`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
-    /// Its time.
-    pub at: Timestamp,
-    /// Its number.
-    pub number: i64,
-}
-
-impl Position {
-    const FIRST: Self = Self { at: Timestamp(i64::MIN), number: 0 };
-    const LAST: Self = Self { at: Timestamp(i64::MAX), number: 0 };
-
-    /// Before every record of this instant, since numbers begin with 1.
-    fn before_all_at(at: Timestamp) -> Self {
-        Self { at, number: 0 }
-    }
-
-    /// Of this record.
-    pub fn of(row: &AuditRow) -> Self {
-        Self { at: row.at, number: row.number }
-    }
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.at.0, self.number)
-    }
-}
-
-/// The text is not `TIME-NUMBER`.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("not the position of a record")]
-pub struct NotAPosition;
-
-impl FromStr for Position {
-    type Err = NotAPosition;
-
-    fn from_str(text: &str) -> Result<Self, NotAPosition> {
-        let (at, number) = text.rsplit_once('-').ok_or(NotAPosition)?;
-        let at = at.parse().map(Timestamp).map_err(|_| NotAPosition)?;
-        Ok(Self { at, number: number.parse().map_err(|_| NotAPosition)? })
-    }
-}
 
 /// Where a page begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -135,15 +71,6 @@ async fn read(
     let more = rows.len() > limit;
     rows.truncate(limit);
     Ok((rows, more))
-}
-
-impl Filter {
-    /// The range in which its times and these two positions agree.
-    fn within(&self, after: Position, before: Position) -> (Position, Position) {
-        let from = self.from.map_or(Position::FIRST, Position::before_all_at);
-        let until = self.until.map_or(Position::LAST, Position::before_all_at);
-        (after.max(from), before.min(until))
-    }
 }
 
 /// Reads all of an account's records that match, newest first, some at a time.
@@ -248,6 +175,7 @@ fn inert(field: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::clock::Timestamp;
 
     #[test]
     fn lines_are_quoted_and_inert() {

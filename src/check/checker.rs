@@ -8,14 +8,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
-use axum::http::header::{self, AsHeaderName};
+use axum::http::header;
 use secrecy::SecretString;
 
 use super::registry::RegisteredKey;
 use super::usage::{Call, RefusedCall};
 use crate::app::App;
+use crate::http::headers::only;
 use crate::http::tracked::known_method;
-use crate::keys::lifecycle::KeyState;
 use crate::metrics::Door;
 use crate::signature::diagnosis::{self, Cause};
 use crate::signature::v3::{Authorization, SignedRequest, X_TC_TIMESTAMP, X_TC_TOKEN};
@@ -23,6 +23,7 @@ use crate::signature::{v1, v3};
 use crate::types::clock::Timestamp;
 use crate::types::error::Error;
 use crate::types::id::{AppId, RequestId, SecretId, Uin};
+use crate::types::key_state::KeyState;
 
 /// How far the client's clock may be from the server's, in seconds.
 pub const MAX_SKEW_SECONDS: u64 = 300;
@@ -350,18 +351,4 @@ fn record_unread(app: &App, key: &RegisteredKey, at: Timestamp, refusal: &Refusa
     let action = asked.wants.recorded(Proved::default());
     let call = Call { at, action: &action, address: asked.address, refusal: refusal.recorded(), diagnosed: None };
     app.usage.record(&key.uses, call);
-}
-
-/// The value of a header that must stand exactly once.
-pub(crate) fn only(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
-    let mut values = headers.get_all(name).iter();
-    let value = values.next()?.to_str().ok()?;
-    values.next().is_none().then_some(value)
-}
-
-/// The value of a header that may stand more than once, if it says the same each time: some clients send one twice.
-pub(crate) fn agreed(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
-    let mut values = headers.get_all(name).iter();
-    let value = values.next()?;
-    if values.all(|other| other == value) { value.to_str().ok() } else { None }
 }

@@ -11,10 +11,10 @@ use crate::app::App;
 use crate::config::{Settings, StartError};
 use crate::operate::accounts;
 use crate::scratch;
-use crate::secret::token;
 use crate::secret::totp::Seed;
 use crate::serve::{self, Listeners};
 use crate::types::clock::Clock;
+use crate::types::random;
 
 const NAME: &str = "demo";
 const STEP_MILLIS: i64 = 30_000;
@@ -27,7 +27,7 @@ pub(super) async fn demo(settings: Settings) -> Result<(), StartError> {
     let settings = settings.for_demo(directory.path().to_owned());
     let listeners = Listeners::bind(&settings)?;
     let app = App::open(settings, Clock::system()).await?;
-    let password = token::alphanumeric(12);
+    let password = random::alphanumeric(12);
     let account = accounts::create_complete(&app, NAME, SecretString::from(password.clone())).await?;
 
     introduce(&app, &listeners, &password)?;

@@ -7,14 +7,15 @@ use serde_json::json;
 
 use super::output;
 use crate::app::App;
-use crate::audit::Origin;
 use crate::config::{Settings, StartError};
 use crate::db::api_keys::{self, KeyOfAccount};
-use crate::keys::lifecycle::{self, KeyState};
+use crate::keys::lifecycle;
 use crate::operate::accounts;
 use crate::types::clock::{Clock, Timestamp};
 use crate::types::error::Error;
+use crate::types::event::Origin;
 use crate::types::id::{SecretId, Uin};
+use crate::types::key_state::KeyState;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

@@ -5,7 +5,7 @@ use clap::Subcommand;
 use super::output;
 use crate::app::App;
 use crate::config::{MasterKeyFile, Settings, StartError};
-use crate::master_key;
+use crate::operate::master_key;
 use crate::types::clock::Clock;
 
 #[derive(Debug, Subcommand)]

@@ -3,11 +3,11 @@
 use sqlx::FromRow;
 
 use super::{Db, Tx, on, on_tx};
-use crate::keys::lifecycle::KeyState;
-use crate::secret::token;
 use crate::secret::vault::Sealed;
 use crate::types::clock::Timestamp;
 use crate::types::id::{SecretId, Uin};
+use crate::types::key_state::KeyState;
+use crate::types::random;
 
 /// A live (not deleted) key as its owner sees it, without its secret.
 #[derive(Clone, Debug, FromRow)]
@@ -36,7 +36,7 @@ const REMEMBERED: i64 = 10_000;
 /// Raises the change number, draws the change's mark, and returns the number. Comes first in every transaction that
 /// changes a key: it also makes such transactions follow one another.
 pub async fn next_change_number(tx: &mut Tx) -> sqlx::Result<i64> {
-    let mark = token::number_in(i64::MIN..=i64::MAX);
+    let mark = random::number_in(i64::MIN..=i64::MAX);
     let raise = "update key_change set number = number + 1, mark = $1 where id = 1 returning number";
     let number: i64 = on_tx!(tx, c => sqlx::query_scalar(raise).bind(mark).fetch_one(c).await)?;
     let remember = "insert into key_history (number, mark) values ($1, $2)";

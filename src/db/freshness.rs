@@ -8,10 +8,10 @@ use rusqlite::OpenFlags;
 use sqlx::{Connection as _, FromRow, PgConnection, SqliteConnection, SqlitePool};
 
 use super::{Db, Embedded, within};
-use crate::keys::lifecycle::KeyState;
 use crate::secret::vault::Sealed;
 use crate::types::clock::Timestamp;
 use crate::types::id::{AppId, SecretId, Uin};
+use crate::types::key_state::KeyState;
 
 /// A change to a key: the how manieth, and the mark that was drawn for it. Two databases that have seen the same change
 /// have the same history up to it.

@@ -1,5 +1,13 @@
 //! Which errors of the database pass by themselves, or once somebody has made room or let go.
 
+use crate::types::error::Error;
+
+impl From<sqlx::Error> for Error {
+    fn from(cause: sqlx::Error) -> Self {
+        if is_outage(&cause) { Self::Unavailable(cause) } else { Self::internal(cause) }
+    }
+}
+
 /// Cannot the database be used for now? Otherwise it was asked something wrong, or answered something wrong.
 pub fn is_outage(error: &sqlx::Error) -> bool {
     match error {

@@ -1,15 +1,87 @@
 //! The records of one account, filtered, a page at a time, of what is part of the chain. What a record is stands in
 //! `crate::audit`.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
+use std::str::FromStr;
 
 use sqlx::AssertSqlSafe;
 
 use super::audit::{AuditRow, COLUMNS, IN_CHAIN};
 use super::{Db, on};
-use crate::audit::Outcome;
-use crate::audit::reading::{Filter, Position};
-use crate::types::id::Uin;
+use crate::types::clock::Timestamp;
+use crate::types::event::{Action, Outcome};
+use crate::types::id::{SecretId, Uin};
+
+/// Which of an account's records are asked for; by default all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// From this instant on.
+    pub from: Option<Timestamp>,
+    /// Before this instant.
+    pub until: Option<Timestamp>,
+    /// Of this event.
+    pub action: Option<Action>,
+    /// With this result.
+    pub outcome: Option<Outcome>,
+    /// About this key, or done with it.
+    pub key: Option<SecretId>,
+}
+
+/// Where a record stands among the others. In addresses it is `TIME-NUMBER`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Its time.
+    pub at: Timestamp,
+    /// Its number.
+    pub number: i64,
+}
+
+impl Position {
+    /// Before every record.
+    pub const FIRST: Self = Self { at: Timestamp(i64::MIN), number: 0 };
+    /// After every record.
+    pub const LAST: Self = Self { at: Timestamp(i64::MAX), number: 0 };
+
+    /// Before every record of this instant, since numbers begin with 1.
+    fn before_all_at(at: Timestamp) -> Self {
+        Self { at, number: 0 }
+    }
+
+    /// Of this record.
+    pub fn of(row: &AuditRow) -> Self {
+        Self { at: row.at, number: row.number }
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.at.0, self.number)
+    }
+}
+
+/// The text is not `TIME-NUMBER`.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("not the position of a record")]
+pub struct NotAPosition;
+
+impl FromStr for Position {
+    type Err = NotAPosition;
+
+    fn from_str(text: &str) -> Result<Self, NotAPosition> {
+        let (at, number) = text.rsplit_once('-').ok_or(NotAPosition)?;
+        let at = at.parse().map(Timestamp).map_err(|_| NotAPosition)?;
+        Ok(Self { at, number: number.parse().map_err(|_| NotAPosition)? })
+    }
+}
+
+impl Filter {
+    /// The range in which its times and these two positions agree.
+    pub fn within(&self, after: Position, before: Position) -> (Position, Position) {
+        let from = self.from.map_or(Position::FIRST, Position::before_all_at);
+        let until = self.until.map_or(Position::LAST, Position::before_all_at);
+        (after.max(from), before.min(until))
+    }
+}
 
 /// Which end of a range a page begins at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

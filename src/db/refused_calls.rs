@@ -2,8 +2,8 @@
 
 use sqlx::FromRow;
 
+use super::usage::NewUse;
 use super::{Db, Tx, on, on_tx};
-use crate::check::usage::{RefusedCall, UseRecord};
 use crate::types::clock::Timestamp;
 use crate::types::id::{RequestId, SecretId, Uin};
 
@@ -35,20 +35,34 @@ pub struct RefusedCallRow {
     pub cause: String,
 }
 
+/// What the server made of a refused request.
+#[derive(Clone, Copy, Debug)]
+pub struct NewRefusedCall<'a> {
+    /// The id its caller was told.
+    pub request_id: RequestId,
+    /// When it was signed, by its own timestamp.
+    pub signed_at: Timestamp,
+    /// As the server has it.
+    pub canonical_request: &'a str,
+    /// As the server has it.
+    pub string_to_sign: &'a str,
+    /// The stored name of the part that differs; empty if none was found.
+    pub cause: &'static str,
+}
+
 /// Adds one, and drops the key's oldest beyond `keep`.
-pub async fn insert(tx: &mut Tx, record: &UseRecord, call: &RefusedCall, keep: i64) -> sqlx::Result<()> {
+pub async fn insert(tx: &mut Tx, record: NewUse<'_>, call: NewRefusedCall<'_>, keep: i64) -> sqlx::Result<()> {
     let statement = "insert into refused_call (request_id, secret_id, at, signed_at, action, address, reason,
             canonical_request, string_to_sign, cause)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-    let found = &call.diagnosis;
-    let canonical = &found.canonical_request[..found.canonical_request.floor_char_boundary(LONGEST)];
-    on_tx!(tx, c => sqlx::query(statement).bind(call.request_id.to_string()).bind(&record.key.secret_id).bind(record.at)
-        .bind(call.signed_at).bind(&record.action).bind(record.address.to_string())
-        .bind(record.refusal.unwrap_or_default()).bind(canonical).bind(&found.string_to_sign)
-        .bind(found.cause.map_or("", |cause| cause.as_str())).execute(c).await.map(drop))?;
+    let canonical = &call.canonical_request[..call.canonical_request.floor_char_boundary(LONGEST)];
+    on_tx!(tx, c => sqlx::query(statement).bind(call.request_id.to_string()).bind(record.secret_id).bind(record.at)
+        .bind(call.signed_at).bind(record.action).bind(record.address.to_string())
+        .bind(record.refusal.unwrap_or_default()).bind(canonical).bind(call.string_to_sign)
+        .bind(call.cause).execute(c).await.map(drop))?;
     let trim = "delete from refused_call where secret_id = $1 and at <
         (select at from refused_call where secret_id = $1 order by at desc limit 1 offset $2)";
-    on_tx!(tx, c => sqlx::query(trim).bind(&record.key.secret_id).bind(keep).execute(c).await.map(drop))
+    on_tx!(tx, c => sqlx::query(trim).bind(record.secret_id).bind(keep).execute(c).await.map(drop))
 }
 
 /// One of the account's, by its request's id.

@@ -1,9 +1,10 @@
 //! Records of use.
 
+use std::net::IpAddr;
+
 use sqlx::{FromRow, QueryBuilder};
 
 use super::{Db, Tx, on, on_tx};
-use crate::check::usage::{LastUse, UseRecord};
 use crate::types::clock::Timestamp;
 use crate::types::id::SecretId;
 
@@ -14,6 +15,32 @@ pub struct UseCounts {
     pub accepted: i64,
     /// Refused calls.
     pub refused: i64,
+}
+
+/// The latest accepted call of a key.
+#[derive(Clone, Debug)]
+pub struct LastUse {
+    /// When.
+    pub at: Timestamp,
+    /// What it asked for.
+    pub action: String,
+    /// Where it came from.
+    pub address: IpAddr,
+}
+
+/// A call that is listed.
+#[derive(Clone, Copy, Debug)]
+pub struct NewUse<'a> {
+    /// Its key.
+    pub secret_id: &'a SecretId,
+    /// When it was checked.
+    pub at: Timestamp,
+    /// What it asked for.
+    pub action: &'a str,
+    /// Where it came from.
+    pub address: IpAddr,
+    /// Why it was refused, in full; none if it was accepted.
+    pub refusal: Option<&'static str>,
 }
 
 /// A key, when it came into its state, and an hour since 1970.
@@ -27,14 +54,14 @@ pub const ROWS: usize = 250;
 // connection, here and in the database.
 
 /// Adds records, no more than [`ROWS`].
-pub async fn insert(tx: &mut Tx, records: &[UseRecord]) -> sqlx::Result<()> {
+pub async fn insert(tx: &mut Tx, records: &[NewUse<'_>]) -> sqlx::Result<()> {
     const INTO: &str = "insert into use_record (secret_id, at, action, address, accepted, reason) ";
     if records.is_empty() {
         return Ok(());
     }
     on_tx!(tx, c => QueryBuilder::new(INTO)
         .push_values(records, |mut row, record| {
-            row.push_bind(&record.key.secret_id).push_bind(record.at).push_bind(&record.action)
+            row.push_bind(record.secret_id).push_bind(record.at).push_bind(record.action)
                 .push_bind(record.address.to_string()).push_bind(record.refusal.is_none())
                 .push_bind(record.refusal.unwrap_or(""));
         })

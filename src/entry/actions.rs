@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 use super::envelope::ApiError;
 use super::params::{Params, for_message};
 use crate::app::App;
-use crate::audit::{Actor, Origin};
 use crate::check::checker::Signed;
 use crate::db::api_keys::ApiKeyRow;
 use crate::http::tracked::Caller;
-use crate::keys::lifecycle::{self, KeyState};
+use crate::keys::lifecycle;
 use crate::types::error::Error;
+use crate::types::event::{Actor, Origin};
+use crate::types::key_state::KeyState;
 
 const CAM: &str = "2019-01-16";
 const STS: &str = "2018-08-13";
@@ -91,7 +92,8 @@ pub(crate) async fn dispatch(app: &App, caller: &Caller, call: Call<'_>) -> Resu
         (Some(STS), "GetCallerIdentity") => get_caller_identity(app, call.signed, call.params).map(Answer::Identity),
         // On the heap: the call that only asks who it is, the commonest by far, need not carry their state.
         _ => {
-            let origin = caller.origin(Actor::Key(call.signed.secret_id().clone()));
+            let origin =
+                Origin::of_request(Actor::Key(call.signed.secret_id().clone()), caller.address, caller.request_id);
             Box::pin(run(app, &origin, call)).await.map(Answer::Other)
         }
     }

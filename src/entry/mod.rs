@@ -5,6 +5,7 @@ pub mod api;
 pub mod envelope;
 pub mod forward_auth;
 pub mod guard;
+pub mod metrics;
 pub mod params;
 pub mod target;
 pub mod texts;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use serde_with::{As, Map, Same};
 
 use super::envelope::ApiError;
-use crate::check::checker::agreed;
+use crate::http::headers::agreed;
 use crate::keys::lifecycle;
 use crate::types::id::{SecretId, Uin};
 

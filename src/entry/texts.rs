@@ -4,7 +4,8 @@ use axum::http::{HeaderMap, HeaderName, header};
 
 use super::envelope::ApiError;
 use super::params::{self, MOST_PARAMETERS};
-use crate::check::checker::{MAX_SKEW_SECONDS, only};
+use crate::check::checker::MAX_SKEW_SECONDS;
+use crate::http::headers::only;
 use crate::types::language::Language;
 
 const X_TC_LANGUAGE: HeaderName = HeaderName::from_static("x-tc-language");

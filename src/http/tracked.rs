@@ -19,9 +19,7 @@ use ipnet::IpNet;
 use tower::Service;
 use tracing::Instrument;
 
-use crate::app::App;
-use crate::audit::{Actor, Origin};
-use crate::metrics::{Cut, Listener};
+use crate::metrics::{Cut, Listener, Metrics};
 use crate::types::id::{RequestId, Uin};
 
 /// Where a container's health check asks, every half minute: not worth a line each.
@@ -36,13 +34,6 @@ pub struct Caller {
     pub address: IpAddr,
     /// Is the peer itself, whoever it speaks for, a trusted proxy?
     pub peer_is_trusted: bool,
-}
-
-impl Caller {
-    /// For the record of an operation.
-    pub fn origin(&self, actor: Actor) -> Origin {
-        Origin { actor, address: Some(self.address), request_id: Some(self.request_id) }
-    }
 }
 
 /// What the log lines of a request have in common; layers within have spans of their own.
@@ -124,16 +115,23 @@ pub type Panicked = fn(RequestId, &Uri) -> Response;
 /// The routes of a listener, with everything that asks them known, and every answer logged and counted.
 #[derive(Debug)]
 pub struct Tracked<R> {
-    app: App,
     listener: Listener,
     routes: R,
     panicked: Panicked,
+    trusted_proxies: Arc<[IpNet]>,
+    metrics: Metrics,
 }
 
 impl<R: Routes> Tracked<R> {
-    /// The routes of `listener`.
-    pub fn new(app: App, listener: Listener, routes: R, panicked: Panicked) -> Self {
-        Self { app, listener, routes, panicked }
+    /// The routes of `listener`. `trusted_proxies` speak for others.
+    pub fn new(
+        listener: Listener,
+        routes: R,
+        panicked: Panicked,
+        trusted_proxies: Arc<[IpNet]>,
+        metrics: Metrics,
+    ) -> Self {
+        Self { listener, routes, panicked, trusted_proxies, metrics }
     }
 
     /// The listener's name.
@@ -144,12 +142,12 @@ impl<R: Routes> Tracked<R> {
     /// Is `peer` a proxy that speaks for others?
     pub fn trusts(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
-        self.app.settings.trusted_proxies.iter().any(|network| network.contains(&peer))
+        self.trusted_proxies.iter().any(|network| network.contains(&peer))
     }
 
     /// Counts a connection that was ended by the server, against the client's will.
     pub fn cut(&self, why: Cut) {
-        self.app.metrics.cut(self.listener, why);
+        self.metrics.cut(self.listener, why);
     }
 
     /// Answers a request that came from `peer`. A future as small as can be, for hyper moves it about.
@@ -158,7 +156,7 @@ impl<R: Routes> Tracked<R> {
         let line = Line::begin(&request);
         let uri = request.uri().clone();
         let peer = peer.to_canonical();
-        let trusted = &self.app.settings.trusted_proxies;
+        let trusted = &self.trusted_proxies;
         let address = client_address(peer, request.headers(), trusted);
         let peer_is_trusted = trusted.iter().any(|network| network.contains(&peer));
         let caller = Caller { request_id, address, peer_is_trusted };
@@ -169,7 +167,7 @@ impl<R: Routes> Tracked<R> {
             // The panic has been logged where it happened.
             let answered = answered.instrument(span.clone()).await;
             let response = answered.unwrap_or_else(|_| (self.panicked)(request_id, &uri));
-            self.app.metrics.answered(self.listener, response.status());
+            self.metrics.answered(self.listener, response.status());
             if let Some(line) = line {
                 let route = self.routes.route(uri.path(), &response);
                 span.in_scope(|| line.end(self.listener, &uri, route, response.status(), address));

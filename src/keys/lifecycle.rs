@@ -3,7 +3,6 @@
 //! Invariant: every change raises the change number and stands in one transaction with its audit record; it counts from
 //! its commit on, and is acknowledged only after it. A reveal is recorded before the secret is opened.
 
-use std::fmt;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -11,15 +10,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::verification::Verified;
 use crate::app::App;
-use crate::audit::{Action, Detail, Event, Origin};
+use crate::audit::Event;
 use crate::db::Tx;
 use crate::db::api_keys::{self as db, ApiKeyRow};
 use crate::db::sealed::API_KEY_SECRET;
 use crate::master_key;
-use crate::secret::token;
 use crate::secret::vault::{Place, Sealed, Vault};
 use crate::types::error::Error;
+use crate::types::event::{Action, Detail, Origin};
 use crate::types::id::{SecretId, Uin};
+use crate::types::key_state::KeyState;
+use crate::types::random;
 
 /// How many keys an account can have, disabled ones counted. The schema holds it: two slots an account.
 pub const LIMIT: usize = 2;
@@ -28,29 +29,6 @@ pub const LIMIT: usize = 2;
 pub const REMARK_MAX_CHARS: usize = 1024;
 
 const SECRET_KEY_CHARS: usize = 32;
-
-/// Where a key is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
-#[sqlx(type_name = "text", rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum KeyState {
-    /// Requests signed with it are accepted.
-    Enabled,
-    /// Requests signed with it are refused.
-    Disabled,
-    /// Gone; its secret is destroyed.
-    Deleted,
-}
-
-impl fmt::Display for KeyState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Enabled => "enabled",
-            Self::Disabled => "disabled",
-            Self::Deleted => "deleted",
-        })
-    }
-}
 
 fn secret_place(uin: Uin, secret_id: &SecretId) -> Place<'_> {
     API_KEY_SECRET.place(secret_id.as_str(), Some(uin))
@@ -78,7 +56,7 @@ pub struct Created {
 pub async fn create(app: &App, origin: &Origin, uin: Uin, remark: Option<&str>) -> Result<Created, Error> {
     let remark = remark.map(check_remark).transpose()?.flatten();
     let secret_id = SecretId::generate();
-    let secret_key: SecretString = token::alphanumeric(SECRET_KEY_CHARS).into();
+    let secret_key: SecretString = random::alphanumeric(SECRET_KEY_CHARS).into();
 
     let mut tx = app.db.begin().await?;
     let change = db::next_change_number(&mut tx).await?;
@@ -119,7 +97,7 @@ pub async fn record_reveal(
     secret_id: &SecretId,
 ) -> Result<RevealTicket, Error> {
     let uin = verified.uin();
-    let token_hash = token::bytes::<32>().to_vec();
+    let token_hash = random::bytes::<32>().to_vec();
     let mut tx = app.db.begin().await?;
     db::state(&mut tx, uin, secret_id).await?.ok_or(Error::KeyNotFound)?;
     db::insert_reveal(&mut tx, &token_hash, uin, secret_id, app.clock.now().plus(REVEAL_LIFETIME)).await?;
@@ -135,7 +113,7 @@ pub async fn reveal(app: &App, uin: Uin, ticket: &RevealTicket) -> Result<Option
         return Ok(None);
     };
     let Some(sealed) = db::sealed_secret(&app.db, uin, &secret_id).await? else { return Ok(None) };
-    let secret_key = open_secret(&app.vault, uin, &secret_id, &sealed)?;
+    let secret_key = app.vault.open_text(secret_place(uin, &secret_id), &sealed)?;
     Ok(Some((secret_id, secret_key)))
 }
 
@@ -228,13 +206,6 @@ pub async fn set_remark(app: &App, origin: &Origin, uin: Uin, secret_id: &Secret
 /// Seals a secret for its row, which is the account's.
 pub fn seal_secret(vault: &Vault, uin: Uin, secret_id: &SecretId, secret_key: &SecretString) -> Result<Sealed, Error> {
     Ok(vault.seal(secret_place(uin, secret_id), secret_key.expose_secret().as_bytes())?)
-}
-
-/// Opens the stored secret of the account's key: for a recorded reveal, and for the registry.
-pub fn open_secret(vault: &Vault, uin: Uin, secret_id: &SecretId, sealed: &Sealed) -> Result<SecretString, Error> {
-    let bytes = vault.open(secret_place(uin, secret_id), sealed)?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| Error::internal("a stored secret is not text"))?;
-    Ok(text.to_owned().into())
 }
 
 #[cfg(test)]

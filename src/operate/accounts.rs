@@ -5,13 +5,14 @@ use secrecy::SecretString;
 use crate::account::setup::{self, Purpose};
 use crate::account::{canonical_name, check_name};
 use crate::app::App;
-use crate::audit::{Action, Event, Origin};
+use crate::audit::Event;
 use crate::db::accounts::{self, AccountRow};
 use crate::db::{Tx, installation, passkeys, sessions};
 use crate::secret::password;
 use crate::secret::totp::Seed;
 use crate::throttle::{self, Subject};
 use crate::types::error::Error;
+use crate::types::event::{Action, Origin};
 use crate::types::id::{AppId, Uin};
 
 /// Something that has been made and is not there yet: it is shown to whoever asked, and lasts from [`Self::commit`] on. If it

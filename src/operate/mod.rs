@@ -2,3 +2,4 @@
 
 pub mod accounts;
 pub mod backup;
+pub mod master_key;

@@ -13,8 +13,8 @@ use subtle::ConstantTimeEq;
 use tokio::sync::oneshot;
 use zxcvbn::matching::patterns::MatchPattern;
 
-use super::token;
-use crate::types::error::Error;
+use crate::types::error::{Error, PasswordFlaw};
+use crate::types::random;
 
 /// Shortest password accepted. A second factor always follows, so NIST SP 800-63B-4 asks for 8.
 pub const MIN_CHARS: usize = 8;
@@ -26,21 +26,24 @@ const QUEUE: usize = 64;
 /// A thread gives its 19 MiB back after this long without work.
 const KEEP_MEMORY: Duration = Duration::from_secs(10);
 
-/// What is wrong with a new password.
+/// Why a password was not hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PasswordFlaw {
-    /// Fewer than [`MIN_CHARS`].
-    #[error("the password is shorter than 8 characters")]
-    TooShort,
-    /// More than [`MAX_CHARS`].
-    #[error("the password is longer than 128 characters")]
-    TooLong,
-    /// On the list of common passwords.
-    #[error("the password is one of the most common ones")]
-    Common,
-    /// Made of the account's or the product's name.
-    #[error("the password is made of the account's or the product's name")]
-    Name,
+pub enum HashError {
+    /// More passwords wait than the server takes on.
+    #[error("too many passwords wait to be hashed")]
+    QueueFull,
+    /// The threads have ended.
+    #[error("the hashing threads have ended")]
+    ThreadsEnded,
+}
+
+impl From<HashError> for Error {
+    fn from(cause: HashError) -> Self {
+        match cause {
+            HashError::QueueFull => Self::Busy,
+            HashError::ThreadsEnded => Self::internal(cause),
+        }
+    }
 }
 
 /// Judges a new password for the account `name`. Any Unicode is allowed and nothing about its composition is asked.
@@ -112,22 +115,22 @@ impl PasswordHasher {
         self.0.len()
     }
 
-    /// The PHC string of a new password. [`Error::Busy`] if the queue is full.
-    pub async fn hash(&self, password: SecretString) -> Result<String, Error> {
+    /// The PHC string of a new password. [`HashError::QueueFull`] if the queue is full.
+    pub async fn hash(&self, password: SecretString) -> Result<String, HashError> {
         self.submit(|answer| Job::Hash(password, answer)).await
     }
 
-    /// Is this the password of `hash`? Takes as long where there is no hash. [`Error::Busy`] if the queue is full.
-    pub async fn verify(&self, password: SecretString, hash: Option<String>) -> Result<bool, Error> {
+    /// Is this the password of `hash`? Takes as long where there is no hash. [`HashError::QueueFull`] if the queue is full.
+    pub async fn verify(&self, password: SecretString, hash: Option<String>) -> Result<bool, HashError> {
         self.submit(|answer| Job::Verify(password, hash, answer)).await
     }
 
-    async fn submit<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<T, Error> {
+    async fn submit<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<T, HashError> {
         let (sender, answer) = oneshot::channel();
         match self.0.try_send(job(sender)) {
-            Ok(()) => answer.await.map_err(Error::internal),
-            Err(TrySendError::Full(_)) => Err(Error::Busy),
-            Err(TrySendError::Disconnected(_)) => Err(Error::internal("the hashing threads have ended")),
+            Ok(()) => answer.await.map_err(|_| HashError::ThreadsEnded),
+            Err(TrySendError::Full(_)) => Err(HashError::QueueFull),
+            Err(TrySendError::Disconnected(_)) => Err(HashError::ThreadsEnded),
         }
     }
 }
@@ -176,7 +179,7 @@ fn derive(password: &SecretString, salt: &[u8], params: Params, memory: &mut Vec
 
 fn hash(password: &SecretString, memory: &mut Vec<Block>) -> String {
     let params = current_params();
-    let salt = token::bytes::<16>();
+    let salt = random::bytes::<16>();
     let output = derive(password, &salt, params.clone(), memory).expect("our own parameters are ones Argon2 takes");
     PasswordHash {
         algorithm: argon2::ARGON2ID_IDENT,

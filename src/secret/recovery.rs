@@ -4,13 +4,14 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::{token, without_blanks};
+use crate::types::random;
 
 /// How many an account gets.
 pub const COUNT: usize = 10;
 
 /// Ten new codes of 80 bits, written `xxxx-xxxx-xxxx-xxxx` in base32.
 pub fn generate() -> Vec<SecretString> {
-    (0..COUNT).map(|_| format_code(&data_encoding::BASE32_NOPAD.encode(&token::bytes::<10>())).into()).collect()
+    (0..COUNT).map(|_| format_code(&data_encoding::BASE32_NOPAD.encode(&random::bytes::<10>())).into()).collect()
 }
 
 fn format_code(letters: &str) -> String {

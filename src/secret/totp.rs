@@ -5,8 +5,9 @@
 use secrecy::{ExposeSecret, SecretBox};
 use totp_rs::{Builder, Secret, Totp};
 
-use super::{token, without_blanks};
+use super::without_blanks;
 use crate::types::clock::Timestamp;
+use crate::types::random;
 
 /// Shown by authenticator apps above the account's name.
 pub const ISSUER: &str = "Latchkey";
@@ -23,7 +24,7 @@ impl std::fmt::Debug for Seed {
 impl Seed {
     /// A new one, at random.
     pub fn generate() -> Self {
-        Self(SecretBox::init_with(token::bytes))
+        Self(SecretBox::init_with(random::bytes))
     }
 
     /// From its 20 bytes; `None` for any other length.

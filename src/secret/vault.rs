@@ -4,6 +4,7 @@
 //! authenticated data, so that a ciphertext copied to another row does not open there, nor one whose row is given to another
 //! account. What does not open raises the alarm in the log, here and for everybody.
 
+use crate::types::error::Error;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,8 +14,8 @@ use aes_gcm::{Aes256Gcm, Nonce};
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 use zeroize::Zeroizing;
 
-use super::token;
 use crate::types::id::Uin;
+use crate::types::random;
 
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 12;
@@ -22,6 +23,9 @@ const NONCE_BYTES: usize = 12;
 /// Why something could not be sealed or opened. Says nothing about the contents.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
+    /// What was sealed is not text.
+    #[error("a stored secret is not text")]
+    NotText,
     /// Sealed under a master key version that was not given to this process.
     #[error("sealed under master key version {0}, which is not in the master key given")]
     UnknownVersion(i64),
@@ -38,6 +42,12 @@ pub enum VaultError {
     /// The cipher refused to encrypt (more than 64 GiB at once).
     #[error("too much to seal at once")]
     TooMuch,
+}
+
+impl From<VaultError> for Error {
+    fn from(cause: VaultError) -> Self {
+        Self::internal(cause)
+    }
 }
 
 /// Why a master key could not be read.
@@ -94,7 +104,7 @@ impl Vault {
 
     /// A new key of this version, as the line of the text form.
     pub fn generate_version(version: i64) -> SecretString {
-        let key = Zeroizing::new(token::bytes::<KEY_BYTES>());
+        let key = Zeroizing::new(random::bytes::<KEY_BYTES>());
         format!("{version}:{}\n", data_encoding::BASE64.encode(key.as_slice())).into()
     }
 
@@ -127,7 +137,7 @@ impl Vault {
 
     /// Seals under a given version.
     pub fn seal_under(&self, key_version: i64, place: Place<'_>, plain: &[u8]) -> Result<Sealed, VaultError> {
-        let nonce = token::bytes::<NONCE_BYTES>();
+        let nonce = random::bytes::<NONCE_BYTES>();
         let aad = additional_data(place, key_version);
         let ciphertext = self
             .cipher(key_version)?
@@ -144,7 +154,14 @@ impl Vault {
         })
     }
 
-    /// The same without the alarm, for whoever looks whether something opens.
+    /// Opens a secret that is text.
+    pub fn open_text(&self, place: Place<'_>, sealed: &Sealed) -> Result<SecretString, VaultError> {
+        let bytes = self.open(place, sealed)?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| VaultError::NotText)?;
+        Ok(text.to_owned().into())
+    }
+
+    /// [`Self::open`] without the alarm, for whoever looks whether something opens.
     pub fn try_open(&self, place: Place<'_>, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         let does_not_open =
             || VaultError::DoesNotOpen { table: place.table, row: place.row.to_owned(), column: place.column };

@@ -5,9 +5,6 @@
 
 use std::time::Duration;
 
-use crate::db::is_outage;
-use crate::secret::password::PasswordFlaw;
-
 /// A refusal or a fault.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -22,7 +19,7 @@ pub enum Error {
     KeyNotDisabled,
     /// The key is already in the state asked for.
     #[error("the key is already {0}")]
-    KeyAlready(crate::keys::lifecycle::KeyState),
+    KeyAlready(crate::types::key_state::KeyState),
     /// Not 1 to 1024 printable characters.
     #[error("the remark is too long or has characters that cannot be shown")]
     RemarkInvalid,
@@ -98,14 +95,19 @@ impl Error {
     }
 }
 
-impl From<sqlx::Error> for Error {
-    fn from(cause: sqlx::Error) -> Self {
-        if is_outage(&cause) { Self::Unavailable(cause) } else { Self::internal(cause) }
-    }
-}
-
-impl From<crate::secret::vault::VaultError> for Error {
-    fn from(cause: crate::secret::vault::VaultError) -> Self {
-        Self::internal(cause)
-    }
+/// What is wrong with a new password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordFlaw {
+    /// Fewer than 8 characters.
+    #[error("the password is shorter than 8 characters")]
+    TooShort,
+    /// More than 128 characters.
+    #[error("the password is longer than 128 characters")]
+    TooLong,
+    /// On the list of common passwords.
+    #[error("the password is one of the most common ones")]
+    Common,
+    /// Made of the account's or the product's name.
+    #[error("the password is made of the account's or the product's name")]
+    Name,
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::secret::token;
+use super::random;
 
 macro_rules! number_id {
     ($(#[$doc:meta])* $name:ident, $low:literal ..= $high:literal) => {
@@ -19,7 +19,7 @@ macro_rules! number_id {
         impl $name {
             /// A new one, at random from the whole range.
             pub fn generate() -> Self {
-                Self(token::number_in($low..=$high))
+                Self(random::number_in($low..=$high))
             }
         }
 
@@ -52,7 +52,7 @@ const SECRET_ID_RANDOM: usize = 32;
 impl SecretId {
     /// A new one, at random.
     pub fn generate() -> Self {
-        Self(format!("{SECRET_ID_PREFIX}{}", token::alphanumeric(SECRET_ID_RANDOM)))
+        Self(format!("{SECRET_ID_PREFIX}{}", random::alphanumeric(SECRET_ID_RANDOM)))
     }
 
     /// Is the text the shape of one?
@@ -125,7 +125,7 @@ macro_rules! handle {
         impl $name {
             /// A new one, at random.
             pub fn generate() -> Self {
-                Self(token::alphanumeric(HANDLE_CHARS))
+                Self(random::alphanumeric(HANDLE_CHARS))
             }
 
             /// From an address; `None` if it is not the shape of one.
@@ -160,7 +160,7 @@ pub struct RequestId(uuid::Uuid);
 impl RequestId {
     /// A new one, at random (UUID version 4, RFC 9562).
     pub fn generate() -> Self {
-        Self(uuid::Builder::from_random_bytes(token::name_bytes()).into_uuid())
+        Self(uuid::Builder::from_random_bytes(random::name_bytes()).into_uuid())
     }
 }
 

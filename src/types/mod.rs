@@ -2,6 +2,9 @@
 
 pub mod clock;
 pub mod error;
+pub mod event;
 pub mod id;
+pub mod key_state;
 pub mod language;
+pub mod random;
 pub mod subscriber;

@@ -29,7 +29,7 @@ async fn panicking(product: &Product) -> (SocketAddr, watch::Sender<()>, JoinHan
 }
 
 async fn serving(product: &Product, routes: Router) -> (SocketAddr, watch::Sender<()>, JoinHandle<()>) {
-    let routes = Tracked::new(product.app.clone(), Listener::Api, routes, api::panicked);
+    let routes = Tracked::new(Listener::Api, routes, api::panicked, [].into(), product.app.metrics.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopping) = watch::channel(());

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use latchkey::audit::Origin;
 use latchkey::check::registry::Registry;
 use latchkey::db::Db;
 use latchkey::keys::lifecycle;
 use latchkey::metrics::Metrics;
+use latchkey::types::event::Origin;
 use latchkey::types::id::{SecretId, Uin};
+use latchkey::types::key_state::KeyState;
 
 use crate::support::{Engine, Product};
 
@@ -47,7 +48,7 @@ on_both_engines! {
             }
             let fresh = app.registry.fresh().await.unwrap();
             let state = app.registry.get(&fresh, id.as_str()).unwrap().state;
-            assert_eq!(state == lifecycle::KeyState::Enabled, enabled, "round {round}");
+            assert_eq!(state == KeyState::Enabled, enabled, "round {round}");
         }
         stop.store(true, Ordering::Relaxed);
         for one in crowd {
@@ -82,7 +83,7 @@ on_both_engines! {
                 lifecycle::enable(&product.app, &Origin::operator(), uin, &id).await.unwrap();
             }
             let fresh = starting.fresh().await.unwrap();
-            let enabled = starting.get(&fresh, id.as_str()).unwrap().state == lifecycle::KeyState::Enabled;
+            let enabled = starting.get(&fresh, id.as_str()).unwrap().state == KeyState::Enabled;
             assert_eq!(enabled, round % 2 == 1);
         }
     }
@@ -97,7 +98,7 @@ on_both_engines! {
         assert!(registry.get(&fresh, id.as_str()).is_some());
         for at in [0, 1999, 2000, 4499] {
             let id: SecretId = format!("AKID{at:0>32}").parse().unwrap();
-            assert_eq!(registry.get(&fresh, id.as_str()).unwrap().state, lifecycle::KeyState::Deleted, "{at}");
+            assert_eq!(registry.get(&fresh, id.as_str()).unwrap().state, KeyState::Deleted, "{at}");
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use latchkey::audit::Origin;
 use latchkey::db::Db;
 use latchkey::keys::lifecycle;
+use latchkey::types::event::Origin;
 use latchkey::types::id::SecretId;
 
 use crate::support::process::{self, latchkey};

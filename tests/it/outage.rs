@@ -3,10 +3,10 @@
 use std::process::Command;
 use std::time::Duration;
 
-use latchkey::audit::Origin;
 use latchkey::db::Db;
 use latchkey::keys::lifecycle;
 use latchkey::types::error::Error;
+use latchkey::types::event::Origin;
 use rustix::process::{Resource, Rlimit, prlimit};
 use sqlx::{Connection, Executor, SqliteConnection};
 
@@ -161,7 +161,7 @@ async fn a_distant_database_is_caught_up_with() {
 
 /// Changes the key's state as another process would.
 async fn change_behind(db: &Db, key: &str, enabled: bool) {
-    use latchkey::keys::lifecycle::KeyState;
+    use latchkey::types::key_state::KeyState;
     let (from, to) =
         if enabled { (KeyState::Disabled, KeyState::Enabled) } else { (KeyState::Enabled, KeyState::Disabled) };
     let id = key.parse().unwrap();

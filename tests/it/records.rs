@@ -7,13 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use latchkey::account::setup as account_setup;
-use latchkey::audit::reading::{PAGE, Position};
-use latchkey::audit::{Action, Actor, Detail, Event, Origin, Outcome};
+use latchkey::audit::Event;
+use latchkey::audit::reading::PAGE;
 use latchkey::console::texts::en::EN;
 use latchkey::console::texts::zh::ZH;
 use latchkey::db::Db;
 use latchkey::db::audit as chain;
+use latchkey::db::records::Position;
 use latchkey::operate::accounts;
+use latchkey::types::event::{Action, Actor, Detail, Origin, Outcome};
 use latchkey::types::id::{RequestId, SecretId, Uin};
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use latchkey::db::sealed::{COLUMNS, count};
-use latchkey::master_key::{self, Resealed};
+use latchkey::operate::master_key::{self, Resealed};
 use latchkey::secret::vault::Vault;
 use secrecy::ExposeSecret;
 

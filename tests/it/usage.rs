@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use latchkey::audit::Origin;
 use latchkey::check::registry::RegisteredKey;
-use latchkey::check::usage::{Call, LastUse, UseRecord};
+use latchkey::check::usage::Call;
+use latchkey::db::usage::{LastUse, NewUse};
 use latchkey::db::{Db, usage as counts};
 use latchkey::keys::lifecycle;
 use latchkey::types::clock::Timestamp;
+use latchkey::types::event::Origin;
 use latchkey::types::id::SecretId;
 
 use crate::support::{Browser, Engine, Owner, Product, START};
@@ -163,13 +164,12 @@ async fn records_that_are_being_written_hold_up_no_change() {
     let (product, owner, _browser, id) = with_key(Engine::Postgres).await;
     let key = checked(&product, &id).await;
     let last = LastUse { at: START, action: "A".to_owned(), address: [192, 0, 2, 1].into() };
-    let record = UseRecord {
-        key: key.uses.clone(),
+    let record = NewUse {
+        secret_id: &key.uses.secret_id,
         at: START,
-        action: "A".to_owned(),
+        action: "A",
         address: [192, 0, 2, 1].into(),
         refusal: None,
-        diagnosed: None,
     };
     let mut tx = product.app.db.begin().await.unwrap();
     counts::insert(&mut tx, &[record]).await.unwrap();

@@ -28,14 +28,15 @@ use tokio::sync::{mpsc, oneshot};
 use self::shared_read::{Begun, NextRead};
 use super::usage::KeyUse;
 use crate::db::freshness::{Change, ChangedKey, Changes, PAGE, Position, Reader};
+use crate::db::sealed::API_KEY_SECRET;
 use crate::db::{Db, within};
-use crate::keys::lifecycle::{self, KeyState};
 use crate::metrics::Metrics;
 use crate::secret::vault::Vault;
 use crate::signature::v3::{self, Authorization, SignedRequest, SigningKey};
 use crate::types::clock::Timestamp;
 use crate::types::error::Error;
 use crate::types::id::{AppId, SecretId, Uin};
+use crate::types::key_state::KeyState;
 
 /// Whoever waits longer than this is refused, at the latest after twice as long. On SQLite the read itself cannot be cut
 /// short, but for the half second that it waits for whoever mends the log.
@@ -350,9 +351,9 @@ impl Barrier {
 
     fn open(&self, key: ChangedKey) -> (SecretId, Arc<RegisteredKey>) {
         // One that does not open raises the alarm there.
-        let secret_key = key
-            .sealed_secret
-            .and_then(|sealed| lifecycle::open_secret(&self.vault, key.uin, &key.secret_id, &sealed).ok());
+        let secret_key = key.sealed_secret.and_then(|sealed| {
+            self.vault.open_text(API_KEY_SECRET.place(key.secret_id.as_str(), Some(key.uin)), &sealed).ok()
+        });
         let ChangedKey { secret_id, uin, app_id, state, state_changed_at, .. } = key;
         let uses = Arc::new(KeyUse::new(secret_id.clone(), state_changed_at));
         let signing_key = Mutex::default();

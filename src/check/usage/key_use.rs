@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::db::usage::LastUse;
 use crate::types::clock::Timestamp;
 use crate::types::id::SecretId;
 
@@ -46,17 +47,6 @@ pub struct HourCounts {
     pub accepted: i64,
     /// Refused calls.
     pub refused: i64,
-}
-
-/// The latest accepted call of a key.
-#[derive(Clone, Debug)]
-pub struct LastUse {
-    /// When.
-    pub at: Timestamp,
-    /// What it asked for.
-    pub action: String,
-    /// Where it came from.
-    pub address: IpAddr,
 }
 
 /// What becomes of a call.

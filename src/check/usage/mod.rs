@@ -15,12 +15,13 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
-pub use self::key_use::{HourCounts, KeyUse, LastUse, Waiting};
+pub use self::key_use::{HourCounts, KeyUse, Waiting};
 
-use crate::db::usage::{self as db, DayCounts, UseCounts, UseRow};
+use crate::db::refused_calls::NewRefusedCall;
+use crate::db::usage::{self as db, DayCounts, LastUse, NewUse, UseCounts, UseRow};
 use crate::db::{Db, Tx, refused_calls};
 use crate::metrics::Metrics;
-use crate::signature::diagnosis::Diagnosis;
+use crate::signature::diagnosis::{Cause, Diagnosis};
 use crate::types::clock::Timestamp;
 use crate::types::error::Error;
 use crate::types::id::{RequestId, SecretId};
@@ -71,6 +72,13 @@ pub struct UseRecord {
     pub diagnosed: Option<Box<RefusedCall>>,
 }
 
+impl UseRecord {
+    fn row(&self) -> NewUse<'_> {
+        let Self { key, at, action, address, refusal, .. } = self;
+        NewUse { secret_id: &key.secret_id, at: *at, action, address: *address, refusal: *refusal }
+    }
+}
+
 /// A refused version 3 request, for its key's owner to look into.
 #[derive(Clone, Debug)]
 pub struct RefusedCall {
@@ -80,6 +88,20 @@ pub struct RefusedCall {
     pub signed_at: Timestamp,
     /// What the server made of it.
     pub diagnosis: Diagnosis,
+}
+
+impl RefusedCall {
+    fn row(&self) -> NewRefusedCall<'_> {
+        let Diagnosis { canonical_request, string_to_sign, cause, .. } = &self.diagnosis;
+        let cause = cause.map_or("", Cause::as_str);
+        NewRefusedCall {
+            request_id: self.request_id,
+            signed_at: self.signed_at,
+            canonical_request,
+            string_to_sign,
+            cause,
+        }
+    }
 }
 
 /// What waits to be written.
@@ -278,10 +300,10 @@ async fn write(database: &Db, uses: &[(Waiting, Arc<KeyUse>)], records: &[UseRec
     }
     db::add_counts(&mut tx, &counts.into_iter().collect::<Vec<_>>()).await?;
     db::note_last_uses(&mut tx, &latest.into_iter().collect::<Vec<_>>()).await?;
-    db::insert(&mut tx, records).await?;
+    db::insert(&mut tx, &records.iter().map(UseRecord::row).collect::<Vec<_>>()).await?;
     for record in records {
         if let Some(call) = &record.diagnosed {
-            refused_calls::insert(&mut tx, record, call, KEEP_DIAGNOSES).await?;
+            refused_calls::insert(&mut tx, record.row(), call.row(), KEEP_DIAGNOSES).await?;
         }
     }
     Ok(tx)

@@ -12,8 +12,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use super::page::Page;
 use super::urls::{self, LocalPath};
 use crate::http::tracked::Caller;
-use crate::secret::password::PasswordFlaw;
 use crate::types::error::Error;
+use crate::types::error::PasswordFlaw;
 
 /// A queue that is full has room again soon.
 const BUSY_FOR: Duration = Duration::from_secs(5);
@@ -246,7 +246,7 @@ mod tests {
 
     use super::*;
     use crate::console::texts::Words;
-    use crate::keys::lifecycle::KeyState;
+    use crate::types::key_state::KeyState;
     use crate::types::language::Language;
 
     /// All but faults, and what leads to another page.

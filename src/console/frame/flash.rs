@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::keys::lifecycle::KeyState;
 use crate::types::id::SecretId;
+use crate::types::key_state::KeyState;
 
 /// One message, kept in the session until the next page shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ use super::error::{PageError, Problem};
 use crate::app::App;
 use crate::console::Console;
 use crate::console::session::{self, Visitor};
-use crate::secret::token;
+use crate::types::random;
 
 /// The name of the hidden field.
 const FIELD: &str = "form_token";
@@ -22,7 +22,7 @@ type Salt = [u8; 16];
 
 /// The token for forms sent under `binding` (a session's id, or a cookie of the browser).
 pub fn token(app: &App, binding: &str) -> String {
-    let salt: Salt = token::bytes();
+    let salt: Salt = random::bytes();
     let mac = mac(app, &salt, binding).finalize().into_bytes();
     data_encoding::BASE64URL_NOPAD.encode(&[&salt, mac.as_slice()].concat())
 }

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::error::{PageError, Problem};
 use crate::console::Console;
-use crate::secret::token;
+use crate::types::random;
 
 /// Ties a page's style and script to its content security policy. New for every answer.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ const FIXED: [(HeaderName, &str); 6] = [
 
 /// Middleware: makes the nonce and sets the security headers.
 pub async fn secure(State(console): State<Console>, mut request: Request, next: Next) -> Response {
-    let nonce = Nonce(data_encoding::BASE64URL_NOPAD.encode(&token::bytes::<16>()));
+    let nonce = Nonce(data_encoding::BASE64URL_NOPAD.encode(&random::bytes::<16>()));
     request.extensions_mut().insert(nonce.clone());
     let path = RequestPath(request.uri().path().to_owned());
     request.extensions_mut().insert(path);

@@ -8,10 +8,11 @@ use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::db::api_keys::ApiKeyRow;
 use crate::db::passkeys;
-use crate::keys::lifecycle::{self, KeyState};
+use crate::keys::lifecycle;
 use crate::types::clock::Timestamp;
 use crate::types::error::Error;
 use crate::types::id::SecretId;
+use crate::types::key_state::KeyState;
 
 /// A key that is older should be replaced.
 pub const ROTATE_AFTER_DAYS: i64 = 90;

@@ -16,9 +16,10 @@ use crate::console::frame::page::{self, Page};
 use crate::console::session::SignedIn;
 use crate::console::texts::{Moment, Words};
 use crate::db::usage::DayCounts;
-use crate::keys::lifecycle::{self, KeyState};
+use crate::keys::lifecycle;
 use crate::types::clock::Timestamp;
 use crate::types::id::SecretId;
+use crate::types::key_state::KeyState;
 
 /// Days in the chart.
 const DAYS: i64 = 30;

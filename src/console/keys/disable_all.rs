@@ -13,7 +13,8 @@ use crate::console::frame::page::{self, FormState, Page};
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::step_up::{self, Proof, Unproved};
-use crate::keys::lifecycle::{self, KeyState};
+use crate::keys::lifecycle;
+use crate::types::key_state::KeyState;
 
 #[derive(Template, WebTemplate)]
 #[template(path = "disable_all.html")]

@@ -21,9 +21,10 @@ use crate::console::security::passkeys;
 use crate::console::session::SignedIn;
 use crate::console::step_up::{self, About, Ask, Proof};
 use crate::console::texts::{Moment, Words};
-use crate::keys::lifecycle::{self, KeyState};
+use crate::keys::lifecycle;
 use crate::types::error::Error;
 use crate::types::id::{AppId, SecretId};
+use crate::types::key_state::KeyState;
 
 /// A shown secret is masked again after this many seconds.
 const MASK_AFTER_SECONDS: u32 = 60;

@@ -15,9 +15,10 @@ use crate::console::frame::page::{self, Page};
 use crate::console::session::SignedIn;
 use crate::db::api_keys::ApiKeyRow;
 use crate::db::usage;
-use crate::keys::lifecycle::{self, KeyState};
+use crate::keys::lifecycle;
 use crate::types::clock::Timestamp;
 use crate::types::error::Error;
+use crate::types::key_state::KeyState;
 
 /// Addresses that are named; of the others there is the number.
 const ADDRESSES: i64 = 5;

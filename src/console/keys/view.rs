@@ -6,10 +6,10 @@ use crate::console::Console;
 use crate::console::texts::Moment;
 use crate::db::api_keys::ApiKeyRow;
 use crate::db::usage;
-use crate::keys::lifecycle::KeyState;
 use crate::types::clock::Timestamp;
 use crate::types::error::Error;
 use crate::types::id::SecretId;
+use crate::types::key_state::KeyState;
 
 /// What "recently" is on the pages: the last 24 hours.
 pub(crate) const DAY: Duration = Duration::from_hours(24);

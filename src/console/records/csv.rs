@@ -14,14 +14,15 @@ use url::form_urlencoded;
 
 use super::list::{InWords, RecordsQuery, refused};
 use crate::app::App;
+use crate::audit::Event;
 use crate::audit::reading::{Csv, Reader};
-use crate::audit::{Action, Event, Origin};
 use crate::console::Console;
 use crate::console::frame::error::PageError;
 use crate::console::session::SignedIn;
 use crate::console::texts::Words;
 use crate::db::audit::AuditRow;
 use crate::types::error::Error;
+use crate::types::event::{Action, Origin};
 use crate::types::id::Uin;
 
 /// Records read and sent at a time.

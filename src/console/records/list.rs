@@ -9,8 +9,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use crate::audit::reading::{self, Filter, Position, Start};
-use crate::audit::{Action, Actor, Detail, Outcome};
+use crate::audit::reading::{self, Start};
 use crate::console::Console;
 use crate::console::frame::error::PageError;
 use crate::console::frame::page::{self, FieldError, FormState, Page};
@@ -19,10 +18,12 @@ use crate::console::session::SignedIn;
 use crate::console::texts::{Moment, Words};
 use crate::db::api_keys;
 use crate::db::audit::AuditRow;
-use crate::keys::lifecycle::KeyState;
+use crate::db::records::{Filter, Position};
 use crate::types::clock::Timestamp;
 use crate::types::error::Error;
+use crate::types::event::{Action, Actor, Detail, Outcome};
 use crate::types::id::SecretId;
+use crate::types::key_state::KeyState;
 
 /// Keys offered beside the field; any other is typed.
 const KEYS_OFFERED: i64 = 50;

@@ -11,7 +11,6 @@ use crate::account::passkeys::{Addition, Challenge};
 use crate::account::sessions::Present;
 use crate::account::sign_in::Previous;
 use crate::account::verification::Verified;
-use crate::audit::{Actor, Origin};
 use crate::console::Console;
 use crate::console::frame::error::PageError;
 use crate::console::frame::flash::Flash;
@@ -23,6 +22,7 @@ use crate::http::tracked::RequestSpan;
 use crate::keys::lifecycle::RevealTicket;
 use crate::secret::token;
 use crate::types::error::Error;
+use crate::types::event::{Actor, Origin};
 use crate::types::id::{SessionHandle, Uin};
 
 /// The owner of an account, signed in.

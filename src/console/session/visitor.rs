@@ -12,7 +12,6 @@ use super::stage::{Enrolling, HalfSignedInState, STAGE, SignedInState, Stage};
 use crate::account::passkeys::{self, Challenge};
 use crate::account::setup::Enrolment;
 use crate::account::sign_in::{self, PasswordAccepted};
-use crate::audit::{Actor, Origin};
 use crate::console::Console;
 use crate::console::frame::error::PageError;
 use crate::console::frame::flash::Flash;
@@ -22,9 +21,10 @@ use crate::console::frame::urls::LocalPath;
 use crate::console::frame::{forms, return_to, user_agent};
 use crate::db::sessions;
 use crate::http::tracked::Caller;
-use crate::secret::token;
 use crate::types::error::Error;
+use crate::types::event::{Actor, Origin};
 use crate::types::id::SessionHandle;
+use crate::types::random;
 
 /// Whoever sends a request, in whatever stage.
 pub struct Visitor {
@@ -48,7 +48,7 @@ impl FromRequestParts<Console> for Visitor {
         let cookies = parts.extensions.get::<Cookies>().cloned().ok_or_else(missing)?;
         let caller = parts.extensions.get::<Caller>().copied().ok_or_else(missing)?;
         let stage = session.get::<Stage>(STAGE).await?;
-        let origin = caller.origin(Actor::Stranger);
+        let origin = Origin::of_request(Actor::Stranger, caller.address, caller.request_id);
         let user_agent = user_agent::of(&parts.headers);
         let address = caller.address;
         Ok(Self { origin, address, session, stage, cookies, user_agent, extensions: parts.extensions.clone() })
@@ -83,7 +83,7 @@ impl Visitor {
         if let Some(cookie) = self.cookies.get(name) {
             return cookie.value().to_owned();
         }
-        let value = token::alphanumeric(32);
+        let value = random::alphanumeric(32);
         self.cookies.add(console.site.cookie(name.clone(), value.clone()));
         value
     }
@@ -158,7 +158,7 @@ impl Visitor {
             handle,
             epoch: done.epoch,
             since: now,
-            form_binding: token::alphanumeric(32),
+            form_binding: random::alphanumeric(32),
             previous: done.previous,
             verified_at: None,
             reveal: None,

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::account::passkeys::{self, Answer, Options};
 use crate::account::sign_in::{self, SecondFactor};
-use crate::audit::{Action, Actor, Event};
+use crate::audit::Event;
 use crate::console::Console;
 use crate::console::frame::error::PageError;
 use crate::console::frame::forms::{Nothing, OwnForm};
@@ -19,6 +19,7 @@ use crate::console::frame::urls;
 use crate::console::session::{HalfSignedIn, Stage, Visitor};
 use crate::db::sessions;
 use crate::types::error::Error;
+use crate::types::event::{Action, Actor};
 
 #[derive(Template, WebTemplate)]
 #[template(path = "login.html")]

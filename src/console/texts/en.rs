@@ -1,12 +1,12 @@
 //! The console in English.
 
 use super::Words;
-use crate::audit::{Action, Actor, Detail, Outcome};
 use crate::console::frame::error::{NotDone, Problem};
 use crate::console::frame::flash::Flash;
 use crate::console::keys::advice::Advice;
-use crate::keys::lifecycle::KeyState;
-use crate::secret::password::PasswordFlaw;
+use crate::types::error::PasswordFlaw;
+use crate::types::event::{Action, Actor, Detail, Outcome};
+use crate::types::key_state::KeyState;
 
 /// English.
 pub static EN: Words = Words {

@@ -8,9 +8,9 @@ use self::zh::ZH;
 use super::frame::error::Problem;
 use super::frame::flash::Flash;
 use super::keys::advice::Advice;
-use crate::audit::{Action, Actor, Detail, Outcome};
-use crate::secret::password::PasswordFlaw;
 use crate::types::clock::Timestamp;
+use crate::types::error::PasswordFlaw;
+use crate::types::event::{Action, Actor, Detail, Outcome};
 use crate::types::language::Language;
 
 /// The texts of one language.

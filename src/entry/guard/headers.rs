@@ -6,8 +6,9 @@ use std::net::IpAddr;
 use axum::http::header::{self, HeaderName};
 use axum::http::{HeaderMap, HeaderValue};
 
-use crate::check::checker::{Signed, only};
+use crate::check::checker::Signed;
 use crate::entry::api::identity;
+use crate::http::headers::only;
 use crate::http::tracked::Caller;
 use crate::signature::v3::Authorization;
 

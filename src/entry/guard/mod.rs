@@ -24,13 +24,14 @@ use self::headers::{connection_names, takes_signed_header, without_hop_by_hop};
 use self::upstream::Upstream;
 use super::api::{ApiError, language_of, path_and_query, refuse};
 use crate::app::App;
-use crate::check::checker::{self, Asked, Claim, Signed, Wants, only};
+use crate::check::checker::{self, Asked, Claim, Signed, Wants};
 use crate::http::body::{self, Terms};
+use crate::http::headers::only;
 use crate::http::tracked::{Caller, CutWhen};
-use crate::keys::lifecycle::KeyState;
 use crate::metrics::{Cut, Door, Listener};
 use crate::signature::v3::{UNSIGNED_PAYLOAD, X_TC_CONTENT_SHA256, payload_hash};
 use crate::types::id::RequestId;
+use crate::types::key_state::KeyState;
 use crate::types::language::Language;
 
 /// Longest body.

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use latchkey::audit::reading::{self, Filter, Position, Start};
-use latchkey::audit::{Action, Outcome};
+use latchkey::audit::reading::{self, Start};
 use latchkey::db::Db;
 use latchkey::db::audit as chain;
+use latchkey::db::records::{Filter, Position};
 use latchkey::db::records::{Order, statement};
 use latchkey::types::clock::Timestamp;
+use latchkey::types::event::{Action, Outcome};
 use latchkey::types::id::{SecretId, Uin};
 
 use super::{execute, fill};

@@ -104,7 +104,7 @@ async fn new_postgres_database() -> String {
     #[expect(clippy::disallowed_methods, reason = "the tests' own setting")]
     let admin = std::env::var("LATCHKEY_TEST_POSTGRES")
         .expect("LATCHKEY_TEST_POSTGRES is not set: run scripts/test, which starts PostgreSQL");
-    let name = format!("test_{}", latchkey::secret::token::alphanumeric(12).to_lowercase());
+    let name = format!("test_{}", latchkey::types::random::alphanumeric(12).to_lowercase());
     let mut connection = sqlx::PgConnection::connect(&admin).await.unwrap();
     connection.execute(sqlx::AssertSqlSafe(format!("create database {name}"))).await.unwrap();
     let (server, _) = admin.rsplit_once('/').unwrap();

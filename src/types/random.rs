@@ -1,0 +1,35 @@
+//! The only source of randomness: the operating system's generator, through `rand`.
+
+use std::ops::RangeInclusive;
+
+use rand::rngs::SysRng;
+use rand::{RngExt, TryRng};
+
+/// The system generator as an infallible one: without randomness nothing here may go on.
+fn generator() -> impl rand::CryptoRng {
+    rand::rand_core::UnwrapErr(SysRng)
+}
+
+/// `N` random bytes.
+pub fn bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    SysRng.try_fill_bytes(&mut bytes).expect("the operating system must provide randomness");
+    bytes
+}
+
+/// Random bytes for names that are no secrets: from this thread's generator, which the system's seeds, without a system
+/// call.
+#[expect(clippy::disallowed_methods, reason = "this is the source of randomness")]
+pub fn name_bytes<const N: usize>() -> [u8; N] {
+    rand::random()
+}
+
+/// `length` random letters and digits, 5.95 bits each.
+pub fn alphanumeric(length: usize) -> String {
+    generator().sample_iter(rand::distr::Alphanumeric).take(length).map(char::from).collect()
+}
+
+/// A random number from `range`, both ends included.
+pub fn number_in(range: RangeInclusive<i64>) -> i64 {
+    generator().random_range(range)
+}
