@@ -189,7 +189,7 @@ class Site:
 
     def _by_page(self, secret_id: str, state: str, at: int) -> Done:
         page = self.owners[at].change(secret_id, OPERATION[state])
-        return Done(page.status == 303, page.seconds, f"status {page.status}", page, page.status is None)
+        return Done(page.is_done, page.seconds, f"status {page.status}", page, page.status is None)
 
     def _by_api(self, secret_id: str, state: str, at: int) -> Done:
         if state == DELETED:

@@ -59,7 +59,7 @@ class Stream:
             told = call(self.site.server.api, self.site.manager, ("CreateAccessKey", calls.CAM))
             created = told.accepted
         else:
-            created = self.site.owner.create().status == 303
+            created = self.site.owner.create().is_done
         if not created:
             return False
         # Only one of the two ways tells which, and the next look may come too late.

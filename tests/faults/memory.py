@@ -60,6 +60,8 @@ def _soak(stage: Stage, outcome: Outcome, seconds: float, tell: bool) -> None:
     calls = 0
     while (left := until - time.monotonic()) > 0:
         calls += _under(Load(site, min(left, AT_A_TIME)), site, watch)
+        # A session that is not used ends, and the owner is needed at the end.
+        site.owner.look()
         _, server, backends = watch.read[-1]
         if tell:
             print(f"{stage.engine}: server {server:.1f} MiB, PostgreSQL {backends:.1f} MiB", flush=True)

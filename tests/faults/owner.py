@@ -23,6 +23,11 @@ class Answered:
         """Does it say that it may go better later, and when?"""
         return self.status == 503 and self.retry_after is not None
 
+    @property
+    def is_done(self) -> bool:
+        """Was the form accepted? Whoever is sent to sign in first is redirected, too."""
+        return self.status == 303 and not self.location.startswith("/login")
+
 
 class Owner(Console):
     """Tells what became of each step."""
