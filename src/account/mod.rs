@@ -1,13 +1,15 @@
 //! Root accounts: names, making one, signing in, proving again who one is.
 
 pub mod credentials;
+pub mod passkey_use;
 pub mod passkeys;
 pub mod pending_seed;
+pub mod second_factor;
 pub mod sessions;
 pub mod setup;
 pub mod sign_in;
 pub mod verification;
-mod webauthn;
+pub mod webauthn;
 
 use unicode_normalization::UnicodeNormalization;
 

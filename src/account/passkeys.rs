@@ -7,26 +7,21 @@
 //! Anybody can ask, and each question is a row. So of one asker only so many wait for their answers, and of all only so
 //! many; those who have signed in before do not share with strangers of their address.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use super::passkey_use::{Answer, Asker, Challenge};
 use super::sessions::Present;
 use super::verification::Verified;
-use super::webauthn::{Assertion, Ceremony};
 use crate::app::App;
 use crate::audit::Event;
-use crate::db::Tx;
-use crate::db::accounts::{self, AccountRow};
-use crate::db::passkeys::{self as db, CredentialRow, NewPasskey, PasskeyRow};
-use crate::secret::token;
+use crate::db::accounts::AccountRow;
+use crate::db::passkeys::{self as db, NewPasskey, PasskeyRow};
 use crate::types::clock::Timestamp;
 use crate::types::error::Error;
 use crate::types::event::{Action, Origin};
 use crate::types::id::{PasskeyHandle, Uin};
-use crate::types::subscriber::Subscriber;
 
 pub use super::webauthn::{Options, RelyingParty};
 
@@ -34,103 +29,8 @@ pub use super::webauthn::{Options, RelyingParty};
 pub const LIMIT: usize = 10;
 /// The longest name of one, in characters.
 pub const NAME_MAX_CHARS: usize = 64;
-/// How long a challenge waits for its answer.
-pub const CHALLENGE_LIFETIME: Duration = Duration::from_mins(5);
 /// How long after the verification one may be added.
 pub const ADDITION_LIFETIME: Duration = Duration::from_mins(10);
-
-/// How many questions of one asker may wait for their answers.
-pub const MOST_WAITING: i64 = 50;
-/// The same of all together. Beyond, the oldest are forgotten: nobody can keep the others from asking.
-const MOST_WAITING_IN_ALL: i64 = 10_000;
-
-/// A question to the browser that waits for its answer, once and for a short time. Kept in the session, or by a browser
-/// that has none.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct Challenge {
-    token: String,
-}
-
-impl From<&str> for Challenge {
-    /// As its browser kept it, or says so.
-    fn from(token: &str) -> Self {
-        Self { token: token.to_owned() }
-    }
-}
-
-impl std::fmt::Debug for Challenge {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Challenge")
-    }
-}
-
-impl Challenge {
-    /// For the browser to keep.
-    pub fn token(&self) -> &str {
-        &self.token
-    }
-
-    async fn keep(app: &App, asker: &Asker, ceremony: &Ceremony) -> Result<Self, Error> {
-        let (asker, now) = (asker.to_string(), app.clock.now());
-        let (waiting, ends) = db::waiting_challenges(&app.db, &asker, now).await?;
-        if waiting >= MOST_WAITING {
-            return Err(Error::AddressBlocked { wait: ends.unwrap_or(now).since(now) });
-        }
-        let token = token::bearer();
-        let ceremony = serde_json::to_string(ceremony).map_err(Error::internal)?;
-        let (hash, expires_at) = (token::secret_digest(&token), now.plus(CHALLENGE_LIFETIME));
-        db::insert_challenge(&app.db, &hash, &ceremony, &asker, expires_at, MOST_WAITING_IN_ALL).await?;
-        Ok(Self { token: token.expose_secret().to_owned() })
-    }
-
-    /// What it is checked against. None if it has been answered, or waited too long.
-    async fn take(self, app: &App) -> Result<Option<Ceremony>, Error> {
-        let ceremony = db::take_challenge(&app.db, &token::digest(&self.token), app.clock.now()).await?;
-        ceremony.map(|ceremony| serde_json::from_str(&ceremony)).transpose().map_err(Error::internal)
-    }
-}
-
-/// Who has a browser asked about a passkey.
-enum Asker {
-    /// Somebody signed in.
-    Account(Uin),
-    /// A browser that has signed in before, by the digest of its token.
-    Browser(Vec<u8>),
-    /// Anybody else.
-    Address(Subscriber),
-}
-
-impl std::fmt::Display for Asker {
-    /// As it is stored.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Account(uin) => write!(f, "account/{uin}"),
-            Self::Browser(hash) => write!(f, "browser/{}", data_encoding::HEXLOWER.encode(hash)),
-            Self::Address(subscriber) => write!(f, "address/{subscriber}"),
-        }
-    }
-}
-
-impl Asker {
-    async fn not_signed_in(app: &App, address: IpAddr, device: Option<&SecretString>) -> Result<Self, Error> {
-        if let Some(hash) = device.map(token::secret_digest)
-            && accounts::is_known_device_of_any(&app.db, &hash, app.clock.now()).await?
-        {
-            return Ok(Self::Browser(hash));
-        }
-        Ok(Self::Address(address.into()))
-    }
-}
-
-/// A browser's answer to a [`Challenge`], as its script sends it.
-pub struct Answer<'a> {
-    /// The console that has asked.
-    pub site: &'a RelyingParty,
-    /// What it is an answer to, if the session has asked at all.
-    pub challenge: Option<Challenge>,
-    /// The credential, in the JSON of the browser.
-    pub credential: &'a str,
-}
 
 /// A name that will do.
 pub struct Name(String);
@@ -245,65 +145,4 @@ pub async fn remove(
     }
     app.audit.append(&mut tx, origin, Event::done(Action::PasskeyRemoved, uin).on_passkey(handle)).await?;
     Ok(tx.commit().await?)
-}
-
-/// Asks a browser nobody is signed in with for the use of any passkey. `device` is the token of a browser that has signed in
-/// before. [`Error::AddressBlocked`] if too many such questions wait for their answers.
-pub async fn ask_for_any(
-    app: &App,
-    site: &RelyingParty,
-    address: IpAddr,
-    device: Option<&SecretString>,
-) -> Result<(Options, Challenge), Error> {
-    let asker = Asker::not_signed_in(app, address, device).await?;
-    let (options, ceremony) = site.ask_for_use(&[])?;
-    Ok((options, Challenge::keep(app, &asker, &ceremony).await?))
-}
-
-/// Asks for the use of one of the account's. [`Error::PasskeyNotFound`] if it has none.
-pub async fn ask_for_own(app: &App, site: &RelyingParty, uin: Uin) -> Result<(Options, Challenge), Error> {
-    let own = db::credential_ids(&app.db, uin).await?;
-    if own.is_empty() {
-        return Err(Error::PasskeyNotFound);
-    }
-    let (options, ceremony) = site.ask_for_use(&own)?;
-    Ok((options, Challenge::keep(app, &Asker::Account(uin), &ceremony).await?))
-}
-
-/// The claim that a passkey was used, not checked yet.
-pub(super) struct Claim<'a> {
-    site: &'a RelyingParty,
-    assertion: Assertion,
-    credential: CredentialRow,
-}
-
-impl<'a> Claim<'a> {
-    /// Takes the challenge and reads the answer. None if the challenge has been answered or waited too long, the answer
-    /// is not the shape of one, or no account has such a passkey.
-    pub(super) async fn read(app: &App, answer: Answer<'a>) -> Result<Option<Self>, Error> {
-        let Some(challenge) = answer.challenge else { return Ok(None) };
-        let Some(ceremony) = challenge.take(app).await? else { return Ok(None) };
-        let Some(assertion) = Assertion::parse(ceremony, answer.credential) else { return Ok(None) };
-        let found = db::by_credential_id(&app.db, assertion.credential_id()).await?;
-        Ok(found.map(|credential| Self { site: answer.site, assertion, credential }))
-    }
-
-    /// Whose passkey it is.
-    pub(super) fn uin(&self) -> Uin {
-        self.credential.uin
-    }
-
-    /// Does the authenticator itself say so? None if it says nothing.
-    pub(super) fn names_its_owner(&self) -> Option<bool> {
-        self.assertion.names(self.credential.uin)
-    }
-
-    /// Was the passkey used, by somebody it knows? Notes the use.
-    pub(super) async fn holds(self, app: &App, tx: &mut Tx) -> Result<bool, Error> {
-        let CredentialRow { handle, credential: before, .. } = self.credential;
-        let passkey = serde_json::from_str(&before).map_err(Error::internal)?;
-        let Some(after) = self.site.check_use(self.assertion, passkey) else { return Ok(false) };
-        let after = serde_json::to_string(&after).map_err(Error::internal)?;
-        Ok(db::note_use(tx, &handle, &before, &after, app.clock.now()).await?)
-    }
 }

@@ -9,14 +9,14 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::passkeys::{Answer, Claim};
-use super::{canonical_name, check_name, open_totp_seed};
+use super::passkey_use::{Answer, Claim};
+use super::second_factor::{self, SecondFactor};
+use super::{canonical_name, check_name};
 use crate::app::App;
 use crate::audit::Event;
 use crate::db::accounts::{self, AccountRow};
 use crate::db::{Tx, refused_sign_ins};
-use crate::secret::totp::Code;
-use crate::secret::{recovery, token};
+use crate::secret::token;
 use crate::throttle::{self, Settled, Subject};
 use crate::types::clock::Timestamp;
 use crate::types::error::Error;
@@ -33,14 +33,6 @@ pub struct PasswordAccepted {
     pub uin: Uin,
     /// Its credential epoch at that moment: a change since makes this worthless.
     epoch: i64,
-}
-
-/// The second step's proof, as typed.
-pub enum SecondFactor<'a> {
-    /// From the authenticator.
-    Totp(&'a str),
-    /// One of the recovery codes.
-    Recovery(&'a str),
 }
 
 /// A completed sign-in.
@@ -159,7 +151,7 @@ pub async fn check_code(
     if !accounts::hold_epoch(&mut tx, account.uin, pending.epoch).await? {
         return Err(Error::SignInRefused);
     }
-    let settled = spend_factor(app, &mut tx, &account, &factor).await?;
+    let settled = second_factor::spend(app, &mut tx, &account, &factor).await?;
     if settled != Settled::Accepted {
         refuse(app, tx, origin, Some(account.uin), settled, Detail::Code).await?;
         return Err(Error::CodeRefused);
@@ -260,33 +252,4 @@ pub async fn after_setup(app: &App, origin: &Origin, uin: Uin) -> Result<SignedI
     let signed_in = complete(app, &mut tx, origin, &account, Detail::AtSetUp).await?;
     tx.commit().await?;
     Ok(signed_in)
-}
-
-/// Checks and spends a second factor under the account's code throttle.
-pub(super) async fn spend_factor(
-    app: &App,
-    tx: &mut Tx,
-    account: &AccountRow,
-    factor: &SecondFactor<'_>,
-) -> Result<Settled, Error> {
-    let now = app.clock.now();
-    let subject = Subject::code(account.uin);
-    // First, so that a right code is not spent by a try that is refused anyway.
-    if throttle::is_blocked_in(tx, &subject, now).await? {
-        return Ok(Settled::Waiting);
-    }
-    let right = match factor {
-        SecondFactor::Totp(typed) => {
-            let seed = open_totp_seed(app, account)?;
-            match Code::parse(typed).and_then(|code| seed?.matching_step(&code, now)) {
-                Some(step) => accounts::spend_totp_step(tx, account.uin, step).await?,
-                None => false,
-            }
-        }
-        SecondFactor::Recovery(typed) => match recovery::digest(typed) {
-            Some(digest) => accounts::spend_recovery_code(tx, account.uin, &digest, now).await?,
-            None => false,
-        },
-    };
-    throttle::settle(tx, &subject, right, now).await
 }

@@ -2,8 +2,8 @@
 
 use secrecy::SecretString;
 
-use super::passkeys::{Answer, Claim};
-use super::sign_in::{SecondFactor, spend_factor};
+use super::passkey_use::{Answer, Claim};
+use super::second_factor::{self, SecondFactor};
 use crate::app::App;
 use crate::audit::Event;
 use crate::db::accounts::{self, AccountRow};
@@ -48,7 +48,7 @@ pub async fn verify(
     let settled = throttle::settle(&mut tx, &Subject::verification(uin), right, app.clock.now()).await?;
     let refusal = if settled != Settled::Accepted {
         Some((Detail::Password, Error::PasswordWrong))
-    } else if spend_factor(app, &mut tx, &account, &SecondFactor::Totp(code)).await? != Settled::Accepted {
+    } else if second_factor::spend(app, &mut tx, &account, &SecondFactor::Totp(code)).await? != Settled::Accepted {
         Some((Detail::Code, Error::CodeRefused))
     } else {
         None

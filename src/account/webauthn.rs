@@ -2,6 +2,8 @@
 //! `WebAuthn` library. User verification (fingerprint, face, PIN) is demanded every time, and so are passkeys that are
 //! found without naming the account.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use url::Url;
@@ -10,9 +12,11 @@ use webauthn_rs::prelude::{
     Webauthn, WebauthnBuilder, WebauthnError,
 };
 
-use super::passkeys::CHALLENGE_LIFETIME;
 use crate::types::error::Error;
 use crate::types::id::Uin;
+
+/// How long a challenge waits for its answer.
+pub const CHALLENGE_LIFETIME: Duration = Duration::from_mins(5);
 
 /// The console as passkeys know it. A passkey made for one host name does not work for another.
 #[derive(Debug)]

@@ -5,6 +5,7 @@
 
 pub mod frame;
 pub mod keys;
+pub mod preferences;
 pub mod records;
 mod routes;
 pub mod security;

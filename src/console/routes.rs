@@ -16,10 +16,11 @@ use tower_http::csrf::CsrfLayer;
 use tower_http::timeout::TimeoutLayer;
 use tower_sessions::{Expiry, SessionManagerLayer};
 
-use super::frame::error::{PageError, Problem};
+use super::frame::problem::{PageError, Problem};
 use super::frame::site::Site;
-use super::frame::{assets, compression, error, headers, preferences, urls};
+use super::frame::{assets, compression, error_page, headers, reader, urls};
 use super::keys::{detail, disable_all, list, refused, rotation};
+use super::preferences;
 use super::records::{csv, list as records};
 use super::security::{authenticator, overview, passkeys, password, recovery_codes};
 use super::session;
@@ -80,14 +81,14 @@ pub fn router(app: App, site: Site) -> Router {
         .layer(from_fn_with_state(console.clone(), headers::secure))
         .layer(compression::layer())
         .layer(from_fn(compression::judge))
-        .layer(from_fn_with_state(console.clone(), preferences::read))
-        .layer(from_fn(error::render))
+        .layer(from_fn_with_state(console.clone(), reader::read))
+        .layer(from_fn(error_page::render))
         .layer(CatchPanicLayer::custom(rendered_panic))
         .layer(from_fn_with_state(console.clone(), headers::known_host))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(cross_site(&console))
-        .layer(map_response(error::unsaved_session))
+        .layer(map_response(error_page::unsaved_session))
         .layer(sessions(&console))
         .layer(from_fn_with_state(console.clone(), session::identify));
     Router::new()

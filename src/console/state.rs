@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::frame::error::{PageError, Problem};
+use super::frame::problem::{PageError, Problem};
 use super::frame::site::Site;
-use crate::account::passkeys::RelyingParty;
+use crate::account::webauthn::RelyingParty;
 use crate::app::App;
 
 /// The state of the console's handlers.

@@ -11,13 +11,13 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::Console;
-use super::frame::error::PageError;
 use super::frame::page::{self, FormState, Page};
-use super::security::overview::SessionView;
+use super::frame::problem::PageError;
 use super::security::passkeys;
+use super::security::session_view::SessionView;
 use super::session::SignedIn;
 use super::texts::Words;
-use crate::account::passkeys::Answer;
+use crate::account::passkey_use::Answer;
 use crate::account::verification::{self, Verified};
 use crate::types::error::Error;
 use crate::types::id::SecretId;

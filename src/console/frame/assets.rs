@@ -9,7 +9,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
 use super::compression::Compressible;
-use super::error::{PageError, Problem};
+use super::problem::{PageError, Problem};
 use crate::secret::token;
 
 /// One file.

@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::error::{PageError, Problem};
+use super::problem::{PageError, Problem};
 use crate::console::Console;
 use crate::types::random;
 

@@ -3,12 +3,13 @@
 pub mod assets;
 pub mod compression;
 pub mod enrolment;
-pub mod error;
+pub mod error_page;
 pub mod flash;
-pub mod forms;
+pub mod form_token;
 pub mod headers;
 pub mod page;
-pub mod preferences;
+pub mod problem;
+pub mod reader;
 pub mod return_to;
 pub mod site;
 pub mod urls;

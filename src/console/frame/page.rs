@@ -5,10 +5,10 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::assets::{ASSETS, Assets};
-use super::error::Rendered;
 use super::flash::Flash;
 use super::headers::{Nonce, RequestPath};
-use super::preferences::{Reader, Theme};
+use super::problem::Rendered;
+use super::reader::{Reader, Theme};
 use super::urls::LocalPath;
 use crate::console::texts::Words;
 use crate::types::id::Uin;

@@ -5,7 +5,7 @@ use axum::http::{Method, header};
 use tower_cookies::Cookies;
 use tower_cookies::cookie::time::Duration;
 
-use super::preferences::Reader;
+use super::reader::Reader;
 use super::urls;
 use super::urls::LocalPath;
 use crate::console::Console;

@@ -8,7 +8,7 @@ use url::{Host, Position, Url};
 
 use super::urls::LocalPath;
 
-use crate::account::passkeys::RelyingParty;
+use crate::account::webauthn::RelyingParty;
 
 /// The console as browsers see it.
 #[derive(Debug)]

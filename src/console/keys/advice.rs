@@ -3,7 +3,7 @@
 use super::view::DAY;
 use crate::account::credentials;
 use crate::app::App;
-use crate::console::frame::error::PageError;
+use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::db::api_keys::ApiKeyRow;

@@ -7,8 +7,8 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use crate::console::Console;
-use crate::console::frame::error::PageError;
 use crate::console::frame::page::{self, FormState, Page};
+use crate::console::frame::problem::PageError;
 use crate::console::session::SignedIn;
 use crate::console::texts::Moment;
 use crate::db::refused_calls;

@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::audit::Event;
 use crate::audit::reading::{Csv, Reader};
 use crate::console::Console;
-use crate::console::frame::error::PageError;
+use crate::console::frame::problem::PageError;
 use crate::console::session::SignedIn;
 use crate::console::texts::Words;
 use crate::db::audit::AuditRow;

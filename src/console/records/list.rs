@@ -11,8 +11,8 @@ use url::form_urlencoded;
 
 use crate::audit::reading::{self, Start};
 use crate::console::Console;
-use crate::console::frame::error::PageError;
 use crate::console::frame::page::{self, FieldError, FormState, Page};
+use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::texts::{Moment, Words};

@@ -5,3 +5,4 @@ pub mod overview;
 pub mod passkeys;
 pub mod password;
 pub mod recovery_codes;
+pub mod session_view;

@@ -6,16 +6,17 @@ use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::passkeys::PasskeyView;
+use super::session_view::SessionView;
 use crate::account::{credentials, passkeys, sessions};
 use crate::console::Console;
-use crate::console::frame::error::{PageError, Problem};
 use crate::console::frame::flash::Flash;
-use crate::console::frame::forms::OwnForm;
 use crate::console::frame::page::{self, Page};
-use crate::console::frame::{urls, user_agent};
+use crate::console::frame::problem::{PageError, Problem};
+use crate::console::frame::urls;
 use crate::console::session::SignedIn;
+use crate::console::session::form::OwnForm;
 use crate::console::step_up::{self, About, Ask, Proof};
-use crate::console::texts::{Moment, Words};
+use crate::console::texts::Words;
 use crate::db::sessions::SessionRow;
 use crate::types::id::SessionHandle;
 
@@ -29,36 +30,6 @@ struct SecurityPage {
     passkeys_work: bool,
     passkeys_full: bool,
     sessions: Vec<SessionView>,
-}
-
-/// A session as the pages show it.
-pub struct SessionView {
-    /// What it is named by.
-    pub handle: SessionHandle,
-    /// "Firefox on Linux".
-    pub device: String,
-    /// Where it was signed in from.
-    pub address: String,
-    /// When that was.
-    pub started: Moment,
-    /// When it was last used.
-    pub seen: Moment,
-    /// Is it the one that looks?
-    pub present: bool,
-}
-
-impl SessionView {
-    fn new(words: &Words, owner: &SignedIn, session: SessionRow) -> Self {
-        let (browser, system) = user_agent::families(session.user_agent.as_deref().unwrap_or_default());
-        Self {
-            present: session.handle == *owner.handle(),
-            handle: session.handle,
-            device: (words.device_name)(browser, system),
-            address: session.address.unwrap_or_default(),
-            started: session.started_at.into(),
-            seen: session.seen_at.into(),
-        }
-    }
 }
 
 /// `GET /cam/security`

@@ -8,14 +8,17 @@ use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use crate::account::passkeys::{self, Addition, Answer, Name, Options};
+use crate::account::passkey_use;
+use crate::account::passkey_use::Answer;
+use crate::account::passkeys::{self, Addition, Name};
+use crate::account::webauthn::Options;
 use crate::console::Console;
-use crate::console::frame::error::{PageError, Problem};
 use crate::console::frame::flash::Flash;
-use crate::console::frame::forms::{Nothing, OwnForm};
 use crate::console::frame::page::{self, FormState, Page};
+use crate::console::frame::problem::{PageError, Problem};
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
+use crate::console::session::form::{Nothing, OwnForm};
 use crate::console::step_up::{self, About, Ask, Proof};
 use crate::console::texts::{Moment, Words};
 use crate::db::passkeys::PasskeyRow;
@@ -56,7 +59,7 @@ pub async fn ask_for_own(
     mut owner: SignedIn,
     OwnForm(Nothing {}): OwnForm<Nothing>,
 ) -> Result<Json<Options>, PageError> {
-    let (options, challenge) = passkeys::ask_for_own(&console.app, console.relying_party()?, owner.uin()).await?;
+    let (options, challenge) = passkey_use::ask_for_own(&console.app, console.relying_party()?, owner.uin()).await?;
     owner.keep_challenge(challenge).await?;
     Ok(Json(options))
 }

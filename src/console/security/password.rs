@@ -8,12 +8,12 @@ use serde::Deserialize;
 
 use crate::account::credentials::{self, NewPassword};
 use crate::console::Console;
-use crate::console::frame::error::PageError;
 use crate::console::frame::flash::Flash;
-use crate::console::frame::forms::OwnForm;
 use crate::console::frame::page::{self, FormState, Page};
+use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
+use crate::console::session::form::OwnForm;
 use crate::console::step_up::{self, Proof};
 use crate::types::error::Error;
 

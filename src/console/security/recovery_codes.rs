@@ -6,11 +6,11 @@ use crate::account::credentials;
 use crate::console::Console;
 use crate::console::frame::compression::confidential;
 use crate::console::frame::enrolment::{At, RecoveryCodesPage};
-use crate::console::frame::error::PageError;
-use crate::console::frame::forms::OwnForm;
 use crate::console::frame::page;
+use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
+use crate::console::session::form::OwnForm;
 use crate::console::step_up::{self, About, Ask, Proof};
 use crate::console::texts::Words;
 

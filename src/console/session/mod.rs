@@ -3,6 +3,7 @@
 //! Invariant: [`SignedIn`] and the other stage extractors are made here only, from a session whose account still is of
 //! the same credential epoch. Every step up takes a new session id.
 
+pub mod form;
 mod signed_in;
 mod stage;
 pub mod store;
@@ -22,7 +23,7 @@ pub use self::stage::Stage;
 pub use self::visitor::Visitor;
 
 use super::Console;
-use super::frame::error::{PageError, Problem};
+use super::frame::problem::{PageError, Problem};
 use super::frame::return_to;
 use crate::account::setup::Enrolment;
 use crate::account::sign_in::PasswordAccepted;

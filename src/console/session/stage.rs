@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::account::credentials::Replacement;
-use crate::account::passkeys::{Addition, Challenge};
+use crate::account::passkey_use::Challenge;
+use crate::account::passkeys::Addition;
 use crate::account::setup::{ENROLMENT_LIFETIME, Enrolment};
 use crate::account::sign_in::{PasswordAccepted, Previous};
 use crate::console::frame::flash::Flash;

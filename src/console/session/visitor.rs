@@ -9,16 +9,17 @@ use tower_cookies::{Cookie, Cookies, cookie};
 use tower_sessions::Session;
 
 use super::stage::{Enrolling, HalfSignedInState, STAGE, SignedInState, Stage};
-use crate::account::passkeys::{self, Challenge};
+use crate::account::passkey_use::Challenge;
 use crate::account::setup::Enrolment;
 use crate::account::sign_in::{self, PasswordAccepted};
+use crate::account::webauthn::CHALLENGE_LIFETIME;
 use crate::console::Console;
-use crate::console::frame::error::PageError;
 use crate::console::frame::flash::Flash;
 use crate::console::frame::page::Page;
-use crate::console::frame::preferences::Reader;
+use crate::console::frame::problem::PageError;
+use crate::console::frame::reader::Reader;
 use crate::console::frame::urls::LocalPath;
-use crate::console::frame::{forms, return_to, user_agent};
+use crate::console::frame::{form_token, return_to, user_agent};
 use crate::db::sessions;
 use crate::http::tracked::Caller;
 use crate::types::error::Error;
@@ -64,7 +65,7 @@ impl Visitor {
     /// The frame of a page for them, with the token its forms need.
     pub fn page(&self, console: &Console) -> Page {
         let mut page = Page::bare(&self.extensions);
-        page.form_token = forms::token(&console.app, &self.binding(console));
+        page.form_token = form_token::make(&console.app, &self.binding(console));
         page.here = self.extensions.get::<Reader>().map(|reader| reader.here.clone());
         page
     }
@@ -125,7 +126,7 @@ impl Visitor {
     /// Their browser has been asked for a passkey. It keeps the question itself: a stranger gets no session for asking.
     pub fn keep_challenge(&self, console: &Console, challenge: &Challenge) {
         let mut cookie = console.site.cookie(console.site.cookies.challenge.clone(), challenge.token().to_owned());
-        let seconds = i64::try_from(passkeys::CHALLENGE_LIFETIME.as_secs()).unwrap_or(0);
+        let seconds = i64::try_from(CHALLENGE_LIFETIME.as_secs()).unwrap_or(0);
         cookie.set_max_age(cookie::time::Duration::seconds(seconds));
         self.cookies.add(cookie);
     }

@@ -8,14 +8,17 @@ use axum::response::{IntoResponse, Redirect, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use crate::account::passkeys::{self, Answer, Options};
-use crate::account::sign_in::{self, SecondFactor};
+use crate::account::passkey_use;
+use crate::account::passkey_use::Answer;
+use crate::account::second_factor::SecondFactor;
+use crate::account::sign_in;
+use crate::account::webauthn::Options;
 use crate::audit::Event;
 use crate::console::Console;
-use crate::console::frame::error::PageError;
-use crate::console::frame::forms::{Nothing, OwnForm};
 use crate::console::frame::page::{self, FormState, Page};
+use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
+use crate::console::session::form::{Nothing, OwnForm};
 use crate::console::session::{HalfSignedIn, Stage, Visitor};
 use crate::db::sessions;
 use crate::types::error::Error;
@@ -97,7 +100,7 @@ pub async fn ask_for_passkey(
     OwnForm(Nothing {}): OwnForm<Nothing>,
 ) -> Result<Json<Options>, PageError> {
     let (site, device) = (console.relying_party()?, visitor.device(&console));
-    let asked = passkeys::ask_for_any(&console.app, site, visitor.address, device.as_ref()).await;
+    let asked = passkey_use::ask_for_any(&console.app, site, visitor.address, device.as_ref()).await;
     let (options, challenge) = asked?;
     visitor.keep_challenge(&console, &challenge);
     Ok(Json(options))

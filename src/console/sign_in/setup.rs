@@ -12,10 +12,10 @@ use crate::account::sign_in;
 use crate::console::Console;
 use crate::console::frame::compression::confidential;
 use crate::console::frame::enrolment::{At, AuthenticatorPage, ConfirmForm, RecoveryCodesPage};
-use crate::console::frame::error::{PageError, Problem};
-use crate::console::frame::forms::OwnForm;
 use crate::console::frame::page::{self, FormState, Page};
+use crate::console::frame::problem::{PageError, Problem};
 use crate::console::frame::urls;
+use crate::console::session::form::OwnForm;
 use crate::console::session::{SettingUp, Visitor};
 use crate::types::error::Error;
 

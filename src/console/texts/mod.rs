@@ -5,8 +5,8 @@ pub mod zh;
 
 use self::en::EN;
 use self::zh::ZH;
-use super::frame::error::Problem;
 use super::frame::flash::Flash;
+use super::frame::problem::Problem;
 use super::keys::advice::Advice;
 use crate::types::clock::Timestamp;
 use crate::types::error::PasswordFlaw;

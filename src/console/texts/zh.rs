@@ -1,8 +1,8 @@
 //! The console in Simplified Chinese.
 
 use super::Words;
-use crate::console::frame::error::{NotDone, Problem};
 use crate::console::frame::flash::Flash;
+use crate::console::frame::problem::{NotDone, Problem};
 use crate::console::keys::advice::Advice;
 use crate::types::error::PasswordFlaw;
 use crate::types::event::{Action, Actor, Detail, Outcome};

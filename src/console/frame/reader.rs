@@ -1,22 +1,14 @@
-//! What a reader has chosen: language and theme. Kept in cookies, so that the very first byte of a page is right and
-//! nothing flashes; changed by the buttons in the top bar of every page.
+//! How somebody reads: the language and theme they have chosen, kept in cookies, so that the very first byte of a page is
+//! right and nothing flashes. `console::preferences` changes them.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
-use axum::response::{Redirect, Response};
-use serde::Deserialize;
-use tower_cookies::cookie::SameSite;
-use tower_cookies::cookie::time::Duration;
+use axum::response::Response;
 
-use super::forms::OwnForm;
 use super::urls::LocalPath;
 use crate::console::Console;
-use crate::console::session::Visitor;
 use crate::types::language::Language;
-
-/// How long a choice is remembered.
-const REMEMBERED: Duration = Duration::days(365);
 
 /// The look of the pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,7 +41,8 @@ impl Theme {
         }
     }
 
-    fn named(name: &str) -> Option<Self> {
+    /// The theme of this name.
+    pub fn named(name: &str) -> Option<Self> {
         [Self::System, Self::Light, Self::Dark].into_iter().find(|theme| theme.name() == name)
     }
 }
@@ -108,31 +101,4 @@ pub async fn read(State(console): State<Console>, mut request: Request, next: Ne
         headers.append(header::VARY, HeaderValue::from_static("Accept-Language, Cookie"));
     }
     response
-}
-
-/// One button of the switches, and the page to come back to.
-#[derive(Debug, Deserialize)]
-pub struct Choice {
-    language: Option<String>,
-    theme: Option<String>,
-    back: String,
-}
-
-/// `POST /preferences`
-pub async fn choose(console: Console, visitor: Visitor, OwnForm(choice): OwnForm<Choice>) -> Redirect {
-    let names = &console.site.cookies;
-    let remember = |name: &String, value: &str| {
-        // Lax: a link from elsewhere, too, leads to a page that looks and reads as chosen.
-        let mut cookie = console.site.cookie(name.clone(), value.to_owned());
-        cookie.set_same_site(SameSite::Lax);
-        cookie.set_max_age(REMEMBERED);
-        visitor.set_cookie(cookie);
-    };
-    if let Some(language) = choice.language.as_deref().and_then(Language::of_tag) {
-        remember(&names.language, language.tag());
-    }
-    if let Some(theme) = choice.theme.as_deref().and_then(Theme::named) {
-        remember(&names.theme, theme.name());
-    }
-    Redirect::to(LocalPath::new(&choice.back).unwrap_or_default().as_str())
 }

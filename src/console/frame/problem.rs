@@ -1,25 +1,18 @@
-//! Errors as pages. A handler returns [`PageError`]; the page itself is made by [`render`], so that refusals of the
-//! layers and of axum (404, 405, 413, 415) wear it too.
+//! What a handler of the console returns in place of a page. [`super::error_page`] makes a page of it.
 
 use std::time::Duration;
 
-use askama::Template;
-use axum::extract::Request;
-use axum::http::{Method, StatusCode, header};
-use axum::middleware::Next;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::page::Page;
-use super::urls::{self, LocalPath};
-use crate::http::tracked::Caller;
-use crate::types::error::Error;
-use crate::types::error::PasswordFlaw;
+use super::urls;
+use crate::types::error::{Error, PasswordFlaw};
 
 /// A queue that is full has room again soon.
 const BUSY_FOR: Duration = Duration::from_secs(5);
 
 /// The database may be back by then.
-const UNAVAILABLE_FOR: Duration = Duration::from_secs(5);
+pub(super) const UNAVAILABLE_FOR: Duration = Duration::from_secs(5);
 
 /// What a reader is told about an error. The words are in the language's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +74,7 @@ impl Problem {
     }
 
     /// For statuses that axum and the layers answer with by themselves.
-    fn of_status(status: StatusCode) -> Self {
+    pub(super) fn of_status(status: StatusCode) -> Self {
         match status {
             StatusCode::NOT_FOUND => Self::NotFound,
             StatusCode::METHOD_NOT_ALLOWED => Self::MethodNotAllowed,
@@ -167,15 +160,6 @@ impl From<tower_sessions::session::Error> for PageError {
     }
 }
 
-/// Middleware: the layer of sessions answers so, and without words, where it could not store one.
-pub async fn unsaved_session(response: Response) -> Response {
-    let is_bare = response.extensions().get::<Problem>().is_none() && response.extensions().get::<Rendered>().is_none();
-    if response.status() == StatusCode::INTERNAL_SERVER_ERROR && is_bare {
-        return PageError::Later(Problem::Unavailable, UNAVAILABLE_FOR).into_response();
-    }
-    response
-}
-
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         match self {
@@ -197,82 +181,6 @@ impl IntoResponse for PageError {
     }
 }
 
-#[derive(Template, askama_web::WebTemplate)]
-#[template(path = "error.html")]
-struct ErrorPage {
-    page: Page,
-    title: &'static str,
-    text: String,
-    request_id: String,
-}
-
 /// Marks a page with an error status that is complete as it is, such as a form with its errors.
 #[derive(Clone, Copy, Debug)]
 pub struct Rendered;
-
-/// Middleware: gives every error that is not a page yet its page.
-pub async fn render(request: Request, next: Next) -> Response {
-    let bare = Page::bare(request.extensions());
-    let has_own_address = matches!(*request.method(), Method::GET | Method::HEAD);
-    let request_id =
-        request.extensions().get::<Caller>().map(|caller| caller.request_id.to_string()).unwrap_or_default();
-    let mut response = next.run(request).await;
-    let status = response.status();
-    if !(status.is_client_error() || status.is_server_error()) || response.extensions().get::<Rendered>().is_some() {
-        return response;
-    }
-    let problem = response.extensions().get().copied().unwrap_or_else(|| Problem::of_status(status));
-    let mut page = response.extensions_mut().remove::<Page>().unwrap_or(bare);
-    if page.here.is_some() && !has_own_address {
-        page.here = Some(LocalPath::default());
-    }
-    let (title, text) = (page.t.problem)(problem);
-    let wait = response.headers().get(header::RETRY_AFTER).and_then(|seconds| seconds.to_str().ok()?.parse().ok());
-    let text = wait.map_or_else(|| text.to_owned(), |seconds| (page.t.try_again)(text, seconds));
-    let mut error_page = ErrorPage { page, title, text, request_id }.into_response();
-    *error_page.status_mut() = status;
-    // What the layers inside have set, cookies above all, still goes out; only the body is another.
-    for (name, value) in response.headers() {
-        if !matches!(name.as_str(), "content-type" | "content-length") {
-            error_page.headers_mut().append(name, value.clone());
-        }
-    }
-    error_page
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-    use crate::console::texts::Words;
-    use crate::types::key_state::KeyState;
-    use crate::types::language::Language;
-
-    /// All but faults, and what leads to another page.
-    fn errors() -> Vec<Error> {
-        let flaws = [PasswordFlaw::TooShort, PasswordFlaw::TooLong, PasswordFlaw::Common, PasswordFlaw::Name];
-        let refused =
-            [Error::KeyNotFound, Error::KeyLimit, Error::KeyNotDisabled, Error::KeyAlready(KeyState::Enabled)];
-        let more = [Error::RemarkInvalid, Error::SignInRefused, Error::CodeRefused, Error::PasswordWrong];
-        let rest = [Error::SessionNotFound, Error::PasskeyNotFound, Error::PasskeyLimit, Error::PasskeyRefused];
-        let names = [Error::PasskeyNameInvalid, Error::SetupLinkInvalid, Error::NameTaken, Error::NameInvalid];
-        let kinds = refused.into_iter().chain(more).chain(rest).chain(names);
-        kinds.chain(flaws.map(Error::PasswordUnfit)).collect()
-    }
-
-    #[test]
-    fn every_domain_error_has_words_of_its_own_in_each_language() {
-        for language in [Language::English, Language::Chinese] {
-            let words = Words::of(language);
-            let malformed = (words.problem)(Problem::FormMalformed);
-            let mut said = HashSet::new();
-            for error in errors() {
-                let name = format!("{error:?}");
-                let PageError::Problem(problem) = error.into() else { panic!("{name} has no page") };
-                assert_ne!((words.problem)(problem), malformed, "{name}");
-                assert!(said.insert((words.problem)(problem)), "{name} says what another says");
-            }
-        }
-    }
-}

@@ -1,0 +1,47 @@
+//! The second factor as it is typed, and spending it.
+
+use super::open_totp_seed;
+use crate::app::App;
+use crate::db::Tx;
+use crate::db::accounts::{self, AccountRow};
+use crate::secret::recovery;
+use crate::secret::totp::Code;
+use crate::throttle::{self, Settled, Subject};
+use crate::types::error::Error;
+
+/// The second step's proof, as typed.
+pub enum SecondFactor<'a> {
+    /// From the authenticator.
+    Totp(&'a str),
+    /// One of the recovery codes.
+    Recovery(&'a str),
+}
+
+/// Checks and spends a second factor under the account's code throttle.
+pub(super) async fn spend(
+    app: &App,
+    tx: &mut Tx,
+    account: &AccountRow,
+    factor: &SecondFactor<'_>,
+) -> Result<Settled, Error> {
+    let now = app.clock.now();
+    let subject = Subject::code(account.uin);
+    // First, so that a right code is not spent by a try that is refused anyway.
+    if throttle::is_blocked_in(tx, &subject, now).await? {
+        return Ok(Settled::Waiting);
+    }
+    let right = match factor {
+        SecondFactor::Totp(typed) => {
+            let seed = open_totp_seed(app, account)?;
+            match Code::parse(typed).and_then(|code| seed?.matching_step(&code, now)) {
+                Some(step) => accounts::spend_totp_step(tx, account.uin, step).await?,
+                None => false,
+            }
+        }
+        SecondFactor::Recovery(typed) => match recovery::digest(typed) {
+            Some(digest) => accounts::spend_recovery_code(tx, account.uin, &digest, now).await?,
+            None => false,
+        },
+    };
+    throttle::settle(tx, &subject, right, now).await
+}

@@ -1,0 +1,97 @@
+//! Errors as pages, so that refusals of the layers and of axum (404, 405, 413, 415) look like the rest of the console.
+
+use askama::Template;
+use axum::extract::Request;
+use axum::http::{Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::page::Page;
+use super::problem::{PageError, Problem, Rendered, UNAVAILABLE_FOR};
+use super::urls::LocalPath;
+use crate::http::tracked::Caller;
+
+/// Middleware: the layer of sessions answers so, and without words, where it could not store one.
+pub async fn unsaved_session(response: Response) -> Response {
+    let is_bare = response.extensions().get::<Problem>().is_none() && response.extensions().get::<Rendered>().is_none();
+    if response.status() == StatusCode::INTERNAL_SERVER_ERROR && is_bare {
+        return PageError::Later(Problem::Unavailable, UNAVAILABLE_FOR).into_response();
+    }
+    response
+}
+
+#[derive(Template, askama_web::WebTemplate)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    page: Page,
+    title: &'static str,
+    text: String,
+    request_id: String,
+}
+
+/// Middleware: gives every error that is not a page yet its page.
+pub async fn render(request: Request, next: Next) -> Response {
+    let bare = Page::bare(request.extensions());
+    let has_own_address = matches!(*request.method(), Method::GET | Method::HEAD);
+    let request_id =
+        request.extensions().get::<Caller>().map(|caller| caller.request_id.to_string()).unwrap_or_default();
+    let mut response = next.run(request).await;
+    let status = response.status();
+    if !(status.is_client_error() || status.is_server_error()) || response.extensions().get::<Rendered>().is_some() {
+        return response;
+    }
+    let problem = response.extensions().get().copied().unwrap_or_else(|| Problem::of_status(status));
+    let mut page = response.extensions_mut().remove::<Page>().unwrap_or(bare);
+    if page.here.is_some() && !has_own_address {
+        page.here = Some(LocalPath::default());
+    }
+    let (title, text) = (page.t.problem)(problem);
+    let wait = response.headers().get(header::RETRY_AFTER).and_then(|seconds| seconds.to_str().ok()?.parse().ok());
+    let text = wait.map_or_else(|| text.to_owned(), |seconds| (page.t.try_again)(text, seconds));
+    let mut error_page = ErrorPage { page, title, text, request_id }.into_response();
+    *error_page.status_mut() = status;
+    // What the layers inside have set, cookies above all, still goes out; only the body is another.
+    for (name, value) in response.headers() {
+        if !matches!(name.as_str(), "content-type" | "content-length") {
+            error_page.headers_mut().append(name, value.clone());
+        }
+    }
+    error_page
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::console::texts::Words;
+    use crate::types::key_state::KeyState;
+    use crate::types::language::Language;
+
+    /// All but faults, and what leads to another page.
+    fn errors() -> Vec<Error> {
+        let flaws = [PasswordFlaw::TooShort, PasswordFlaw::TooLong, PasswordFlaw::Common, PasswordFlaw::Name];
+        let refused =
+            [Error::KeyNotFound, Error::KeyLimit, Error::KeyNotDisabled, Error::KeyAlready(KeyState::Enabled)];
+        let more = [Error::RemarkInvalid, Error::SignInRefused, Error::CodeRefused, Error::PasswordWrong];
+        let rest = [Error::SessionNotFound, Error::PasskeyNotFound, Error::PasskeyLimit, Error::PasskeyRefused];
+        let names = [Error::PasskeyNameInvalid, Error::SetupLinkInvalid, Error::NameTaken, Error::NameInvalid];
+        let kinds = refused.into_iter().chain(more).chain(rest).chain(names);
+        kinds.chain(flaws.map(Error::PasswordUnfit)).collect()
+    }
+
+    #[test]
+    fn every_domain_error_has_words_of_its_own_in_each_language() {
+        for language in [Language::English, Language::Chinese] {
+            let words = Words::of(language);
+            let malformed = (words.problem)(Problem::FormMalformed);
+            let mut said = HashSet::new();
+            for error in errors() {
+                let name = format!("{error:?}");
+                let PageError::Problem(problem) = error.into() else { panic!("{name} has no page") };
+                assert_ne!((words.problem)(problem), malformed, "{name}");
+                assert!(said.insert((words.problem)(problem)), "{name} says what another says");
+            }
+        }
+    }
+}
