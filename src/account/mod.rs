@@ -5,6 +5,7 @@ pub mod passkey_use;
 pub mod passkeys;
 pub mod pending_seed;
 pub mod second_factor;
+pub mod session_rows;
 pub mod sessions;
 pub mod setup;
 pub mod sign_in;
@@ -15,7 +16,8 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::app::App;
 use crate::db::Tx;
-use crate::db::accounts::{self, AccountRow};
+use crate::db::accounts;
+pub use crate::db::accounts::AccountRow;
 use crate::db::sealed::TOTP_SEED;
 use crate::master_key;
 use crate::secret::totp::Seed;

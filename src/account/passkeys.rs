@@ -17,7 +17,9 @@ use super::verification::Verified;
 use crate::app::App;
 use crate::audit::Event;
 use crate::db::accounts::AccountRow;
-use crate::db::passkeys::{self as db, NewPasskey, PasskeyRow};
+use crate::db::passkeys::{self as db, NewPasskey};
+
+pub use crate::db::passkeys::PasskeyRow;
 use crate::types::clock::Timestamp;
 use crate::types::error::Error;
 use crate::types::event::{Action, Origin};

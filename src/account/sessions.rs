@@ -1,13 +1,18 @@
 //! The sessions of an account, and ending them.
 
+use std::net::IpAddr;
+
 use super::verification::Verified;
 use crate::app::App;
 use crate::audit::Event;
-use crate::db::sessions::{self as db, SessionRow};
-use crate::db::{Tx, accounts};
+use crate::db::Tx;
+use crate::db::accounts::{self, AccountRow};
+use crate::db::sessions as db;
 use crate::types::error::Error;
-use crate::types::event::{Action, Detail, Origin};
+use crate::types::event::{Action, Actor, Detail, Origin};
 use crate::types::id::{SessionHandle, Uin};
+
+pub use crate::db::sessions::SessionRow;
 
 /// The session that asks for a change, and goes on after it.
 #[derive(Clone, Debug)]
@@ -29,6 +34,31 @@ impl Present {
             accounts::hold_epoch(&mut tx, uin, self.epoch).await? && db::is_alive(&mut tx, uin, &self.handle).await?;
         if alive { Ok(tx) } else { Err(Error::SessionOver) }
     }
+}
+
+/// Notes a completed sign-in, with the browser and the address it came from. Returns what its session is named by.
+pub async fn begin(
+    app: &App,
+    uin: Uin,
+    user_agent: Option<&str>,
+    address: Option<IpAddr>,
+) -> Result<SessionHandle, Error> {
+    let (handle, address) = (SessionHandle::generate(), address.map(|address| address.to_string()));
+    db::insert_sign_in(&app.db, &handle, uin, user_agent, address.as_deref(), app.clock.now()).await?;
+    Ok(handle)
+}
+
+/// The account of a session, unless the session is of an older credential epoch.
+pub async fn account(app: &App, uin: Uin, epoch: i64) -> Result<Option<AccountRow>, Error> {
+    Ok(accounts::by_uin(&app.db, uin).await?.filter(|account| account.credential_epoch == epoch))
+}
+
+/// Signs out: from when this returns, none of the session's requests is answered.
+pub async fn sign_out(app: &App, origin: &Origin, uin: Uin, handle: &SessionHandle) -> Result<(), Error> {
+    let mut tx = app.db.begin().await?;
+    db::end(&mut tx, uin, handle).await?;
+    app.audit.append(&mut tx, &origin.as_actor(Actor::Account), Event::done(Action::SignOut, uin)).await?;
+    Ok(tx.commit().await?)
 }
 
 /// The account's live sessions, the latest used first.

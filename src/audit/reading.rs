@@ -6,11 +6,13 @@
 
 use std::borrow::Cow;
 
-use crate::db::Db;
-use crate::db::audit::AuditRow;
-use crate::db::records::{self as db, Filter, Order, Position};
+use crate::db::records::{self as db, Order};
+use crate::db::{Db, audit};
 use crate::types::error::Error;
 use crate::types::id::Uin;
+
+pub use crate::db::audit::AuditRow;
+pub use crate::db::records::{Filter, Position};
 
 /// Records on a page.
 pub const PAGE: usize = 50;
@@ -94,6 +96,15 @@ impl Reader {
         let (rows, more) = read(database, self.uin, &self.filter, range, Order::NewestFirst, limit).await?;
         self.before = rows.last().map(Position::of).filter(|_| more);
         Ok(rows)
+    }
+}
+
+/// Up to `limit` records of the chain after number `after`, in order, of all accounts. None where one cannot be read.
+pub async fn chain(database: &Db, after: i64, limit: i64) -> Result<Option<Vec<AuditRow>>, Error> {
+    match audit::page(database, after, limit).await {
+        Ok(rows) => Ok(Some(rows)),
+        Err(sqlx::Error::ColumnDecode { .. }) => Ok(None),
+        Err(cause) => Err(cause.into()),
     }
 }
 

@@ -12,10 +12,8 @@ use super::output;
 use crate::account::setup;
 use crate::app::App;
 use crate::config::{Settings, StartError};
-use crate::db::accounts as db;
 use crate::operate::accounts::{self, Uncommitted};
 use crate::types::clock::{Clock, Timestamp};
-use crate::types::error::Error;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -149,7 +147,7 @@ fn password_from_stdin() -> Result<SecretString, StartError> {
 }
 
 async fn list(app: &App, as_json: bool) -> Result<(), StartError> {
-    let accounts = db::all(&app.db).await.map_err(Error::from)?;
+    let accounts = accounts::list(app).await?;
     if as_json {
         let rows: Vec<_> = accounts
             .iter()

@@ -6,11 +6,10 @@ use serde_json::json;
 
 use super::output;
 use crate::app;
-use crate::audit::reading::Csv;
+use crate::audit::reading::{self, AuditRow, Csv};
 use crate::audit::{AuditLog, Verdict};
 use crate::config::{Settings, StartError};
 use crate::db::Db;
-use crate::db::audit::{self as db, AuditRow};
 use crate::types::error::Error;
 
 /// Records read and written at a time.
@@ -98,20 +97,15 @@ async fn export(database: &Db, as_csv: bool) -> Result<(), StartError> {
     let mut chunk = if as_csv { Csv::headed(&["mac"])?.into_bytes()? } else { Vec::new() };
     loop {
         output::write(&chunk)?;
-        let rows = db::page(database, after, CHUNK).await.map_err(unreadable)?;
+        let rows = reading::chain(database, after, CHUNK).await?.ok_or_else(unreadable)?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.number;
         chunk = if as_csv { csv_lines(&rows)? } else { json_lines(&rows)? };
     }
 }
 
-fn unreadable(cause: sqlx::Error) -> StartError {
-    match cause {
-        sqlx::Error::ColumnDecode { .. } => {
-            StartError::Setting("a record cannot be read; `latchkey audit verify` says which".to_owned())
-        }
-        other => Error::from(other).into(),
-    }
+fn unreadable() -> StartError {
+    StartError::Setting("a record cannot be read; `latchkey audit verify` says which".to_owned())
 }
 
 fn csv_lines(rows: &[AuditRow]) -> Result<Vec<u8>, Error> {

@@ -8,8 +8,7 @@ use serde_json::json;
 use super::output;
 use crate::app::App;
 use crate::config::{Settings, StartError};
-use crate::db::api_keys::{self, KeyOfAccount};
-use crate::keys::lifecycle;
+use crate::keys::lifecycle::{self, KeyOfAccount, StopBy};
 use crate::operate::accounts;
 use crate::types::clock::{Clock, Timestamp};
 use crate::types::error::Error;
@@ -77,35 +76,20 @@ async fn dispatch(command: Command, app: &App) -> Result<(), StartError> {
 
 async fn disable_all(app: &App, account: &str) -> Result<(), StartError> {
     let account = accounts::find(app, account).await?;
-    let (mut disabled, mut said) = (0, Ok(()));
-    // Again, until none is left: one may be created or enabled meanwhile.
-    loop {
-        let keys = lifecycle::list(app, account.uin).await?;
-        let mut enabled = keys.into_iter().filter(|key| key.state == KeyState::Enabled).peekable();
-        if enabled.peek().is_none() {
-            break;
-        }
-        for key in enabled {
-            disabled += 1;
-            let done = move_one(app, account.uin, &key.secret_id, KeyState::Disabled).await?;
-            // That it cannot be said is no reason to leave the others enabled.
-            said = said.and(output::line(format_args!("{} {done}", key.secret_id)));
-        }
+    let disabled = lifecycle::disable_all(app, &Origin::operator(), StopBy::Operator(account.uin)).await?;
+    if disabled.is_empty() {
+        return output::line("the account has no enabled key");
     }
-    if disabled == 0 {
-        said = output::line("the account has no enabled key");
-    }
-    said
+    disabled.iter().try_for_each(|secret_id| output::line(format_args!("{secret_id} disabled")))
 }
 
 /// Moves each key on its own, so that one that fails does not stop the others.
 async fn move_all(app: &App, secret_ids: &[SecretId], to: KeyState) -> Result<(), StartError> {
     let (mut failed, mut said) = (0, Ok(()));
     for secret_id in secret_ids {
-        let moved = match api_keys::owner(&app.db, secret_id).await {
-            Ok(Some(uin)) => move_one(app, uin, secret_id, to).await,
-            Ok(None) => Err(Error::KeyNotFound),
-            Err(error) => Err(error.into()),
+        let moved = match lifecycle::owner(app, secret_id).await {
+            Ok(uin) => move_one(app, uin, secret_id, to).await,
+            Err(error) => Err(error),
         };
         match moved {
             Ok(done) => said = said.and(output::line(format_args!("{secret_id} {done}"))),
@@ -142,7 +126,7 @@ async fn list(app: &App, account: Option<&str>, as_json: bool) -> Result<(), Sta
         Some(name) => Some(accounts::find(app, name).await?.uin),
         None => None,
     };
-    let keys = api_keys::of_all_accounts(&app.db).await.map_err(Error::from)?;
+    let keys = lifecycle::of_all_accounts(app).await?;
     let keys: Vec<KeyOfAccount> = keys.into_iter().filter(|key| uin.is_none_or(|uin| uin == key.uin)).collect();
     if as_json {
         return output::line(json!(keys.iter().map(as_object).collect::<Vec<_>>()));

@@ -45,7 +45,7 @@ pub fn router(app: App, site: Site) -> Router {
         .route(urls::LOGIN_CODE, get(login::code_page).post(login::submit_code))
         .route(urls::LOGIN_PASSKEY, post(login::submit_passkey))
         .route(urls::LOGIN_PASSKEY_OPTIONS, post(login::ask_for_passkey))
-        .route(urls::LOGOUT, post(login::leave))
+        .route(urls::LOGOUT, post(login::sign_out))
         .route(urls::PREFERENCES, post(preferences::choose))
         .route(urls::SETUP, get(setup::setup_page).post(setup::begin))
         .route(urls::SETUP_AUTHENTICATOR, get(setup::authenticator_page).post(setup::confirm))

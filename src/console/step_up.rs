@@ -13,11 +13,11 @@ use serde::Deserialize;
 use super::Console;
 use super::frame::page::{self, FormState, Page};
 use super::frame::problem::PageError;
-use super::security::passkeys;
 use super::security::session_view::SessionView;
 use super::session::SignedIn;
 use super::texts::Words;
 use crate::account::passkey_use::Answer;
+use crate::account::passkeys;
 use crate::account::verification::{self, Verified};
 use crate::types::error::Error;
 use crate::types::id::SecretId;
@@ -68,10 +68,15 @@ pub async fn page(console: &Console, owner: SignedIn, ask: Ask) -> Result<Respon
     Ok(page::of_account(form(console, owner, ask, FormState::default()).await?))
 }
 
+/// Can the owner verify with a passkey?
+pub async fn can_use_passkey(console: &Console, owner: &SignedIn) -> Result<bool, PageError> {
+    Ok(console.site.passkeys.is_some() && !passkeys::list(&console.app, owner.uin()).await?.is_empty())
+}
+
 async fn form(console: &Console, mut owner: SignedIn, ask: Ask, form: FormState) -> Result<VerifyPage, PageError> {
     let page = owner.page(console).await?;
     let asks_proof = owner.verified(console).is_none();
-    let has_passkeys = asks_proof && passkeys::are_there(console, &owner).await?;
+    let has_passkeys = asks_proof && can_use_passkey(console, &owner).await?;
     Ok(VerifyPage { page, account_name: owner.account.name.clone(), ask, asks_proof, has_passkeys, form })
 }
 

@@ -3,19 +3,18 @@
 //! Invariant: every change raises the change number and stands in one transaction with its audit record; it counts from
 //! its commit on, and is acknowledged only after it. A reveal is recorded before the secret is opened.
 
-use std::time::Duration;
-
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
 
+use super::secret_place;
 use crate::account::verification::Verified;
 use crate::app::App;
 use crate::audit::Event;
 use crate::db::Tx;
-use crate::db::api_keys::{self as db, ApiKeyRow};
-use crate::db::sealed::API_KEY_SECRET;
+use crate::db::api_keys as db;
+
+pub use crate::db::api_keys::{ApiKeyRow, KeyOfAccount};
 use crate::master_key;
-use crate::secret::vault::{Place, Sealed, Vault};
+use crate::secret::vault::{Sealed, Vault};
 use crate::types::error::Error;
 use crate::types::event::{Action, Detail, Origin};
 use crate::types::id::{SecretId, Uin};
@@ -29,10 +28,6 @@ pub const LIMIT: usize = 2;
 pub const REMARK_MAX_CHARS: usize = 1024;
 
 const SECRET_KEY_CHARS: usize = 32;
-
-fn secret_place(uin: Uin, secret_id: &SecretId) -> Place<'_> {
-    API_KEY_SECRET.place(secret_id.as_str(), Some(uin))
-}
 
 /// Checks a remark: empty is none, otherwise 1 to 1024 characters that can be shown.
 pub fn check_remark(remark: &str) -> Result<Option<&str>, Error> {
@@ -75,46 +70,24 @@ pub async fn list(app: &App, uin: Uin) -> Result<Vec<ApiKeyRow>, Error> {
     Ok(db::list(&app.db, uin).await?)
 }
 
+/// Up to `limit` of the account's keys and their states, deleted ones included, the newest first.
+pub async fn latest(app: &App, uin: Uin, limit: i64) -> Result<Vec<(SecretId, KeyState)>, Error> {
+    Ok(db::latest(&app.db, uin, limit).await?)
+}
+
+/// The live keys of all accounts, for the operator.
+pub async fn of_all_accounts(app: &App) -> Result<Vec<KeyOfAccount>, Error> {
+    Ok(db::of_all_accounts(&app.db).await?)
+}
+
+/// The account that a live key belongs to, for the operator, or [`Error::KeyNotFound`].
+pub async fn owner(app: &App, secret_id: &SecretId) -> Result<Uin, Error> {
+    db::owner(&app.db, secret_id).await?.ok_or(Error::KeyNotFound)
+}
+
 /// One live key of the account, or [`Error::KeyNotFound`].
 pub async fn find(app: &App, uin: Uin, secret_id: &SecretId) -> Result<ApiKeyRow, Error> {
     db::find(&app.db, uin, secret_id).await?.ok_or(Error::KeyNotFound)
-}
-
-/// A reveal that has been recorded and not yet been used: for one look, within a minute. Kept in the session.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RevealTicket {
-    token_hash: Vec<u8>,
-}
-
-/// How long a recorded reveal waits to be looked at.
-const REVEAL_LIFETIME: Duration = Duration::from_mins(1);
-
-/// Records that the key's secret is about to be shown. What it returns opens the secret once.
-pub async fn record_reveal(
-    app: &App,
-    origin: &Origin,
-    verified: &Verified,
-    secret_id: &SecretId,
-) -> Result<RevealTicket, Error> {
-    let uin = verified.uin();
-    let token_hash = random::bytes::<32>().to_vec();
-    let mut tx = app.db.begin().await?;
-    db::state(&mut tx, uin, secret_id).await?.ok_or(Error::KeyNotFound)?;
-    db::insert_reveal(&mut tx, &token_hash, uin, secret_id, app.clock.now().plus(REVEAL_LIFETIME)).await?;
-    app.audit.append(&mut tx, origin, Event::done(Action::KeyRevealed, uin).on_key(secret_id)).await?;
-    tx.commit().await?;
-    Ok(RevealTicket { token_hash })
-}
-
-/// Opens the secret of a recorded reveal, which is used up by it. None if it has been used, is too old, or its key is
-/// gone.
-pub async fn reveal(app: &App, uin: Uin, ticket: &RevealTicket) -> Result<Option<(SecretId, SecretString)>, Error> {
-    let Some(secret_id) = db::take_reveal(&app.db, &ticket.token_hash, uin, app.clock.now()).await? else {
-        return Ok(None);
-    };
-    let Some(sealed) = db::sealed_secret(&app.db, uin, &secret_id).await? else { return Ok(None) };
-    let secret_key = app.vault.open_text(secret_place(uin, &secret_id), &sealed)?;
-    Ok(Some((secret_id, secret_key)))
 }
 
 /// From when this returns, no request signed with the key is accepted.
@@ -127,10 +100,22 @@ pub async fn enable(app: &App, origin: &Origin, uin: Uin, secret_id: &SecretId) 
     change_state(app, origin, uin, secret_id, KeyState::Disabled, KeyState::Enabled, Action::KeyEnabled).await
 }
 
-/// The emergency stop: from when this returns, no request signed with any key of the account is accepted. Returns how
-/// many keys were enabled.
-pub async fn disable_all(app: &App, origin: &Origin, verified: &Verified) -> Result<usize, Error> {
-    let uin = verified.uin();
+/// On whose word every key of an account is disabled.
+#[derive(Debug)]
+pub enum StopBy<'a> {
+    /// The owner's, who has just proved to be it.
+    Owner(&'a Verified),
+    /// The operator's, for this account.
+    Operator(Uin),
+}
+
+/// The emergency stop: from when this returns, no request signed with any key of the account is accepted. Returns the keys
+/// that were enabled.
+pub async fn disable_all(app: &App, origin: &Origin, by: StopBy<'_>) -> Result<Vec<SecretId>, Error> {
+    let uin = match by {
+        StopBy::Owner(verified) => verified.uin(),
+        StopBy::Operator(uin) => uin,
+    };
     let mut tx = app.db.begin().await?;
     // Before the keys are looked at: none is created or enabled from here on.
     let mut change = db::next_change_number(&mut tx).await?;
@@ -149,7 +134,7 @@ pub async fn disable_all(app: &App, origin: &Origin, verified: &Verified) -> Res
     if !enabled.is_empty() {
         tx.commit().await?;
     }
-    Ok(enabled.len())
+    Ok(enabled)
 }
 
 async fn change_state(

@@ -36,6 +36,11 @@ impl<T> Uncommitted<T> {
     }
 }
 
+/// Every account, the oldest first.
+pub async fn list(app: &App) -> Result<Vec<AccountRow>, Error> {
+    Ok(accounts::all(&app.db).await?)
+}
+
 /// A complete account made without a browser.
 #[derive(Debug)]
 pub struct CompleteAccount {

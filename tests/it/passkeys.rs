@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use latchkey::account::passkeys::MOST_WAITING;
+use latchkey::account::passkey_use::MOST_WAITING;
 use latchkey::db::passkeys;
 use latchkey::operate::accounts;
 use latchkey::types::clock::Timestamp;

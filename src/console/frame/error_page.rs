@@ -65,6 +65,7 @@ mod tests {
 
     use super::*;
     use crate::console::texts::Words;
+    use crate::types::error::{Error, PasswordFlaw};
     use crate::types::key_state::KeyState;
     use crate::types::language::Language;
 

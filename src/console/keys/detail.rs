@@ -7,7 +7,6 @@ use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use url::{Position, Url};
 
-use super::advice;
 use super::list::named;
 use crate::check::usage;
 use crate::console::Console;
@@ -15,8 +14,9 @@ use crate::console::frame::page::{self, Page};
 use crate::console::frame::problem::PageError;
 use crate::console::session::SignedIn;
 use crate::console::texts::{Moment, Words};
-use crate::db::usage::DayCounts;
+use crate::keys::advice;
 use crate::keys::lifecycle;
+use crate::keys::recent_use::DayCounts;
 use crate::types::clock::Timestamp;
 use crate::types::id::SecretId;
 use crate::types::key_state::KeyState;

@@ -13,7 +13,7 @@ use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::OwnForm;
 use crate::console::step_up::{self, Proof, Unproved};
-use crate::keys::lifecycle;
+use crate::keys::lifecycle::{self, StopBy};
 use crate::types::key_state::KeyState;
 
 #[derive(Template, WebTemplate)]
@@ -74,6 +74,6 @@ pub async fn disable_all(
             };
         }
     };
-    let disabled = lifecycle::disable_all(&console.app, owner.origin(), &verified).await?;
-    tell(&mut owner, disabled).await
+    let disabled = lifecycle::disable_all(&console.app, owner.origin(), StopBy::Owner(&verified)).await?;
+    tell(&mut owner, disabled.len()).await
 }

@@ -16,12 +16,11 @@ use crate::console::frame::flash::Flash;
 use crate::console::frame::page::{self, FormState, Page};
 use crate::console::frame::problem::{PageError, Problem};
 use crate::console::frame::urls;
-use crate::console::security::passkeys;
 use crate::console::session::SignedIn;
 use crate::console::session::form::OwnForm;
 use crate::console::step_up::{self, About, Ask, Proof};
 use crate::console::texts::{Moment, Words};
-use crate::keys::lifecycle;
+use crate::keys::{lifecycle, reveal};
 use crate::types::error::Error;
 use crate::types::id::{AppId, SecretId};
 use crate::types::key_state::KeyState;
@@ -77,7 +76,7 @@ pub async fn keys_page(console: Console, mut owner: SignedIn) -> Result<Response
         keys.push(KeyView::new(&console, key).await?);
     }
     if let Some(ticket) = owner.take_reveal().await?
-        && let Some((secret_id, secret_key)) = lifecycle::reveal(app, owner.uin(), &ticket).await?
+        && let Some((secret_id, secret_key)) = reveal::reveal(app, owner.uin(), &ticket).await?
         && let Some(key) = keys.iter_mut().find(|key| key.secret_id == secret_id)
     {
         key.revealed = Some(secret_key.expose_secret().to_owned());
@@ -90,7 +89,7 @@ pub async fn keys_page(console: Console, mut owner: SignedIn) -> Result<Response
         last_sign_in: LastSignIn::new(page.t, owner.previous()),
         at_limit: keys.len() >= lifecycle::LIMIT,
         verified: owner.verified(&console).is_some(),
-        has_passkeys: passkeys::are_there(&console, &owner).await?,
+        has_passkeys: step_up::can_use_passkey(&console, &owner).await?,
         revealed,
         mask_after: MASK_AFTER_SECONDS,
         cards,
@@ -273,7 +272,7 @@ pub async fn show(
         Ok(verified) => verified,
         Err(unproved) => return unproved.answer(&console, owner, ask).await,
     };
-    let ticket = lifecycle::record_reveal(app, owner.origin(), &verified, &key.secret_id).await?;
+    let ticket = reveal::record_reveal(app, owner.origin(), &verified, &key.secret_id).await?;
     owner.leave_reveal(ticket).await?;
     Ok(Redirect::to(&urls::key(&key.secret_id)).into_response())
 }

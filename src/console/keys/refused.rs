@@ -11,8 +11,7 @@ use crate::console::frame::page::{self, FormState, Page};
 use crate::console::frame::problem::PageError;
 use crate::console::session::SignedIn;
 use crate::console::texts::Moment;
-use crate::db::refused_calls;
-use crate::types::error::Error;
+use crate::keys::recent_use;
 use crate::types::id::SecretId;
 
 /// Longest RequestId that is looked for; theirs are 36 characters.
@@ -60,7 +59,7 @@ pub async fn refused_page(
     let mut found = None;
     if let Ok(request_id) = asked.parse() {
         app.usage.flush().await;
-        found = refused_calls::find(&app.db, owner.uin(), request_id).await.map_err(Error::from)?;
+        found = recent_use::refused_call(app, owner.uin(), request_id).await?;
     }
     let unknown = !asked.is_empty() && found.is_none();
     let form = if unknown { FormState::with_error("request_id", words.refused_unknown) } else { FormState::default() };

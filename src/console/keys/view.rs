@@ -1,18 +1,13 @@
 //! One key as the templates show it.
 
-use std::time::Duration;
-
 use crate::console::Console;
 use crate::console::texts::Moment;
-use crate::db::api_keys::ApiKeyRow;
-use crate::db::usage;
+use crate::keys::lifecycle::ApiKeyRow;
+use crate::keys::recent_use;
 use crate::types::clock::Timestamp;
 use crate::types::error::Error;
 use crate::types::id::SecretId;
 use crate::types::key_state::KeyState;
-
-/// What "recently" is on the pages: the last 24 hours.
-pub(crate) const DAY: Duration = Duration::from_hours(24);
 
 /// A key with what it has been used for recently.
 pub(crate) struct KeyView {
@@ -40,9 +35,7 @@ pub(crate) struct LastUse {
 impl KeyView {
     /// Counts what the database has; the buffer of use records is flushed before.
     pub(crate) async fn new(console: &Console, key: ApiKeyRow) -> Result<Self, Error> {
-        let database = &console.app.db;
-        let yesterday = console.app.clock.now().minus(DAY);
-        let in_state = usage::in_state(database, &key.secret_id, key.state_changed_at).await?;
+        let recent = recent_use::recent_use(&console.app, &key).await?;
         let used = |at: Timestamp| LastUse {
             at: at.into(),
             action: key.last_used_action.clone().unwrap_or_default(),
@@ -55,9 +48,9 @@ impl KeyView {
             created: key.created_at.into(),
             state_changed: key.state_changed_at.into(),
             last_used: key.last_used_at.map(used),
-            calls_24h: usage::accepted(database, &key.secret_id, yesterday).await?,
-            addresses_24h: usage::count_addresses(database, &key.secret_id, yesterday).await?,
-            refused_since: in_state.refused,
+            calls_24h: recent.calls,
+            addresses_24h: recent.addresses,
+            refused_since: recent.refused_since,
             revealed: None,
             remark: key.remark,
             secret_id: key.secret_id,

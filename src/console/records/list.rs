@@ -9,18 +9,15 @@ use axum::response::Response;
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use crate::audit::reading::{self, Start};
+use crate::audit::reading::{self, AuditRow, Filter, Position, Start};
 use crate::console::Console;
 use crate::console::frame::page::{self, FieldError, FormState, Page};
 use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::texts::{Moment, Words};
-use crate::db::api_keys;
-use crate::db::audit::AuditRow;
-use crate::db::records::{Filter, Position};
+use crate::keys::lifecycle;
 use crate::types::clock::Timestamp;
-use crate::types::error::Error;
 use crate::types::event::{Action, Actor, Detail, Outcome};
 use crate::types::id::SecretId;
 use crate::types::key_state::KeyState;
@@ -156,7 +153,7 @@ impl RecordsPage {
             KeyState::Disabled => words.disabled,
             KeyState::Deleted => words.deleted,
         };
-        let keys = api_keys::latest(&console.app.db, owner.uin(), KEYS_OFFERED).await.map_err(Error::from)?;
+        let keys = lifecycle::latest(&console.app, owner.uin(), KEYS_OFFERED).await?;
         Ok(Self {
             page,
             events: choices(events, &sent.event),

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::passkeys::PasskeyView;
 use super::session_view::SessionView;
+use crate::account::sessions::SessionRow;
 use crate::account::{credentials, passkeys, sessions};
 use crate::console::Console;
 use crate::console::frame::flash::Flash;
@@ -17,7 +18,6 @@ use crate::console::session::SignedIn;
 use crate::console::session::form::OwnForm;
 use crate::console::step_up::{self, About, Ask, Proof};
 use crate::console::texts::Words;
-use crate::db::sessions::SessionRow;
 use crate::types::id::SessionHandle;
 
 #[derive(Template, WebTemplate)]

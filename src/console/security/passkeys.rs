@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::account::passkey_use;
 use crate::account::passkey_use::Answer;
-use crate::account::passkeys::{self, Addition, Name};
+use crate::account::passkeys::{self, Addition, Name, PasskeyRow};
 use crate::account::webauthn::Options;
 use crate::console::Console;
 use crate::console::frame::flash::Flash;
@@ -21,7 +21,6 @@ use crate::console::session::SignedIn;
 use crate::console::session::form::{Nothing, OwnForm};
 use crate::console::step_up::{self, About, Ask, Proof};
 use crate::console::texts::{Moment, Words};
-use crate::db::passkeys::PasskeyRow;
 use crate::types::error::Error;
 use crate::types::id::PasskeyHandle;
 
@@ -46,11 +45,6 @@ impl From<PasskeyRow> for PasskeyView {
             last_used: row.last_used_at.map(Moment::from),
         }
     }
-}
-
-/// Can the owner verify with a passkey?
-pub(crate) async fn are_there(console: &Console, owner: &SignedIn) -> Result<bool, PageError> {
-    Ok(console.site.passkeys.is_some() && !passkeys::list(&console.app, owner.uin()).await?.is_empty())
 }
 
 /// `POST /cam/security/passkeys/options`: what the script asks the browser for a verification.

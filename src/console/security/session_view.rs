@@ -1,9 +1,9 @@
 //! One session as the pages show it.
 
+use crate::account::sessions::SessionRow;
 use crate::console::frame::user_agent;
 use crate::console::session::SignedIn;
 use crate::console::texts::{Moment, Words};
-use crate::db::sessions::SessionRow;
 use crate::types::id::SessionHandle;
 
 /// A session as the pages show it.

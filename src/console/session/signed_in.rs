@@ -6,10 +6,11 @@ use axum::http::request::Parts;
 use super::sign_in_first;
 use super::stage::{STAGE, SignedInState, Stage};
 use super::visitor::Visitor;
+use crate::account::AccountRow;
 use crate::account::credentials::Replacement;
 use crate::account::passkey_use::Challenge;
 use crate::account::passkeys::Addition;
-use crate::account::sessions::Present;
+use crate::account::sessions::{self, Present};
 use crate::account::sign_in::Previous;
 use crate::account::verification::Verified;
 use crate::console::Console;
@@ -18,11 +19,9 @@ use crate::console::frame::page::{AccountBar, Page};
 use crate::console::frame::problem::PageError;
 use crate::console::frame::return_to;
 use crate::console::texts::Words;
-use crate::db::accounts::{self, AccountRow};
 use crate::http::tracked::RequestSpan;
-use crate::keys::lifecycle::RevealTicket;
+use crate::keys::reveal::RevealTicket;
 use crate::secret::token;
-use crate::types::error::Error;
 use crate::types::event::{Actor, Origin};
 use crate::types::id::{SessionHandle, Uin};
 
@@ -51,9 +50,8 @@ impl SignedIn {
     /// The visitor as an owner, if they are one. A session of an older credential epoch ends here.
     pub(crate) async fn of(mut visitor: Visitor, console: &Console) -> Result<Option<Self>, PageError> {
         let Some(Stage::SignedIn(state)) = visitor.stage.clone() else { return Ok(None) };
-        let account = accounts::by_uin(&console.app.db, state.uin).await.map_err(Error::from)?;
-        let Some(account) = account.filter(|account| account.credential_epoch == state.epoch) else {
-            visitor.leave().await?;
+        let Some(account) = sessions::account(&console.app, state.uin, state.epoch).await? else {
+            visitor.end().await?;
             return Ok(None);
         };
         visitor.origin.actor = Actor::Account;

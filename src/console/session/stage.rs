@@ -10,7 +10,7 @@ use crate::account::passkeys::Addition;
 use crate::account::setup::{ENROLMENT_LIFETIME, Enrolment};
 use crate::account::sign_in::{PasswordAccepted, Previous};
 use crate::console::frame::flash::Flash;
-use crate::keys::lifecycle::RevealTicket;
+use crate::keys::reveal::RevealTicket;
 use crate::types::clock::Timestamp;
 use crate::types::id::{SessionHandle, Uin};
 

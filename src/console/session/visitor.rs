@@ -10,6 +10,7 @@ use tower_sessions::Session;
 
 use super::stage::{Enrolling, HalfSignedInState, STAGE, SignedInState, Stage};
 use crate::account::passkey_use::Challenge;
+use crate::account::sessions;
 use crate::account::setup::Enrolment;
 use crate::account::sign_in::{self, PasswordAccepted};
 use crate::account::webauthn::CHALLENGE_LIFETIME;
@@ -20,11 +21,9 @@ use crate::console::frame::problem::PageError;
 use crate::console::frame::reader::Reader;
 use crate::console::frame::urls::LocalPath;
 use crate::console::frame::{form_token, return_to, user_agent};
-use crate::db::sessions;
 use crate::http::tracked::Caller;
 use crate::types::error::Error;
 use crate::types::event::{Actor, Origin};
-use crate::types::id::SessionHandle;
 use crate::types::random;
 
 /// Whoever sends a request, in whatever stage.
@@ -148,12 +147,9 @@ impl Visitor {
     /// Sign-in is complete.
     pub async fn complete_sign_in(&mut self, console: &Console, done: sign_in::SignedIn) -> Result<(), PageError> {
         self.remember_device(console, &done.device);
-        let (now, handle) = (console.app.clock.now(), SessionHandle::generate());
-        let (user_agent, address) =
-            (self.user_agent.as_deref(), self.origin.address.map(|address| address.to_string()));
-        let noted =
-            sessions::insert_sign_in(&console.app.db, &handle, done.uin, user_agent, address.as_deref(), now).await;
-        noted.map_err(Error::from)?;
+        let (user_agent, address) = (self.user_agent.as_deref(), self.origin.address);
+        let handle = sessions::begin(&console.app, done.uin, user_agent, address).await?;
+        let now = console.app.clock.now();
         self.enter(Stage::SignedIn(Box::new(SignedInState {
             uin: done.uin,
             handle,
@@ -177,7 +173,7 @@ impl Visitor {
     }
 
     /// Ends the session.
-    pub async fn leave(&mut self) -> Result<(), PageError> {
+    pub async fn end(&mut self) -> Result<(), PageError> {
         self.stage = None;
         Ok(self.session.flush().await?)
     }

@@ -8,21 +8,18 @@ use axum::response::{IntoResponse, Redirect, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use crate::account::passkey_use;
 use crate::account::passkey_use::Answer;
 use crate::account::second_factor::SecondFactor;
 use crate::account::sign_in;
 use crate::account::webauthn::Options;
-use crate::audit::Event;
+use crate::account::{passkey_use, sessions};
 use crate::console::Console;
 use crate::console::frame::page::{self, FormState, Page};
 use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
 use crate::console::session::form::{Nothing, OwnForm};
 use crate::console::session::{HalfSignedIn, Stage, Visitor};
-use crate::db::sessions;
 use crate::types::error::Error;
-use crate::types::event::{Action, Actor};
 
 #[derive(Template, WebTemplate)]
 #[template(path = "login.html")]
@@ -183,7 +180,7 @@ pub async fn submit_code(
         }
         // The account has changed since the password was given: start over.
         Err(Error::SignInRefused) => {
-            visitor.leave().await?;
+            visitor.end().await?;
             Err(PageError::SignIn { expired: true })
         }
         Err(error) => Err(error.into()),
@@ -191,7 +188,7 @@ pub async fn submit_code(
 }
 
 /// `POST /logout`, from whatever stage.
-pub async fn leave(
+pub async fn sign_out(
     console: Console,
     mut visitor: Visitor,
     OwnForm(Nothing {}): OwnForm<Nothing>,
@@ -199,13 +196,8 @@ pub async fn leave(
     if let Some(stage) = visitor.stage()
         && let (Some(uin), Some(handle)) = (stage.uin(), stage.handle())
     {
-        let app = &console.app;
-        let mut tx = app.db.begin().await.map_err(Error::from)?;
-        sessions::end(&mut tx, uin, handle).await.map_err(Error::from)?;
-        let origin = visitor.origin.as_actor(Actor::Account);
-        app.audit.append(&mut tx, &origin, Event::done(Action::SignOut, uin)).await?;
-        tx.commit().await.map_err(Error::from)?;
+        sessions::sign_out(&console.app, &visitor.origin, uin, handle).await?;
     }
-    visitor.leave().await?;
+    visitor.end().await?;
     Ok(Redirect::to(urls::LOGIN_SIGNED_OUT))
 }

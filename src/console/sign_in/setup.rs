@@ -135,7 +135,7 @@ pub async fn confirm(
             return Ok(confidential(page::refused(authenticator(&console, &visitor, &enrolment, form).await?)));
         }
         Err(error @ (Error::SetupLinkInvalid | Error::NameTaken)) => {
-            visitor.leave().await?;
+            visitor.end().await?;
             return Err(error.into());
         }
         Err(error) => return Err(error.into()),

@@ -7,7 +7,7 @@ use self::en::EN;
 use self::zh::ZH;
 use super::frame::flash::Flash;
 use super::frame::problem::Problem;
-use super::keys::advice::Advice;
+use crate::keys::advice::Advice;
 use crate::types::clock::Timestamp;
 use crate::types::error::PasswordFlaw;
 use crate::types::event::{Action, Actor, Detail, Outcome};

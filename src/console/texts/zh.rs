@@ -3,7 +3,7 @@
 use super::Words;
 use crate::console::frame::flash::Flash;
 use crate::console::frame::problem::{NotDone, Problem};
-use crate::console::keys::advice::Advice;
+use crate::keys::advice::Advice;
 use crate::types::error::PasswordFlaw;
 use crate::types::event::{Action, Actor, Detail, Outcome};
 use crate::types::key_state::KeyState;

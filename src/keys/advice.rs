@@ -1,0 +1,113 @@
+//! What an owner should look after: keys that are old or not used, recovery codes that run out. Nothing of it is stored; it
+//! is read off the account's state and follows the clock.
+
+use std::time::Duration;
+
+use crate::account::{credentials, passkeys};
+use crate::app::App;
+use crate::db::accounts::AccountRow;
+use crate::db::api_keys::ApiKeyRow;
+use crate::keys::lifecycle;
+use crate::types::clock::Timestamp;
+use crate::types::error::Error;
+use crate::types::id::SecretId;
+use crate::types::key_state::KeyState;
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// A key that is older should be replaced.
+pub const ROTATE_AFTER_DAYS: i64 = 90;
+/// A key that has not been used for so long is perhaps not needed.
+const UNUSED_DAYS: i64 = 90;
+/// A new key may wait so long for its first call.
+const FIRST_USE_WITHIN_DAYS: i64 = 1;
+/// So few recovery codes, or fewer, are too few.
+const FEW_RECOVERY_CODES: i64 = 3;
+
+/// Whole days from `since` to `now`.
+pub fn days(since: Timestamp, now: Timestamp) -> i64 {
+    i64::try_from(now.since(since).as_secs() / DAY.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Something the owner should look after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Advice {
+    /// The key is more than a day old and has never been used.
+    NeverUsed(SecretId),
+    /// The key has not been used for so many days.
+    Unused(SecretId, i64),
+    /// The key is so many days old.
+    Old(SecretId, i64),
+    /// Both places are taken, one of them by this disabled key.
+    FullWithDisabled(SecretId),
+    /// Both places are taken by enabled keys, of which this is the older one.
+    Full(SecretId),
+    /// So few recovery codes are left.
+    FewRecoveryCodes(i64),
+    /// There is nothing but one authenticator.
+    OneDevice,
+}
+
+/// What the advice goes by.
+struct Situation<'a> {
+    /// Oldest first.
+    keys: &'a [ApiKeyRow],
+    recovery_codes: i64,
+    /// Authenticators, and whatever else does for one.
+    devices: usize,
+    now: Timestamp,
+}
+
+impl Situation<'_> {
+    fn advice(&self) -> Vec<Advice> {
+        let enabled = self.keys.iter().filter(|key| key.state == KeyState::Enabled);
+        let mut advice: Vec<Advice> = enabled.filter_map(|key| of_key(key, self.now)).collect();
+        if self.keys.len() >= lifecycle::LIMIT {
+            let disabled = self.keys.iter().find(|key| key.state == KeyState::Disabled);
+            let oldest = self.keys.first().map(|key| Advice::Full(key.secret_id.clone()));
+            advice.extend(disabled.map(|key| Advice::FullWithDisabled(key.secret_id.clone())).or(oldest));
+        }
+        if self.recovery_codes <= FEW_RECOVERY_CODES {
+            advice.push(Advice::FewRecoveryCodes(self.recovery_codes));
+        }
+        if self.devices < 2 {
+            advice.push(Advice::OneDevice);
+        }
+        advice
+    }
+}
+
+/// One at most: a key that is not used need not be replaced.
+fn of_key(key: &ApiKeyRow, now: Timestamp) -> Option<Advice> {
+    let (id, age) = (key.secret_id.clone(), days(key.created_at, now));
+    match key.last_used_at {
+        None => (age >= FIRST_USE_WITHIN_DAYS).then_some(Advice::NeverUsed(id)),
+        Some(used) if days(used, now) >= UNUSED_DAYS => Some(Advice::Unused(id, days(used, now))),
+        Some(_) => (age >= ROTATE_AFTER_DAYS).then_some(Advice::Old(id, age)),
+    }
+}
+
+/// What applies to the account with these keys, oldest first.
+pub async fn advice(app: &App, account: &AccountRow, keys: &[ApiKeyRow]) -> Result<Vec<Advice>, Error> {
+    let passkeys = passkeys::list(app, account.uin).await?;
+    let situation = Situation {
+        keys,
+        recovery_codes: credentials::recovery_codes_left(app, account.uin).await?,
+        devices: usize::from(account.sealed_totp_seed().is_some()) + passkeys.len(),
+        now: app.clock.now(),
+    };
+    Ok(situation.advice())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_device_and_enough_codes_leave_nothing_to_say() {
+        let situation = |devices, recovery_codes| Situation { keys: &[], recovery_codes, devices, now: Timestamp(0) };
+        assert_eq!(situation(2, 4).advice(), []);
+        assert_eq!(situation(1, 4).advice(), [Advice::OneDevice]);
+        assert_eq!(situation(2, 3).advice(), [Advice::FewRecoveryCodes(3)]);
+    }
+}

@@ -1,0 +1,137 @@
+//! Replacing a key by a new one, in four steps. Nothing about a rotation is stored: how far it has come is read off the
+//! account's two keys and their use.
+
+use super::recent_use;
+use crate::app::App;
+use crate::db::api_keys::ApiKeyRow;
+use crate::keys::lifecycle;
+use crate::types::error::Error;
+use crate::types::id::{SecretId, Uin};
+use crate::types::key_state::KeyState;
+
+/// How far the rotation of a key has come.
+#[derive(Debug)]
+pub struct Rotation {
+    /// The key that is replaced.
+    pub old: ApiKeyRow,
+    /// What the account's other place holds.
+    pub other: Other<ApiKeyRow>,
+    /// The steps.
+    pub steps: Steps,
+}
+
+/// What the account's other place holds.
+#[derive(Clone, Debug)]
+pub enum Other<K> {
+    /// No key.
+    Free,
+    /// The key that replaces the old one.
+    New(K),
+    /// A disabled key, which has to go, or to be enabled, first.
+    Disabled(K),
+    /// An enabled key that is older than this one: that one should be replaced.
+    Older(K),
+}
+
+impl<K> Other<K> {
+    /// Is there a key that replaces the old one?
+    pub fn is_new(&self) -> bool {
+        matches!(self, Self::New(_))
+    }
+}
+
+impl Other<ApiKeyRow> {
+    fn beside(old: &ApiKeyRow, other: Option<ApiKeyRow>) -> Self {
+        let Some(other) = other else { return Self::Free };
+        match (other.state, old.state) {
+            (KeyState::Enabled, KeyState::Enabled) if other.created_at < old.created_at => Self::Older(other),
+            (KeyState::Enabled, _) => Self::New(other),
+            _ => Self::Disabled(other),
+        }
+    }
+}
+
+/// How far a step has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// There is nothing left to do.
+    Done,
+    /// It is the one to take.
+    Current,
+    /// Another comes first.
+    Later,
+}
+
+impl Progress {
+    /// Is there nothing left to do?
+    pub fn is_done(self) -> bool {
+        self == Self::Done
+    }
+
+    /// Is it the one to take?
+    pub fn is_current(self) -> bool {
+        self == Self::Current
+    }
+}
+
+/// The steps; the first that is not done is the current one.
+#[derive(Clone, Copy, Debug)]
+pub struct Steps {
+    /// Create the new key.
+    pub create: Progress,
+    /// Have programs sign with the new key.
+    pub take_into_use: Progress,
+    /// Disable the old key.
+    pub disable: Progress,
+    /// Delete the old key.
+    pub delete: Progress,
+}
+
+impl Steps {
+    fn new(created: bool, in_use: bool, disabled: bool) -> Self {
+        let mut found = false;
+        let mut progress = |done: bool| match (done, found) {
+            (true, _) => Progress::Done,
+            (false, true) => Progress::Later,
+            (false, false) => {
+                found = true;
+                Progress::Current
+            }
+        };
+        Self {
+            create: progress(created),
+            take_into_use: progress(in_use),
+            disable: progress(disabled),
+            // A deleted key has no page.
+            delete: progress(false),
+        }
+    }
+}
+
+/// The rotation of one of the account's keys, or [`Error::KeyNotFound`].
+pub async fn rotation(app: &App, uin: Uin, secret_id: &SecretId) -> Result<Rotation, Error> {
+    let (mut found, mut others): (Vec<ApiKeyRow>, Vec<ApiKeyRow>) =
+        lifecycle::list(app, uin).await?.into_iter().partition(|key| key.secret_id == *secret_id);
+    let old = found.pop().ok_or(Error::KeyNotFound)?;
+    let other = others.pop();
+    let disabled = old.state == KeyState::Disabled;
+    let new_is_used = other.as_ref().is_some_and(|key| key.last_used_at.is_some());
+    // Where nothing has ever called the old key, there is nothing to move.
+    let moved = old.last_used_at.is_none() || new_is_used && (disabled || recent_use::is_quiet(&old, app.clock.now()));
+    let other = Other::beside(&old, other);
+    let created = other.is_new();
+    Ok(Rotation { steps: Steps::new(created, created && moved, disabled), old, other })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_step_that_is_not_done_is_the_current_one() {
+        let steps = Steps::new(true, false, true);
+        assert!(steps.create.is_done() && steps.take_into_use.is_current() && steps.disable.is_done());
+        assert_eq!(steps.delete, Progress::Later);
+        assert!(Steps::new(true, true, true).delete.is_current());
+    }
+}
