@@ -35,5 +35,6 @@ pub mod secret;
 pub mod serve;
 pub mod signature;
 pub mod telemetry;
+pub mod texts;
 pub mod throttle;
 pub mod types;

@@ -100,5 +100,10 @@
     details.addEventListener('toggle', () => { if (details.open) details.querySelector('input:not([type=hidden])').focus(); });
   }
 
+  for (const choice of document.querySelectorAll('select[data-submits]')) {
+    choice.form.querySelector('button').hidden = true;
+    choice.addEventListener('change', () => choice.form.submit());
+  }
+
   document.querySelector('.summary')?.focus();
 })();

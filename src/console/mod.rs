@@ -13,7 +13,6 @@ pub mod session;
 pub mod sign_in;
 mod state;
 pub mod step_up;
-pub mod texts;
 
 pub use self::routes::{panicked, router};
 pub use self::state::Console;

@@ -10,12 +10,12 @@ use super::frame::reader::Theme;
 use super::frame::urls::LocalPath;
 use super::session::Visitor;
 use super::session::form::OwnForm;
-use crate::types::language::Language;
+use crate::texts::Texts;
 
 /// How long a choice is remembered.
 const REMEMBERED: Duration = Duration::days(365);
 
-/// One button of the switches, and the page to come back to.
+/// What is chosen in the top bar, and the page to come back to.
 #[derive(Debug, Deserialize)]
 pub struct Choice {
     language: Option<String>,
@@ -33,8 +33,8 @@ pub async fn choose(console: Console, visitor: Visitor, OwnForm(choice): OwnForm
         cookie.set_max_age(REMEMBERED);
         visitor.set_cookie(cookie);
     };
-    if let Some(language) = choice.language.as_deref().and_then(Language::of_tag) {
-        remember(&names.language, language.tag());
+    if let Some(texts) = choice.language.as_deref().and_then(Texts::of_tag) {
+        remember(&names.language, texts.tag);
     }
     if let Some(theme) = choice.theme.as_deref().and_then(Theme::named) {
         remember(&names.theme, theme.name());

@@ -15,10 +15,10 @@ use super::frame::page::{self, FormState, Page};
 use super::frame::problem::PageError;
 use super::security::session_view::SessionView;
 use super::session::SignedIn;
-use super::texts::Words;
 use crate::account::passkey_use::Answer;
 use crate::account::passkeys;
 use crate::account::verification::{self, Verified};
+use crate::texts::Texts;
 use crate::types::error::Error;
 use crate::types::id::SecretId;
 
@@ -133,12 +133,12 @@ pub async fn check(console: &Console, owner: &mut SignedIn, proof: Proof) -> Res
 
 impl Unproved {
     /// What is wrong, beside the field it is wrong with.
-    pub fn errors(self, words: &Words) -> Result<FormState, PageError> {
+    pub fn errors(self, texts: &Texts) -> Result<FormState, PageError> {
         match self {
-            Self::Missing => Ok(FormState::with_error("code", words.verification_over)),
-            Self::PasswordWrong => Ok(FormState::with_error("password", words.password_wrong)),
-            Self::CodeRefused => Ok(FormState::with_error("code", words.verify_code_refused)),
-            Self::PasskeyRefused => Ok(FormState::with_error("passkey", words.verify_passkey_refused)),
+            Self::Missing => Ok(FormState::with_error("code", texts.step_up.expired)),
+            Self::PasswordWrong => Ok(FormState::with_error("password", texts.credentials.password_wrong)),
+            Self::CodeRefused => Ok(FormState::with_error("code", texts.credentials.code_refused)),
+            Self::PasskeyRefused => Ok(FormState::with_error("passkey", texts.step_up.passkey_refused)),
             Self::Failed(error) => Err(error),
         }
     }
@@ -148,7 +148,7 @@ impl Unproved {
         if let Self::Missing = self {
             return Ok(Redirect::to(&ask.action).into_response());
         }
-        let errors = self.errors(owner.words())?;
+        let errors = self.errors(owner.texts())?;
         Ok(page::refused(form(console, owner, ask, errors).await?))
     }
 }

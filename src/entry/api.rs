@@ -17,8 +17,8 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 pub use super::envelope::ApiError;
 pub use super::forward_auth::{identity, refuse};
+pub use super::messages::texts_for;
 pub use super::target::path_and_query;
-pub use super::texts::language_of;
 
 use super::actions::{self, Answer, Call};
 use super::params::{Params, for_message};
@@ -31,8 +31,8 @@ use crate::http::tracked::{self, Caller, Routes};
 use crate::metrics::Door;
 use crate::signature::v1;
 use crate::signature::v3::{UNSIGNED_PAYLOAD, X_TC_ACTION, X_TC_CONTENT_SHA256, X_TC_VERSION, payload_hash};
+use crate::texts::Texts;
 use crate::types::id::RequestId;
-use crate::types::language::Language;
 
 /// Longest body of a version 3 POST.
 const V3_POST_LIMIT: usize = 10 * 1024 * 1024;
@@ -72,7 +72,7 @@ impl Routes for Api {
             let mut said = None;
             match handle(&app, &caller, &mut said, &parts, body).await {
                 Ok(answer) => envelope::success(&answer, caller.request_id),
-                Err(error) => error.respond(said.unwrap_or_else(|| language_of(&parts.headers)), caller.request_id),
+                Err(error) => error.respond(said.unwrap_or_else(|| texts_for(&parts.headers)), caller.request_id),
             }
         })
     }
@@ -117,7 +117,7 @@ async fn ready(State(app): State<App>) -> Response {
 /// To a proxy that asks at a wrong address, any 200 is a yes.
 async fn unknown(Extension(caller): Extension<Caller>, request: Request) -> Response {
     let error = ApiError::InvalidAction(for_message(request.uri().path()));
-    let mut response = error.respond(language_of(request.headers()), caller.request_id);
+    let mut response = error.respond(texts_for(request.headers()), caller.request_id);
     *response.status_mut() = StatusCode::NOT_FOUND;
     response
 }
@@ -125,7 +125,7 @@ async fn unknown(Extension(caller): Extension<Caller>, request: Request) -> Resp
 async fn handle(
     app: &App,
     caller: &Caller,
-    said: &mut Option<Language>,
+    said: &mut Option<&'static Texts>,
     parts: &Parts,
     body: Incoming,
 ) -> Result<Answer, ApiError> {
@@ -160,7 +160,7 @@ async fn handle(
     };
     // Version 1 says its language among the parameters.
     if let Some((_, asked)) = params.iter().find(|(name, _)| name == "Language") {
-        *said = Some(Language::of_tag(asked).unwrap_or(Language::English));
+        *said = Some(Texts::of_tag(asked).unwrap_or_else(Texts::fallback));
     }
     v1_call(app, caller, parts, params).await
 }
@@ -204,8 +204,8 @@ async fn v1_call(app: &App, caller: &Caller, parts: &Parts, params: Vec<(String,
 /// What a client is told when a handler has panicked. But for the actions, a status that no proxy takes for a yes.
 pub fn panicked(request_id: RequestId, uri: &Uri) -> Response {
     if uri.path() == "/" {
-        ApiError::Fault.respond(Language::English, request_id)
+        ApiError::Fault.respond(Texts::fallback(), request_id)
     } else {
-        refuse(&ApiError::Fault, Language::English, request_id)
+        refuse(&ApiError::Fault, Texts::fallback(), request_id)
     }
 }

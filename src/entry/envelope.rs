@@ -5,12 +5,12 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::texts;
+use super::messages;
 use crate::check::checker::Refusal;
 use crate::http::body::Unread;
+use crate::texts::Texts;
 use crate::types::error::Error;
 use crate::types::id::RequestId;
-use crate::types::language::Language;
 
 /// What a caller is told of a refusal.
 #[derive(Debug)]
@@ -192,8 +192,8 @@ impl ApiError {
     }
 
     /// The refusal in its envelope.
-    pub(crate) fn respond(&self, language: Language, request_id: RequestId) -> Response {
-        let message = texts::message(self, language);
+    pub(crate) fn respond(&self, texts: &Texts, request_id: RequestId) -> Response {
+        let message = messages::of_error(self, texts);
         let mut response = wrap(&Refused { error: ErrorBody { code: self.code(), message: &message } }, request_id);
         if self.ends_connection() {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

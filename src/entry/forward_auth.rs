@@ -13,16 +13,16 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::{IntoResponse, Response};
 
 use super::envelope::ApiError;
+use super::messages::texts_for;
 use super::target::path_and_query;
-use super::texts::language_of;
 use crate::app::App;
 use crate::check::checker::{self, Asked, Claim, Signed, Wants};
 use crate::http::headers::only;
 use crate::http::tracked::Caller;
 use crate::metrics::Door;
 use crate::signature::v3::{UNSIGNED_PAYLOAD, X_TC_CONTENT_SHA256, payload_hash};
+use crate::texts::Texts;
 use crate::types::id::RequestId;
-use crate::types::language::Language;
 
 /// The path, and the prefix under which Envoy puts the path that is meant.
 pub(crate) const PATH: &str = "/forward-auth";
@@ -49,7 +49,7 @@ pub fn identity(signed: &Signed, content_sha256: &str) -> [(HeaderName, HeaderVa
 
 /// Any method at `/forward-auth`: 200 with the identity, or 401 or 403 with the reason in the envelope.
 pub(crate) async fn answer(State(app): State<App>, Extension(caller): Extension<Caller>, request: Request) -> Response {
-    let language = language_of(request.headers());
+    let texts = texts_for(request.headers());
     let meant = Meant::of(&request, caller.peer_is_trusted);
     drop(request);
     match check(&app, &caller, meant).await {
@@ -58,13 +58,13 @@ pub(crate) async fn answer(State(app): State<App>, Extension(caller): Extension<
             response.headers_mut().extend(identity(&signed, &content_sha256));
             response
         }
-        Err(error) => refuse(&error, language, caller.request_id),
+        Err(error) => refuse(&error, texts, caller.request_id),
     }
 }
 
 /// The refusal for programs that go by the status.
-pub fn refuse(error: &ApiError, language: Language, request_id: RequestId) -> Response {
-    let mut response = error.respond(language, request_id);
+pub fn refuse(error: &ApiError, texts: &Texts, request_id: RequestId) -> Response {
+    let mut response = error.respond(texts, request_id);
     *response.status_mut() = error.guard_status();
     if response.status() == StatusCode::UNAUTHORIZED {
         let scheme = HeaderValue::from_static(crate::signature::v3::ALGORITHM);

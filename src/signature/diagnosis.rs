@@ -48,6 +48,13 @@ impl Cause {
             Self::Path => "path",
         }
     }
+
+    /// Which is stored like this; none of what only another version knows.
+    pub fn parse(stored: &str) -> Option<Self> {
+        const ALL: [Cause; 7] =
+            [Cause::Date, Cause::Host, Cause::ContentType, Cause::Body, Cause::Query, Cause::Method, Cause::Path];
+        ALL.into_iter().find(|cause| cause.as_str() == stored)
+    }
 }
 
 /// What the server made of a request.

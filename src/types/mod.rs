@@ -5,6 +5,5 @@ pub mod error;
 pub mod event;
 pub mod id;
 pub mod key_state;
-pub mod language;
 pub mod random;
 pub mod subscriber;

@@ -1,4 +1,4 @@
-// What a machine can tell about accessibility, on every page in every state, in both languages and themes, wide and narrow;
+// What a machine can tell about accessibility, on every page in every state, in every language and both themes, wide and narrow;
 // and that nothing sticks out and nothing is refused by the browser.
 
 import assert from 'node:assert/strict';
@@ -36,7 +36,7 @@ function stickingOut() {
   return found;
 }
 
-for (const locale of ['en', 'zh-CN']) {
+for (const locale of ['en', 'zh-CN', 'ja']) {
   test(`Every page in ${locale}, in both themes, wide and narrow`, (t) => everyPage(t, locale));
 }
 

@@ -133,7 +133,7 @@ function journey({ database, javaScript }) {
     authenticator = await people.scan(page);
     const response = await people.giveFirstCode(page, authenticator.wrongCode());
     assert.equal(response.status(), 422);
-    await refusedAt(page, 'Authenticator code', /not the code/);
+    await refusedAt(page, 'Authenticator code', /does not match this QR code/);
     assert.equal(await page.locator('#seed').innerText(), seed, 'the enrolled key stays the same');
   });
 
@@ -145,16 +145,16 @@ function journey({ database, javaScript }) {
     const download = await page.getByRole('link', { name: 'Download' }).getAttribute('href');
     assert.deepEqual(decodeURIComponent(download.split(',')[1]).trim().split('\n'), recoveryCodes);
 
-    await button('Go to the API keys').click();
+    await button('Go to API keys').click();
     const saved = page.getByRole('checkbox', { name: 'I have saved these codes' });
     await focused(saved);
     await heading('Recovery codes');
     await saved.check();
-    await press(button('Go to the API keys'));
+    await press(button('Go to API keys'));
     await onKeysPage();
     await visible(page.getByText(NAME));
     await visible(page.getByText('No keys yet'));
-    assert.equal(await page.getByText('Last sign-in').count(), 0, 'there was no sign-in before');
+    assert.equal(await page.locator('p.last').count(), 0, 'there was no sign-in before');
   });
 
   step('The link works once', async () => {
@@ -204,7 +204,7 @@ function journey({ database, javaScript }) {
     await row(page, first).button('Show').click();
     let response = await people.verify(dialog(), { password: 'not the password', code: authenticator.wrongCode() });
     assert.equal(response.status(), 422);
-    await refusedAt(page, 'Password', /not the password/);
+    await refusedAt(page, 'Password', /password is wrong/);
     response = await people.verify(page, { code: authenticator.wrongCode() });
     assert.equal(response.status(), 422);
     await refusedAt(page, 'Authenticator code', /code is wrong/);
@@ -229,7 +229,7 @@ function journey({ database, javaScript }) {
       const left = async () => Number((await countdown.innerText()).match(/(\d+) s/)[1]);
       const before = await left();
       assert.ok(before > 0 && before <= 60, `${before} s are left`);
-      await button('Longer').click();
+      await button('More time').click();
       const after = await left();
       assert.ok(after > 60 && after <= before + 60, `${before} s became ${after} s`);
     });
@@ -308,7 +308,7 @@ function journey({ database, javaScript }) {
       await visible(key.secret);
       await other.clock.runFor(50_000);
       await visible(key.secret);
-      await other.getByRole('button', { name: 'Longer' }).click();
+      await other.getByRole('button', { name: 'More time' }).click();
       await other.clock.runFor(62_000);
       await says(other.locator('#status'), /Hidden again in (10|\d) s/);
       await visible(key.secret);
@@ -348,7 +348,7 @@ function journey({ database, javaScript }) {
     await says(dialog(), /every request signed with this key is refused/);
     await says(dialog(), /GetCallerIdentity/);
     await says(dialog(), /Calls in the last 24 hours\s*1\b/);
-    await says(dialog(), /Different addresses in the last 24 hours\s*1\b/);
+    await says(dialog(), /IP addresses in the last 24 hours\s*1\b/);
     await page.keyboard.press('Escape');
     await dialog().waitFor({ state: 'hidden' });
     await focused(row(page, first).button('Disable'));
@@ -403,11 +403,11 @@ function journey({ database, javaScript }) {
 
     await page.goto(`/cam/capi/keys/${first}/disable`);
     await onKeysPage();
-    await flash(/was disabled already/);
+    await flash(/was already disabled/);
 
     await page.goto(`/cam/capi/keys/${first}/delete`);
     await heading('Delete this key?');
-    await says(page.locator('main'), /cannot be retrieved/);
+    await says(page.locator('main'), /cannot be recovered/);
     await says(page.locator('main'), /Calls refused since then\s*1\b/);
     await press(page.getByRole('link', { name: 'Cancel' }));
     await says(row(page, first).status, 'Disabled');
@@ -425,11 +425,11 @@ function journey({ database, javaScript }) {
     await confirmIn(page, 'Disable', 'Confirm');
     await flash(/is disabled/);
     await confirmIn(other, 'Disable', 'Confirm');
-    await inOther(/was disabled already, perhaps in another tab/);
+    await inOther(/was already disabled, perhaps in another tab/);
 
     await press(row(page, second).button('Enable'));
     await press(row(other, second).button('Enable'));
-    await inOther(/was enabled already, perhaps in another tab/);
+    await inOther(/was already enabled, perhaps in another tab/);
 
     // Here the key is enabled again while the other tab still offers to delete it.
     await confirmIn(page, 'Disable', 'Confirm');
@@ -443,7 +443,7 @@ function journey({ database, javaScript }) {
     for (let tab = 0; tab < 4; tab += 1) gone.push(await context.newPage());
     for (const tab of gone) await tab.goto('/cam/capi');
     await confirmIn(page, 'Delete', 'Delete');
-    await flash(/is deleted/);
+    await flash(/was deleted/);
     const [deleting, enabling, showing, remarking] = gone;
     const asked = [
       [deleting, await confirmIn(deleting, 'Delete', 'Delete')],
@@ -454,9 +454,9 @@ function journey({ database, javaScript }) {
     asked.push([remarking, await press(row(remarking, second).remark.getByRole('button', { name: 'Save' }))]);
     for (const [tab, response] of asked) {
       assert.equal(response.status(), 404);
-      await heading('No such key', tab);
+      await heading('Key not found', tab);
       await says(tab.locator('main'), /perhaps in another tab/);
-      await press(tab.getByRole('link', { name: 'Back to the start' }));
+      await press(tab.getByRole('link', { name: 'Back to the console' }));
       assert.deepEqual(await secretIds(tab), [first]);
       await tab.close();
     }
@@ -470,14 +470,14 @@ function journey({ database, javaScript }) {
     await visible(page.getByRole('dialog', { name: 'Delete this key?' }));
     await focused(dialog().getByRole('button', { name: 'Cancel' }));
     await says(dialog(), first);
-    await says(dialog(), /cannot be retrieved/);
+    await says(dialog(), /cannot be recovered/);
     await says(dialog(), /GetCallerIdentity/);
     await says(dialog(), /Calls refused since then\s*1\b/);
     await page.keyboard.press('Escape');
     await dialog().waitFor({ state: 'hidden' });
     await row(page, first).button('Delete').click();
     await press(dialog().getByRole('button', { name: 'Delete' }));
-    await flash(/is deleted/);
+    await flash(/was deleted/);
     assert.deepEqual(await secretIds(page), []);
     await visible(page.getByText('No keys yet'));
     const { Error: refusal } = await callerIdentity(server.api, { secretId: first, secretKey });
@@ -497,10 +497,10 @@ function journey({ database, javaScript }) {
     await page.goto('/login');
     let response = await people.givePassword(page, { password: 'not the password' });
     assert.equal(response.status(), 422);
-    await says(page.getByRole('alert'), /name or the password is wrong/);
+    await says(page.getByRole('alert'), /name or password is wrong/);
     assert.equal(await page.getByLabel('Account name').inputValue(), NAME);
     await people.givePassword(page);
-    await heading('Second step');
+    await heading('Two-factor authentication');
     response = await people.giveCode(page, 'Authenticator code', authenticator.wrongCode());
     assert.equal(response.status(), 422);
     await says(page.getByRole('alert'), /code is wrong/);
@@ -509,9 +509,9 @@ function journey({ database, javaScript }) {
   step('Password and code sign in, and the page says when the last time was', async () => {
     await people.giveCode(page, 'Authenticator code', await authenticator.code());
     await onKeysPage();
-    const last = page.getByText('Last sign-in before this one');
-    await says(last, /from 127\.0\.0\.1|from ::1/);
-    await says(last, /2 failed tries since/);
+    const last = page.locator('p.last');
+    await says(last, /127\.0\.0\.1|::1/);
+    await says(last, /2 failed attempts since/);
     const ago = Date.now() - Date.parse(await last.locator('time').getAttribute('datetime'));
     assert.ok(ago >= 0 && ago < 600_000, `it was ${ago} ms ago`);
     await visible(row(page, (await secretIds(page))[0]).mask);
@@ -525,19 +525,30 @@ function journey({ database, javaScript }) {
       return people.giveCode(page, 'Recovery code', code);
     };
     await withRecoveryCode(recoveryCodes[0]);
-    await flash(/9 are left/);
+    await flash(/You have 9 codes left/);
     await page.goto('/cam/capi'); // so that Back leads to a page without that message
     const response = await withRecoveryCode(recoveryCodes[0]);
     assert.equal(response.status(), 422);
-    await says(page.getByRole('alert'), /used already/);
+    await says(page.getByRole('alert'), /already used/);
     await people.giveCode(page, 'Recovery code', recoveryCodes[9]);
-    await flash(/8 are left/);
+    await flash(/You have 8 codes left/);
   });
 
   step('Language and theme are switched in the bar, lead back to the page, and outlive the session', async () => {
     const look = () => page.evaluate(() => [document.documentElement.lang, getComputedStyle(document.documentElement).colorScheme]);
+    const chooseLanguage = async (name, change) => {
+      const menu = page.locator('#language');
+      if (javaScript) {
+        assert.equal(await button(change).count(), 0, 'no button is needed');
+        await leads(page, () => menu.selectOption({ label: name }));
+      } else {
+        await menu.selectOption({ label: name });
+        await press(button(change));
+      }
+    };
     await page.goto('/cam/capi');
-    await press(button('中文'));
+    await visible(page.getByRole('combobox', { name: 'Language' }));
+    await chooseLanguage('简体中文', 'Change');
     await heading('API 密钥管理');
     assert.deepEqual(await look(), ['zh-CN', 'light dark']);
     await press(button('深色'));
@@ -546,7 +557,10 @@ function journey({ database, javaScript }) {
     await press(button('退出登录'));
     await heading('登录');
     assert.deepEqual(await look(), ['zh-CN', 'dark']);
-    await press(button('English'));
+    await chooseLanguage('日本語', '切换');
+    await heading('サインイン');
+    assert.deepEqual(await look(), ['ja', 'dark']);
+    await chooseLanguage('English', '変更');
     await heading('Sign in');
     await press(button('System'));
     assert.deepEqual(await look(), ['en', 'light dark']);

@@ -73,14 +73,14 @@ test('An owner sets up, uses and deletes a key by keyboard alone', { timeout: 18
   await page.goto(server.setup);
   await typeInto(page, 'Account name', NAME);
   await typeInto(page, 'New password', PASSWORD);
-  await typeInto(page, 'New password again', PASSWORD);
+  await typeInto(page, 'Confirm new password', PASSWORD);
   await enter(page);
   const authenticator = await people.scan(page);
   await typeInto(page, 'Authenticator code', await authenticator.code());
   await enter(page);
   await tabTo(page, 'I have saved these codes');
   await page.keyboard.press('Space');
-  await activate(page, 'Go to the API keys');
+  await activate(page, 'Go to API keys');
 
   await heading('API Key Management');
   await activate(page, 'Create Key');
@@ -95,7 +95,7 @@ test('An owner sets up, uses and deletes a key by keyboard alone', { timeout: 18
 
   for (const [act, confirm, done] of [
     ['Disable', 'Confirm', /is disabled/],
-    ['Delete', 'Delete', /is deleted/],
+    ['Delete', 'Delete', /was deleted/],
   ]) {
     await tabTo(page, act);
     await page.keyboard.press('Enter');

@@ -1,4 +1,4 @@
-// Takes pictures of every page in every state, in both languages, light and dark, wide and narrow, for people to look at:
+// Takes pictures of every page in every state, in every language, light and dark, wide and narrow, for people to look at:
 //   npm run screenshots -- FOLDER [WORD…]
 // With words, only of the states whose names have one of them.
 
@@ -18,7 +18,7 @@ await mkdir(folder, { recursive: true });
 
 const browser = await launch();
 try {
-  for (const locale of ['en', 'zh-CN']) await takeAll(locale);
+  for (const locale of ['en', 'zh-CN', 'ja']) await takeAll(locale);
 } finally {
   await browser.close();
 }

@@ -10,38 +10,42 @@ UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 SECRET_ID = re.compile(r"AKID[0-9A-Za-z]{32}")
 SECRET_KEY = re.compile(r"[0-9A-Za-z]{32}")
 HAN = re.compile(r"[\u4e00-\u9fff]")
+KANA = re.compile(r"[\u3040-\u30ff]")
 
 ENGLISH = "en-US"
 CHINESE = "zh-CN"
+JAPANESE = "ja-JP"
+LANGUAGES = (ENGLISH, CHINESE, JAPANESE)
 
-# What of a refusal's message tells its reader what is wrong, or what to do.
+# What of a refusal's message tells its reader what is wrong, or what to do; in the order of LANGUAGES.
 MESSAGES = {
-    "AuthFailure.InvalidAuthorization": ("not signed as it must be", "签名格式不正确"),
-    "AuthFailure.InvalidSecretId": ("AKID followed by 32", "AKID 加 32 位"),
-    "AuthFailure.SecretIdNotFound": ("exists and is enabled in the console", "在控制台确认密钥存在且已启用"),
-    "AuthFailure.SignatureExpire": ("more than 300 seconds.* Set the clock", "超过 300 秒.*校准本机时钟"),
-    "AuthFailure.SignatureFailure": ("Check the SecretKey", "检查 SecretKey"),
-    "AuthFailure.TokenFailure": ("issues no temporary tokens", "不签发临时令牌"),
-    "AuthFailure.UnauthorizedOperation": ("Use the console", "使用控制台"),
-    "MissingParameter": ("parameter .+ is missing", "缺少参数"),
-    "InvalidParameter": ("type or form of .+ is wrong", "类型或格式不正确"),
-    "InvalidParameterValue": ("value of .+ is not one", "取值不正确"),
-    "UnknownParameter": ("parameter .+ is not known", "未知参数"),
-    "InvalidAction": ("no such action", "接口不存在"),
-    "NoSuchVersion": ("no such version", "版本不存在"),
-    "RequestSizeLimitExceeded": ("too large: at most 32 KB", "请求过大"),
-    "RequestLimitExceeded": ("Too many calls", "调用次数过多"),
-    "OperationDenied.AccessKeyOverLimit": ("already has two keys", "最多两个密钥"),
-    "OperationDenied.UinNotMatch": ("TargetUin is not the account", "TargetUin 与密钥所属账号不一致"),
-    "ResourceNotFound.SecretNotExist": ("not one of this account's", "不存在或不属于此账号"),
-    "FailedOperation.Accesskey": ("Disable it before deleting", "先禁用再删除"),
+    "AuthFailure.InvalidAuthorization": ("not signed correctly", "签名格式不正确", "署名の形式が正しくありません"),
+    "AuthFailure.InvalidSecretId": ("AKID followed by 32", "AKID 加 32 位", "AKIDに32文字"),
+    "AuthFailure.SecretIdNotFound": ("exists and is enabled", "在控制台确认密钥存在且已启用", "存在し、有効であること"),
+    "AuthFailure.SignatureExpire": ("more than 300 seconds.* Set the clock", "超过 300 秒.*校准本机时钟", "300秒を超えて.*時計を合わせて"),
+    "AuthFailure.SignatureFailure": ("Check the SecretKey", "检查 SecretKey", "SecretKeyを確認"),
+    "AuthFailure.TokenFailure": ("not issue temporary tokens", "不签发临时令牌", "一時トークンを発行しません"),
+    "AuthFailure.UnauthorizedOperation": ("Use the console", "使用控制台", "コンソールを使用"),
+    "MissingParameter": ("parameter .+ is missing", "缺少参数", "パラメーター.+がありません"),
+    "InvalidParameter": ("has the wrong type or format", "类型或格式不正确", "型または形式が正しくありません"),
+    "InvalidParameterValue": ("value of .+ is not valid", "取值不正确", "値が正しくありません"),
+    "UnknownParameter": ("parameter .+ is not known", "未知参数", "このアクションでは使用できません"),
+    "InvalidAction": ("There is no action", "接口不存在", "アクション.+は存在しません"),
+    "NoSuchVersion": ("There is no version", "版本不存在", "バージョン.+は存在しません"),
+    "RequestSizeLimitExceeded": ("too large: the limit is 32 KB", "请求过大", "リクエストが大きすぎます"),
+    "RequestLimitExceeded": ("Too many calls", "调用次数过多", "呼び出し回数が多すぎます"),
+    "OperationDenied.AccessKeyOverLimit": ("already has two keys", "最多两个密钥", "上限の2個"),
+    "OperationDenied.UinNotMatch": ("TargetUin is not the account", "TargetUin 与密钥所属账号不一致", "TargetUinがキーのアカウントと一致しません"),
+    "ResourceNotFound.SecretNotExist": ("no such key in this account", "不存在或不属于此账号", "このキーはありません"),
+    "FailedOperation.Accesskey": ("Disable it before deleting", "先禁用再删除", "無効にしてから削除"),
 }
 
 
 def message(code: str, text: str, language: str) -> None:
-    english, chinese = MESSAGES[code]
-    assert re.search(chinese if language == CHINESE else english, text), text
-    assert bool(HAN.search(text)) == (language == CHINESE), text
+    expected = dict(zip(LANGUAGES, MESSAGES[code], strict=True))[language]
+    assert re.search(expected, text), text
+    assert bool(HAN.search(text)) == (language != ENGLISH), text
+    assert bool(KANA.search(text)) == (language == JAPANESE), text
 
 
 def without_request_id(answer: dict) -> dict:

@@ -5,7 +5,7 @@ import pytest
 import expect
 from clients import Client, Refused
 from console import Key
-from expect import CHINESE, ENGLISH
+from expect import CHINESE, ENGLISH, JAPANESE, LANGUAGES
 
 CODE = "OperationDenied.UinNotMatch"
 
@@ -17,7 +17,7 @@ def told(client: Client, key: Key, **more: object) -> str:
     return raised.value.message
 
 
-@pytest.mark.parametrize("language", [ENGLISH, CHINESE])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_the_language_asked_for(client: Client, key: Key, language: str) -> None:
     expect.message(CODE, told(client, key, language=language), language)
 
@@ -34,6 +34,8 @@ def test_a_header_as_browsers_send_it(client: Client, key: Key) -> None:
     chinese = {"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.8"}
     expect.message(CODE, told(client, key, language=None, headers=chinese), CHINESE)
     expect.message(CODE, told(client, key, language=None, headers={"Accept-Language": "de"}), ENGLISH)
+    japanese = {"Accept-Language": "ja,en-US;q=0.9,en;q=0.8"}
+    expect.message(CODE, told(client, key, language=None, headers=japanese), JAPANESE)
 
 
 @pytest.mark.ways(lambda way: way.is_free and way.is_v3)

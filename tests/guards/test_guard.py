@@ -43,7 +43,7 @@ def test_a_long_body_without_a_usable_signature_is_not_waited_for(guard: Door, u
 
 
 def test_the_upstream_is_down(abandoned: Site) -> None:
-    for language, words in (("en-US", "does not answer"), ("zh-CN", "后端服务没有响应")):
+    for language, words in (("en-US", "does not answer"), ("zh-CN", "后端服务没有响应"), ("ja-JP", "応答しません")):
         request = abandoned.signed().with_headers(("X-TC-Language", language))
         answer = ask(abandoned.guard, request)
         assert (answer.status, answer.code) == (502, "InternalError.UpstreamFailure")

@@ -104,7 +104,7 @@ on_both_engines! {
         let chinese = Call { action: "Nonsense", extra_headers: vec![("x-tc-language", "zh-CN".to_owned())], ..f.identity() };
         assert_eq!(f.signer.send(&chinese).await["Error"]["Message"], json!("接口不存在：Nonsense。"));
         let english = Call { extra_headers: vec![("accept-language", "en-US".to_owned())], ..chinese };
-        assert!(f.signer.send(&english).await["Error"]["Message"].as_str().unwrap().starts_with("There is no such action"));
+        assert!(f.signer.send(&english).await["Error"]["Message"].as_str().unwrap().starts_with("There is no action"));
     }
 
     async fn what_is_too_large_is_refused_in_the_envelope(engine) {
@@ -288,7 +288,7 @@ on_both_engines! {
         page.says("GetCallerIdentity").says("<span class=\"address\">127.0.0.1</span>");
         let disable = f.browser.get(&format!("/cam/capi/keys/{}/disable", f.key)).await;
         disable.says("<dt>Calls in the last 24 hours</dt><dd class=\"num\">3</dd>");
-        disable.says("<dt>Different addresses in the last 24 hours</dt><dd class=\"num\">1</dd>");
+        disable.says("<dt>IP addresses in the last 24 hours</dt><dd class=\"num\">1</dd>");
 
         f.product.advance(Duration::from_secs(1));
         f.operate("disable").await;
@@ -300,9 +300,9 @@ on_both_engines! {
 
         // The key's own page has the true reasons, which the caller is not told.
         let page = f.browser.get(&format!("/cam/capi/keys/{}", f.key)).await;
-        page.says("since then 0 accepted, 2 refused").says("Refused: the key was disabled").says("Refused: wrong signature");
+        page.says("0 accepted and 2 refused since then").says("Refused: the key was disabled").says("Refused: wrong signature");
         let date = f.product.clock.now().utc_date();
-        page.says(&format!("<title>{date}: 3 accepted, 3 refused</title>")).says("<p>Most in a day: 6 calls</p>");
+        page.says(&format!("<title>{date}: 3 accepted, 3 refused</title>")).says("<p>Busiest day: 6 calls</p>");
         page.says(&format!("<th scope=\"row\">{date}</th><td class=\"num\">3</td><td class=\"num\">3</td>"));
         assert_eq!(page.body.matches("<td data-label=\"Result\">").count(), 6);
     }

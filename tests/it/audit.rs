@@ -198,12 +198,12 @@ on_both_engines! {
         // Four are free, the fifth makes it wait, and the clock stands still.
         assert_eq!(records().await, before + 5);
         owner.sign_in_with(&product, &mut known).await;
-        known.get("/cam/capi").await.says("11 failed tries since");
+        known.get("/cam/capi").await.says("11 failed attempts since");
         assert!(matches!(verdict(&product).await, Verdict::Intact { .. }));
         // Counted anew from here on.
         known.submit("/cam/capi", "/logout", &[]).await;
         owner.sign_in_with(&product, &mut known).await;
-        known.get("/cam/capi").await.says("No failed tries since");
+        known.get("/cam/capi").await.says("No failed attempts since");
     }
 }
 

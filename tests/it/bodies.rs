@@ -251,7 +251,7 @@ on_both_engines! {
         let delete = f.browser.get(&format!("/cam/capi/keys/{key}/delete")).await;
         delete.says("<dt>Calls refused since then</dt><dd class=\"num\">2</dd>");
         let page = f.browser.get(&format!("/cam/capi/keys/{key}")).await;
-        page.says("the key was disabled; the body was too long to look at the signature").says("since then 0 accepted, 2 refused");
+        page.says("the key was disabled, and the body was too long to check the signature").says("0 accepted and 2 refused since then");
 
         f.product.advance(std::time::Duration::from_secs(1));
         f.browser.operate(&format!("/cam/capi/keys/{key}/delete"), &[]).await;

@@ -1,4 +1,4 @@
-//! Errors as pages: in both languages, with the request's id and what to do next; and being sent back to where one was.
+//! Errors as pages: in every language, with the request's id and what to do next; and being sent back to where one was.
 
 use std::time::Duration;
 
@@ -13,16 +13,18 @@ use crate::support::{Browser, Engine, Owner, Page, Product};
 const LANGUAGE: &str = "__Host-latchkey-language";
 const WANTED: &str = "__Host-latchkey-wanted";
 
-/// Sends it in both languages. Each answer is a page of this status that says this, has an id and leads on.
+/// Sends it in every language. Each answer is a page of this status that says this, has an id and leads on.
 async fn is_an_error(
     browser: &mut Browser,
     request: impl Fn(&Browser) -> RequestBuilder,
     status: u16,
-    says: [&str; 2],
+    says: [&str; 3],
 ) {
-    for (language, says, id, back) in
-        [("en", says[0], "Request ID", "Back to the start"), ("zh-CN", says[1], "请求 ID", "返回首页")]
-    {
+    for (language, says, id, back) in [
+        ("en", says[0], "Request ID", "Back to the console"),
+        ("zh-CN", says[1], "请求 ID", "返回控制台"),
+        ("ja", says[2], "リクエストID", "コンソールに戻る"),
+    ] {
         browser.cookies.insert(LANGUAGE.to_owned(), language.to_owned());
         let page = browser.send(request(browser)).await;
         page.is(status).says(says).says(id).says(back).says(&format!("<html lang=\"{language}\""));
@@ -43,7 +45,7 @@ fn post(path: &str, form: &[(&str, String)]) -> impl Fn(&Browser) -> RequestBuil
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_refusal_is_a_page_in_both_languages() {
+async fn every_refusal_is_a_page_in_every_language() {
     let product = Product::start(Engine::Sqlite).await;
     let (_, mut browser) = product.signed_in("root").await;
     let token = |page: Page| ("form_token", page.form_token());
@@ -51,28 +53,63 @@ async fn every_refusal_is_a_page_in_both_languages() {
     let strangers = token(product.browser().get("/login").await);
     let long = ("x", "x".repeat(70_000));
 
-    is_an_error(&mut browser, get("/nowhere"), 404, ["Page not found", "页面不存在"]).await;
-    is_an_error(&mut browser, get("/static/nothing.css"), 404, ["Page not found", "页面不存在"]).await;
+    is_an_error(&mut browser, get("/nowhere"), 404, ["Page not found", "页面不存在", "ページが見つかりません"]).await;
+    is_an_error(
+        &mut browser,
+        get("/static/nothing.css"),
+        404,
+        ["Page not found", "页面不存在", "ページが見つかりません"],
+    )
+    .await;
     let other_key = format!("/cam/capi/keys/AKID{}/disable", "x".repeat(32));
-    is_an_error(&mut browser, get(&other_key), 404, ["No such key", "密钥不存在"]).await;
-    is_an_error(&mut browser, get("/cam/capi/keys"), 405, ["Not possible in this way", "不支持此访问方式"]).await;
-    is_an_error(&mut browser, get("/setup?token=x"), 410, ["This link cannot be used", "链接无法使用"]).await;
-    is_an_error(&mut browser, post("/cam/capi/keys", &[own.clone(), long]), 413, ["Too much at once", "内容过大"])
-        .await;
-    let says = ["This form is out of date", "表单已过期"];
+    is_an_error(&mut browser, get(&other_key), 404, ["Key not found", "密钥不存在", "キーが見つかりません"]).await;
+    is_an_error(
+        &mut browser,
+        get("/cam/capi/keys"),
+        405,
+        ["This is not possible here", "不支持此访问方式", "この方法ではアクセスできません"],
+    )
+    .await;
+    is_an_error(
+        &mut browser,
+        get("/setup?token=x"),
+        410,
+        ["This link cannot be used", "链接无法使用", "このリンクは使用できません"],
+    )
+    .await;
+    is_an_error(
+        &mut browser,
+        post("/cam/capi/keys", &[own.clone(), long]),
+        413,
+        ["The form is too large", "内容过大", "データが大きすぎます"],
+    )
+    .await;
+    let says = ["This form is out of date", "表单已过期", "フォームの有効期限切れ"];
     is_an_error(&mut browser, post("/cam/capi/keys", &[strangers]), 403, says).await;
-    let says = ["This form could not be read", "无法读取表单"];
+    let says = ["This form could not be read", "无法读取表单", "フォームを読み取れません"];
     is_an_error(&mut browser, post("/preferences", std::slice::from_ref(&own)), 422, says).await;
     let elsewhere = |browser: &Browser| {
         post("/cam/capi/keys", std::slice::from_ref(&own))(browser).header("sec-fetch-site", "cross-site")
     };
-    is_an_error(&mut browser, elsewhere, 403, ["Sent from another site", "请求来自其他网站"]).await;
+    is_an_error(
+        &mut browser,
+        elsewhere,
+        403,
+        ["Request from another site", "请求来自其他网站", "別のサイトからのリクエスト"],
+    )
+    .await;
     let host = |browser: &Browser| get("/cam/capi")(browser).header("host", "evil.example");
-    is_an_error(&mut browser, host, 421, ["Another address, please", "请使用其他地址访问"]).await;
+    is_an_error(
+        &mut browser,
+        host,
+        421,
+        ["Use another address", "请使用其他地址访问", "別のアドレスを使用してください"],
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn too_many_tries_is_a_page_in_both_languages() {
+async fn too_many_tries_is_a_page_in_every_language() {
     let product = Product::start(Engine::Sqlite).await;
     let mut browser = product.browser();
     let token = browser.get("/login").await.form_token();
@@ -80,21 +117,27 @@ async fn too_many_tries_is_a_page_in_both_languages() {
         browser.post("/login", &token, &[("name", &at.to_string()), ("password", "x")]).await.is(422);
     }
     let form = [("form_token", token), ("name", "root".to_owned()), ("password", PASSWORD.to_owned())];
-    is_an_error(&mut browser, post("/login", &form), 429, ["Too many tries", "尝试次数过多"]).await;
+    is_an_error(
+        &mut browser,
+        post("/login", &form),
+        429,
+        ["Too many attempts", "尝试次数过多", "試行回数が多すぎます"],
+    )
+    .await;
     // And says when: each further failure doubles the wait.
-    for (seconds, en, zh) in [
-        (1, "in a second.", "1 秒后"),
-        (2, "in 2 seconds.", "2 秒后"),
-        (4, "in 4 seconds.", "4 秒后"),
-        (8, "in 8 seconds.", "8 秒后"),
-        (16, "in 16 seconds.", "16 秒后"),
-        (32, "in 32 seconds.", "32 秒后"),
-        (64, "in 64 seconds.", "64 秒后"),
-        (128, "in 3 minutes.", "3 分钟后"),
+    for (seconds, en, zh, ja) in [
+        (1, "in a second.", "1 秒后", "1秒後"),
+        (2, "in 2 seconds.", "2 秒后", "2秒後"),
+        (4, "in 4 seconds.", "4 秒后", "4秒後"),
+        (8, "in 8 seconds.", "8 秒后", "8秒後"),
+        (16, "in 16 seconds.", "16 秒后", "16秒後"),
+        (32, "in 32 seconds.", "32 秒后", "32秒後"),
+        (64, "in 64 seconds.", "64 秒后", "64秒後"),
+        (128, "in 3 minutes.", "3 分钟后", "3分後"),
     ] {
         // Of a second that has begun, all counts.
         product.advance(Duration::from_millis(500));
-        for (language, says) in [("zh-CN", zh), ("en", en)] {
+        for (language, says) in [("zh-CN", zh), ("ja", ja), ("en", en)] {
             browser.cookies.insert(LANGUAGE.to_owned(), language.to_owned());
             let page = browser.send(post("/login", &form)(&browser)).await;
             page.is(429).says(says);
@@ -108,9 +151,11 @@ async fn too_many_tries_is_a_page_in_both_languages() {
 
 /// More sign-ins at once than the two hashing threads and their queue of 64 take on.
 #[tokio::test(flavor = "multi_thread")]
-async fn busy_is_a_page_in_both_languages() {
+async fn busy_is_a_page_in_every_language() {
     let product = Product::start(Engine::Sqlite).await;
-    for (language, says) in [("en", "Busy for a moment"), ("zh-CN", "服务器繁忙")] {
+    for (language, says) in
+        [("en", "The server is busy"), ("zh-CN", "服务器繁忙"), ("ja", "サーバーが混み合っています")]
+    {
         let mut browser = product.browser();
         browser.cookies.insert(LANGUAGE.to_owned(), language.to_owned());
         let token = browser.get("/login").await.form_token();
@@ -147,7 +192,7 @@ async fn busy_is_a_page_in_both_languages() {
 
 on_both_engines! {
     /// The cause is in the log and not on the page.
-    async fn a_fault_is_a_page_in_both_languages(engine) {
+    async fn a_fault_is_a_page_in_every_language(engine) {
         let product = Product::start(engine).await;
         let (_, mut browser) = product.signed_in("root").await;
         let statement = "alter table api_key rename to gone";
@@ -156,11 +201,11 @@ on_both_engines! {
             Db::Postgres(pool) => sqlx::query(statement).execute(&pool).await.map(drop),
         }
         .unwrap();
-        is_an_error(&mut browser, get("/cam/capi"), 500, ["Something went wrong here", "服务器出现故障"]).await;
+        is_an_error(&mut browser, get("/cam/capi"), 500, ["Something went wrong", "服务器出现故障", "エラーが発生しました"]).await;
         browser.get("/cam/capi").await.does_not_say("api_key").says("root");
         // Without any database there is still a page.
         product.app.db.close().await;
-        let says = ["The database cannot be used at the moment", "数据库暂时无法使用"];
+        let says = ["The database is not available", "数据库暂时无法使用", "データベースを使用できません"];
         is_an_error(&mut browser, get("/cam/capi"), 503, says).await;
         assert_eq!(browser.get("/cam/capi").await.headers["retry-after"], "5");
     }

@@ -111,15 +111,15 @@ on_both_engines! {
 
     async fn advice_on_the_account_comes_and_goes(engine) {
         let (product, owner, mut browser) = with_owner(engine).await;
-        advice(&mut browser).await.says("One authenticator is all").does_not_say("recovery codes are left").does_not_say("Both places");
+        advice(&mut browser).await.says("only device you can sign in with").does_not_say("recovery codes left").does_not_say("the maximum");
         let first = browser.create_key().await;
         product.advance(Duration::from_secs(1));
         let second = browser.create_key().await;
-        advice(&mut browser).await.says("Both places").says(&format!("href=\"{}\"", key_path(&first, "rotate")));
+        advice(&mut browser).await.says("the maximum").says(&format!("href=\"{}\"", key_path(&first, "rotate")));
         browser.operate(&key_path(&second, "disable"), &[]).await;
-        advice(&mut browser).await.says("Both places").says(&format!("href=\"{}\"", key_path(&second, "delete")));
+        advice(&mut browser).await.says("the maximum").says(&format!("href=\"{}\"", key_path(&second, "delete")));
         browser.operate(&key_path(&second, "delete"), &[]).await;
-        advice(&mut browser).await.does_not_say("Both places");
+        advice(&mut browser).await.does_not_say("the maximum");
 
         for (spent, code) in owner.recovery_codes.iter().enumerate() {
             let mut browser = product.browser();
@@ -127,10 +127,10 @@ on_both_engines! {
             browser.submit("/login/code", "/login/code", &[("kind", "recovery"), ("code", code)]).await.is(303);
             let page = advice(&mut browser).await;
             match 9 - spent {
-                0 => page.says("No recovery code is left"),
-                1 => page.says("One recovery code is left"),
-                left @ 2..=3 => page.says(&format!("{left} recovery codes are left")).says("href=\"/cam/security/recovery-codes\""),
-                _ => page.does_not_say("recovery code is left").does_not_say("recovery codes are left"),
+                0 => page.says("No recovery code left"),
+                1 => page.says("One recovery code left"),
+                left @ 2..=3 => page.says(&format!("{left} recovery codes left")).says("href=\"/cam/security/recovery-codes\""),
+                _ => page.does_not_say("recovery code left").does_not_say("recovery codes left"),
             };
         }
     }
@@ -195,7 +195,7 @@ on_both_engines! {
         page.says("still in use").says("GetCallerIdentity · 127.0.0.1").says("<span class=\"address\">127.0.0.1</span>").says(&new);
         let (page, done) = steps(&mut browser, &new).await;
         assert_eq!(done, [false; 4]);
-        page.says("older than this one").says(&key_path(&old, "rotate"));
+        page.says("Your other key is older").says(&key_path(&old, "rotate"));
 
         // It is taken into use, and the old one falls silent.
         let new_signer = signer(&product, &mut owner, &mut browser, &new).await;
@@ -209,7 +209,7 @@ on_both_engines! {
         let mut browser = days_later(&product, &mut owner, 2).await;
         let (page, done) = steps(&mut browser, &old).await;
         assert_eq!(done, [true, true, false, false]);
-        page.says("has had no accepted call in the last 24 hours").does_not_say("still in use");
+        page.says("has had no accepted calls in the last 24 hours").does_not_say("still in use");
 
         // Disabled, enabled again, disabled.
         page.says(&format!("href=\"{}\"", key_path(&new, "show")));
@@ -218,13 +218,13 @@ on_both_engines! {
         call(&product, &new_signer).await;
         let (page, done) = steps(&mut browser, &old).await;
         assert_eq!(done, [true, true, true, false]);
-        page.says("One call has been refused since").says(&format!("href=\"{}\"", key_path(&old, "delete")));
+        page.says("1 call has been refused since").says(&format!("href=\"{}\"", key_path(&old, "delete")));
         in_rotation(&mut browser, &old, &key_path(&old, "enable")).await.says("accepted again");
         call(&product, &old_signer).await;
         assert_eq!(steps(&mut browser, &old).await.1, [true, false, false, false]);
         in_rotation(&mut browser, &old, &key_path(&old, "disable")).await;
 
-        browser.operate(&key_path(&old, "delete"), &[]).await.says("is deleted").does_not_say(&old);
+        browser.operate(&key_path(&old, "delete"), &[]).await.says("was deleted").does_not_say(&old);
         browser.get(&key_path(&old, "rotate")).await.is(404);
         call(&product, &new_signer).await;
     }
@@ -286,7 +286,7 @@ on_both_engines! {
             assert_eq!(signer.refusal(product.clock.now()).await.as_deref(), Some("AuthFailure.SecretIdNotFound"));
         }
         call(&product, &foreign).await;
-        browser.get("/cam/capi").await.says("2 keys were enabled and are now disabled").does_not_say(STOP);
+        browser.get("/cam/capi").await.says("2 keys were disabled").does_not_say(STOP);
         assert_eq!(change_number(&product).await, before + 2);
         assert_eq!(recorded_disables(&product).await, [one.clone(), two.clone()]);
 
@@ -302,7 +302,7 @@ on_both_engines! {
         call(&product, &signers[1]).await;
         browser.get(STOP).await.says(&two).does_not_say(&one).does_not_say("name=\"password\"");
         browser.submit(STOP, STOP, &[]).await.leads_to("/cam/capi");
-        browser.get("/cam/capi").await.says("One key was enabled and is now disabled");
+        browser.get("/cam/capi").await.says("1 key was disabled");
         for signer in &signers {
             assert_eq!(signer.refusal(product.clock.now()).await.as_deref(), Some("AuthFailure.SecretIdNotFound"));
         }

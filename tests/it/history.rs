@@ -122,7 +122,7 @@ async fn a_database_file_that_is_gone_is_missed() {
         }
         assert_eq!(i.code().await.as_deref(), Some("InternalError"));
         assert_eq!(reqwest::get(&ready).await.unwrap().status(), 503);
-        i.browser.get("/cam/capi").await.is(503).says("cannot be used");
+        i.browser.get("/cam/capi").await.is(503).says("is not available");
         let refused = lifecycle::disable(&i.product.app, &Origin::operator(), i.owner.uin, &i.id).await;
         assert!(matches!(refused, Err(latchkey::types::error::Error::Unavailable(_))), "{refused:?}");
         if !replaced {

@@ -28,15 +28,15 @@ on_both_engines! {
         let path = |action: &str| format!("/cam/capi/keys/{key}/{action}");
         browser.get(&path("disable")).await.is_account_page().says("Disable this key?").says("Calls in the last 24 hours");
         browser.operate(&path("disable"), &[]).await.says("refused from now on").says("Disabled");
-        browser.operate(&path("disable"), &[]).await.says("was disabled already");
+        browser.operate(&path("disable"), &[]).await.says("was already disabled");
         browser.get(&path("disable")).await.leads_to("/cam/capi");
         browser.operate(&path("enable"), &[]).await.says("accepted again");
-        browser.operate(&path("enable"), &[]).await.says("was enabled already");
+        browser.operate(&path("enable"), &[]).await.says("was already enabled");
         browser.operate(&path("delete"), &[]).await.says("because it is enabled. Disable it first");
         browser.get(&path("delete")).await.leads_to("/cam/capi");
         browser.operate(&path("disable"), &[]).await;
-        browser.get(&path("delete")).await.is_account_page().says("cannot be retrieved").says(&key);
-        browser.operate(&path("delete"), &[]).await.says("is deleted").says("No keys yet");
+        browser.get(&path("delete")).await.is_account_page().says("cannot be recovered").says(&key);
+        browser.operate(&path("delete"), &[]).await.says("was deleted").says("No keys yet");
         for action in ["disable", "enable", "delete", "show"] {
             let page = browser.submit("/cam/capi", &path(action), &[]).await;
             page.is(404).says("may have been deleted");
@@ -48,10 +48,10 @@ on_both_engines! {
         let first = browser.create_key().await;
         browser.create_key().await;
         let page = browser.get("/cam/capi").await;
-        page.says("<button class=\"primary\" disabled").says("Both keys of this account are in use");
-        browser.operate("/cam/capi/keys", &[]).await.says("already has 2 keys");
+        page.says("<button class=\"primary\" disabled").says("You have two keys, the maximum");
+        browser.operate("/cam/capi/keys", &[]).await.says("already have two keys");
         browser.operate(&format!("/cam/capi/keys/{first}/disable"), &[]).await;
-        browser.operate("/cam/capi/keys", &[]).await.says("already has 2 keys");
+        browser.operate("/cam/capi/keys", &[]).await.says("already have two keys");
         browser.operate(&format!("/cam/capi/keys/{first}/delete"), &[]).await;
         browser.operate("/cam/capi/keys", &[]).await.says("was created");
         assert_eq!(key_ids(&browser.get("/cam/capi").await).len(), 2);
@@ -80,7 +80,7 @@ on_both_engines! {
         let (product, mut owner, mut browser) = with_owner(engine).await;
         let key = browser.create_key().await;
         let show = format!("/cam/capi/keys/{key}/show");
-        browser.get(&show).await.is_account_page().says("Verify it is you");
+        browser.get(&show).await.is_account_page().says("Verify your identity");
         browser.submit("/cam/capi", &show, &[]).await.leads_to(&show);
         let code = owner.code(&product);
         let wrong = browser.submit(&show, &show, &[("password", "wrong"), ("code", &code)]).await;
@@ -198,7 +198,7 @@ on_both_engines! {
             .does_not_say("<script>alert");
         let long = "x".repeat(1025);
         let refused = browser.submit("/cam/capi", &path, &[("remark", &long)]).await;
-        refused.is(422).says("at most 1024 characters").says(&long);
+        refused.is(422).says("You have 10 passkeys24 characters").says(&long);
         browser.get("/cam/capi").await.says("店铺");
         browser.operate(&path, &[("remark", "  ")]).await.does_not_say("店铺");
     }

@@ -1,10 +1,10 @@
-//! English and Chinese: no page in any state is half in one and half in the other.
+//! No page in any state is half in one language and half in another.
 
 use crate::support::html::texts;
 use crate::support::walk::every_page;
 
 /// Names and terms that are the same in every language.
-const NAMES: [&str; 32] = [
+const NAMES: [&str; 35] = [
     "CSV",
     "Latchkey",
     "API",
@@ -15,6 +15,9 @@ const NAMES: [&str; 32] = [
     "RequestId",
     "GetCallerIdentity",
     "UTC",
+    "QR",
+    "PIN",
+    "URL",
     "Ctrl",
     "HTTP",
     "GET",
@@ -47,36 +50,58 @@ fn ascii_words(text: &str) -> Vec<&str> {
     words.filter(is_word).filter(|word| !NAMES.contains(word)).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_page_in_chinese_has_english_left_on_it() {
-    for (what, page) in every_page("zh-CN").await {
-        page.says("<html lang=\"zh-CN\"");
+/// Characters of our Chinese texts that Japanese does not have.
+const SIMPLIFIED: &str = "业丢两临为产仅份值关击刚创删务动单历发变另启员响处备复够头实对导尝带库应开录怀态您户扫拥择换时显暂权构查标样检\
+    步毁每浏渐环现电码确种筛签简类紧纹组经绑结绝统继续维编缩脑节获见规览计认让议记许设访证词试话询该语误请读调败账贴转轮载较辑输边达过\
+    运还这进连选释钟钥链销锁错键长问间际隐页须题额验骤";
+
+/// Chinese and Japanese have punctuation of their own.
+fn has_foreign_punctuation(text: &str) -> bool {
+    let ideographic = |c: Option<char>| c.is_some_and(|c| ('\u{3040}'..'\u{a000}').contains(&c));
+    let next_to = |mark: char| {
+        let mut sides = text.split(mark).zip(text.split(mark).skip(1));
+        sides.any(|(before, after)| ideographic(before.chars().last()) || ideographic(after.chars().next()))
+    };
+    text.ends_with('.') || [',', ';', ':', '?', '!', '(', ')'].into_iter().any(next_to)
+}
+
+/// Every text of every page in this language. Each is looked at for English here.
+async fn texts_without_english(tag: &str) -> Vec<(&'static str, String)> {
+    let mut found = Vec::new();
+    for (what, page) in every_page(tag).await {
+        page.says(&format!("<html lang=\"{tag}\""));
         let texts = texts(&page.body);
         assert!(texts.len() > 4, "{what}: {texts:?}");
         for text in texts {
             assert_eq!(ascii_words(&text), [""; 0], "{what}: {text}");
-            // Chinese has punctuation of its own.
-            let next_to = |mark: char| {
-                text.split(mark).zip(text.split(mark).skip(1)).any(|(before, after)| {
-                    let han = |c: Option<char>| c.is_some_and(|c| ('\u{4e00}'..'\u{a000}').contains(&c));
-                    han(before.chars().last()) || han(after.chars().next())
-                })
-            };
-            for mark in [',', ';', ':', '?', '!', '(', ')'] {
-                assert!(!next_to(mark), "{what}: {mark} in {text}");
-            }
-            assert!(!text.ends_with('.'), "{what}: {text}");
+            assert!(!has_foreign_punctuation(&text), "{what}: {text}");
+            found.push((what, text));
         }
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_page_in_chinese_has_another_language_on_it() {
+    for (what, text) in texts_without_english("zh-CN").await {
+        assert!(!text.contains(|c: char| ('\u{3040}'..'\u{3100}').contains(&c)), "{what}: {text}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_page_in_english_has_chinese_on_it() {
+async fn no_page_in_japanese_has_another_language_on_it() {
+    for (what, text) in texts_without_english("ja").await {
+        assert!(!text.contains(|c: char| SIMPLIFIED.contains(c) && !c.is_ascii_whitespace()), "{what}: {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_page_in_english_has_another_language_on_it() {
     for (what, page) in every_page("en").await {
         page.says("<html lang=\"en\"");
         for text in texts(&page.body) {
-            let han = |c: char| c > '\u{2e7f}' && c < '\u{ff60}';
-            assert!(!text.contains(han), "{what}: {text}");
+            let ideographic = |c: char| c > '\u{2e7f}' && c < '\u{ff60}';
+            assert!(!text.contains(ideographic), "{what}: {text}");
         }
     }
 }

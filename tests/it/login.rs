@@ -47,7 +47,7 @@ on_both_engines! {
             try_password(&mut product.browser(), "root", "wrong").await.is(422);
         }
         owner.sign_in_with(&product, &mut browser).await;
-        browser.get("/cam/capi").await.says("Last sign-in").says("127.0.0.1").says("2 failed tries since");
+        browser.get("/cam/capi").await.says("Last sign-in").says("127.0.0.1").says("2 failed attempts since");
     }
 
     /// Attack 1: one code, one use, however it is spelt, and nothing but six ASCII digits is a code.
@@ -67,14 +67,14 @@ on_both_engines! {
         let spellings = [code.clone(), shown, format!("{code} "), format!(" {code}"), format!("\t{code}"),
             format!("{}\u{a0}{}", &code[..3], &code[3..]), format!("{} {}", &code[..2], &code[2..])];
         for spelt in spellings {
-            try_code(&mut second, &spelt).await.is(422).says("used already");
+            try_code(&mut second, &spelt).await.is(422).says("already used");
         }
 
         // Nor for verification.
         let key = browser.create_key().await;
         let show = format!("/cam/capi/keys/{key}/show");
         let fields = [("password", PASSWORD), ("code", code.as_str())];
-        browser.submit("/cam/capi", &show, &fields).await.is(422).says("used already");
+        browser.submit("/cam/capi", &show, &fields).await.is(422).says("already used");
         // And one spent for verification is spent for signing in.
         let next = owner.code(&product);
         let fields = [("password", PASSWORD), ("code", next.as_str())];
@@ -107,8 +107,8 @@ on_both_engines! {
         browser.get("/login/code?kind=recovery").await.says("Recovery code");
         let typed = owner.recovery_codes[3].to_uppercase().replace('-', " ");
         try_recovery(&mut browser, &typed).await.leads_to("/cam/capi");
-        browser.get("/cam/capi").await.says("9 are left");
-        browser.get("/cam/capi").await.does_not_say("9 are left");
+        browser.get("/cam/capi").await.says("You have 9 codes left");
+        browser.get("/cam/capi").await.does_not_say("You have 9 codes left");
         let mut again = half(&product, &owner).await;
         try_recovery(&mut again, &owner.recovery_codes[3]).await.is(422);
     }
@@ -126,7 +126,7 @@ on_both_engines! {
 
         product.clock.set(now.minus(Duration::from_hours(1)));
         let mut earlier = half(&product, &owner).await;
-        try_code(&mut earlier, &at(-3600)).await.is(422).says("used already");
+        try_code(&mut earlier, &at(-3600)).await.is(422).says("already used");
     }
 
     /// Attack 2: wrong codes count, however they are padded; after ten the right one is refused too, and starting over

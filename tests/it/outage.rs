@@ -43,7 +43,7 @@ async fn a_full_disk_is_survived() {
             done += 1;
         }
         let refused = browser.post(&remark, &token, &[("remark", "no room")]).await;
-        refused.is(503).says("The database cannot be used at the moment");
+        refused.is(503).says("The database is not available");
         assert_eq!(refused.headers["retry-after"], "5");
         let ready = reqwest::get(format!("http://{}/readyz", server.api)).await.unwrap();
         assert_eq!(ready.status(), 503);
@@ -73,7 +73,7 @@ async fn a_lock_that_is_held_is_told_of() {
     let token = browser.get("/cam/capi").await.form_token();
     let disable = format!("/cam/capi/keys/{key}/disable");
     let refused = browser.post(&disable, &token, &[]).await;
-    refused.is(503).says("The database cannot be used at the moment");
+    refused.is(503).says("The database is not available");
     assert!(refused.headers.contains_key("retry-after"));
     assert_eq!(error_code(&signer.send(&Call::identity(product.clock.now())).await), None);
     // Also after so long that the use of the session is to be noted.
@@ -126,7 +126,7 @@ async fn a_silent_database_is_told_of() {
     let mut silent = pool.begin().await.unwrap();
     silent.execute("lock table api_key, session in access exclusive mode").await.unwrap();
     let page = browser.get("/cam/capi").await;
-    page.is(503).says("The database cannot be used at the moment");
+    page.is(503).says("The database is not available");
     assert!(page.headers.contains_key("retry-after"));
     silent.rollback().await.unwrap();
     browser.post(&format!("/cam/capi/keys/{key}/disable"), &token, &[]).await.is(303);

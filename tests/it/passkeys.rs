@@ -256,7 +256,7 @@ on_both_engines! {
         }
         let code = owner.seed.code_at(product.clock.now().plus(Duration::from_secs(30)));
         let right = [("password", PASSWORD), ("code", code.as_str())];
-        browser.submit(&show, &show, &right).await.is(422).says("not the password");
+        browser.submit(&show, &show, &right).await.is(422).says("password is wrong");
         product.advance(Duration::from_secs(1));
         browser.submit(&show, &show, &right).await.leads_to(&format!("/cam/capi#{key}"));
 
@@ -293,13 +293,13 @@ on_both_engines! {
 
     async fn at_most_ten_an_account(engine) {
         let (product, owner, mut browser) = signed_in(engine).await;
-        browser.get("/cam/security").await.says("There is none").says("Add a passkey");
+        browser.get("/cam/security").await.says("You have no passkeys").says("Add a passkey");
         let mut handles = Vec::new();
         for number in 0..10_u8 {
             handles.push(store(&product, owner.uin, &[number], &format!("number {number}")).await.unwrap());
         }
         assert!(store(&product, owner.uin, b"eleventh", "eleventh").await.is_none());
-        browser.get("/cam/security").await.says("at most 10").does_not_say("Add a passkey").says("number 9");
+        browser.get("/cam/security").await.says("You have 10 passkeys").does_not_say("Add a passkey").says("number 9");
         let mut tx = product.app.db.begin().await.unwrap();
         assert!(passkeys::delete(&mut tx, owner.uin, &handles[4]).await.unwrap());
         tx.commit().await.unwrap();
@@ -313,7 +313,7 @@ on_both_engines! {
         let (other, mut theirs) = product.signed_in("other").await;
         let handle = store(&product, owner.uin, VICTIM, "mine").await.unwrap();
         let [rename, remove] = ["name", "remove"].map(|act| format!("/cam/security/passkeys/{handle}/{act}"));
-        theirs.submit("/cam/security", &rename, &[("name", "x")]).await.is(404).says("No such passkey");
+        theirs.submit("/cam/security", &rename, &[("name", "x")]).await.is(404).says("Passkey not found");
         theirs.get(&remove).await.is(404);
         theirs.submit("/cam/security", &remove, &[]).await.is(404);
         theirs.get("/cam/security/passkeys/nothing/remove").await.is(404);
@@ -358,7 +358,7 @@ on_both_engines! {
         .await;
         let (_owner, mut browser) = product.signed_in("root").await;
         product.browser().get("/login").await.does_not_say("passkey");
-        browser.get("/cam/security").await.does_not_say("assword and code work all the same");
+        browser.get("/cam/security").await.does_not_say("You have no passkeys");
         for path in [ASK, SIGN_IN, ASK_OWN, ADD] {
             browser.submit("/cam/security", path, &[("passkey", "{}")]).await.is(404);
         }

@@ -26,6 +26,8 @@ async fn the_browser_says_the_language_until_somebody_chooses() {
         ("zh-CN,zh;q=0.9,en;q=0.8", "<html lang=\"zh-CN\""),
         ("en-US,en;q=0.9,zh;q=0.8", "<html lang=\"en\""),
         ("fr, zh-Hant;q=0.2", "<html lang=\"zh-CN\""),
+        ("ja-JP,ja;q=0.9,en-US;q=0.8", "<html lang=\"ja\""),
+        ("zh;q=0.3, ja;q=0.4", "<html lang=\"ja\""),
         ("fr", "<html lang=\"en\""),
         ("en;q=0.1,zh;q=0.2", "<html lang=\"zh-CN\""),
         ("\u{e9}", "<html lang=\"en\""),
@@ -46,10 +48,13 @@ on_both_engines! {
         let product = Product::start(engine).await;
         let mut owner = product.owner("root").await;
         let mut browser = product.browser();
-        browser.get("/login?notice=expired").await.says("name=\"back\" value=\"/login?notice=expired\"").says(">中文</button>");
+        browser.get("/login?notice=expired").await.says("name=\"back\" value=\"/login?notice=expired\"").says(">简体中文</option>");
         choose(&mut browser, "/login", ("language", "zh-CN"), "/login?notice=expired").await.leads_to("/login?notice=expired");
         let page = asking_for(&mut browser, "/login?notice=expired", "en").await;
-        page.says("<html lang=\"zh-CN\"").says("登录状态已失效").says(">English</button>");
+        page.says("<html lang=\"zh-CN\"").says("登录状态已失效").says(">English</option>");
+        choose(&mut browser, "/login", ("language", "ja"), "/login?notice=expired").await.leads_to("/login?notice=expired");
+        asking_for(&mut browser, "/login?notice=expired", "en").await.says("<html lang=\"ja\"").says("セッションが終了しました");
+        choose(&mut browser, "/login", ("language", "zh-CN"), "/login").await.leads_to("/login");
         owner.sign_in_with(&product, &mut browser).await;
         browser.get("/cam/capi").await.is_account_page().says("API 密钥管理");
         // It outlives the session, and is no script's business.
@@ -149,4 +154,24 @@ async fn the_theme_is_in_the_first_byte_of_a_page() {
     }
     choose(&mut browser, "/login", ("language", "zh-CN"), "/nowhere").await.leads_to("/nowhere");
     is(browser.get("/nowhere").await.is(404).says("页面不存在"), "dark", "dark");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_menu_lists_every_language_by_its_own_name_with_the_present_one_chosen() {
+    let product = Product::start(Engine::Sqlite).await;
+    let mut browser = product.browser();
+    let languages = [("en", "English"), ("zh-CN", "简体中文"), ("ja", "日本語")];
+    for (tag, own_name) in languages {
+        choose(&mut browser, "/login", ("language", tag), "/login").await.leads_to("/login");
+        let page = browser.get("/login").await;
+        page.says(&format!("<option value=\"{tag}\" lang=\"{tag}\" selected>{own_name}</option>"));
+        for (tag, own_name) in languages.iter().filter(|other| other.0 != tag) {
+            page.says(&format!("<option value=\"{tag}\" lang=\"{tag}\">{own_name}</option>"));
+        }
+        let menu = page.between("<select id=\"language\"", "</select>").unwrap();
+        assert_eq!(menu.matches("<option").count(), languages.len());
+        // The theme has a form of its own, so that choosing one does not choose the language as well.
+        let themes = page.body.split("name=\"theme\"").next().unwrap().rsplit("<form").next().unwrap();
+        assert!(!themes.contains("name=\"language\""), "{themes}");
+    }
 }

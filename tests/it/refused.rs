@@ -39,7 +39,7 @@ on_both_engines! {
         let host = Call { signed_host: Some("sts.tencentcloudapi.com".to_owned()), ..identity.clone() };
         let id = refused(&signer, &host).await;
         let page = browser.get(&look_up(&id)).await;
-        page.is_account_page().says("Another host was signed").says("GetCallerIdentity").says(&signer.secret_id);
+        page.is_account_page().says("The signed host is not").says("GetCallerIdentity").says(&signer.secret_id);
         page.says("POST\n/\n\ncontent-type:application/json\n").says(&format!("host:{}", signer.address));
         page.says("TC3-HMAC-SHA256\n").says("/sts/tc3_request").does_not_say(&signer.secret_key);
 
@@ -49,16 +49,16 @@ on_both_engines! {
 
         let authorization = signer.authorization(&Call { content_type: "application/json; charset=utf-8".to_owned(), ..identity.clone() });
         let answer = crate::support::signer::answer(signer.request(&identity, &authorization)).await;
-        browser.get(&look_up(answer["RequestId"].as_str().unwrap())).await.says("Another Content-Type was signed");
+        browser.get(&look_up(answer["RequestId"].as_str().unwrap())).await.says("The signed Content-Type is not");
 
         let authorization = signer.authorization(&Call { body: String::new(), ..identity.clone() });
         let answer = crate::support::signer::answer(signer.request(&identity, &authorization)).await;
-        browser.get(&look_up(answer["RequestId"].as_str().unwrap())).await.says("Another body was signed");
+        browser.get(&look_up(answer["RequestId"].as_str().unwrap())).await.says("The signed body is not");
 
         let authorization = signer.authorization(&identity);
         let sent = Call { query: "a=1".to_owned(), ..identity.clone() };
         let answer = crate::support::signer::answer(signer.request(&sent, &authorization)).await;
-        browser.get(&look_up(answer["RequestId"].as_str().unwrap())).await.says("Another query was signed");
+        browser.get(&look_up(answer["RequestId"].as_str().unwrap())).await.says("The signed query is not");
 
         let other = Signer { secret_key: "x".repeat(32), ..signer.clone() };
         let id = refused(&other, &identity).await;
@@ -69,7 +69,7 @@ on_both_engines! {
         let (product, _owner, mut browser, signer) = with_signer(engine).await;
         let late = Call::identity(product.clock.now().minus(Duration::from_mins(6)));
         let id = refused(&signer, &late).await;
-        browser.get(&look_up(&id)).await.says("clock too far off").says("The signature is right");
+        browser.get(&look_up(&id)).await.says("clock was too far off").says("The signature is right");
         browser.operate(&format!("/cam/capi/keys/{}/disable", signer.secret_id), &[]).await;
         let id = refused(&signer, &Call::identity(product.clock.now())).await;
         browser.get(&look_up(&id)).await.says("the key was disabled").says("The signature is right");
@@ -80,7 +80,7 @@ on_both_engines! {
         let wrong = Signer { secret_key: "x".repeat(32), ..signer.clone() };
         let id = refused(&wrong, &Call::identity(product.clock.now())).await;
         let (_other, mut stranger) = product.signed_in("other").await;
-        stranger.get(&look_up(&id)).await.says("No refused call of your keys has this RequestId").does_not_say("Canonical request");
+        stranger.get(&look_up(&id)).await.says("None of your keys has a refused call").does_not_say("Canonical request");
         product.browser().get(&look_up(&id)).await.leads_to("/login");
         browser.get(&look_up(&id.to_uppercase())).await.says("Canonical request");
         for asked in ["", "nothing", "%00", &"x".repeat(500), "%F0%9F%98%80", "'--"] {
@@ -115,7 +115,7 @@ on_both_engines! {
         let answer = request.bearer_auth("a token of a back end").json(&question).send().await.unwrap();
         let told: serde_json::Value = answer.json().await.unwrap();
         assert_eq!(told["code"], "AuthFailure.SignatureFailure", "{told}");
-        browser.get(&look_up(told["request_id"].as_str().unwrap())).await.says("Another host was signed").says("POST /");
+        browser.get(&look_up(told["request_id"].as_str().unwrap())).await.says("The signed host is not").says("POST /");
     }
 
     /// A flood of wrong signatures is neither looked into in full nor kept in full.
@@ -139,8 +139,8 @@ on_both_engines! {
             recorder.record(&key, usage::Call { at, action, address, refusal, diagnosed });
         }
         recorder.flush().await;
-        browser.get(&look_up(&ids[0].to_string())).await.says("No refused call");
-        browser.get(&look_up(&ids[28].to_string())).await.says("No refused call");
+        browser.get(&look_up(&ids[0].to_string())).await.says("None of your keys");
+        browser.get(&look_up(&ids[28].to_string())).await.says("None of your keys");
         let page = browser.get(&look_up(&ids[129].to_string())).await;
         page.says("Flood").says(&"é".repeat(4096)).does_not_say(&"é".repeat(4097));
     }

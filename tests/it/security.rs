@@ -121,10 +121,10 @@ on_both_engines! {
         let page = here.get("/cam/capi").await;
         page.says("<a href=\"/cam/security\">Security</a>").says("<a href=\"/cam/capi\" aria-current=\"page\">");
         let page = here.get(SECURITY).await;
-        page.is_account_page().says("<a href=\"/cam/security\" aria-current=\"page\">").says("10 are left");
+        page.is_account_page().says("<a href=\"/cam/security\" aria-current=\"page\">").says("You have 10 codes left");
         page.says("<a href=\"/cam/capi\">");
         assert!(opens(&product, "root", PASSWORD, "recovery", &owner.recovery_codes[0]).await);
-        here.get(SECURITY).await.says("9 are left");
+        here.get(SECURITY).await.says("You have 9 codes left");
     }
 
     // Password.
@@ -170,11 +170,11 @@ on_both_engines! {
         change(&mut here, "not the password", Some(&code), NEW_PASSWORD).await.is(422).says("id=\"password-error\"");
         change(&mut here, PASSWORD, Some("000000"), NEW_PASSWORD).await.is(422).says("id=\"code-error\"");
         // Judged as at set-up, and before the code is spent.
-        for (bad, why) in [("password1", "first that are guessed"), ("root1234", "name of the account"), ("quail", "shorter than 8")] {
+        for (bad, why) in [("password1", "first to be guessed"), ("root1234", "name of the account"), ("quail", "shorter than 8")] {
             change(&mut here, PASSWORD, Some(&code), bad).await.is(422).says("id=\"new-error\"").says(why).does_not_say(bad);
         }
         let fields = [("password", PASSWORD), ("code", code.as_str()), ("new", NEW_PASSWORD), ("again", "another one")];
-        here.submit(CHANGE, CHANGE, &fields).await.is(422).says("passwords differ").does_not_say(NEW_PASSWORD);
+        here.submit(CHANGE, CHANGE, &fields).await.is(422).says("passwords do not match").does_not_say(NEW_PASSWORD);
         assert!(is_signed_in(&mut there).await);
         assert!(opens(&product, "root", PASSWORD, "recovery", &owner.recovery_codes[0]).await);
         change(&mut here, PASSWORD, Some(&code), NEW_PASSWORD).await.leads_to(SECURITY);
@@ -190,7 +190,7 @@ on_both_engines! {
         for _ in 0..4 {
             change(&mut here, "not the password", None, NEW_PASSWORD).await.is(422);
         }
-        change(&mut here, PASSWORD, None, NEW_PASSWORD).await.is(422).says("too many tries");
+        change(&mut here, PASSWORD, None, NEW_PASSWORD).await.is(422).says("too many attempts");
         product.advance(Duration::from_secs(2));
         change(&mut here, PASSWORD, None, NEW_PASSWORD).await.leads_to(SECURITY);
         assert_eq!(recorded(&product, "account.password").await, ["refused"; 6].into_iter().chain(["done"]).collect::<Vec<_>>());
@@ -232,7 +232,7 @@ on_both_engines! {
         assert_ne!(new.expose(), owner.seed.expose());
 
         let wrong = here.post(CONFIRM, &page.form_token(), &[("code", "000000")]).await;
-        wrong.is(422).says("not the code for this picture");
+        wrong.is(422).says("does not match this QR code");
         assert_eq!(seed_on(&wrong).expose(), new.expose(), "a wrong code changes nothing");
         let old_code = owner.code(&product);
         here.post(CONFIRM, &page.form_token(), &[("code", &old_code)]).await.is(422);
@@ -285,7 +285,7 @@ on_both_engines! {
         assert_eq!(codes.len(), 10);
         page.says("I have saved these codes").says(&format!("href=\"data:text/plain;charset=utf-8,{}%0A", codes[0]));
         page.says("action=\"/cam/security\"").does_not_say("Step 3");
-        here.get(SECURITY).await.says("10 are left").does_not_say(&codes[0]);
+        here.get(SECURITY).await.says("You have 10 codes left").does_not_say(&codes[0]);
         assert!(!opens(&product, "root", PASSWORD, "recovery", &owner.recovery_codes[1]).await, "the old ones");
         assert!(opens(&product, "root", PASSWORD, "recovery", &codes[9]).await);
         assert!(is_signed_in(&mut there).await);
@@ -344,7 +344,7 @@ on_both_engines! {
         assert!(!is_signed_in(&mut third).await);
         assert!(is_signed_in(&mut there).await);
         here.get(SECURITY).await.says("The session has ended.");
-        here.submit(SECURITY, &act, &[]).await.is(404).says("No such session");
+        here.submit(SECURITY, &act, &[]).await.is(404).says("Session not found");
 
         // Within the window no more is asked. A session keeps its name through steps up.
         verify(&product, &mut owner, &mut there).await;
@@ -441,8 +441,8 @@ on_both_engines! {
         let cookie = second.session_cookie().unwrap().clone();
         for handle in [foreign.as_str(), &invented, "x", &cookie, "%00", "%3Cscript%3E"] {
             let act = format!("/cam/security/sessions/{handle}/end");
-            here.get(&act).await.is(404).says("No such session").does_not_say("127.0.0.1");
-            here.submit(SECURITY, &act, &[]).await.is(404).says("No such session");
+            here.get(&act).await.is(404).says("Session not found").does_not_say("127.0.0.1");
+            here.submit(SECURITY, &act, &[]).await.is(404).says("Session not found");
         }
         assert!(is_signed_in(&mut second).await && is_signed_in(&mut theirs).await);
         // Nor is a name of a session good for being it.
@@ -465,7 +465,7 @@ on_both_engines! {
         let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
         let end = format!("/cam/security/sessions/{}/end", others(&mut here).await[0]);
         for act in [REPLACE, CODES, END_OTHERS, &end] {
-            here.get(act).await.is_account_page().says("To go on, give your password and a code");
+            here.get(act).await.is_account_page().says("To continue, enter your password and a code");
             here.submit(SECURITY, act, &[]).await.leads_to(act);
             here.submit(SECURITY, act, &[("password", PASSWORD)]).await.leads_to(act);
             let code = owner.code(&product);
@@ -493,8 +493,8 @@ on_both_engines! {
         // A verification of this minute does not count, and its code is spent.
         let code = owner.code(&product);
         here.submit(CODES, CODES, &[("password", PASSWORD), ("code", &code)]).await.is_account_page();
-        here.submit(CODES, CODES, &[("password", PASSWORD), ("code", &code)]).await.is(422).says("used already");
-        change(&mut here, PASSWORD, Some(&code), NEW_PASSWORD).await.is(422).says("used already");
+        here.submit(CODES, CODES, &[("password", PASSWORD), ("code", &code)]).await.is(422).says("already used");
+        change(&mut here, PASSWORD, Some(&code), NEW_PASSWORD).await.is(422).says("already used");
         change(&mut here, PASSWORD, None, NEW_PASSWORD).await.is(422).says("id=\"code-error\"");
     }
 

@@ -45,18 +45,18 @@ on_both_engines! {
         let link = first_link(&product).await;
         let mut browser = product.browser();
 
-        give_name(&mut browser, &link, "Root", "password1", "password1").await.is(422).says("first that are guessed");
-        give_name(&mut browser, &link, "Root", "latchkey", "latchkey").await.is(422).says("name of the account or the product");
+        give_name(&mut browser, &link, "Root", "password1", "password1").await.is(422).says("first to be guessed");
+        give_name(&mut browser, &link, "Root", "latchkey", "latchkey").await.is(422).says("made of the account name or the product name");
         give_name(&mut browser, &link, "Root", "short", "short").await.is(422).says("shorter than 8");
         give_name(&mut browser, &link, "a:b", PASSWORD, PASSWORD).await.is(422).says("without a colon").says("a:b");
         let differs = give_name(&mut browser, &link, "Root", PASSWORD, "something else").await;
-        differs.is(422).says("passwords differ").says("value=\"Root\"").does_not_say(PASSWORD);
+        differs.is(422).says("passwords do not match").says("value=\"Root\"").does_not_say(PASSWORD);
         give_name(&mut browser, &link, "Root", PASSWORD, PASSWORD).await.leads_to("/setup/authenticator");
 
         let page = browser.get("/setup/authenticator").await;
         page.says("<svg class=\"qr\"").says("otpauth://totp/Latchkey:Root?");
         let wrong = browser.post("/setup/authenticator", &page.form_token(), &[("code", "000000")]).await;
-        wrong.is(422).says("not the code for this picture");
+        wrong.is(422).says("does not match this QR code");
         assert_eq!(seed_on(&wrong).expose(), seed_on(&page).expose(), "a wrong code changes nothing");
 
         let codes = enrol(&mut browser, product.clock.now()).await;
@@ -84,7 +84,7 @@ on_both_engines! {
         }
         .unwrap();
 
-        for (language, says) in [("en", "An account with this name exists already"), ("zh-CN", "已有使用此名称的账号")] {
+        for (language, says) in [("en", "An account with this name already exists"), ("zh-CN", "该账号名称已被使用")] {
             let mut browser = product.browser();
             browser.cookies.insert("__Host-latchkey-language".to_owned(), language.to_owned());
             let page = give_name(&mut browser, &link, "ROOT", PASSWORD, PASSWORD).await;
@@ -93,7 +93,7 @@ on_both_engines! {
         }
         // Where it was free at first, the page says so, and the link can be used again.
         let page = enrol(&mut late, product.clock.now()).await;
-        page.is(422).says("has been made meanwhile").says("Open the set-up link again");
+        page.is(422).says("Meanwhile, an account with this name was created").says("Open the set-up link again");
         let mut browser = product.browser();
         give_name(&mut browser, &link, "another", PASSWORD, PASSWORD).await.leads_to("/setup/authenticator");
         enrol(&mut browser, product.clock.now()).await.is_account_page();
@@ -111,7 +111,7 @@ on_both_engines! {
         let mut other = product.browser();
         other.submit("/login", "/login", &[("name", "root"), ("password", PASSWORD)]).await.leads_to("/login/code");
         let again = other.submit("/login/code", "/login/code", &[("kind", "totp"), ("code", &code)]).await;
-        again.is(422).says("used already");
+        again.is(422).says("already used");
     }
 
     async fn of_two_set_ups_at_once_one_wins_and_the_door_closes(engine) {
@@ -184,7 +184,7 @@ on_both_engines! {
         let link = path_of(&account_setup::link_address(&product.url().parse().unwrap(), &token));
         let mut browser = product.browser();
         let fields = [("token", token_of(&link)), ("name", "root"), ("password", "not the password")];
-        browser.submit(&link, "/setup", &fields).await.is(422).says("not the password");
+        browser.submit(&link, "/setup", &fields).await.is(422).says("password is wrong");
         let fields = [("token", token_of(&link)), ("name", "root"), ("password", PASSWORD)];
         browser.submit(&link, "/setup", &fields).await.leads_to("/setup/authenticator");
         let page = browser.get("/setup/authenticator").await;

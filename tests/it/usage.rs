@@ -83,7 +83,7 @@ on_both_engines! {
         product.app.usage.record(&before.uses, call(product.clock.now(), None));
         product.app.usage.record(&after.uses, call(product.clock.now(), Some("disabled")));
         let page = browser.get(&format!("/cam/capi/keys/{id}")).await;
-        page.says("since then 0 accepted, 1 refused").says("1 accepted, 1 refused</title>");
+        page.says("0 accepted and 1 refused since then").says("1 accepted, 1 refused</title>");
     }
 
     /// The last use that was noted is the last one, listed or not.

@@ -25,7 +25,8 @@ pub async fn unsaved_session(response: Response) -> Response {
 struct ErrorPage {
     page: Page,
     title: &'static str,
-    text: String,
+    text: &'static str,
+    try_again: Option<String>,
     request_id: String,
 }
 
@@ -45,10 +46,10 @@ pub async fn render(request: Request, next: Next) -> Response {
     if page.here.is_some() && !has_own_address {
         page.here = Some(LocalPath::default());
     }
-    let (title, text) = (page.t.problem)(problem);
+    let (title, text) = problem.words(page.t);
     let wait = response.headers().get(header::RETRY_AFTER).and_then(|seconds| seconds.to_str().ok()?.parse().ok());
-    let text = wait.map_or_else(|| text.to_owned(), |seconds| (page.t.try_again)(text, seconds));
-    let mut error_page = ErrorPage { page, title, text, request_id }.into_response();
+    let try_again = wait.map(page.t.errors.try_again);
+    let mut error_page = ErrorPage { page, title, text, try_again, request_id }.into_response();
     *error_page.status_mut() = status;
     // What the layers inside have set, cookies above all, still goes out; only the body is another.
     for (name, value) in response.headers() {
@@ -64,10 +65,9 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::console::texts::Words;
+    use crate::texts::LANGUAGES;
     use crate::types::error::{Error, PasswordFlaw};
     use crate::types::key_state::KeyState;
-    use crate::types::language::Language;
 
     /// All but faults, and what leads to another page.
     fn errors() -> Vec<Error> {
@@ -83,15 +83,14 @@ mod tests {
 
     #[test]
     fn every_domain_error_has_words_of_its_own_in_each_language() {
-        for language in [Language::English, Language::Chinese] {
-            let words = Words::of(language);
-            let malformed = (words.problem)(Problem::FormMalformed);
+        for texts in LANGUAGES {
+            let malformed = Problem::FormMalformed.words(texts);
             let mut said = HashSet::new();
             for error in errors() {
                 let name = format!("{error:?}");
                 let PageError::Problem(problem) = error.into() else { panic!("{name} has no page") };
-                assert_ne!((words.problem)(problem), malformed, "{name}");
-                assert!(said.insert((words.problem)(problem)), "{name} says what another says");
+                assert_ne!(problem.words(texts), malformed, "{name}");
+                assert!(said.insert(problem.words(texts)), "{name} says what another says");
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::texts::Texts;
 use crate::types::id::SecretId;
 use crate::types::key_state::KeyState;
 
@@ -59,5 +60,32 @@ impl Flash {
     /// The ARIA role: a refusal interrupts, a success waits for its turn.
     pub fn role(&self) -> &'static str {
         if self.tone() == "bad" { "alert" } else { "status" }
+    }
+
+    /// In words.
+    pub fn text(&self, texts: &Texts) -> String {
+        let of_key = |text: fn(&str) -> String, id: &SecretId| text(&id.short());
+        let texts = &texts.flash;
+        match self {
+            Self::KeyCreated(id) => of_key(texts.key_created, id),
+            Self::KeyEnabled(id) => of_key(texts.key_enabled, id),
+            Self::KeyDisabled(id) => of_key(texts.key_disabled, id),
+            Self::KeyDeleted(id) => of_key(texts.key_deleted, id),
+            Self::KeyAlready(id, KeyState::Disabled) => of_key(texts.key_already_disabled, id),
+            Self::KeyAlready(id, KeyState::Enabled | KeyState::Deleted) => of_key(texts.key_already_enabled, id),
+            Self::KeyLimit => texts.key_limit.to_owned(),
+            Self::KeyNotDisabled(id) => of_key(texts.key_not_disabled, id),
+            Self::RemarkSaved(id) => of_key(texts.remark_saved, id),
+            Self::RecoveryCodesLeft(left) => (texts.recovery_codes_left)(*left),
+            Self::PasswordChanged => texts.password_changed.to_owned(),
+            Self::TotpReplaced => texts.totp_replaced.to_owned(),
+            Self::SessionEnded => texts.session_ended.to_owned(),
+            Self::OtherSessionsEnded => texts.other_sessions_ended.to_owned(),
+            Self::AllKeysDisabled(keys) => (texts.all_keys_disabled)(*keys),
+            Self::PasskeyAdded => texts.passkey_added.to_owned(),
+            Self::PasskeyRenamed => texts.passkey_renamed.to_owned(),
+            Self::PasskeyRemoved => texts.passkey_removed.to_owned(),
+            Self::PasskeyLimit => texts.passkey_limit.to_owned(),
+        }
     }
 }

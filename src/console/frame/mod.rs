@@ -7,6 +7,7 @@ pub mod error_page;
 pub mod flash;
 pub mod form_token;
 pub mod headers;
+pub mod moment;
 pub mod page;
 pub mod problem;
 pub mod reader;

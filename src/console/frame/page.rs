@@ -10,17 +10,14 @@ use super::headers::{Nonce, RequestPath};
 use super::problem::Rendered;
 use super::reader::{Reader, Theme};
 use super::urls::LocalPath;
-use crate::console::texts::Words;
+use crate::texts::Texts;
 use crate::types::id::Uin;
-use crate::types::language::Language;
 
 /// The frame of a page. Templates call it `page`.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// The reader's language.
-    pub language: Language,
-    /// The texts in it.
-    pub t: &'static Words,
+    /// The texts in the reader's language.
+    pub t: &'static Texts,
     /// The reader's theme.
     pub theme: Theme,
     /// Where the switches of language and theme lead back to. Without it there are none: on a page that has no form
@@ -65,12 +62,11 @@ impl Page {
     pub fn bare(extensions: &Extensions) -> Self {
         let nonce = extensions.get::<Nonce>().map(|nonce| nonce.0.clone()).unwrap_or_default();
         let path = extensions.get::<RequestPath>().map(|path| path.0.clone()).unwrap_or_default();
-        let (language, theme) = extensions
+        let (t, theme) = extensions
             .get::<Reader>()
-            .map_or((Language::English, Theme::System), |reader| (reader.language, reader.theme));
+            .map_or((Texts::fallback(), Theme::System), |reader| (reader.texts, reader.theme));
         Self {
-            language,
-            t: Words::of(language),
+            t,
             theme,
             here: None,
             assets: &ASSETS,
@@ -97,9 +93,8 @@ impl Page {
     /// With this message on top.
     #[must_use]
     pub fn with_flash(mut self, flash: Option<&Flash>) -> Self {
-        let words = self.t;
-        self.flash =
-            flash.map(|flash| FlashView { tone: flash.tone(), role: flash.role(), text: (words.flash)(flash) });
+        let texts = self.t;
+        self.flash = flash.map(|flash| FlashView { tone: flash.tone(), role: flash.role(), text: flash.text(texts) });
         self
     }
 }

@@ -1,4 +1,4 @@
-//! What a handler of the console returns in place of a page. [`super::error_page`] makes a page of it.
+//! What a reader is told about an error, and in which words.
 
 use std::time::Duration;
 
@@ -6,6 +6,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::urls;
+
+use crate::texts::{Text, Texts};
 use crate::types::error::{Error, PasswordFlaw};
 
 /// A queue that is full has room again soon.
@@ -14,7 +16,7 @@ const BUSY_FOR: Duration = Duration::from_secs(5);
 /// The database may be back by then.
 pub(super) const UNAVAILABLE_FOR: Duration = Duration::from_secs(5);
 
-/// What a reader is told about an error. The words are in the language's file.
+/// What a reader is told about an error. The words are in each language's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the words of each say it")]
 pub enum Problem {
@@ -57,7 +59,7 @@ pub enum NotDone {
 }
 
 impl Problem {
-    fn status(self) -> StatusCode {
+    pub(super) fn status(self) -> StatusCode {
         match self {
             Self::NotFound | Self::KeyNotFound | Self::SessionNotFound | Self::PasskeyNotFound => StatusCode::NOT_FOUND,
             Self::LinkInvalid => StatusCode::GONE,
@@ -84,6 +86,60 @@ impl Problem {
             status if status.is_client_error() => Self::FormMalformed,
             _ => Self::Fault,
         }
+    }
+
+    /// Heading and text.
+    pub(super) fn words(self, texts: &Texts) -> (Text, Text) {
+        let errors = &texts.errors;
+        match self {
+            Self::NotFound => errors.not_found,
+            Self::KeyNotFound => errors.key_not_found,
+            Self::SessionNotFound => errors.session_not_found,
+            Self::PasskeyNotFound => errors.passkey_not_found,
+            Self::LinkInvalid => errors.link_invalid,
+            Self::FormExpired => errors.form_expired,
+            Self::FormMalformed => errors.form_malformed,
+            Self::CrossSite => errors.cross_site,
+            Self::MethodNotAllowed => errors.method_not_allowed,
+            Self::TooLarge => errors.too_large,
+            Self::WrongHost => errors.wrong_host,
+            Self::TooManyTries => errors.too_many_attempts,
+            Self::Busy => errors.busy,
+            Self::Unavailable => errors.unavailable,
+            Self::TimedOut => errors.timed_out,
+            Self::Fault => errors.fault,
+            Self::NotDone(why) => (errors.not_done, why.words(texts)),
+        }
+    }
+}
+
+impl NotDone {
+    fn words(self, texts: &Texts) -> Text {
+        match self {
+            Self::NameTaken => texts.errors.name_taken,
+            Self::NameInvalid => texts.credentials.name_invalid,
+            Self::PasswordUnfit(flaw) => of_flaw(flaw, texts),
+            Self::PasswordWrong => texts.credentials.password_wrong,
+            Self::CodeRefused => texts.credentials.code_refused,
+            Self::SignInRefused => texts.sign_in.refused,
+            Self::PasskeyRefused => texts.step_up.passkey_refused,
+            Self::PasskeyLimit => texts.passkeys.full,
+            Self::PasskeyNameInvalid => texts.passkeys.name_invalid,
+            Self::KeyLimit => texts.errors.key_limit,
+            Self::KeyNotDisabled => texts.errors.key_not_disabled,
+            Self::KeyAlready => texts.errors.key_already,
+            Self::RemarkInvalid => texts.keys.remark_invalid,
+        }
+    }
+}
+
+/// Why a new password will not do.
+pub fn of_flaw(flaw: PasswordFlaw, texts: &Texts) -> Text {
+    match flaw {
+        PasswordFlaw::TooShort => texts.credentials.too_short,
+        PasswordFlaw::TooLong => texts.credentials.too_long,
+        PasswordFlaw::Common => texts.credentials.too_common,
+        PasswordFlaw::Name => texts.credentials.made_of_name,
     }
 }
 

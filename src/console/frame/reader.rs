@@ -8,7 +8,7 @@ use axum::response::Response;
 
 use super::urls::LocalPath;
 use crate::console::Console;
-use crate::types::language::Language;
+use crate::texts::Texts;
 
 /// The look of the pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,8 +50,8 @@ impl Theme {
 /// How somebody reads, and where: an extension of every request.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    /// The language they have chosen, or else their browser's.
-    pub language: Language,
+    /// The texts in the language they have chosen, or else their browser's.
+    pub texts: &'static Texts,
     /// The theme they have chosen.
     pub theme: Theme,
     /// The page they are on, to come back to after changing one of these. Of a form that was sent, its address without
@@ -69,8 +69,8 @@ impl Reader {
             _ => uri.path(),
         };
         Self {
-            language: cookie(headers, &names.language)
-                .and_then(Language::of_tag)
+            texts: cookie(headers, &names.language)
+                .and_then(Texts::of_tag)
                 .unwrap_or_else(|| accepted_language(headers)),
             theme: cookie(headers, &names.theme).and_then(Theme::named).unwrap_or_default(),
             here: LocalPath::new(here).unwrap_or_default(),
@@ -86,9 +86,9 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     pairs.find(|(found, _)| *found == name).map(|(_, value)| value)
 }
 
-fn accepted_language(headers: &HeaderMap) -> Language {
+fn accepted_language(headers: &HeaderMap) -> &'static Texts {
     let values = headers.get_all(header::ACCEPT_LANGUAGE).into_iter().filter_map(|value| value.to_str().ok());
-    Language::preferred(&values.collect::<Vec<_>>().join(","))
+    Texts::preferred(&values.collect::<Vec<_>>().join(","))
 }
 
 /// Middleware: finds out how somebody reads, and says that pages depend on it.

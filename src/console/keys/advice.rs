@@ -5,6 +5,7 @@ use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::keys::advice::{self, Advice};
 use crate::keys::lifecycle::ApiKeyRow;
+use crate::texts::{Text, Texts};
 use crate::types::error::Error;
 
 /// Advice as the template shows it.
@@ -16,9 +17,9 @@ pub(crate) struct Card {
 
 /// What applies to the owner's account, with its keys, oldest first.
 pub(crate) async fn cards(app: &App, owner: &SignedIn, keys: &[ApiKeyRow]) -> Result<Vec<Card>, Error> {
-    let words = owner.words();
+    let texts = owner.texts();
     let card = |advice: Advice| {
-        let (text, act) = (words.advice)(&advice);
+        let (text, act) = words(&advice, texts);
         Card { text, act, address: address(&advice) }
     };
     Ok(advice::advice(app, &owner.account, keys).await?.into_iter().map(card).collect())
@@ -33,5 +34,19 @@ fn address(advice: &Advice) -> String {
         Advice::FullWithDisabled(key) => urls::key_act(key, "delete"),
         Advice::FewRecoveryCodes(_) => urls::RECOVERY_CODES.to_owned(),
         Advice::OneDevice => urls::SECURITY.to_owned(),
+    }
+}
+
+/// What there is to say, and what to do about it.
+fn words(advice: &Advice, texts: &Texts) -> (String, Text) {
+    let texts = &texts.advice;
+    match advice {
+        Advice::NeverUsed(key) => ((texts.never_used)(&key.short()), texts.use_it),
+        Advice::Unused(key, days) => ((texts.unused)(&key.short(), *days), texts.disable_it),
+        Advice::Old(key, days) => ((texts.old)(&key.short(), *days), texts.rotate_it),
+        Advice::FullWithDisabled(key) => ((texts.full_with_disabled)(&key.short()), texts.delete_it),
+        Advice::Full(_) => (texts.full.to_owned(), texts.continue_rotation),
+        Advice::FewRecoveryCodes(left) => ((texts.few_recovery_codes)(*left), texts.generate_codes),
+        Advice::OneDevice => (texts.one_device.to_owned(), texts.to_security),
     }
 }

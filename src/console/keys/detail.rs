@@ -8,15 +8,17 @@ use axum::response::Response;
 use url::{Position, Url};
 
 use super::list::named;
+use super::reasons;
 use crate::check::usage;
 use crate::console::Console;
+use crate::console::frame::moment::Moment;
 use crate::console::frame::page::{self, Page};
 use crate::console::frame::problem::PageError;
 use crate::console::session::SignedIn;
-use crate::console::texts::{Moment, Words};
 use crate::keys::advice;
 use crate::keys::lifecycle;
 use crate::keys::recent_use::DayCounts;
+use crate::texts::Texts;
 use crate::types::clock::Timestamp;
 use crate::types::id::SecretId;
 use crate::types::key_state::KeyState;
@@ -66,11 +68,10 @@ impl From<Url> for Api {
     }
 }
 
-/// "0 accepted, N refused since …" for a disabled key.
+/// Since when a key is disabled, and what has been called since.
 struct Since {
-    before: &'static str,
     at: Moment,
-    after: String,
+    calls: String,
 }
 
 struct Day {
@@ -105,30 +106,29 @@ pub async fn key_page(
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let age = advice::days(key.created_at, now);
     let page = owner.page(&console).await?;
-    let words = page.t;
+    let texts = page.t;
     let since = (key.state == KeyState::Disabled).then(|| Since {
-        before: words.disabled_since,
         at: key.state_changed_at.into(),
-        after: (words.since_disabled)(report.in_state.accepted, report.in_state.refused),
+        calls: (texts.key.calls_since_disabled)(report.in_state.accepted, report.in_state.refused),
     });
     let calls = report.calls.into_iter().map(|call| Call {
         at: call.at.into(),
         action: call.action,
         address: call.address,
         accepted: call.accepted,
-        reason: (words.refusal)(&call.reason),
+        reason: reasons::of_refusal(&call.reason, texts),
     });
     Ok(page::of_account(KeyPage {
         short: key.secret_id.short(),
         enabled: key.state == KeyState::Enabled,
         remark: key.remark,
         created: key.created_at.into(),
-        age: (words.key_age)(age),
+        age: (texts.key.age)(age),
         old: age >= advice::ROTATE_AFTER_DAYS,
         never_used: key.last_used_at.is_none(),
         api: console.site.api_url(host).map(Api::from),
         since,
-        chart: Chart::new(&days, words),
+        chart: Chart::new(&days, texts),
         days,
         calls: calls.collect(),
         secret_id: key.secret_id,
@@ -171,7 +171,7 @@ struct Bar {
 }
 
 impl Chart {
-    fn new(days: &[Day], words: &Words) -> Option<Self> {
+    fn new(days: &[Day], texts: &Texts) -> Option<Self> {
         const STEP: i64 = 20;
         const TALLEST: i64 = 120;
         let highest = days.iter().map(|day| day.accepted + day.refused).max().filter(|calls| *calls > 0)?;
@@ -182,7 +182,7 @@ impl Chart {
             let (accepted, refused) = (tall(day.accepted), tall(day.refused));
             x += STEP;
             Bar {
-                title: (words.chart_bar)(&day.date, day.accepted, day.refused),
+                title: (texts.key.chart_bar)(&day.date, day.accepted, day.refused),
                 x: x - STEP + 2,
                 accepted_y: TALLEST + 4 - accepted,
                 accepted_height: accepted,
@@ -196,7 +196,7 @@ impl Chart {
             height: TALLEST + 6,
             base: TALLEST + 4,
             top: 3,
-            highest: (words.most_calls)(highest),
+            highest: (texts.key.busiest_day)(highest),
             bar_width: STEP - 4,
             bars,
         })

@@ -67,7 +67,7 @@ pub async fn disable_all(
         Ok(verified) => verified,
         Err(Unproved::Missing) => return Ok(Redirect::to(urls::DISABLE_ALL).into_response()),
         Err(unproved) => {
-            let errors = unproved.errors(owner.words())?;
+            let errors = unproved.errors(owner.texts())?;
             return match ask(&console, &mut owner, errors).await? {
                 Some(asked) => Ok(page::refused(asked)),
                 None => tell(&mut owner, 0).await,

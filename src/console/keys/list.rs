@@ -13,14 +13,15 @@ use crate::account::sign_in::Previous;
 use crate::console::Console;
 use crate::console::frame::compression::confidential;
 use crate::console::frame::flash::Flash;
+use crate::console::frame::moment::Moment;
 use crate::console::frame::page::{self, FormState, Page};
 use crate::console::frame::problem::{PageError, Problem};
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::OwnForm;
 use crate::console::step_up::{self, About, Ask, Proof};
-use crate::console::texts::{Moment, Words};
 use crate::keys::{lifecycle, reveal};
+use crate::texts::Texts;
 use crate::types::error::Error;
 use crate::types::id::{AppId, SecretId};
 use crate::types::key_state::KeyState;
@@ -35,7 +36,7 @@ struct KeysPage {
     page: Page,
     account_name: String,
     app_id: AppId,
-    last_sign_in: Option<LastSignIn>,
+    previous_sign_in: Option<PreviousSignIn>,
     at_limit: bool,
     verified: bool,
     has_passkeys: bool,
@@ -51,17 +52,17 @@ impl KeysPage {
     }
 }
 
-struct LastSignIn {
-    before: &'static str,
-    at: Option<Moment>,
-    after: String,
+/// The sign-in before this one, and what has failed since.
+struct PreviousSignIn {
+    at: Moment,
+    address: Option<String>,
+    failures: String,
 }
 
-impl LastSignIn {
-    fn new(words: &Words, previous: &Previous) -> Option<Self> {
-        let at = previous.at?;
-        let after = (words.last_sign_in_rest)(previous.address.as_deref(), previous.failures);
-        Some(Self { before: words.last_sign_in, at: Some(at.into()), after })
+impl PreviousSignIn {
+    fn new(texts: &Texts, previous: &Previous) -> Option<Self> {
+        let failures = (texts.keys.failed_attempts_since)(previous.failures);
+        Some(Self { at: previous.at?.into(), address: previous.address.clone(), failures })
     }
 }
 
@@ -86,7 +87,7 @@ pub async fn keys_page(console: Console, mut owner: SignedIn) -> Result<Response
     let page = page::of_account(KeysPage {
         account_name: owner.account.name.clone(),
         app_id: owner.account.app_id,
-        last_sign_in: LastSignIn::new(page.t, owner.previous()),
+        previous_sign_in: PreviousSignIn::new(page.t, owner.previous()),
         at_limit: keys.len() >= lifecycle::LIMIT,
         verified: owner.verified(&console).is_some(),
         has_passkeys: step_up::can_use_passkey(&console, &owner).await?,
@@ -235,14 +236,14 @@ pub async fn delete_page(
     confirm_page(&console, owner, &secret_id, KeyState::Disabled).await
 }
 
-fn ask_to_show(words: &Words, secret_id: &SecretId) -> Ask {
+fn ask_to_show(texts: &Texts, secret_id: &SecretId) -> Ask {
     Ask {
-        title: words.verify_title,
-        text: words.verify_intro,
+        title: texts.step_up.title,
+        text: texts.step_up.secret_key_at_stake,
         about: About::Key(secret_id.clone()),
         action: urls::show(secret_id),
         back: urls::KEYS,
-        button: words.show,
+        button: texts.common.show,
         danger: false,
     }
 }
@@ -254,7 +255,7 @@ pub async fn show_page(
     Path(secret_id): Path<String>,
 ) -> Result<Response, PageError> {
     let key = lifecycle::find(&console.app, owner.uin(), &named(&secret_id)?).await?;
-    let ask = ask_to_show(owner.words(), &key.secret_id);
+    let ask = ask_to_show(owner.texts(), &key.secret_id);
     step_up::page(&console, owner, ask).await
 }
 
@@ -267,7 +268,7 @@ pub async fn show(
 ) -> Result<Response, PageError> {
     let app = &console.app;
     let key = lifecycle::find(app, owner.uin(), &named(&secret_id)?).await?;
-    let ask = ask_to_show(owner.words(), &key.secret_id);
+    let ask = ask_to_show(owner.texts(), &key.secret_id);
     let verified = match step_up::check(&console, &mut owner, proof).await {
         Ok(verified) => verified,
         Err(unproved) => return unproved.answer(&console, owner, ask).await,
@@ -306,7 +307,7 @@ pub async fn set_remark(
         Ok(()) => Ok(tell(&mut owner, &form.from, Flash::RemarkSaved(id)).await?.into_response()),
         Err(Error::RemarkInvalid) => {
             let page = owner.page(&console).await?.at(urls::KEYS);
-            let errors = FormState::with_error("remark", page.t.remark_invalid);
+            let errors = FormState::with_error("remark", page.t.keys.remark_invalid);
             Ok(page::refused(RemarkPage { page, secret_id: id, remark: form.remark, form: errors }))
         }
         Err(error) => Err(error.into()),

@@ -6,11 +6,12 @@ use axum::extract::Query;
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::reasons;
 use crate::console::Console;
+use crate::console::frame::moment::Moment;
 use crate::console::frame::page::{self, FormState, Page};
 use crate::console::frame::problem::PageError;
 use crate::console::session::SignedIn;
-use crate::console::texts::Moment;
 use crate::keys::recent_use;
 use crate::types::id::SecretId;
 
@@ -54,7 +55,7 @@ pub async fn refused_page(
 ) -> Result<Response, PageError> {
     let app = &console.app;
     let page = owner.page(&console).await?;
-    let words = page.t;
+    let texts = page.t;
     let asked: String = asked.request_id.trim().chars().take(LONGEST_ID).collect();
     let mut found = None;
     if let Ok(request_id) = asked.parse() {
@@ -62,12 +63,12 @@ pub async fn refused_page(
         found = recent_use::refused_call(app, owner.uin(), request_id).await?;
     }
     let unknown = !asked.is_empty() && found.is_none();
-    let form = if unknown { FormState::with_error("request_id", words.refused_unknown) } else { FormState::default() };
+    let form = if unknown { FormState::with_error("request_id", texts.refused.unknown) } else { FormState::default() };
     let call = found.map(|row| CallView {
         at: row.at.into(),
         signed_at: row.signed_at.into(),
-        reason: (words.refusal)(&row.reason),
-        cause: (words.refused_cause)(&row.reason, &row.cause),
+        reason: reasons::of_refusal(&row.reason, texts),
+        cause: reasons::of_cause(&row.reason, &row.cause, texts),
         request_id: row.request_id,
         secret_id: row.secret_id,
         action: row.action,

@@ -1,7 +1,7 @@
 //! One key as the templates show it.
 
 use crate::console::Console;
-use crate::console::texts::Moment;
+use crate::console::frame::moment::Moment;
 use crate::keys::lifecycle::ApiKeyRow;
 use crate::keys::recent_use;
 use crate::types::clock::Timestamp;

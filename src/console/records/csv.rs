@@ -19,7 +19,7 @@ use crate::audit::reading::{AuditRow, Csv, Reader};
 use crate::console::Console;
 use crate::console::frame::problem::PageError;
 use crate::console::session::SignedIn;
-use crate::console::texts::Words;
+use crate::texts::Texts;
 use crate::types::error::Error;
 use crate::types::event::{Action, Origin};
 use crate::types::id::Uin;
@@ -36,8 +36,8 @@ pub async fn download(
     owner: SignedIn,
     Query(query): Query<RecordsQuery>,
 ) -> Result<Response, PageError> {
-    let (query, words) = (query.trimmed(), owner.words());
-    let filter = match query.filter(words) {
+    let (query, texts) = (query.trimmed(), owner.texts());
+    let filter = match query.filter(texts) {
         Ok(filter) => filter,
         Err(errors) => return refused(&console, owner, query, errors).await,
     };
@@ -53,7 +53,7 @@ pub async fn download(
     ];
     // One chunk waits while the next is made: that is all a slow reader keeps in memory.
     let (sender, chunks) = mpsc::channel(1);
-    tokio::spawn(send(app, reader, (csv, rows), words, sender).in_current_span());
+    tokio::spawn(send(app, reader, (csv, rows), texts, sender).in_current_span());
     Ok((headers, Body::new(Chunks(chunks))).into_response())
 }
 
@@ -69,10 +69,10 @@ async fn send(
     app: App,
     reader: Reader,
     first: (Csv, Vec<AuditRow>),
-    words: &'static Words,
+    texts: &'static Texts,
     sender: mpsc::Sender<Result<Bytes, Error>>,
 ) {
-    if let Err(cause) = send_all(&app, reader, first, words, &sender).await {
+    if let Err(cause) = send_all(&app, reader, first, texts, &sender).await {
         tracing::error!(%cause, "a download of records failed");
         // Whoever has gone need not be told.
         let _ = sender.send(Err(cause)).await;
@@ -83,11 +83,11 @@ async fn send_all(
     app: &App,
     mut reader: Reader,
     (mut csv, mut rows): (Csv, Vec<AuditRow>),
-    words: &Words,
+    texts: &Texts,
     sender: &mpsc::Sender<Result<Bytes, Error>>,
 ) -> Result<(), Error> {
     loop {
-        if sender.send(Ok(lines(csv, &rows, words)?)).await.is_err() {
+        if sender.send(Ok(lines(csv, &rows, texts)?)).await.is_err() {
             return Ok(());
         }
         rows = reader.next(&app.db, CHUNK).await?;
@@ -98,9 +98,9 @@ async fn send_all(
     }
 }
 
-fn lines(mut csv: Csv, rows: &[AuditRow], words: &Words) -> Result<Bytes, Error> {
+fn lines(mut csv: Csv, rows: &[AuditRow], texts: &Texts) -> Result<Bytes, Error> {
     for row in rows {
-        let InWords { who, event, outcome } = InWords::new(row, words);
+        let InWords { who, event, outcome } = InWords::new(row, texts);
         csv.push(row, &[&who, &event, &outcome])?;
     }
     Ok(csv.into_bytes()?.into())

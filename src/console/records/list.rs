@@ -9,14 +9,16 @@ use axum::response::Response;
 use serde::Deserialize;
 use url::form_urlencoded;
 
+use super::wording;
 use crate::audit::reading::{self, AuditRow, Filter, Position, Start};
 use crate::console::Console;
+use crate::console::frame::moment::Moment;
 use crate::console::frame::page::{self, FieldError, FormState, Page};
 use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
-use crate::console::texts::{Moment, Words};
 use crate::keys::lifecycle;
+use crate::texts::Texts;
 use crate::types::clock::Timestamp;
 use crate::types::event::{Action, Actor, Detail, Outcome};
 use crate::types::id::SecretId;
@@ -54,21 +56,21 @@ impl RecordsQuery {
     }
 
     /// The filter, or what is wrong with it.
-    pub(crate) fn filter(&self, words: &Words) -> Result<Filter, Vec<FieldError>> {
+    pub(crate) fn filter(&self, texts: &Texts) -> Result<Filter, Vec<FieldError>> {
         let mut errors = Vec::new();
         let filter = Filter {
-            from: field(&self.from, "from", words.date_invalid, &mut errors, Timestamp::of_utc_date),
-            until: field(&self.to, "to", words.date_invalid, &mut errors, |day| {
+            from: field(&self.from, "from", texts.records.date_invalid, &mut errors, Timestamp::of_utc_date),
+            until: field(&self.to, "to", texts.records.date_invalid, &mut errors, |day| {
                 Some(Timestamp::of_utc_date(day)?.plus(DAY))
             }),
-            action: field(&self.event, "event", words.event_unknown, &mut errors, Action::parse),
-            outcome: field(&self.result, "result", words.result_unknown, &mut errors, Outcome::parse),
-            key: field(&self.key, "key", words.secret_id_invalid, &mut errors, |id| id.parse().ok()),
+            action: field(&self.event, "event", texts.records.event_unknown, &mut errors, Action::parse),
+            outcome: field(&self.result, "result", texts.records.result_unknown, &mut errors, Outcome::parse),
+            key: field(&self.key, "key", texts.records.secret_id_invalid, &mut errors, |id| id.parse().ok()),
         };
         if let (Some(from), Some(until)) = (filter.from, filter.until)
             && from >= until
         {
-            errors.push(FieldError { field: "to", text: words.dates_reversed });
+            errors.push(FieldError { field: "to", text: texts.records.dates_reversed });
         }
         if errors.is_empty() { Ok(filter) } else { Err(errors) }
     }
@@ -145,13 +147,13 @@ impl RecordsPage {
         errors: Vec<FieldError>,
     ) -> Result<Self, PageError> {
         let page = owner.page(console).await?;
-        let words = page.t;
-        let events = Action::ALL.iter().map(|action| (action.as_str(), (words.record_action)(*action)));
-        let results = Outcome::ALL.iter().map(|outcome| (outcome.as_str(), (words.record_outcome)(*outcome)));
+        let texts = page.t;
+        let events = Action::ALL.iter().map(|action| (action.as_str(), wording::of_action(*action, texts)));
+        let results = Outcome::ALL.iter().map(|outcome| (outcome.as_str(), wording::of_outcome(*outcome, texts)));
         let state = |state| match state {
-            KeyState::Enabled => words.enabled,
-            KeyState::Disabled => words.disabled,
-            KeyState::Deleted => words.deleted,
+            KeyState::Enabled => texts.common.enabled,
+            KeyState::Disabled => texts.common.disabled,
+            KeyState::Deleted => texts.common.deleted,
         };
         let keys = lifecycle::latest(&console.app, owner.uin(), KEYS_OFFERED).await?;
         Ok(Self {
@@ -195,14 +197,19 @@ pub(crate) struct InWords {
 }
 
 impl InWords {
-    pub(crate) fn new(row: &AuditRow, words: &Words) -> Self {
+    pub(crate) fn new(row: &AuditRow, texts: &Texts) -> Self {
         let actor = Actor::parse(&row.actor, row.actor_key.as_deref());
-        let outcome = Outcome::parse(&row.result).map_or(row.result.as_str(), words.record_outcome);
-        let detail = row.detail.as_deref().map(|stored| Detail::parse(stored).map_or(stored, words.record_detail));
+        let action = Action::parse(&row.action).map(|action| wording::of_action(action, texts));
+        let outcome = Outcome::parse(&row.result).map(|outcome| wording::of_outcome(outcome, texts));
+        let outcome = outcome.unwrap_or(&row.result);
+        let detail = |stored| Detail::parse(stored).map_or(stored, |detail| wording::of_detail(detail, texts));
         Self {
-            who: actor.as_ref().map_or(row.actor.as_str(), words.record_actor).to_owned(),
-            event: Action::parse(&row.action).map_or(row.action.as_str(), words.record_action).to_owned(),
-            outcome: detail.map_or(outcome.to_owned(), |detail| (words.with_detail)(outcome, detail)),
+            who: actor.map_or(row.actor.as_str(), |actor| wording::of_actor(&actor, texts)).to_owned(),
+            event: action.unwrap_or(&row.action).to_owned(),
+            outcome: row.detail.as_deref().map_or_else(
+                || outcome.to_owned(),
+                |stored| (texts.events.outcome_with_detail)(outcome, detail(stored)),
+            ),
         }
     }
 }
@@ -219,10 +226,10 @@ struct RecordView {
 }
 
 impl RecordView {
-    fn new(row: AuditRow, words: &Words) -> Self {
+    fn new(row: AuditRow, texts: &Texts) -> Self {
         Self {
             at: row.at.into(),
-            said: InWords::new(&row, words),
+            said: InWords::new(&row, texts),
             done: row.result == Outcome::Done.as_str(),
             actor_key: row.actor_key,
             // What is done to a session names it by its handle, which tells its reader nothing.
@@ -239,15 +246,15 @@ pub async fn records_page(
     owner: SignedIn,
     Query(query): Query<RecordsQuery>,
 ) -> Result<Response, PageError> {
-    let (query, words) = (query.trimmed(), owner.words());
-    let filter = match query.filter(words) {
+    let (query, texts) = (query.trimmed(), owner.texts());
+    let filter = match query.filter(texts) {
         Ok(filter) => filter,
         Err(errors) => return refused(&console, owner, query, errors).await,
     };
     let found = reading::page(&console.app.db, owner.uin(), &filter, query.start()).await?;
     let link = |name: &str, at: Option<Position>| Some(query.address(urls::RECORDS, Some((name, at?))));
     let (newer, older) = (link("after", found.newer), link("before", found.older));
-    let records = found.rows.into_iter().map(|row| RecordView::new(row, words)).collect();
+    let records = found.rows.into_iter().map(|row| RecordView::new(row, texts)).collect();
     let page = RecordsPage::new(&console, owner, query, Vec::new()).await?;
     Ok(page::of_account(RecordsPage { records: Some(records), newer, older, ..page }))
 }

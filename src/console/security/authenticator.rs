@@ -15,24 +15,24 @@ use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::OwnForm;
 use crate::console::step_up::{self, About, Ask, Proof};
-use crate::console::texts::Words;
+use crate::texts::Texts;
 use crate::types::error::Error;
 
-fn ask(words: &Words) -> Ask {
+fn ask(texts: &Texts) -> Ask {
     Ask {
-        title: words.replace_authenticator_title,
-        text: words.replace_authenticator_effect,
+        title: texts.security.replace_authenticator_title,
+        text: texts.security.replace_authenticator_effect,
         about: About::Account,
         action: urls::AUTHENTICATOR.to_owned(),
         back: urls::SECURITY,
-        button: words.next,
+        button: texts.common.next,
         danger: false,
     }
 }
 
 /// `GET /cam/security/authenticator`
 pub async fn replace_page(console: Console, owner: SignedIn) -> Result<Response, PageError> {
-    let ask = ask(owner.words());
+    let ask = ask(owner.texts());
     step_up::page(&console, owner, ask).await
 }
 
@@ -42,7 +42,7 @@ pub async fn begin(
     mut owner: SignedIn,
     OwnForm(proof): OwnForm<Proof>,
 ) -> Result<Response, PageError> {
-    let ask = ask(owner.words());
+    let ask = ask(owner.texts());
     let verified = match step_up::check(&console, &mut owner, proof).await {
         Ok(verified) => verified,
         Err(unproved) => return unproved.answer(&console, owner, ask).await,
@@ -87,7 +87,7 @@ pub async fn confirm(
             Ok(Redirect::to(urls::SECURITY).into_response())
         }
         Err(Error::CodeRefused) => {
-            let form = FormState::with_error("code", owner.words().setup_code_refused);
+            let form = FormState::with_error("code", owner.texts().authenticator.code_refused);
             Ok(confidential(page::refused(shown(&console, &mut owner, &replacement, form).await?)))
         }
         Err(error) => Err(error.into()),

@@ -17,7 +17,7 @@ use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::OwnForm;
 use crate::console::step_up::{self, About, Ask, Proof};
-use crate::console::texts::Words;
+use crate::texts::Texts;
 use crate::types::id::SessionHandle;
 
 #[derive(Template, WebTemplate)]
@@ -43,7 +43,7 @@ pub async fn security_page(console: Console, mut owner: SignedIn) -> Result<Resp
     let passkeys = passkeys::list(app, owner.uin()).await?;
     Ok(page::of_account(SecurityPage {
         verified: owner.verified(&console).is_some(),
-        recovery_codes_left: (page.t.recovery_codes_left)(left),
+        recovery_codes_left: (page.t.security.recovery_codes_left)(left),
         passkeys_work: console.site.passkeys.is_some(),
         passkeys_full: passkeys.len() >= passkeys::LIMIT,
         passkeys: passkeys.into_iter().map(PasskeyView::from).collect(),
@@ -59,14 +59,14 @@ async fn named(console: &Console, owner: &SignedIn, handle: &str) -> Result<Sess
 }
 
 fn ask_to_end(owner: &SignedIn, session: SessionRow) -> Ask {
-    let words = owner.words();
+    let texts = owner.texts();
     Ask {
-        title: words.end_title,
-        text: words.end_effect,
+        title: texts.security.end_title,
+        text: texts.security.end_effect,
         action: urls::end_session(&session.handle),
-        about: About::Session(SessionView::new(words, owner, session)),
+        about: About::Session(SessionView::new(texts, owner, session)),
         back: urls::SECURITY,
-        button: words.end,
+        button: texts.security.end,
         danger: true,
     }
 }
@@ -97,21 +97,21 @@ pub async fn end(
     Ok(Redirect::to(urls::SECURITY).into_response())
 }
 
-fn ask_to_end_others(words: &Words) -> Ask {
+fn ask_to_end_others(texts: &Texts) -> Ask {
     Ask {
-        title: words.end_others_title,
-        text: words.end_others_effect,
+        title: texts.security.end_others_title,
+        text: texts.security.end_others_effect,
         about: About::Account,
         action: urls::END_OTHERS.to_owned(),
         back: urls::SECURITY,
-        button: words.end_others,
+        button: texts.security.end_others,
         danger: true,
     }
 }
 
 /// `GET /cam/security/sessions/end-others`
 pub async fn end_others_page(console: Console, owner: SignedIn) -> Result<Response, PageError> {
-    let ask = ask_to_end_others(owner.words());
+    let ask = ask_to_end_others(owner.texts());
     step_up::page(&console, owner, ask).await
 }
 
@@ -121,7 +121,7 @@ pub async fn end_others(
     mut owner: SignedIn,
     OwnForm(proof): OwnForm<Proof>,
 ) -> Result<Response, PageError> {
-    let ask = ask_to_end_others(owner.words());
+    let ask = ask_to_end_others(owner.texts());
     let verified = match step_up::check(&console, &mut owner, proof).await {
         Ok(verified) => verified,
         Err(unproved) => return unproved.answer(&console, owner, ask).await,

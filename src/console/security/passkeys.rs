@@ -14,13 +14,14 @@ use crate::account::passkeys::{self, Addition, Name, PasskeyRow};
 use crate::account::webauthn::Options;
 use crate::console::Console;
 use crate::console::frame::flash::Flash;
+use crate::console::frame::moment::Moment;
 use crate::console::frame::page::{self, FormState, Page};
 use crate::console::frame::problem::{PageError, Problem};
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::{Nothing, OwnForm};
 use crate::console::step_up::{self, About, Ask, Proof};
-use crate::console::texts::{Moment, Words};
+use crate::texts::Texts;
 use crate::types::error::Error;
 use crate::types::id::PasskeyHandle;
 
@@ -58,14 +59,14 @@ pub async fn ask_for_own(
     Ok(Json(options))
 }
 
-fn ask_to_add(words: &Words) -> Ask {
+fn ask_to_add(texts: &Texts) -> Ask {
     Ask {
-        title: words.add_passkey_title,
-        text: words.add_passkey_effect,
+        title: texts.passkeys.add_title,
+        text: texts.passkeys.add_effect,
         about: About::Account,
         action: urls::ADD_PASSKEY.to_owned(),
         back: urls::SECURITY,
-        button: words.next,
+        button: texts.common.next,
         danger: false,
     }
 }
@@ -73,7 +74,7 @@ fn ask_to_add(words: &Words) -> Ask {
 /// `GET /cam/security/passkeys/add`
 pub async fn add_page(console: Console, owner: SignedIn) -> Result<Response, PageError> {
     console.relying_party()?;
-    let ask = ask_to_add(owner.words());
+    let ask = ask_to_add(owner.texts());
     step_up::page(&console, owner, ask).await
 }
 
@@ -84,7 +85,7 @@ pub async fn begin(
     OwnForm(proof): OwnForm<Proof>,
 ) -> Result<Response, PageError> {
     console.relying_party()?;
-    let ask = ask_to_add(owner.words());
+    let ask = ask_to_add(owner.texts());
     let verified = match step_up::check(&console, &mut owner, proof).await {
         Ok(verified) => verified,
         Err(unproved) => return unproved.answer(&console, owner, ask).await,
@@ -152,12 +153,12 @@ pub async fn add(
         }
         Err(error) => Err(error),
     };
-    let words = owner.words();
+    let texts = owner.texts();
     let form = match outcome {
         Ok(()) => return done(&mut owner, Flash::PasskeyAdded).await,
         Err(Error::PasskeyLimit) => return done(&mut owner, Flash::PasskeyLimit).await,
-        Err(Error::PasskeyNameInvalid) => FormState::with_error("name", words.passkey_name_invalid),
-        Err(Error::PasskeyRefused) => FormState::with_error("passkey", words.new_passkey_refused),
+        Err(Error::PasskeyNameInvalid) => FormState::with_error("name", texts.passkeys.name_invalid),
+        Err(Error::PasskeyRefused) => FormState::with_error("passkey", texts.passkeys.new_refused),
         Err(error) => return Err(error.into()),
     };
     let page = owner.page(&console).await?;
@@ -207,7 +208,7 @@ pub async fn rename(
     let passkey = named(&console, &owner, &handle).await?;
     let Ok(name) = Name::check(&sent.name) else {
         let page = owner.page(&console).await?;
-        let form = FormState::with_error("name", page.t.passkey_name_invalid);
+        let form = FormState::with_error("name", page.t.passkeys.name_invalid);
         return Ok(page::refused(NamePage { page, handle: passkey.handle, name: sent.name, form }));
     };
     let present = owner.present(&console);
@@ -215,21 +216,21 @@ pub async fn rename(
     tell(&mut owner, Flash::PasskeyRenamed).await
 }
 
-fn ask_to_remove(words: &Words, passkey: &PasskeyRow) -> Ask {
+fn ask_to_remove(texts: &Texts, passkey: &PasskeyRow) -> Ask {
     Ask {
-        title: words.remove_passkey_title,
-        text: words.remove_passkey_effect,
+        title: texts.passkeys.remove_title,
+        text: texts.passkeys.remove_effect,
         about: About::Passkey(passkey.name.clone()),
         action: urls::remove_passkey(&passkey.handle),
         back: urls::SECURITY,
-        button: words.remove,
+        button: texts.passkeys.remove,
         danger: true,
     }
 }
 
 /// `GET /cam/security/passkeys/{handle}/remove`
 pub async fn remove_page(console: Console, owner: SignedIn, Path(handle): Path<String>) -> Result<Response, PageError> {
-    let ask = ask_to_remove(owner.words(), &named(&console, &owner, &handle).await?);
+    let ask = ask_to_remove(owner.texts(), &named(&console, &owner, &handle).await?);
     step_up::page(&console, owner, ask).await
 }
 
@@ -241,7 +242,7 @@ pub async fn remove(
     OwnForm(proof): OwnForm<Proof>,
 ) -> Result<Response, PageError> {
     let passkey = named(&console, &owner, &handle).await?;
-    let ask = ask_to_remove(owner.words(), &passkey);
+    let ask = ask_to_remove(owner.texts(), &passkey);
     let verified = match step_up::check(&console, &mut owner, proof).await {
         Ok(verified) => verified,
         Err(unproved) => return unproved.answer(&console, owner, ask).await,

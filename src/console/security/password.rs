@@ -10,7 +10,7 @@ use crate::account::credentials::{self, NewPassword};
 use crate::console::Console;
 use crate::console::frame::flash::Flash;
 use crate::console::frame::page::{self, FormState, Page};
-use crate::console::frame::problem::PageError;
+use crate::console::frame::problem::{self, PageError};
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::OwnForm;
@@ -68,25 +68,25 @@ async fn try_change(
     owner: &mut SignedIn,
     sent: ChangeForm,
 ) -> Result<Result<i64, FormState>, PageError> {
-    let words = owner.words();
+    let texts = owner.texts();
     let ChangeForm { password, code, new, again } = sent;
     if new.expose_secret() != again.expose_secret() {
-        return Ok(Err(FormState::with_error("again", words.password_differs)));
+        return Ok(Err(FormState::with_error("again", texts.credentials.password_differs)));
     }
     let new = match NewPassword::judge(new, &owner.account.name) {
         Ok(new) => new,
-        Err(Error::PasswordUnfit(flaw)) => return Ok(Err(FormState::with_error("new", (words.flaw)(flaw)))),
+        Err(Error::PasswordUnfit(flaw)) => return Ok(Err(FormState::with_error("new", problem::of_flaw(flaw, texts)))),
         Err(error) => return Err(error.into()),
     };
     let proof = Proof { password: Some(password.clone()), code, passkey: None };
     let verified = match step_up::check(console, owner, proof).await {
         Ok(verified) => verified,
-        Err(unproved) => return unproved.errors(words).map(Err),
+        Err(unproved) => return unproved.errors(texts).map(Err),
     };
     let (origin, present) = (owner.origin(), owner.present(console));
     match credentials::change_password(&console.app, origin, &verified, &present, password, new).await {
         Ok(epoch) => Ok(Ok(epoch)),
-        Err(Error::PasswordWrong) => Ok(Err(FormState::with_error("password", words.password_wrong))),
+        Err(Error::PasswordWrong) => Ok(Err(FormState::with_error("password", texts.credentials.password_wrong))),
         Err(error) => Err(error.into()),
     }
 }

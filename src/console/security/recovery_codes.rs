@@ -12,23 +12,23 @@ use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::OwnForm;
 use crate::console::step_up::{self, About, Ask, Proof};
-use crate::console::texts::Words;
+use crate::texts::Texts;
 
-fn ask(words: &Words) -> Ask {
+fn ask(texts: &Texts) -> Ask {
     Ask {
-        title: words.new_recovery_codes_title,
-        text: words.new_recovery_codes_effect,
+        title: texts.security.new_recovery_codes_title,
+        text: texts.security.new_recovery_codes_effect,
         about: About::Account,
         action: urls::RECOVERY_CODES.to_owned(),
         back: urls::SECURITY,
-        button: words.make_recovery_codes,
+        button: texts.security.generate_codes,
         danger: false,
     }
 }
 
 /// `GET /cam/security/recovery-codes`
 pub async fn replace_page(console: Console, owner: SignedIn) -> Result<Response, PageError> {
-    let ask = ask(owner.words());
+    let ask = ask(owner.texts());
     step_up::page(&console, owner, ask).await
 }
 
@@ -38,7 +38,7 @@ pub async fn replace(
     mut owner: SignedIn,
     OwnForm(proof): OwnForm<Proof>,
 ) -> Result<Response, PageError> {
-    let ask = ask(owner.words());
+    let ask = ask(owner.texts());
     let verified = match step_up::check(&console, &mut owner, proof).await {
         Ok(verified) => verified,
         Err(unproved) => return unproved.answer(&console, owner, ask).await,

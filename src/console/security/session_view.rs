@@ -1,9 +1,10 @@
 //! One session as the pages show it.
 
 use crate::account::sessions::SessionRow;
+use crate::console::frame::moment::Moment;
 use crate::console::frame::user_agent;
 use crate::console::session::SignedIn;
-use crate::console::texts::{Moment, Words};
+use crate::texts::Texts;
 use crate::types::id::SessionHandle;
 
 /// A session as the pages show it.
@@ -24,12 +25,12 @@ pub struct SessionView {
 
 impl SessionView {
     /// As `owner` sees it.
-    pub fn new(words: &Words, owner: &SignedIn, session: SessionRow) -> Self {
+    pub fn new(texts: &Texts, owner: &SignedIn, session: SessionRow) -> Self {
         let (browser, system) = user_agent::families(session.user_agent.as_deref().unwrap_or_default());
         Self {
             present: session.handle == *owner.handle(),
             handle: session.handle,
-            device: (words.device_name)(browser, system),
+            device: (texts.security.device_name)(browser, system),
             address: session.address.unwrap_or_default(),
             started: session.started_at.into(),
             seen: session.seen_at.into(),

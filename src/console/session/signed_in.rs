@@ -18,10 +18,10 @@ use crate::console::frame::flash::Flash;
 use crate::console::frame::page::{AccountBar, Page};
 use crate::console::frame::problem::PageError;
 use crate::console::frame::return_to;
-use crate::console::texts::Words;
 use crate::http::tracked::RequestSpan;
 use crate::keys::reveal::RevealTicket;
 use crate::secret::token;
+use crate::texts::Texts;
 use crate::types::event::{Actor, Origin};
 use crate::types::id::{SessionHandle, Uin};
 
@@ -82,7 +82,7 @@ impl SignedIn {
     }
 
     /// The texts in the owner's language.
-    pub fn words(&self) -> &'static Words {
+    pub fn texts(&self) -> &'static Texts {
         Page::bare(&self.visitor.extensions).t
     }
 

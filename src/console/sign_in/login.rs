@@ -51,8 +51,8 @@ pub async fn login_page(console: Console, visitor: Visitor, Query(query): Query<
     }
     let page = visitor.page(&console);
     let notice = match query.notice.as_deref() {
-        Some("signed-out") => Some(page.t.signed_out),
-        Some("expired") => Some(page.t.session_expired),
+        Some("signed-out") => Some(page.t.sign_in.signed_out),
+        Some("expired") => Some(page.t.sign_in.session_expired),
         _ => None,
     };
     LoginPage::new(&console, page, notice, FormState::default()).into_response()
@@ -83,7 +83,7 @@ pub async fn submit(
         }
         Err(Error::SignInRefused) => {
             let page = visitor.page(&console);
-            let form = FormState::with_error("password", page.t.sign_in_refused).with_name(name);
+            let form = FormState::with_error("password", page.t.sign_in.refused).with_name(name);
             Ok(page::refused(LoginPage::new(&console, page, None, form)))
         }
         Err(error) => Err(error.into()),
@@ -125,7 +125,7 @@ pub async fn submit_passkey(
         }
         Err(Error::PasskeyRefused) => {
             let page = visitor.page(&console);
-            let form = FormState::with_error("passkey", page.t.passkey_refused);
+            let form = FormState::with_error("passkey", page.t.sign_in.passkey_refused);
             Ok(page::refused(LoginPage::new(&console, page, None, form)))
         }
         Err(error) => Err(error.into()),
@@ -175,7 +175,7 @@ pub async fn submit_code(
         }
         Err(Error::CodeRefused) => {
             let page = visitor.page(&console);
-            let form = FormState::with_error("code", page.t.code_refused);
+            let form = FormState::with_error("code", page.t.credentials.code_refused);
             Ok(page::refused(CodePage { page, recovery, form }))
         }
         // The account has changed since the password was given: start over.

@@ -13,7 +13,7 @@ use crate::console::Console;
 use crate::console::frame::compression::confidential;
 use crate::console::frame::enrolment::{At, AuthenticatorPage, ConfirmForm, RecoveryCodesPage};
 use crate::console::frame::page::{self, FormState, Page};
-use crate::console::frame::problem::{PageError, Problem};
+use crate::console::frame::problem::{self, PageError, Problem};
 use crate::console::frame::urls;
 use crate::console::session::form::OwnForm;
 use crate::console::session::{SettingUp, Visitor};
@@ -79,10 +79,10 @@ pub async fn begin(
     OwnForm(form): OwnForm<SetupForm>,
 ) -> Result<Response, PageError> {
     let SetupForm { token, name, password, again } = form;
-    let words = visitor.page(&console).t;
+    let texts = visitor.page(&console).t;
     let (purpose, _) = setup::look_up(&console.app, &token).await?;
     if differs(purpose, &password, again.as_ref()) {
-        let form = FormState::with_error("again", words.password_differs).with_name(name);
+        let form = FormState::with_error("again", texts.credentials.password_differs).with_name(name);
         return Ok(confidential(page::refused(first_page(&console, &visitor, token, form).await?)));
     }
     let (field, text) = match setup::begin(&console.app, &visitor.origin, &token, &name, password).await {
@@ -90,10 +90,10 @@ pub async fn begin(
             visitor.begin_enrolment(&console, enrolment).await?;
             return Ok(Redirect::to(urls::SETUP_AUTHENTICATOR).into_response());
         }
-        Err(Error::NameInvalid) => ("name", words.name_invalid),
-        Err(Error::NameTaken) => ("name", words.name_taken),
-        Err(Error::PasswordUnfit(flaw)) => ("password", (words.flaw)(flaw)),
-        Err(Error::PasswordWrong) => ("password", words.password_wrong),
+        Err(Error::NameInvalid) => ("name", texts.credentials.name_invalid),
+        Err(Error::NameTaken) => ("name", texts.credentials.name_taken),
+        Err(Error::PasswordUnfit(flaw)) => ("password", problem::of_flaw(flaw, texts)),
+        Err(Error::PasswordWrong) => ("password", texts.credentials.password_wrong),
         Err(error) => return Err(error.into()),
     };
     let form = FormState::with_error(field, text).with_name(name);
@@ -130,7 +130,7 @@ pub async fn confirm(
     let completed = match setup::confirm(&console.app, &visitor.origin, &enrolment, form.code.expose_secret()).await {
         Ok(completed) => completed,
         Err(Error::CodeRefused) => {
-            let text = visitor.page(&console).t.setup_code_refused;
+            let text = visitor.page(&console).t.authenticator.code_refused;
             let form = FormState::with_error("code", text);
             return Ok(confidential(page::refused(authenticator(&console, &visitor, &enrolment, form).await?)));
         }

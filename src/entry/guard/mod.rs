@@ -22,7 +22,7 @@ use url::Url;
 
 use self::headers::{connection_names, takes_signed_header, without_hop_by_hop};
 use self::upstream::Upstream;
-use super::api::{ApiError, language_of, path_and_query, refuse};
+use super::api::{ApiError, path_and_query, refuse, texts_for};
 use crate::app::App;
 use crate::check::checker::{self, Asked, Claim, Signed, Wants};
 use crate::http::body::{self, Terms};
@@ -30,9 +30,9 @@ use crate::http::headers::only;
 use crate::http::tracked::{Caller, CutWhen};
 use crate::metrics::{Cut, Door, Listener};
 use crate::signature::v3::{UNSIGNED_PAYLOAD, X_TC_CONTENT_SHA256, payload_hash};
+use crate::texts::Texts;
 use crate::types::id::RequestId;
 use crate::types::key_state::KeyState;
-use crate::types::language::Language;
 
 /// Longest body.
 const BODY_LIMIT: usize = 10 * 1024 * 1024;
@@ -53,15 +53,15 @@ pub fn router(app: App, upstream: &Url) -> Router {
 
 /// What a client is told when a handler has panicked.
 pub fn panicked(request_id: RequestId, _: &Uri) -> Response {
-    refuse(&ApiError::Fault, Language::English, request_id)
+    refuse(&ApiError::Fault, Texts::fallback(), request_id)
 }
 
 async fn answer(State(guard): State<Guard>, Extension(caller): Extension<Caller>, mut request: Request) -> Response {
-    let language = language_of(request.headers());
+    let texts = texts_for(request.headers());
     let upgrade = request.extensions_mut().remove::<OnUpgrade>();
     match pass(&guard, &caller, request, upgrade).await {
         Ok(response) => response,
-        Err(error) => refuse(&error, language, caller.request_id),
+        Err(error) => refuse(&error, texts, caller.request_id),
     }
 }
 

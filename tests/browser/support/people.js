@@ -15,7 +15,7 @@ export async function giveNameAndPassword(page, { name = NAME, password = PASSWO
   const called = field(page, 'Account name');
   if (await called.isEditable()) await called.fill(name); // a link of an account knows its name
   await field(page, 'New password').fill(password);
-  await field(page, 'New password again').fill(again);
+  await field(page, 'Confirm new password').fill(again);
   return press(button(page, 'Next'));
 }
 
@@ -41,7 +41,7 @@ export async function setUp(page, link, name = NAME) {
   await giveFirstCode(page, await authenticator.code());
   const recoveryCodes = await readRecoveryCodes(page);
   await page.getByRole('checkbox').check();
-  await press(button(page, 'Go to the API keys'));
+  await press(button(page, 'Go to API keys'));
   return { authenticator, recoveryCodes };
 }
 
@@ -96,6 +96,6 @@ export async function changePassword(page, { current = PASSWORD, code, password,
   await field(page, 'Current password').fill(current);
   if (code) await field(page, 'Authenticator code').fill(code);
   await field(page, 'New password').fill(password);
-  await field(page, 'New password again').fill(again);
+  await field(page, 'Confirm new password').fill(again);
   return press(button(page, 'Change password'));
 }

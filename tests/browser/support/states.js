@@ -50,7 +50,7 @@ export async function* states(server, page, { extreme = false } = {}) {
   const recoveryCodes = await people.readRecoveryCodes(page);
   yield 'set-up, recovery codes';
   await page.getByRole('checkbox').check();
-  await press(button('Go to the API keys'));
+  await press(button('Go to API keys'));
   yield 'no keys';
 
   // Two keys.
@@ -208,7 +208,7 @@ export async function* states(server, page, { extreme = false } = {}) {
   await people.verify(page, { password: 'not the password', code: authenticator.wrongCode(), act: 'End' });
   yield 'security, end a session, refused';
   await page.goto('/cam/security');
-  await press(page.getByRole('link', { name: named('End all others') }));
+  await press(page.getByRole('link', { name: named('End all other sessions') }));
   yield 'security, end all others';
   await page.goto('/cam/security');
   await press(page.getByRole('link', { name: named('Add a passkey') }));
@@ -216,7 +216,7 @@ export async function* states(server, page, { extreme = false } = {}) {
   await page.goto('/cam/security');
   await press(page.getByRole('link', { name: named('New recovery codes') }));
   yield 'security, new recovery codes';
-  await people.verify(page, { code: await authenticator.code(), act: 'Make new codes' });
+  await people.verify(page, { code: await authenticator.code(), act: 'Generate codes' });
   yield 'security, recovery codes shown';
   await page.getByRole('checkbox').check();
   await press(button('Back to Security'));

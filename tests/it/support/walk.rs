@@ -267,7 +267,7 @@ impl Walk {
             let name = at.to_string();
             let page = self.browser.submit("/login", "/login", &[("name", &name), ("password", "x")]).await;
             if page.status.as_u16() == 429 {
-                return self.keep("too many tries", page);
+                return self.keep("too many attempts", page);
             }
         }
         panic!("no address has to wait");
