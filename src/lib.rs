@@ -34,6 +34,7 @@ pub mod scratch;
 pub mod secret;
 pub mod serve;
 pub mod signature;
+pub mod start_error;
 pub mod telemetry;
 pub mod texts;
 pub mod throttle;

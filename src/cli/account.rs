@@ -11,8 +11,9 @@ use zeroize::Zeroizing;
 use super::output;
 use crate::account::setup;
 use crate::app::App;
-use crate::config::{Settings, StartError};
+use crate::config::Settings;
 use crate::operate::accounts::{self, Uncommitted};
+use crate::start_error::StartError;
 use crate::types::clock::{Clock, Timestamp};
 
 #[derive(Debug, Subcommand)]

@@ -8,8 +8,9 @@ use super::output;
 use crate::app;
 use crate::audit::reading::{self, AuditRow, Csv};
 use crate::audit::{AuditLog, Verdict};
-use crate::config::{Settings, StartError};
+use crate::config::Settings;
 use crate::db::Db;
+use crate::start_error::StartError;
 use crate::types::error::Error;
 
 /// Records read and written at a time.

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use super::output;
-use crate::config::{Settings, StartError};
+use crate::config::Settings;
 use crate::operate::backup;
+use crate::start_error::StartError;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Backup {

@@ -8,11 +8,12 @@ use secrecy::SecretString;
 use super::output;
 use super::serve::stop_signal;
 use crate::app::App;
-use crate::config::{Settings, StartError};
+use crate::config::Settings;
 use crate::operate::accounts;
 use crate::scratch;
 use crate::secret::totp::Seed;
 use crate::serve::{self, Listeners};
+use crate::start_error::StartError;
 use crate::types::clock::Clock;
 use crate::types::random;
 

@@ -16,8 +16,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::config::{Listen, Settings, StartError};
+use crate::config::{Listen, Settings};
 use crate::http::tracked::HEALTH_PATH;
+use crate::start_error::StartError;
 
 const PATIENCE: Duration = Duration::from_secs(3);
 

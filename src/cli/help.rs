@@ -7,7 +7,8 @@ use clap::{Arg, Command, CommandFactory as _};
 use clap_complete::Shell;
 
 use super::{Cli, output};
-use crate::config::{self, StartError};
+use crate::config;
+use crate::start_error::StartError;
 
 const EXIT_STATUS: &str = "\
 Exit status:

@@ -7,9 +7,10 @@ use serde_json::json;
 
 use super::output;
 use crate::app::App;
-use crate::config::{Settings, StartError};
+use crate::config::Settings;
 use crate::keys::lifecycle::{self, KeyOfAccount, StopBy};
 use crate::operate::accounts;
+use crate::start_error::StartError;
 use crate::types::clock::{Clock, Timestamp};
 use crate::types::error::Error;
 use crate::types::event::Origin;

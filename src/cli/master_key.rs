@@ -4,8 +4,9 @@ use clap::Subcommand;
 
 use super::output;
 use crate::app::App;
-use crate::config::{MasterKeyFile, Settings, StartError};
+use crate::config::{MasterKeyFile, Settings};
 use crate::operate::master_key;
+use crate::start_error::StartError;
 use crate::types::clock::Clock;
 
 #[derive(Debug, Subcommand)]

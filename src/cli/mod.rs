@@ -22,7 +22,8 @@ use std::process::ExitCode;
 use clap::{FromArgMatches as _, Parser, Subcommand};
 
 use crate::app::App;
-use crate::config::{self, GivenSettings, Settings, StartError};
+use crate::config::{self, GivenSettings, Settings};
+use crate::start_error::StartError;
 use crate::telemetry;
 use crate::types::clock::Clock;
 

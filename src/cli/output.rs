@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Write as _};
 use std::os::fd::AsFd as _;
 
-use crate::config::StartError;
+use crate::start_error::StartError;
 
 /// Writes a line on stdout.
 pub(super) fn line(text: impl std::fmt::Display) -> Result<(), StartError> {

@@ -8,9 +8,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::output;
 use crate::account::setup;
 use crate::app::App;
-use crate::config::{Settings, StartError};
+use crate::config::Settings;
 use crate::operate::accounts;
 use crate::serve::{self, Listeners};
+use crate::start_error::StartError;
 use crate::types::clock::Clock;
 
 /// Opens, binds, says where, and serves until a signal.

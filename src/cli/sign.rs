@@ -5,8 +5,9 @@ use secrecy::SecretString;
 use url::{Position, Url};
 
 use super::output;
-use crate::config::{self, StartError};
+use crate::config;
 use crate::signature::v3::{self, SignedRequest};
+use crate::start_error::StartError;
 use crate::types::clock::Clock;
 
 /// So that curl sends what was signed: without the settings of whoever runs it, and with brackets, braces and dots in the

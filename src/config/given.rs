@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
-use super::StartError;
+use crate::start_error::StartError;
 
 const DEFAULT_CONFIG: &str = "latchkey.toml";
 

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-use super::{MASTER_KEY_VARIABLE, Settings, StartError, variable};
+use super::{MASTER_KEY_VARIABLE, Settings, variable};
 use crate::scratch;
-use crate::secret::vault::{self, Vault};
+use crate::secret::vault::{self, MasterKeyFormat, Vault};
+use crate::start_error::StartError;
 
 const MASTER_KEY_FILE: &str = "master.key";
 const MASTER_KEY_CREDENTIAL: &str = "latchkey.master.key";
@@ -43,6 +44,12 @@ impl Place {
         if std::fs::metadata(file).is_ok_and(|file| file.permissions().mode() & 0o077 != 0) {
             tracing::warn!(file = %file.display(), "others than its owner can read the master key; chmod it to 600");
         }
+    }
+}
+
+impl From<MasterKeyFormat> for StartError {
+    fn from(malformed: MasterKeyFormat) -> Self {
+        Self::MasterKeyFormat(malformed.to_string())
     }
 }
 

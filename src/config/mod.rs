@@ -4,7 +4,6 @@ mod given;
 mod master_key;
 
 use std::ffi::OsStr;
-use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,79 +14,17 @@ use url::Url;
 
 pub use self::given::{GivenSettings, Listen, Span};
 pub(crate) use self::master_key::MasterKeyFile;
+pub use crate::start_error::StartError;
 
 use crate::db::{self, Db, OpenError};
 use crate::scratch;
 use crate::secret::token;
-use crate::secret::vault::MasterKeyFormat;
-use crate::types::error::Error;
 
 const DATABASE_FILE: &str = "latchkey.db";
 const MASTER_KEY_VARIABLE: &str = "LATCHKEY_MASTER_KEY";
 const SHORTEST_TOKEN: usize = 16;
 const LONGEST_SESSION: Duration = Duration::from_hours(7 * 24);
 const LONGEST_VERIFICATION_WINDOW: Duration = Duration::from_mins(30);
-
-/// Why the program does not start: one line that says what is wrong and what to do.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
-pub enum StartError {
-    #[error("cannot read the settings file {path}: {cause}")]
-    ConfigFile { path: String, cause: String },
-    #[error("{0}")]
-    Setting(String),
-    #[error("cannot use the data directory {path}: {cause}; create it, or choose another with --data-dir")]
-    DataDir { path: String, cause: std::io::Error },
-    #[error("cannot open the database file {path}: {cause}; it must belong to the user that the server runs as")]
-    DatabaseFile { path: String, cause: std::io::Error },
-    #[error("cannot open the database {database}: {cause}")]
-    Database { database: String, cause: OpenError },
-    #[error("cannot read the master key {path}: {cause}")]
-    MasterKeyFile { path: String, cause: std::io::Error },
-    #[error(
-        "the database was sealed under a master key, and {path} does not exist; put the key back, or say where it is \
-         with --master-key-file or {MASTER_KEY_VARIABLE}"
-    )]
-    MasterKeyMissing { path: String },
-    #[error(
-        "the database was sealed under a master key: there is no credential latchkey.master.key in {directory}, and no \
-         {path}; add it to the service (LoadCredential=), or say where it is with --master-key-file"
-    )]
-    CredentialMissing { path: String, directory: String },
-    #[error(
-        "cannot change the master key {path}: {cause}; run this as its owner, or add a line for the next version by hand, \
-         restart every server, and run this again"
-    )]
-    MasterKeyUnwritable { path: String, cause: std::io::Error },
-    #[error("the master key is malformed: {0}")]
-    MasterKeyFormat(#[from] MasterKeyFormat),
-    #[error(
-        "the master key is not the one this database was sealed under (version {version}); give the right one with \
-         --master-key-file or {MASTER_KEY_VARIABLE}"
-    )]
-    WrongMasterKey { version: i64 },
-    #[error("cannot read the tokens for /v1/verify in {path}: {cause}")]
-    VerifyTokens { path: String, cause: String },
-    #[error("cannot listen on {address} ({what}): {cause}; free the port, or choose another with --{what}")]
-    Bind { what: &'static str, address: SocketAddr, cause: std::io::Error },
-    #[error("cannot use {file} for TLS: {cause}; check --tls-cert and --tls-key", file = .file.display())]
-    Tls { file: PathBuf, cause: Box<dyn std::error::Error + Send + Sync> },
-    #[error("a part of the server ended by itself, which is a defect; please report the log's last lines")]
-    ListenerEnded,
-    #[error("the audit chain is broken at record {number}: {how}")]
-    AuditBroken { number: i64, how: String },
-    #[error(
-        "there is no database at {database}, but its master key is there: {key}; put the database back (a backup with \
-         `latchkey restore`), or move the key away to begin with a new installation"
-    )]
-    DatabaseLost { database: String, key: String },
-    #[error("{0}")]
-    Domain(#[from] Error),
-    #[error("whoever read the output has gone")]
-    ReaderGone,
-    #[error("{what}: {cause}")]
-    Io { what: &'static str, cause: std::io::Error },
-}
 
 /// The settings, complete and checked.
 #[derive(Clone, Debug)]
@@ -292,7 +229,7 @@ impl Settings {
     }
 
     pub(crate) fn could_not_open(&self, cause: OpenError) -> StartError {
-        StartError::Database { database: self.database_for_people(), cause }
+        StartError::Database { database: self.database_for_people(), cause: cause.into() }
     }
 
     /// The database's address. For the embedded one, makes the data directory (only its owner may enter) and the file.
