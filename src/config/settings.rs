@@ -1,0 +1,131 @@
+//! Every setting, declared once: its name, type, default and help. Flag, variable and key of the file follow from the name.
+//! `docs/operate/settings.md` describes the same settings, and a test compares the two.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::Resettable;
+use clap::{Args as _, Command, FromArgMatches as _};
+use ipnet::IpNet;
+use secrecy::SecretString;
+use url::Url;
+
+use super::declaration::{Setting, settings};
+use super::values::{Listen, Span, network};
+use crate::db;
+
+settings! {
+    /// Directory of the embedded database and the master key
+    #[arg(value_name = "DIR")]
+    pub data_dir: PathBuf = "./data";
+
+    /// Address of the database, sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/NAME
+    #[arg(value_name = "URL", hide_env_values = true)]
+    pub(super) database: SecretString, otherwise "SQLite in the data directory";
+
+    /// File of the master key
+    #[arg(value_name = "FILE")]
+    pub(super) master_key_file: PathBuf, otherwise "master.key in the data directory";
+
+    /// Settings file
+    #[arg(value_name = "FILE")]
+    pub config: PathBuf, otherwise "latchkey.toml, if it exists";
+
+    /// Listener of the console, for people
+    #[arg(value_name = "ADDR")]
+    pub console: Listen = "127.0.0.1:8080";
+
+    /// Listener of the signed API, for programs
+    #[arg(value_name = "ADDR")]
+    pub api: Listen = "127.0.0.1:8081";
+
+    /// Listener of the guard, a reverse proxy that forwards only validly signed requests to --guard-upstream
+    #[arg(value_name = "ADDR")]
+    pub guard: Listen = "off";
+
+    /// Address that the guard forwards to, such as `http://127.0.0.1:9000`
+    #[arg(value_name = "URL")]
+    pub guard_upstream: Url;
+
+    /// Listener of the Prometheus metrics at /metrics, without TLS
+    #[arg(value_name = "ADDR")]
+    pub metrics: Listen = "off";
+
+    /// Address of the console as its users type it
+    #[arg(value_name = "URL")]
+    pub public_url: Url, otherwise "localhost and the console's port";
+
+    /// Address of the API as programs reach it, shown on the key pages
+    #[arg(value_name = "URL")]
+    pub api_public_url: Url, otherwise "the console's host and the API's port";
+
+    /// Certificate chain (PEM), for https
+    #[arg(value_name = "FILE")]
+    pub(super) tls_cert: PathBuf;
+
+    /// Private key of the certificate (PEM)
+    #[arg(value_name = "FILE")]
+    pub(super) tls_key: PathBuf;
+
+    /// Address or network of a proxy whose X-Forwarded-For is trusted; can be repeated
+    #[arg(value_name = "CIDR", value_delimiter = ',', value_parser = network)]
+    pub trusted_proxy: Vec<IpNet>, otherwise "none";
+
+    /// How long an identity verification lasts, up to 30m
+    #[arg(value_name = "TIME")]
+    pub verification_window: Span as Duration = "5m";
+
+    /// Time without activity after which a session ends
+    #[arg(value_name = "TIME")]
+    pub session_idle: Span as Duration = "15m";
+
+    /// Time after which a session ends in any case, up to 7d
+    #[arg(value_name = "TIME")]
+    pub session_max: Span as Duration = "12h";
+
+    /// Whether a key can create, disable, enable and delete keys through the API
+    #[arg(value_name = "BOOL")]
+    pub api_manages_keys: bool = "true";
+
+    /// Whether API calls are limited to the documented rates, per account and action
+    #[arg(value_name = "BOOL")]
+    pub api_rate_limits: bool = "true";
+
+    /// Whether the guard, /forward-auth and /v1/verify accept requests whose body is not signed
+    #[arg(value_name = "BOOL")]
+    pub guard_unsigned_payload: bool = "false";
+
+    /// File of the tokens that callers of /v1/verify present as `Authorization: Bearer`, one per line
+    #[arg(value_name = "FILE")]
+    pub(super) verify_token_file: PathBuf, otherwise "no /v1/verify";
+
+    derived {
+        /// Certificate chain and private key.
+        pub tls: Option<(PathBuf, PathBuf)> = tls_cert.clone().zip(tls_key.clone());
+
+        /// The proxies whose forwarded addresses are trusted.
+        pub trusted_proxies: Vec<IpNet> = trusted_proxy.clone().unwrap_or_default();
+
+        /// How long a statement on the database may take.
+        pub(crate) patience: Duration = db::OF_A_REQUEST;
+    }
+}
+
+impl GivenSettings {
+    /// Settings that are written as flags (`--console=off`), wherever they come from.
+    pub(super) fn from_flags(flags: impl IntoIterator<Item = String>) -> Result<Self, clap::Error> {
+        let parser = Self::augment_args(Command::new("settings")).no_binary_name(true).disable_help_flag(true);
+        let parser = parser.mut_args(|arg| arg.env(Resettable::Reset));
+        Self::from_arg_matches(&parser.try_get_matches_from(flags)?)
+    }
+
+    fn defaults() -> Self {
+        let flags = SETTINGS.iter().filter_map(|setting| Some(format!("{}={}", setting.flag(), setting.default?)));
+        Self::from_flags(flags).expect("a default is written as a flag takes it")
+    }
+}
+
+/// The declaration of a setting.
+fn setting(name: &str) -> &'static Setting {
+    SETTINGS.iter().find(|setting| setting.name == name).expect("a setting")
+}
