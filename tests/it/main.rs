@@ -42,6 +42,7 @@ mod rotation;
 mod sealed;
 mod security;
 mod serve;
+mod settings;
 mod setup;
 mod signers;
 mod tls;

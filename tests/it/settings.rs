@@ -1,0 +1,132 @@
+//! Settings as they are declared, as the help lists them, and as the documentation and the packaged file describe them.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use latchkey::config::{SETTINGS, Setting};
+
+use crate::support::process::{failure, latchkey, run};
+use crate::support::{Engine, Store};
+
+/// Has a variable like a setting, and is none: it has no flag, so that it appears in no list of processes.
+const NOT_A_SETTING: &str = "LATCHKEY_MASTER_KEY";
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+/// The rows of the tables of settings: what stands under "Setting" and under "Default".
+fn documented() -> Vec<(String, String)> {
+    let page = read("docs/operate/settings.md");
+    let mut rows = Vec::new();
+    let mut in_table = false;
+    for line in page.lines() {
+        let cells: Vec<String> = line.split('|').map(|cell| cell.trim().replace('`', "")).collect();
+        in_table = line.starts_with('|') && (in_table || (cells[1] == "Setting" && cells[2] == "Default"));
+        if in_table && !matches!(&*cells[1], "Setting" | "---") {
+            rows.push((cells[1].clone(), cells[2].clone()));
+        }
+    }
+    rows
+}
+
+#[test]
+fn the_documentation_has_each_setting_with_its_default() {
+    let declared =
+        |setting: &Setting| (setting.name.to_owned(), setting.shown_default().unwrap_or_default().to_owned());
+    let mut declared: Vec<_> = SETTINGS.iter().map(declared).collect();
+    let mut documented = documented();
+    declared.sort();
+    documented.sort();
+    assert_eq!(documented, declared, "left: docs/operate/settings.md, right: src/config/settings.rs");
+}
+
+#[test]
+fn no_page_and_no_packaged_file_names_a_variable_that_is_none() {
+    let variables: BTreeSet<String> = SETTINGS.iter().map(Setting::variable).collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let in_dir = |dir: &str| std::fs::read_dir(root.join(dir)).unwrap().map(|entry| entry.unwrap().path());
+    let pages: Vec<PathBuf> = ["docs/operate", "packaging", "packaging/deb"].into_iter().flat_map(in_dir).collect();
+    for page in pages.iter().filter(|page| page.is_file()) {
+        let text = std::fs::read_to_string(page).unwrap();
+        let words = text.split(|c: char| !c.is_ascii_uppercase() && c != '_');
+        for word in words.filter(|word| word.starts_with("LATCHKEY_") && *word != NOT_A_SETTING) {
+            assert!(variables.contains(word), "{word} in {}", page.display());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_help_lists_each_setting_with_flag_variable_and_default() {
+    let store = Store::new(Engine::Sqlite).await;
+    let help = String::from_utf8(run(latchkey(&store, &["serve", "--help"]), "").stdout).unwrap();
+    let (_, help) = help.split_once("Settings:\n").unwrap();
+    let parts: Vec<&str> = help.split("\n      --").map(|part| part.trim_start().trim_start_matches("--")).collect();
+    assert_eq!(parts.len(), SETTINGS.len(), "{help}");
+    for (setting, part) in SETTINGS.iter().zip(parts) {
+        assert!(part.starts_with(&format!("{} <", &setting.flag()[2..])), "{part}");
+        assert!(part.contains(&format!("[env: {}", setting.variable())), "{part}");
+        let default = setting.shown_default().map(|default| format!("[default: {default}]"));
+        let shown = part.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(default.is_none_or(|default| shown.contains(&default)), "{part}");
+    }
+}
+
+/// Takes a text as `latchkey.toml`.
+async fn is_taken(text: &str) {
+    let store = Store::new(Engine::Sqlite).await;
+    std::fs::write(store.dir.path().join("latchkey.toml"), text).unwrap();
+    let output = run(latchkey(&store, &["migrate"]), "");
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_packaged_file_is_taken_with_each_of_its_examples() {
+    let packaged = read("packaging/latchkey.toml");
+    let examples: Vec<&str> = packaged
+        .lines()
+        .map(|line| line.trim_start_matches('#'))
+        .filter(|line| line.split_once(" = ").is_some_and(|(name, _)| !name.contains(' ')))
+        .collect();
+    assert!(examples.len() > 4, "{examples:?}");
+    is_taken(&packaged).await;
+    is_taken(&examples.join("\n")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_examples_of_the_documentation_are_taken() {
+    let page = read("docs/operate/settings.md");
+    let (_, example) = page.split_once("```toml\n").unwrap();
+    is_taken(example.split_once("```").unwrap().0).await;
+
+    let (_, ways) = page.split_once("| Flag | Variable | In the file |\n").unwrap();
+    for row in ways.lines().skip(1).take_while(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = row.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+        let (flag, (variable, value), in_file) = (cells[1], cells[2].split_once('=').unwrap(), cells[3]);
+        is_taken(in_file).await;
+        let store = Store::new(Engine::Sqlite).await;
+        let flags: Vec<&str> = ["migrate"].into_iter().chain(flag.split(' ')).collect();
+        assert!(run(latchkey(&store, &flags), "").status.success(), "{flag}");
+        let mut command = latchkey(&store, &["migrate"]);
+        command.env(variable, value);
+        assert!(run(command, "").status.success(), "{variable}={value}");
+        // And it is the variable that is read.
+        let mut command = latchkey(&store, &["migrate"]);
+        command.env(variable, "nonsense");
+        failure(command, 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_value_is_named_wherever_it_stands() {
+    let store = Store::new(Engine::Sqlite).await;
+    let by_flag = failure(latchkey(&store, &["migrate", "--session-idle", "soon"]), 2);
+    assert!(by_flag.contains("--session-idle") && by_flag.contains("length of time"), "{by_flag}");
+    let mut command = latchkey(&store, &["migrate"]);
+    command.env("LATCHKEY_SESSION_IDLE", "soon");
+    let by_variable = failure(command, 2);
+    assert!(by_variable.contains("--session-idle") && by_variable.contains("length of time"), "{by_variable}");
+    std::fs::write(store.dir.path().join("latchkey.toml"), "session_idle = \"soon\"\n").unwrap();
+    let in_file = failure(latchkey(&store, &["migrate"]), 1);
+    assert!(in_file.contains("latchkey.toml: session_idle: expected a length of time"), "{in_file}");
+}
