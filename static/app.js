@@ -13,7 +13,9 @@
     status.textContent = '';
     saying = setTimeout(() => {
       status.textContent = text;
-      saying = setTimeout(() => { status.textContent = ''; }, 10000);
+      saying = setTimeout(() => {
+        status.textContent = '';
+      }, 10000);
     }, 60);
   };
 
@@ -81,14 +83,16 @@
     document.getElementById('secret').focus();
     // The page may be kept whole in memory for Back, so it goes there without the secret.
     addEventListener('pagehide', () => secret.remove());
-    addEventListener('pageshow', (event) => { if (event.persisted) leave(); });
+    addEventListener('pageshow', (event) => {
+      if (event.persisted) leave();
+    });
     tick();
   }
 
   const two = (number) => String(Math.floor(number)).padStart(2, '0');
   for (const time of document.querySelectorAll('time[datetime]')) {
     const at = new Date(time.dateTime);
-    if (isNaN(at)) continue;
+    if (Number.isNaN(at.getTime())) continue;
     const offset = -at.getTimezoneOffset();
     const local = new Date(at.getTime() + offset * 60000).toISOString();
     const zone = Math.abs(offset);
@@ -97,7 +101,9 @@
   }
 
   for (const details of document.querySelectorAll('.remark')) {
-    details.addEventListener('toggle', () => { if (details.open) details.querySelector('input:not([type=hidden])').focus(); });
+    details.addEventListener('toggle', () => {
+      if (details.open) details.querySelector('input:not([type=hidden])').focus();
+    });
   }
 
   for (const choice of document.querySelectorAll('select[data-submits]')) {

@@ -12,7 +12,10 @@ import { states } from './support/states.js';
 
 const THEMES = ['light', 'dark'];
 /** 320 is 1280 at a zoom of 400 %, which WCAG 1.4.10 asks for. */
-const SIZES = [{ width: 1280, height: 800 }, { width: 320, height: 640 }];
+const SIZES = [
+  { width: 1280, height: 800 },
+  { width: 320, height: 640 },
+];
 
 /** Runs in the page. Returns the violations in words. */
 async function findings() {

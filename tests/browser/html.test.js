@@ -20,10 +20,15 @@ test('Every page in every state is valid HTML', { timeout: 300_000 }, async () =
     context.on('response', (response) => {
       if (!response.headers()['content-type']?.startsWith('text/html')) return;
       // A page that is left before it was read has no text any more.
-      sent.push(response.text().then((html) => ({ html, at: response.url() })).catch(() => null));
+      sent.push(
+        response
+          .text()
+          .then((html) => ({ html, at: response.url() }))
+          .catch(() => null),
+      );
     });
     const page = await context.newPage();
-    for await (const state of states(server, page));
+    for await (const _ of states(server, page));
     const pages = (await Promise.all(sent)).filter((one) => one);
     assert.ok(pages.length > 40, `${pages.length} pages were seen`);
     const found = new Set();

@@ -66,7 +66,10 @@ function journey({ database, javaScript }) {
         watch.assertNone();
       } catch (error) {
         failed = true;
-        const shown = await page.locator('body').innerText().catch(() => 'nothing');
+        const shown = await page
+          .locator('body')
+          .innerText()
+          .catch(() => 'nothing');
         t.diagnostic(`at ${page.url()} the page said:\n${shown}`);
         t.diagnostic(`the end of the server's log:\n${server.log.trimEnd().split('\n').slice(-10).join('\n')}`);
         throw error;
@@ -535,7 +538,8 @@ function journey({ database, javaScript }) {
   });
 
   step('Language and theme are switched in the bar, lead back to the page, and outlive the session', async () => {
-    const look = () => page.evaluate(() => [document.documentElement.lang, getComputedStyle(document.documentElement).colorScheme]);
+    const look = () =>
+      page.evaluate(() => [document.documentElement.lang, getComputedStyle(document.documentElement).colorScheme]);
     const chooseLanguage = async (name, change) => {
       const menu = page.locator('#language');
       if (javaScript) {

@@ -5,8 +5,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
 import { launch, press, says, visible, Watch } from './support/browser.js';
-import * as people from './support/people.js';
 import { Passkeys } from './support/passkeys.js';
+import * as people from './support/people.js';
 import { NAME, row, secretIds } from './support/people.js';
 import { Server } from './support/server.js';
 
@@ -96,7 +96,12 @@ describe('Passkeys', () => {
         other.watch.assertNone();
       } catch (error) {
         failed = true;
-        t.diagnostic(`at ${page.url()} the page said:\n${await page.locator('body').innerText().catch(() => 'nothing')}`);
+        t.diagnostic(
+          `at ${page.url()} the page said:\n${await page
+            .locator('body')
+            .innerText()
+            .catch(() => 'nothing')}`,
+        );
         t.diagnostic(`the end of the server's log:\n${server.log.trimEnd().split('\n').slice(-10).join('\n')}`);
         throw error;
       }

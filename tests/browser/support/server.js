@@ -85,7 +85,9 @@ export class Server {
       env: environment,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    this.#process.stderr.setEncoding('utf8').on('data', (text) => { this.log += text; });
+    this.#process.stderr.setEncoding('utf8').on('data', (text) => {
+      this.log += text;
+    });
     this.#exited = new Promise((resolve, reject) => {
       this.#process.once('error', reject);
       this.#process.once('close', (code, signal) => resolve(signal ?? code));
@@ -138,4 +140,3 @@ export class Server {
     await rm(this.#directory, { recursive: true, force: true });
   }
 }
-

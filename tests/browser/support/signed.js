@@ -27,8 +27,7 @@ export async function call(api, { secretId, secretKey }, action) {
     body,
     headers: {
       'Content-Type': type,
-      Authorization:
-        `TC3-HMAC-SHA256 Credential=${secretId}/${scope}, SignedHeaders=content-type;host, Signature=${signature}`,
+      Authorization: `TC3-HMAC-SHA256 Credential=${secretId}/${scope}, SignedHeaders=content-type;host, Signature=${signature}`,
       'X-TC-Action': action,
       'X-TC-Version': '2018-08-13',
       'X-TC-Timestamp': String(timestamp),

@@ -82,7 +82,9 @@ export async function* states(server, page, { extreme = false } = {}) {
   yield 'shown';
   await page.goto('/cam/capi');
   yield 'verified a moment ago';
-  await page.locator('#status').evaluate((status) => { status.textContent = document.body.dataset.copyFailed; });
+  await page.locator('#status').evaluate((status) => {
+    status.textContent = document.body.dataset.copyFailed;
+  });
   yield 'message of the script';
 
   // The remark.
@@ -184,10 +186,13 @@ export async function* states(server, page, { extreme = false } = {}) {
   yield 'signed in with a recovery code';
 
   // The security page. Signed in with a recovery code, so nothing is verified.
-  const otherBrowser = await page.context().browser().newContext({
-    baseURL: server.console,
-    userAgent: extreme ? 'W'.repeat(4000) : undefined,
-  });
+  const otherBrowser = await page
+    .context()
+    .browser()
+    .newContext({
+      baseURL: server.console,
+      userAgent: extreme ? 'W'.repeat(4000) : undefined,
+    });
   const elsewhere = await otherBrowser.newPage();
   await elsewhere.goto('/login');
   await people.givePassword(elsewhere, { name });
