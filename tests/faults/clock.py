@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import pyotp
+
 from calls import call
 from console import STEP_SECONDS
 from installation import API, Site

@@ -6,10 +6,11 @@ import socket
 import threading
 import time
 
+from bs4 import BeautifulSoup
+
 import calls
 import machine
 from backend import BackEnd
-from bs4 import BeautifulSoup
 from calls import call, get_status, request
 from installation import Site
 from outcome import Outcome

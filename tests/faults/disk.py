@@ -51,7 +51,7 @@ def _play(site: Site, disk: SmallDisk, outcome: Outcome) -> None:
         outcome.must(told.decided, f"a signed call with a known key is not answered: {told.refusal}")
         if not done.acknowledged:
             refused += 1
-            # Of a change that was refused nobody knows whether it was made; where it was, its button is not there any more.
+            # Of a change that was refused nobody knows whether it was made; where it was, its button is gone.
             if done.page and done.page.status != 404:
                 outcome.must(done.page.is_later, f"the page does not say that it may go better later: {done.words}")
             outcome.must(bool(done.words), "a refusal has no words")

@@ -76,8 +76,8 @@ def flood(stage: Stage, outcome: Outcome) -> None:
         time.sleep(0.05)
         turn += 1
     calls = load.wait()
-    for call in calls:
-        site.judge(*call)
+    for one in calls:
+        site.judge(*one)
     faults = sum(refusal == FAULT for _, _, refusal in calls)
     outcome.must(faults == 0, f"{faults} of {len(calls)} calls failed")
     everything = [wait for one in waits.values() for wait in one]
@@ -118,11 +118,15 @@ def _wrk(site: Site, at: int, seconds: int) -> subprocess.Popen:
     made = request(server.api, site.key, WHO_AM_I, b"{}")
     script = site.directory / f"wrk-{at}.lua"
     headers = "".join(
-        f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}\n" for name, value in made.headers if name.lower() != "host"
+        f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}\n"
+        for name, value in made.headers
+        if name.lower() != "host"
     )
     script.write_text(f'wrk.method = "POST"\nwrk.body = "{{}}"\n{headers}')
     program = ["wrk", "--threads", "1", "--connections", str(CONNECTIONS // 2), "--duration", f"{seconds}s"]
-    load = subprocess.Popen([*program, "--script", str(script), f"http://{server.api}/"], stdout=subprocess.PIPE, text=True)
+    load = subprocess.Popen(
+        [*program, "--script", str(script), f"http://{server.api}/"], stdout=subprocess.PIPE, text=True
+    )
     site.stage.keep_process(load)
     return load
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import requests
 from bs4 import BeautifulSoup
+
 from console import KEYS, Console
 
 

@@ -424,7 +424,7 @@ def test_an_odd_address_passes(door: Door, target: str) -> None:
     assert outcome.served().target == target
 
 
-BEYOND = ["/a\"b", "/a<b", "/a>b", "/a`b", "/?a\"b", "/?<", "/你", "/?q=é", "/a#b"]
+BEYOND = ['/a"b', "/a<b", "/a>b", "/a`b", '/?a"b', "/?<", "/你", "/?q=é", "/a#b"]
 
 
 @pytest.mark.parametrize("target", BEYOND)

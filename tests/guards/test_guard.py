@@ -37,7 +37,7 @@ def test_a_long_body_without_a_usable_signature_is_not_waited_for(guard: Door, u
     length = ("Content-Length", str(MOST))
     unsigned = Request("PUT", "/upload", (("Host", guard.address), length))
     for request in (unsigned, guard.signed("PUT", "/upload", key=unknown_key).with_headers(length)):
-        with raw(guard.address, request) as (client, head):
+        with raw(guard.address, request) as (_, head):
             assert status(head) == 401
             assert not guard.back_end.take()
 
