@@ -3,7 +3,7 @@
 #
 # The console answers to the name in LATCHKEY_PUBLIC_URL alone, http://localhost:8080 if that is not set.
 
-FROM rust:1-bookworm AS build
+FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .
 RUN cargo build --release --locked
