@@ -6,6 +6,7 @@ step="starting"
 postgres_dir=""
 own_policy=""
 venv=$PWD/target/clients-venv
+lint_tools=$PWD/target/lint
 
 announce() {
     step=$1
@@ -31,6 +32,7 @@ missing_packages() {
     for package; do
         case $package in
             gcc) command -v cc >/dev/null || echo gcc libc6-dev ;;
+            shellcheck) command -v shellcheck >/dev/null || echo shellcheck ;;
             postgresql) postgres_bin >/dev/null || echo postgresql ;;
             wrk) command -v wrk >/dev/null || echo wrk ;;
             chromium) [[ -x ${CHROMIUM:-/usr/bin/chromium} ]] || echo chromium ;;
@@ -88,17 +90,49 @@ let_services_start() {
 # --- Python -----------------------------------------------------------------------------------------------------------
 
 need_clients_venv() {
-    need_packages python3-venv
     announce "install the client tests' packages"
     # One place for compiled Python, out of the source tree. The SDK is large: only what is used gets compiled.
     export PYTHONPYCACHEPREFIX=$PWD/target/pycache
+    install_python "$venv" tests/clients/requirements.txt
+}
+
+# What a list names, in a virtual environment of its own.
+install_python() {
+    local environment=$1 list=$2
+    need_packages python3-venv
     # An interpreter that was replaced leaves an environment that does not run.
-    if ! "$venv/bin/python" -c '' 2>/dev/null; then
-        rm -rf "$venv"
-        "$(find_python)" -m venv "$venv"
+    if ! "$environment/bin/python" -c '' 2>/dev/null; then
+        rm -rf "$environment"
+        "$(find_python)" -m venv "$environment"
     fi
-    unless_same "$venv/.installed" tests/clients/requirements.txt \
-        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile -r tests/clients/requirements.txt
+    unless_same "$environment/.installed" "$list" \
+        "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile -r "$list"
+}
+
+# The lint part's programs, in directories of their own under $lint_tools.
+need_lint_tools() {
+    local name
+    need_packages shellcheck
+    need_command npm "install Node 20 or later, with npm"
+    announce "install the linters"
+    install_python "$lint_tools/python" scripts/lint/requirements.txt
+    mkdir -p "$lint_tools/node"
+    for name in .npmrc package.json package-lock.json; do
+        cp "scripts/lint/$name" "$lint_tools/node/$name"
+    done
+    (cd "$lint_tools/node" && unless_same node_modules/.installed package-lock.json npm ci --no-audit --no-fund)
+    # Without optimisation: it is built in half the time, and takes two seconds longer to run.
+    CARGO_PROFILE_DEV_DEBUG=false need_tool cargo-deny 0.20.2 --debug
+}
+
+# A program of a crate, in target/tools, in this version.
+need_tool() {
+    local crate=$1 version=$2 tools=$PWD/target/tools
+    shift 2
+    if [[ $("$tools/bin/$crate" --version 2>/dev/null) != *"$version" ]]; then
+        announce "install $crate"
+        cargo install --quiet --locked --force --root "$tools" "$@" "$crate@$version"
+    fi
 }
 
 # A Python that can make virtual environments, which Debian's cannot without python3-venv.
