@@ -102,8 +102,11 @@ pub async fn statement(db: &Db, statement: &str) {
 async fn new_postgres_database() -> String {
     use sqlx::{Connection, Executor};
     #[expect(clippy::disallowed_methods, reason = "the tests' own setting")]
-    let admin = std::env::var("LATCHKEY_TEST_POSTGRES")
-        .expect("LATCHKEY_TEST_POSTGRES is not set: run scripts/test, which starts PostgreSQL");
+    let Ok(admin) = std::env::var("LATCHKEY_TEST_POSTGRES") else {
+        eprintln!("this test needs PostgreSQL: run scripts/postgres in another terminal, and here what it prints");
+        // The line above says it all: no place in the source, no backtrace.
+        std::panic::resume_unwind(Box::new("no PostgreSQL"));
+    };
     let name = format!("test_{}", latchkey::types::random::alphanumeric(12).to_lowercase());
     let mut connection = sqlx::PgConnection::connect(&admin).await.unwrap();
     connection.execute(sqlx::AssertSqlSafe(format!("create database {name}"))).await.unwrap();
