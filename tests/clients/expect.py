@@ -22,7 +22,11 @@ MESSAGES = {
     "AuthFailure.InvalidAuthorization": ("not signed correctly", "签名格式不正确", "署名の形式が正しくありません"),
     "AuthFailure.InvalidSecretId": ("AKID followed by 32", "AKID 加 32 位", "AKIDに32文字"),
     "AuthFailure.SecretIdNotFound": ("exists and is enabled", "在控制台确认密钥存在且已启用", "存在し、有効であること"),
-    "AuthFailure.SignatureExpire": ("more than 300 seconds.* Set the clock", "超过 300 秒.*校准本机时钟", "300秒を超えて.*時計を合わせて"),
+    "AuthFailure.SignatureExpire": (
+        "more than 300 seconds.* Set the clock",
+        "超过 300 秒.*校准本机时钟",
+        "300秒を超えて.*時計を合わせて",
+    ),
     "AuthFailure.SignatureFailure": ("Check the SecretKey", "检查 SecretKey", "SecretKeyを確認"),
     "AuthFailure.TokenFailure": ("not issue temporary tokens", "不签发临时令牌", "一時トークンを発行しません"),
     "AuthFailure.UnauthorizedOperation": ("Use the console", "使用控制台", "コンソールを使用"),
@@ -35,7 +39,11 @@ MESSAGES = {
     "RequestSizeLimitExceeded": ("too large: the limit is 32 KB", "请求过大", "リクエストが大きすぎます"),
     "RequestLimitExceeded": ("Too many calls", "调用次数过多", "呼び出し回数が多すぎます"),
     "OperationDenied.AccessKeyOverLimit": ("already has two keys", "最多两个密钥", "上限の2個"),
-    "OperationDenied.UinNotMatch": ("TargetUin is not the account", "TargetUin 与密钥所属账号不一致", "TargetUinがキーのアカウントと一致しません"),
+    "OperationDenied.UinNotMatch": (
+        "TargetUin is not the account",
+        "TargetUin 与密钥所属账号不一致",
+        "TargetUinがキーのアカウントと一致しません",
+    ),
     "ResourceNotFound.SecretNotExist": ("no such key in this account", "不存在或不属于此账号", "このキーはありません"),
     "FailedOperation.Accesskey": ("Disable it before deleting", "先禁用再删除", "無効にしてから削除"),
 }
