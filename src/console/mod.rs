@@ -13,6 +13,8 @@ pub mod session;
 pub mod sign_in;
 mod state;
 pub mod step_up;
+mod table;
 
 pub use self::routes::{panicked, router};
 pub use self::state::Console;
+pub use self::table::{Route, Who, routes};

@@ -18,6 +18,7 @@ use super::session::SignedIn;
 use crate::account::passkey_use::Answer;
 use crate::account::passkeys;
 use crate::account::verification::{self, Verified};
+use crate::console::frame::urls;
 use crate::texts::Texts;
 use crate::types::error::Error;
 use crate::types::id::SecretId;

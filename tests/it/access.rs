@@ -1,8 +1,10 @@
-//! Attack 8: every route × every stage; only the pairs that are meant to succeed do.
+//! Attack 8: every route of the console × every stage; only the pairs that are meant to succeed do. The routes are those that
+//! the router is made from.
 
 use std::time::Duration;
 
 use latchkey::account::setup;
+use latchkey::console::{Route, Who, routes};
 use latchkey::operate::accounts;
 use reqwest::Method;
 
@@ -35,55 +37,15 @@ const STAGES: [Stage; 9] = [
     Stage::Ended,
     Stage::OldEpoch,
 ];
-const IN: &[Stage] = &[Stage::SignedIn, Stage::Verified];
-const HALF: &[Stage] = &[Stage::PasswordOnly, Stage::Locked];
-const ENROLLING: &[Stage] = &[Stage::Enrolling];
-
-/// Every route that is not for everybody, and the stages it is for. `{key}` is a key of the account.
-const ROUTES: &[(&str, &str, &[Stage])] = &[
-    ("GET", "/login/code", HALF),
-    ("POST", "/login/code", HALF),
-    ("GET", "/setup/authenticator", ENROLLING),
-    ("POST", "/setup/authenticator", ENROLLING),
-    ("GET", "/cam/capi", IN),
-    ("POST", "/cam/capi/keys", IN),
-    ("GET", "/cam/capi/keys/{key}", IN),
-    ("GET", "/cam/capi/keys/{key}/show", IN),
-    ("POST", "/cam/capi/keys/{key}/show", IN),
-    ("GET", "/cam/capi/keys/{key}/disable", IN),
-    ("POST", "/cam/capi/keys/{key}/disable", IN),
-    ("POST", "/cam/capi/keys/{key}/enable", IN),
-    ("GET", "/cam/capi/keys/{key}/delete", IN),
-    ("POST", "/cam/capi/keys/{key}/delete", IN),
-    ("POST", "/cam/capi/keys/{key}/remark", IN),
-    ("GET", "/cam/records", IN),
-    ("GET", "/cam/records.csv", IN),
-    ("GET", "/cam/capi/keys/{key}/rotate", IN),
-    ("GET", "/cam/capi/disable-all", IN),
-    ("POST", "/cam/capi/disable-all", IN),
-    ("GET", "/cam/security", IN),
-    ("GET", "/cam/security/password", IN),
-    ("POST", "/cam/security/password", IN),
-    ("GET", "/cam/security/authenticator", IN),
-    ("POST", "/cam/security/authenticator", IN),
-    ("GET", "/cam/security/authenticator/new", IN),
-    ("POST", "/cam/security/authenticator/new", IN),
-    ("GET", "/cam/security/recovery-codes", IN),
-    ("POST", "/cam/security/recovery-codes", IN),
-    ("GET", "/cam/security/sessions/of-nobody/end", IN),
-    ("POST", "/cam/security/sessions/of-nobody/end", IN),
-    ("GET", "/cam/security/sessions/end-others", IN),
-    ("POST", "/cam/security/sessions/end-others", IN),
-    ("POST", "/cam/security/passkeys/options", IN),
-    ("GET", "/cam/security/passkeys/add", IN),
-    ("POST", "/cam/security/passkeys/add", IN),
-    ("GET", "/cam/security/passkeys/new", IN),
-    ("POST", "/cam/security/passkeys/new", IN),
-    ("POST", "/cam/security/passkeys/new/options", IN),
-    ("POST", "/cam/security/passkeys/of-nobody/name", IN),
-    ("GET", "/cam/security/passkeys/of-nobody/remove", IN),
-    ("POST", "/cam/security/passkeys/of-nobody/remove", IN),
-];
+/// Who gets through a route that is not for everybody.
+fn allowed(who: Who) -> &'static [Stage] {
+    match who {
+        Who::Anybody => &STAGES,
+        Who::Enrolling => &[Stage::Enrolling],
+        Who::PasswordAccepted => &[Stage::PasswordOnly, Stage::Locked],
+        Who::SignedIn => &[Stage::SignedIn, Stage::Verified],
+    }
+}
 
 /// A product whose account has a key, and a browser at `stage`.
 async fn at(engine: crate::support::Engine, stage: Stage) -> (Product, Browser, String) {
@@ -140,10 +102,9 @@ on_both_engines! {
     async fn only_the_right_stage_gets_through(engine) {
         for stage in STAGES {
             let (_product, mut browser, key) = at(engine, stage).await;
-            for (method, path, allowed) in ROUTES {
-                let path = path.replace("{key}", &key);
+            for Route { method, path, who, .. } in routes().into_iter().filter(|route| route.who != Who::Anybody) {
+                let path = path.replace("{secret_id}", &key).replace("{handle}", "of-nobody");
                 let mut visitor = browser.clone();
-                let method: Method = method.parse().unwrap();
                 let page = if method == Method::GET {
                     visitor.get(&path).await
                 } else {
@@ -157,7 +118,7 @@ on_both_engines! {
                 };
                 let sent_to_sign_in = page.location.as_deref().is_some_and(|to| to.starts_with("/login?") || to == "/login");
                 let let_in = !sent_to_sign_in;
-                assert_eq!(let_in, allowed.contains(&stage), "{stage:?} {method} {path}: {} {:?}", page.status, page.location);
+                assert_eq!(let_in, allowed(who).contains(&stage), "{stage:?} {method} {path}: {} {:?}", page.status, page.location);
                 assert!(!page.status.is_server_error(), "{stage:?} {method} {path}");
                 if let_in {
                     // Some acts go on under a new session id.

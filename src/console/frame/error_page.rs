@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::page::Page;
 use super::problem::{PageError, Problem, Rendered, UNAVAILABLE_FOR};
-use super::urls::LocalPath;
+use super::urls::{self, LocalPath};
 use crate::http::tracked::Caller;
 
 /// Middleware: the layer of sessions answers so, and without words, where it could not store one.

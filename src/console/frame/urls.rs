@@ -2,6 +2,8 @@
 
 use crate::types::id::{PasskeyHandle, SecretId, SessionHandle};
 
+/// Where everybody begins: leads on to the keys.
+pub const HOME: &str = "/";
 /// Sign-in, first step.
 pub const LOGIN: &str = "/login";
 /// Sign-in after a session has ended.
@@ -10,6 +12,8 @@ pub const LOGIN_EXPIRED: &str = "/login?notice=expired";
 pub const LOGIN_SIGNED_OUT: &str = "/login?notice=signed-out";
 /// Sign-in, second step.
 pub const LOGIN_CODE: &str = "/login/code";
+/// The same, for a recovery code.
+pub const LOGIN_RECOVERY: &str = "/login/code?kind=recovery";
 /// Sign-in with a passkey.
 pub const LOGIN_PASSKEY: &str = "/login/passkey";
 /// What the browser is asked for that.
@@ -26,6 +30,20 @@ pub const KEYS: &str = "/cam/capi";
 pub const PREFERENCES: &str = "/preferences";
 /// Creating a key.
 pub const CREATE_KEY: &str = "/cam/capi/keys";
+/// One key's page.
+pub const KEY: &str = "/cam/capi/keys/{secret_id}";
+/// Showing a key's secret.
+pub const SHOW_KEY: &str = "/cam/capi/keys/{secret_id}/show";
+/// Disabling a key.
+pub const DISABLE_KEY: &str = "/cam/capi/keys/{secret_id}/disable";
+/// Enabling a key.
+pub const ENABLE_KEY: &str = "/cam/capi/keys/{secret_id}/enable";
+/// Deleting a key.
+pub const DELETE_KEY: &str = "/cam/capi/keys/{secret_id}/delete";
+/// A key's remark.
+pub const REMARK_KEY: &str = "/cam/capi/keys/{secret_id}/remark";
+/// Replacing a key.
+pub const ROTATE_KEY: &str = "/cam/capi/keys/{secret_id}/rotate";
 /// The security page.
 pub const SECURITY: &str = "/cam/security";
 /// Changing the password.
@@ -86,6 +104,11 @@ pub fn show(secret_id: &SecretId) -> String {
 /// Where a session is ended.
 pub fn end_session(handle: &SessionHandle) -> String {
     format!("{SECURITY}/sessions/{handle}/end")
+}
+
+/// Where a passkey is renamed.
+pub fn rename_passkey(handle: &PasskeyHandle) -> String {
+    format!("{SECURITY}/passkeys/{handle}/name")
 }
 
 /// Where a passkey is removed.

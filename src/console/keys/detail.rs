@@ -14,6 +14,7 @@ use crate::console::Console;
 use crate::console::frame::moment::Moment;
 use crate::console::frame::page::{self, Page};
 use crate::console::frame::problem::PageError;
+use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::keys::advice;
 use crate::keys::lifecycle;

@@ -11,6 +11,7 @@ use crate::console::Console;
 use crate::console::frame::moment::Moment;
 use crate::console::frame::page::{self, FormState, Page};
 use crate::console::frame::problem::PageError;
+use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::keys::recent_use;
 use crate::types::id::SecretId;

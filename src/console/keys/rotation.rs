@@ -12,6 +12,7 @@ use super::view::KeyView;
 use crate::console::Console;
 use crate::console::frame::page::{self, Page};
 use crate::console::frame::problem::PageError;
+use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::keys::lifecycle::ApiKeyRow;
 use crate::keys::recent_use;

@@ -1,0 +1,108 @@
+//! Every page and form of the console: method, address, who may, handler. The router is made from this table, and so is the
+//! test of who gets through where (`tests/it/access.rs`).
+
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::response::Redirect;
+use axum::routing::{self, MethodRouter};
+
+use super::frame::urls;
+use super::keys::{detail, disable_all, list, refused, rotation};
+use super::preferences;
+use super::records::{csv, list as records};
+use super::security::{authenticator, overview, passkeys, password, recovery_codes};
+use super::sign_in::{login, setup};
+use super::state::Console;
+
+/// Who a route is for. Its handler's arguments are what enforces it; the access test compares the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Anybody.
+    Anybody,
+    /// Somebody in the middle of a set-up.
+    Enrolling,
+    /// Somebody whose right password awaits its code.
+    PasswordAccepted,
+    /// The owner of an account, signed in.
+    SignedIn,
+}
+
+/// One row of the table.
+#[derive(Debug)]
+pub struct Route {
+    /// GET or POST.
+    pub method: Method,
+    /// The address, with names in braces where an id stands.
+    pub path: &'static str,
+    /// Who gets through.
+    pub who: Who,
+    /// What answers.
+    pub(super) handler: MethodRouter<Console>,
+}
+
+fn get<H: Handler<T, Console>, T: 'static>(path: &'static str, who: Who, handler: H) -> Route {
+    Route { method: Method::GET, path, who, handler: routing::get(handler) }
+}
+
+fn post<H: Handler<T, Console>, T: 'static>(path: &'static str, who: Who, handler: H) -> Route {
+    Route { method: Method::POST, path, who, handler: routing::post(handler) }
+}
+
+/// The table.
+pub fn routes() -> Vec<Route> {
+    use Who::{Anybody, Enrolling, PasswordAccepted, SignedIn};
+    vec![
+        get(urls::HOME, Anybody, async || Redirect::to(urls::KEYS)),
+        get(urls::LOGIN, Anybody, login::login_page),
+        post(urls::LOGIN, Anybody, login::submit),
+        get(urls::LOGIN_CODE, PasswordAccepted, login::code_page),
+        post(urls::LOGIN_CODE, PasswordAccepted, login::submit_code),
+        post(urls::LOGIN_PASSKEY, Anybody, login::submit_passkey),
+        post(urls::LOGIN_PASSKEY_OPTIONS, Anybody, login::ask_for_passkey),
+        post(urls::LOGOUT, Anybody, login::sign_out),
+        post(urls::PREFERENCES, Anybody, preferences::choose),
+        get(urls::SETUP, Anybody, setup::setup_page),
+        post(urls::SETUP, Anybody, setup::begin),
+        get(urls::SETUP_AUTHENTICATOR, Enrolling, setup::authenticator_page),
+        post(urls::SETUP_AUTHENTICATOR, Enrolling, setup::confirm),
+        get(urls::KEYS, SignedIn, list::keys_page),
+        get(urls::REFUSED, SignedIn, refused::refused_page),
+        post(urls::CREATE_KEY, SignedIn, list::create),
+        get(urls::KEY, SignedIn, detail::key_page),
+        get(urls::SHOW_KEY, SignedIn, list::show_page),
+        post(urls::SHOW_KEY, SignedIn, list::show),
+        get(urls::DISABLE_KEY, SignedIn, list::disable_page),
+        post(urls::DISABLE_KEY, SignedIn, list::disable),
+        post(urls::ENABLE_KEY, SignedIn, list::enable),
+        get(urls::DELETE_KEY, SignedIn, list::delete_page),
+        post(urls::DELETE_KEY, SignedIn, list::delete),
+        post(urls::REMARK_KEY, SignedIn, list::set_remark),
+        get(urls::RECORDS, SignedIn, records::records_page),
+        get(urls::RECORDS_CSV, SignedIn, csv::download),
+        get(urls::ROTATE_KEY, SignedIn, rotation::rotation_page),
+        get(urls::DISABLE_ALL, SignedIn, disable_all::ask_page),
+        post(urls::DISABLE_ALL, SignedIn, disable_all::disable_all),
+        get(urls::SECURITY, SignedIn, overview::security_page),
+        get(urls::PASSWORD, SignedIn, password::password_page),
+        post(urls::PASSWORD, SignedIn, password::change),
+        get(urls::AUTHENTICATOR, SignedIn, authenticator::replace_page),
+        post(urls::AUTHENTICATOR, SignedIn, authenticator::begin),
+        get(urls::NEW_AUTHENTICATOR, SignedIn, authenticator::new_page),
+        post(urls::NEW_AUTHENTICATOR, SignedIn, authenticator::confirm),
+        get(urls::RECOVERY_CODES, SignedIn, recovery_codes::replace_page),
+        post(urls::RECOVERY_CODES, SignedIn, recovery_codes::replace),
+        get(urls::END_SESSION, SignedIn, overview::end_page),
+        post(urls::END_SESSION, SignedIn, overview::end),
+        get(urls::END_OTHERS, SignedIn, overview::end_others_page),
+        post(urls::END_OTHERS, SignedIn, overview::end_others),
+        post(urls::PASSKEY_OPTIONS, SignedIn, passkeys::ask_for_own),
+        get(urls::ADD_PASSKEY, SignedIn, passkeys::add_page),
+        post(urls::ADD_PASSKEY, SignedIn, passkeys::begin),
+        get(urls::NEW_PASSKEY, SignedIn, passkeys::new_page),
+        post(urls::NEW_PASSKEY, SignedIn, passkeys::add),
+        post(urls::NEW_PASSKEY_OPTIONS, SignedIn, passkeys::ask_for_new),
+        post(urls::RENAME_PASSKEY, SignedIn, passkeys::rename),
+        get(urls::REMOVE_PASSKEY, SignedIn, passkeys::remove_page),
+        post(urls::REMOVE_PASSKEY, SignedIn, passkeys::remove),
+    ]
+}
