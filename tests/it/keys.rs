@@ -198,7 +198,7 @@ on_both_engines! {
             .does_not_say("<script>alert");
         let long = "x".repeat(1025);
         let refused = browser.submit("/cam/capi", &path, &[("remark", &long)]).await;
-        refused.is(422).says("You have 10 passkeys24 characters").says(&long);
+        refused.is(422).says("at most 1024 characters").says(&long);
         browser.get("/cam/capi").await.says("店铺");
         browser.operate(&path, &[("remark", "  ")]).await.does_not_say("店铺");
     }

@@ -33,7 +33,7 @@ on_both_engines! {
         let mut browser = product.browser();
         browser.get("/cam/capi").await.leads_to("/login");
         owner.sign_in_with(&product, &mut browser).await;
-        browser.get("/cam/capi").await.is_account_page().says("Root").does_not_say("Last sign-in");
+        browser.get("/cam/capi").await.is_account_page().says("Root").does_not_say("Previous sign-in");
         let out = browser.submit("/cam/capi", "/logout", &[]).await;
         out.leads_to("/login?notice=signed-out");
         // Without these attributes a browser ignores the removal.
@@ -47,7 +47,7 @@ on_both_engines! {
             try_password(&mut product.browser(), "root", "wrong").await.is(422);
         }
         owner.sign_in_with(&product, &mut browser).await;
-        browser.get("/cam/capi").await.says("Last sign-in").says("127.0.0.1").says("2 failed attempts since");
+        browser.get("/cam/capi").await.says("Previous sign-in").says("127.0.0.1").says("2 failed attempts since");
     }
 
     /// Attack 1: one code, one use, however it is spelt, and nothing but six ASCII digits is a code.
@@ -193,7 +193,7 @@ on_both_engines! {
     async fn whatever_is_typed_as_a_name_is_answered_in_the_same_words(engine) {
         let product = Product::start(engine).await;
         for name in ["", "\0", "a\0b", "a:b", &"字".repeat(6000), &"x".repeat(50_000)] {
-            try_password(&mut product.browser(), name, PASSWORD).await.is(422).says("The name or the password is wrong");
+            try_password(&mut product.browser(), name, PASSWORD).await.is(422).says("The account name or password is wrong");
         }
     }
 
@@ -220,7 +220,7 @@ on_both_engines! {
         let token = browser.get("/login").await.form_token();
         let form = [("form_token", token.as_str()), ("name", "root"), ("password", PASSWORD)];
         let request = browser.request(reqwest::Method::POST, "/login").header("x-forwarded-for", "203.0.113.7").form(&form);
-        browser.send(request).await.is(429).says("Too many tries");
+        browser.send(request).await.is(429).says("Too many attempts");
         product.advance(Duration::from_secs(2));
         owner.give_password(&mut browser).await;
     }

@@ -37,11 +37,11 @@ on_both_engines! {
         let (_, mut browser) = product.signed_in("root").await;
         browser.get("/nowhere").await.is(404).says("Page not found").says("Request ID").says("Sign out");
         product.browser().get("/nowhere").await.is(404).says("Page not found").does_not_say("Sign out");
-        browser.get("/cam/capi/keys").await.is(405).says("Not possible in this way").says("Request ID");
+        browser.get("/cam/capi/keys").await.is(405).says("This is not possible here").says("Request ID");
         browser.get("/cam//capi").await.is(404);
         browser.get("/static/..%2fCargo.toml").await.is(404);
         let long = "x".repeat(70_000);
-        browser.submit("/cam/capi", "/cam/capi/keys", &[("x", &long)]).await.is(413).says("Too much at once");
+        browser.submit("/cam/capi", "/cam/capi/keys", &[("x", &long)]).await.is(413).says("The form is too large");
         browser.submit("/login", "/logout", &[("form_token", "")]).await;
         let missing = product.browser().submit("/login", "/login", &[("name", "only")]).await;
         missing.is(422).says("could not be read");
@@ -49,7 +49,7 @@ on_both_engines! {
         product.browser().submit("/login", "/login", &twice).await.is(422).says("could not be read");
         for method in [Method::TRACE, Method::OPTIONS, Method::PUT] {
             let request = browser.request(method, "/login");
-            browser.send(request).await.is(405).says("Not possible in this way");
+            browser.send(request).await.is(405).says("This is not possible here");
         }
     }
 
@@ -60,7 +60,7 @@ on_both_engines! {
         let port = product.console.port();
         for host in ["evil.example".to_owned(), format!("evil.example:{port}"), "localhost".to_owned(), format!("localhost:{}", port ^ 1)] {
             let request = browser.request(Method::GET, "/login").header("host", &host);
-            browser.send(request).await.is(421).says("Another address").does_not_say("evil.example");
+            browser.send(request).await.is(421).says("Use another address").does_not_say("evil.example");
         }
         for host in [format!("127.0.0.1:{port}"), format!("LOCALHOST:{port}"), format!("[::1]:{port}")] {
             let request = browser.request(Method::GET, "/login").header("host", &host);
@@ -88,7 +88,7 @@ async fn behind_https_everything_is_bound_to_it() {
             [("form_token", page.is(200).form_token()), ("name", "x".to_owned()), ("password", "x".to_owned())];
         let origin = format!("https://{}", host.to_lowercase().trim_end_matches(":443"));
         let request = browser.request(Method::POST, "/login").header("host", host).header("origin", &origin);
-        browser.send(request.form(&fields)).await.is(422).says("The name or the password is wrong");
+        browser.send(request.form(&fields)).await.is(422).says("The account name or password is wrong");
     }
     let others = [
         "keys.example:80",

@@ -170,7 +170,7 @@ on_both_engines! {
         change(&mut here, "not the password", Some(&code), NEW_PASSWORD).await.is(422).says("id=\"password-error\"");
         change(&mut here, PASSWORD, Some("000000"), NEW_PASSWORD).await.is(422).says("id=\"code-error\"");
         // Judged as at set-up, and before the code is spent.
-        for (bad, why) in [("password1", "first to be guessed"), ("root1234", "name of the account"), ("quail", "shorter than 8")] {
+        for (bad, why) in [("password1", "first to be guessed"), ("root1234", "made of the account name"), ("quail", "shorter than 8")] {
             change(&mut here, PASSWORD, Some(&code), bad).await.is(422).says("id=\"new-error\"").says(why).does_not_say(bad);
         }
         let fields = [("password", PASSWORD), ("code", code.as_str()), ("new", NEW_PASSWORD), ("again", "another one")];
