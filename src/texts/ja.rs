@@ -307,7 +307,7 @@ pub(super) static TEXTS: Texts = Texts {
         by_owner: "アカウント所有者",
         by_key: "APIキー",
         by_operator: "サーバー管理者",
-        by_stranger: "サインインしていないユーザー",
+        by_stranger: "未サインイン",
         account_created: "アカウントの作成",
         set_up: "アカウントの設定完了",
         setup_link_created: "設定リンクの作成",

@@ -127,7 +127,7 @@ on_both_engines! {
             browser.submit("/login/code", "/login/code", &[("kind", "recovery"), ("code", code)]).await.is(303);
             let page = advice(&mut browser).await;
             match 9 - spent {
-                0 => page.says("No recovery code left"),
+                0 => page.says("You have no recovery codes left"),
                 1 => page.says("You have 1 recovery code left"),
                 left @ 2..=3 => page.says(&format!("{left} recovery codes left")).says("href=\"/cam/security/recovery-codes\""),
                 _ => page.does_not_say("recovery code left").does_not_say("recovery codes left"),
