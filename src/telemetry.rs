@@ -1,16 +1,20 @@
-//! Logs: JSON lines on stderr. No secret, token, code, cookie or query ever.
+//! Logs on stderr, one line per event: JSON, or text for a terminal. No secret, token, code, cookie or query ever.
 //!
 //! A thread of its own writes them, so that nothing waits for whoever reads them. A line that cannot be written is lost and
 //! counted: a full disk, a closed pipe or a reader that has stopped reading ends no request.
 
-use std::io::{self, Write};
+use std::fmt::{self, Debug};
+use std::io::{self, IsTerminal as _, Write};
 use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use tracing::field::Field;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
 /// Lines that wait for the thread that writes them; of further ones each is lost.
 const WAITING_LINES: usize = 8192;
@@ -18,6 +22,23 @@ const WAITING_LINES: usize = 8192;
 const LAST_LINE: Duration = Duration::from_secs(1);
 
 static LINES_LOST: AtomicU64 = AtomicU64::new(0);
+
+/// How the lines of the log are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// Text if stderr is a terminal, otherwise JSON
+    Auto,
+    /// Lines for people, in colour on a terminal
+    Text,
+    /// One JSON object per line
+    Json,
+}
+
+impl LogFormat {
+    fn is_text(self, on_terminal: bool) -> bool {
+        self == Self::Text || (self == Self::Auto && on_terminal)
+    }
+}
 
 /// The log, until it is dropped.
 #[derive(Debug)]
@@ -31,19 +52,39 @@ enum Message {
     Last(String, Sender<()>),
 }
 
-/// Starts logging. `filter` as in `RUST_LOG`; without one `info`, and of the database driver only what is wrong.
-pub fn start(filter: Option<&str>) -> Log {
+/// Starts logging. `filter` is written as in `RUST_LOG`. Without one, `info` is logged, and of the database driver only what
+/// is wrong.
+pub fn start(filter: Option<&str>, format: LogFormat) -> Log {
     let filter =
         filter.and_then(|filter| EnvFilter::try_new(filter).ok()).unwrap_or_else(|| EnvFilter::new("info,sqlx=warn"));
     let (sender, waiting) = bounded(WAITING_LINES);
     let lines = Lines(sender);
     // Without a thread, nobody receives them.
     let _ = thread::Builder::new().name("log".to_owned()).spawn(move || write_out(&waiting));
-    let format = tracing_subscriber::fmt().json().flatten_event(true).with_span_list(false).log_internal_errors(false);
     let writer = lines.clone();
-    format.with_env_filter(filter).with_writer(move || writer.clone()).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || writer.clone());
+    let log = log.log_internal_errors(false);
+    let on_terminal = io::stderr().is_terminal();
+    if format.is_text(on_terminal) {
+        let text = log.fmt_fields(debug_fn(write_field).delimited(" "));
+        // On a terminal it is for the formatter to say, which heeds NO_COLOR.
+        if on_terminal { text.init() } else { text.with_ansi(false).init() }
+    } else {
+        log.json().flatten_event(true).with_span_list(false).init();
+    }
     std::panic::set_hook(Box::new(log_panic));
     Log(Some(lines))
+}
+
+/// Writes a field as text. Control characters are escaped, so that no value can forge a line or command a terminal.
+fn write_field(line: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result {
+    if field.name() != "message" {
+        write!(line, "{field}=")?;
+    }
+    for c in format!("{value:?}").chars() {
+        if c.is_control() { write!(line, "{}", c.escape_default())? } else { line.write_char(c)? }
+    }
+    Ok(())
 }
 
 /// How many lines of the log were lost.
@@ -112,5 +153,22 @@ impl Write for Lines {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_forges_a_line_of_text() {
+        let (sender, written) = bounded(1);
+        let lines = Lines(sender);
+        let text = tracing_subscriber::fmt().fmt_fields(debug_fn(write_field).delimited(" ")).with_ansi(false);
+        let text = text.with_writer(move || lines.clone()).finish();
+        tracing::subscriber::with_default(text, || tracing::info!(cause = %"a\nb\u{1b}[2J", n = 5, "c\r\nd"));
+        let Ok(Message::Line(line)) = written.try_recv() else { panic!("nothing was written") };
+        let line = String::from_utf8(line).unwrap();
+        assert!(line.ends_with(": c\\r\\nd cause=a\\nb\\u{1b}[2J n=5\n"), "{line:?}");
     }
 }

@@ -24,7 +24,7 @@ use clap::{FromArgMatches as _, Parser, Subcommand};
 use crate::app::App;
 use crate::config::{self, GivenSettings, Settings};
 use crate::start_error::StartError;
-use crate::telemetry;
+use crate::telemetry::{self, LogFormat};
 use crate::types::clock::Clock;
 
 /// A self-hosted console for API key pairs, and the server that checks the requests signed with them.
@@ -160,13 +160,18 @@ pub fn parse() -> Result<Cli, ExitCode> {
 pub fn run(cli: Cli) -> ExitCode {
     let Cli { command, settings: given } = cli;
     let command = command.unwrap_or(Command::Serve);
+    if let Command::Completions { shell } = command {
+        return end(help::completions(shell), |line| output::remark(line));
+    }
+    let settings = Settings::resolve(given);
     let logs = if matches!(command, Command::Serve) { None } else { Some("warn") };
-    let log = telemetry::start(config::log_filter().as_deref().or(logs));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let ended = match runtime {
-        Ok(runtime) => runtime.block_on(dispatch(command, given)),
-        Err(cause) => Err(StartError::Io { what: "cannot start", cause }),
-    };
+    let format = settings.as_ref().map_or(LogFormat::Auto, |settings| settings.log_format);
+    let log = telemetry::start(config::log_filter().as_deref().or(logs), format);
+    let ended = settings.and_then(|settings| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let runtime = runtime.map_err(|cause| StartError::Io { what: "cannot start", cause })?;
+        runtime.block_on(dispatch(command, settings))
+    });
     end(ended, |line| log.finish(line))
 }
 
@@ -183,11 +188,7 @@ fn end(ended: Result<(), StartError>, say: impl FnOnce(&str)) -> ExitCode {
     }
 }
 
-async fn dispatch(command: Command, given: GivenSettings) -> Result<(), StartError> {
-    if let Command::Completions { shell } = command {
-        return help::completions(shell);
-    }
-    let settings = Settings::resolve(given)?;
+async fn dispatch(command: Command, settings: Settings) -> Result<(), StartError> {
     match command {
         Command::Serve => return serve::serve(settings).await,
         Command::Demo => return demo::demo(settings).await,

@@ -13,6 +13,7 @@ use url::Url;
 use super::declaration::{Setting, settings};
 use super::values::{Listen, Span, network};
 use crate::db;
+use crate::telemetry::LogFormat;
 
 settings! {
     /// Directory of the embedded database and the master key
@@ -98,6 +99,10 @@ settings! {
     /// File of the tokens that callers of /v1/verify present as `Authorization: Bearer`, one per line
     #[arg(value_name = "FILE")]
     pub(super) verify_token_file: PathBuf, otherwise "no /v1/verify";
+
+    /// Format of the log on stderr
+    #[arg(value_name = "FORMAT")]
+    pub log_format: LogFormat = "auto";
 
     derived {
         /// Certificate chain and private key.

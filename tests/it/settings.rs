@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use latchkey::config::{SETTINGS, Setting};
 
-use crate::support::process::{failure, latchkey, run};
+use crate::support::process::{Server, failure, latchkey, run};
 use crate::support::{Engine, Store};
 
 /// Has a variable like a setting, and is none: it has no flag, so that it appears in no list of processes.
@@ -129,4 +129,40 @@ async fn a_wrong_value_is_named_wherever_it_stands() {
     std::fs::write(store.dir.path().join("latchkey.toml"), "session_idle = \"soon\"\n").unwrap();
     let in_file = failure(latchkey(&store, &["migrate"]), 1);
     assert!(in_file.contains("latchkey.toml: session_idle: expected a length of time"), "{in_file}");
+}
+
+/// What a server that is started so writes to a file as its log, with a request to its API.
+async fn log_of(arguments: &[&str], file: &str) -> String {
+    let store = Store::new(Engine::Sqlite).await;
+    std::fs::write(store.dir.path().join("latchkey.toml"), file).unwrap();
+    let log = store.dir.path().join("log");
+    let mut command = latchkey(&store, &["--console", "127.0.0.1:0", "--api", "127.0.0.1:0"]);
+    command.args(arguments).stderr(std::fs::File::create(&log).unwrap());
+    let mut server = Server::spawn(command);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let answer = client.get(format!("http://{}/readyz", server.api)).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    server.terminate();
+    std::fs::read_to_string(log).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_is_json_unless_text_is_asked_for() {
+    for (arguments, file) in [(vec![], ""), (vec!["--log-format", "json"], "log_format = \"text\"")] {
+        let log = log_of(&arguments, file).await;
+        let lines = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let answered = lines.into_iter().find(|line| line["message"] == "answered").unwrap();
+        assert_eq!((&answered["path"], &answered["status"]), (&"/readyz".into(), &200.into()));
+    }
+    for (arguments, file) in [(vec!["--log-format", "text"], ""), (vec![], "log_format = \"text\"")] {
+        let log = log_of(&arguments, file).await;
+        let answered = log.lines().find(|line| line.contains("answered")).unwrap();
+        for part in [" INFO request{request_id=", ": answered ", "path=\"/readyz\"", " status=200 "] {
+            assert!(answered.contains(part), "{part:?} in {answered:?}");
+        }
+        assert!(log.lines().all(|line| line.starts_with("20")) && !log.contains('\u{1b}'), "{log}");
+    }
+    let store = Store::new(Engine::Sqlite).await;
+    let said = failure(latchkey(&store, &["migrate", "--log-format", "xml"]), 2);
+    assert!(said.contains("--log-format") && said.contains("auto, text, json"), "{said}");
 }
