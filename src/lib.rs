@@ -1,13 +1,10 @@
 //! Latchkey: a self-hosted console for API key pairs, and the server that checks every request signed with them.
 //!
-//! ```text
-//! main, cli → serve → { web, api, guard } → { account, api_key, verifier, audit, records, usage, throttle } → { registry, db }
-//!                                                                              → { signature, secret, id, clock, language, error }
-//! ```
-//!
-//! Whoever looks for something finds it by the file's name: [`web`] is the console, [`api`] the signed API,
-//! [`api_key`] the pair's life, [`account`] signing in, [`verifier`] the one check behind every door, [`signature`] the
-//! pure check of a signature, [`secret`] what is secret and how it is sealed, [`db`] all SQL.
+//! A room imports only from the rooms below it. From the top: [`cli`] and [`serve`]; [`console`] for people and [`entry`] for
+//! programs; the domain, [`keys`] and [`account`], with what operators do in [`operate`]; [`app`], which holds the parts;
+//! [`check`], which decides about signed requests; [`audit`], [`throttle`], [`config`]; [`db`] with all SQL; [`signature`],
+//! [`secret`] and [`http`]; and [`types`] at the bottom. `docs/architecture.md` has the whole picture, and `tests/house.rs`
+//! holds the code to it.
 
 // What is printed goes through `cli::output`: these panic where nothing can be written.
 #![deny(clippy::print_stdout, clippy::print_stderr)]

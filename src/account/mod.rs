@@ -1,4 +1,5 @@
-//! Root accounts: names, making one, signing in, proving again who one is.
+//! Root accounts: setting one up, signing in, proving again who one is (step-up), credentials, passkeys and sessions. Every
+//! proof of identity is made here and nowhere else. May import `app` and what is below; knows no HTTP and no key pair.
 
 pub mod credentials;
 pub mod passkey_use;

@@ -1,4 +1,5 @@
-//! The chained record of operations: who did what, when, from where, with what result.
+//! The audit log, which the console calls the record of operations: who did what, when, from where, with what result. A record
+//! is appended in the transaction of what it records, and its MAC covers the record before. May import `db` and `types`.
 
 mod chain;
 mod event;

@@ -1,7 +1,6 @@
-//! The console: pages for people.
-//!
-//! Invariant: no SQL here. A handler's arguments are its authorisation rule ([`session::SignedIn`] and the other
-//! stages); every form comes through [`forms::OwnForm`]; the template struct stands beside its handler.
+//! The console: pages for people. A handler's arguments are its authorisation rule ([`session::SignedIn`] and the other
+//! stages), every form comes through [`session::form::OwnForm`], and the template struct stands beside its handler. May import
+//! the domain (`account`, `keys`, `audit`) but never `db`: handlers ask the domain.
 
 pub mod frame;
 pub mod keys;

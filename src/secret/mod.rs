@@ -1,6 +1,5 @@
-//! Everything secret: passwords, one-time codes, random tokens, and sealing at rest.
-//!
-//! Invariant: only [`vault`] opens sealed bytes; only [`token`] makes randomness; nothing here does I/O.
+//! Everything secret: passwords, one-time codes, tokens and their digests, and sealing at rest. Only [`vault`] opens sealed
+//! bytes, and nothing here does I/O. May import `types`.
 
 pub mod password;
 pub mod recovery;

@@ -1,4 +1,5 @@
-//! The vocabulary of every room.
+//! The words that every room uses: ids, instants, errors, a key's state, what the audit log can say, randomness. They carry no
+//! behaviour beyond their own rules, so that any room may hold and store them. Imports nothing of the crate.
 
 pub mod clock;
 pub mod error;

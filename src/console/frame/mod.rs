@@ -1,4 +1,5 @@
-//! What every page has in common.
+//! What every page has around its own contents: the frame, headers, addresses, errors, style and script. A page imports the
+//! frame; the frame imports no page and no session.
 
 pub mod assets;
 pub mod compression;

@@ -1,4 +1,5 @@
-//! Pages.
+//! The pages under `/cam/capi`: the table of the keys, one key, rotation, the emergency stop, looking into a refused call. What
+//! there is to know and to do comes from the room `keys`. Imports `frame`, `session` and `step_up`.
 
 pub mod advice;
 pub mod detail;

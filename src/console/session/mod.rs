@@ -1,7 +1,6 @@
-//! Who a request is from: the typed session, its stages, and the extractors that are a handler's authorisation rule.
-//!
-//! Invariant: [`SignedIn`] and the other stage extractors are made here only, from a session whose account still is of
-//! the same credential epoch. Every step up takes a new session id.
+//! Who a request is from: the typed session, its stages, and the extractors that are a handler's authorisation rule. Each stage
+//! extractor ([`SignedIn`] and the others) is made here only, from a session whose account still is of the same credential
+//! epoch; every step up takes a new session id. Imports `frame` and `account`, and no page.
 
 pub mod form;
 mod signed_in;
