@@ -18,6 +18,11 @@ const HOUR: i64 = 3_600_000;
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
+    /// Whole seconds since 1970, the furthest instant there is where they are too many.
+    pub fn of_seconds(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(1000))
+    }
+
     /// Whole seconds since 1970.
     pub fn seconds(self) -> i64 {
         self.0.div_euclid(1000)

@@ -7,4 +7,6 @@ pub mod event;
 pub mod id;
 pub mod key_state;
 pub mod random;
+pub mod reason;
+pub(crate) mod stored_names;
 pub mod subscriber;
