@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use axum::http::{HeaderMap, HeaderValue, header};
-use latchkey::signature::v3::{self, Authorization, SignedRequest, SigningKey};
+use latchkey::signature::tc3::{self, Authorization, SignedRequest, SigningKey};
 use secrecy::SecretString;
 
 const CHECKS: u32 = 200_000;
@@ -17,7 +17,7 @@ fn main() {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let body = format!("{{\"Description\":\"{}\"}}", "x".repeat(182));
     assert_eq!(body.len(), 200);
-    let payload_sha256 = v3::payload_hash(false, body.as_bytes());
+    let payload_sha256 = tc3::payload_hash(false, body.as_bytes());
     let request = SignedRequest {
         method: "POST",
         path: "/",
@@ -27,16 +27,16 @@ fn main() {
         timestamp: "1795000000",
     };
     let id = "AKIDz8krbsJ5yKBZQpn74WFkmLPx3EXAMPLE";
-    let sent = v3::authorize(&request, id, &secret, "2026-11-18", "cam").unwrap();
+    let sent = tc3::authorize(&request, id, &secret, "2026-11-18", "cam").unwrap();
     let kept = SigningKey::derive(&secret, &Authorization::parse(&sent).unwrap());
 
     let check = |key: Option<&SigningKey>| {
         let authorization = Authorization::parse(black_box(&sent)).unwrap();
-        let payload_sha256 = v3::payload_hash(false, black_box(body.as_bytes()));
+        let payload_sha256 = tc3::payload_hash(false, black_box(body.as_bytes()));
         let request = SignedRequest { payload_sha256: &payload_sha256, ..request };
         let matches = match key {
-            Some(key) => v3::matches(&authorization, &request, key),
-            None => v3::matches(&authorization, &request, &SigningKey::derive(&secret, &authorization)),
+            Some(key) => tc3::matches(&authorization, &request, key),
+            None => tc3::matches(&authorization, &request, &SigningKey::derive(&secret, &authorization)),
         };
         assert!(matches);
     };

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::audit::AuditLog;
 use crate::check::call_rates::CallRates;
+use crate::check::checker::Checker;
 use crate::check::readiness::Readiness;
 use crate::check::registry::Registry;
 use crate::check::usage::UsageRecorder;
@@ -38,6 +39,8 @@ pub struct Parts {
     pub vault: Arc<Vault>,
     /// The keys in memory, and the barrier before them.
     pub registry: Registry,
+    /// Checks signed requests.
+    pub checker: Checker,
     /// Hashes passwords on threads of its own.
     pub hasher: PasswordHasher,
     /// Tells the time.
@@ -97,11 +100,13 @@ impl App {
         let call_rates = CallRates::new(clock.clone());
         let vault = Arc::new(vault);
         let registry = Registry::start(database.clone(), vault.clone(), metrics.clone());
+        let checker = Checker::new(registry.clone(), usage.clone(), metrics.clone(), clock.clone());
         Ok(Self(Arc::new(Parts {
             settings,
             db: database,
             vault,
             registry,
+            checker,
             hasher,
             clock,
             audit,

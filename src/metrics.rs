@@ -7,9 +7,11 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-/// A door behind which requests are checked.
+use crate::types::reason::Reason;
+
+/// Where signed requests come in and are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Door {
+pub enum EntryPoint {
     /// The actions at `/`.
     Action,
     /// `/forward-auth`.
@@ -33,7 +35,7 @@ pub enum Listener {
     Metrics,
 }
 
-impl Door {
+impl EntryPoint {
     /// In the order in which they count.
     const ALL: [Self; 4] = [Self::Action, Self::ForwardAuth, Self::Verify, Self::Guard];
 
@@ -94,12 +96,12 @@ struct CutConnection {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Check {
-    door: &'static str,
+    entry_point: &'static str,
     result: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Answer {
+struct Response {
     listener: &'static str,
     status: u16,
 }
@@ -113,12 +115,12 @@ struct RefusedSignIn {
 #[derive(Clone, Debug)]
 pub struct Metrics {
     checks: Family<Check, Counter>,
-    answers: Family<Answer, Counter>,
+    answers: Family<Response, Counter>,
     cut: Family<CutConnection, Counter>,
     refused_sign_ins: Family<RefusedSignIn, Counter>,
-    /// Of the checks by each door those that ended well, and of each listener's answers those with status 200: the
-    /// commonest, and not looked for every time.
-    accepted: [Counter; Door::ALL.len()],
+    /// Of the checks at each entry point those that were accepted, and of each listener's answers those with status
+    /// 200: the commonest, and not looked up every time.
+    accepted: [Counter; EntryPoint::ALL.len()],
     ok: [Counter; Listener::ALL.len()],
     /// How long each read of the change number took, in seconds, with what was taken in after it.
     pub barrier_reads: Histogram,
@@ -135,11 +137,13 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         let checks = Family::<Check, Counter>::default();
-        let answers = Family::<Answer, Counter>::default();
-        let ok = |listener: Listener| Answer { listener: listener.as_str(), status: 200 };
+        let answers = Family::<Response, Counter>::default();
+        let accepted = |entry_point: EntryPoint| {
+            checks.get_or_create_owned(&Check { entry_point: entry_point.as_str(), result: "accepted" })
+        };
+        let ok = |listener: Listener| Response { listener: listener.as_str(), status: 200 };
         Self {
-            accepted: Door::ALL
-                .map(|door| checks.get_or_create_owned(&Check { door: door.as_str(), result: "accepted" })),
+            accepted: EntryPoint::ALL.map(accepted),
             ok: Listener::ALL.map(|listener| answers.get_or_create_owned(&ok(listener))),
             checks,
             answers,
@@ -156,13 +160,14 @@ impl Default for Metrics {
 
 impl Metrics {
     /// Counts a request that was let through.
-    pub fn accepted(&self, door: Door) {
-        self.accepted[door as usize].inc();
+    pub fn accepted(&self, entry_point: EntryPoint) {
+        self.accepted[entry_point as usize].inc();
     }
 
     /// Counts a refused request, by the true reason.
-    pub fn refused(&self, door: Door, reason: &'static str) {
-        self.checks.get_or_create(&Check { door: door.as_str(), result: reason }).inc();
+    pub fn refused(&self, entry_point: EntryPoint, reason: Reason) {
+        let check = Check { entry_point: entry_point.as_str(), result: reason.as_str() };
+        self.checks.get_or_create(&check).inc();
     }
 
     /// Counts an answered request.
@@ -171,7 +176,7 @@ impl Metrics {
             self.ok[listener as usize].inc();
             return;
         }
-        self.answers.get_or_create(&Answer { listener: listener.as_str(), status: status.as_u16() }).inc();
+        self.answers.get_or_create(&Response { listener: listener.as_str(), status: status.as_u16() }).inc();
     }
 
     /// Counts a connection that was ended by the server.
@@ -187,7 +192,7 @@ impl Metrics {
 
     /// Registers every counter and histogram under its name.
     pub fn register(&self, all: &mut Registry) {
-        all.register("checks", "Checked requests, by door and outcome", self.checks.clone());
+        all.register("checks", "Checked requests, by entry point and outcome", self.checks.clone());
         all.register("http_requests", "Answered requests, by listener and status", self.answers.clone());
         all.register("connections_cut", "Connections ended by the server, by listener and reason", self.cut.clone());
         all.register("refused_sign_ins", "Refused sign-ins, of accounts and of nobody", self.refused_sign_ins.clone());

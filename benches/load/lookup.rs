@@ -13,7 +13,7 @@ use latchkey::app::App;
 use latchkey::db::Db;
 use latchkey::db::sealed::API_KEY_SECRET;
 use latchkey::secret::vault::Sealed;
-use latchkey::signature::v3::{self, Authorization, SignedRequest, SigningKey};
+use latchkey::signature::tc3::{self, Authorization, SignedRequest, SigningKey};
 use latchkey::types::clock::Clock;
 use latchkey::types::id::{SecretId, Uin};
 use serde_json::json;
@@ -77,9 +77,9 @@ async fn answer(State(app): State<App>, request: Request) -> impl IntoResponse {
         path: "/",
         query: "",
         headers: &parts.headers,
-        payload_sha256: &v3::payload_hash(false, &body),
+        payload_sha256: &tc3::payload_hash(false, &body),
         timestamp: parts.headers["x-tc-timestamp"].to_str().unwrap(),
     };
-    assert!(v3::matches(&authorization, &request, &SigningKey::derive(&secret, &authorization)));
+    assert!(tc3::matches(&authorization, &request, &SigningKey::derive(&secret, &authorization)));
     (JSON, identity(&uin.to_string()))
 }

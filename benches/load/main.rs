@@ -1,4 +1,4 @@
-//! Requests a second through every door, next to a bare handler: `cargo bench --bench load [-- --postgres URL]`, or
+//! Requests a second at every entry point, next to a bare handler: `cargo bench --bench load [-- --postgres URL]`, or
 //! `scripts/bench`.
 //!
 //! Each subject is a process of its own, on one core; wrk has another. Subjects take turns, several rounds each, and
@@ -19,7 +19,7 @@ use latchkey::app::App;
 use latchkey::config::{GivenSettings, Settings};
 use latchkey::db;
 use latchkey::keys::lifecycle;
-use latchkey::signature::v3::{self, SignedRequest};
+use latchkey::signature::tc3::{self, SignedRequest};
 use latchkey::types::clock::Clock;
 use latchkey::types::id::{AppId, SecretId, Uin};
 use latchkey::types::random;
@@ -118,23 +118,26 @@ fn measure(arguments: &Arguments) {
         for &keys in counts {
             let with_keys = format!("{engine}, {keys} keys");
             let one = keys == 1;
-            let doors = [
-                (format!("GetCallerIdentity, {with_keys}"), Some(Door::Action), true),
+            let entry_points = [
+                (format!("GetCallerIdentity, {with_keys}"), Some(EntryPoint::Action), true),
                 (format!("look-up a request, {with_keys}"), None, one),
-                (format!("/v1/verify, {with_keys}"), Some(Door::Verify), one),
-                (format!("/forward-auth, {with_keys}"), Some(Door::ForwardAuth), one),
-                (format!("guard, {with_keys}"), Some(Door::Guard), one),
+                (format!("/v1/verify, {with_keys}"), Some(EntryPoint::Verify), one),
+                (format!("/forward-auth, {with_keys}"), Some(EntryPoint::ForwardAuth), one),
+                (format!("guard, {with_keys}"), Some(EntryPoint::Guard), one),
             ];
-            let doors: Vec<_> = doors.into_iter().filter(|(name, _, offered)| *offered && wanted(name)).collect();
-            if doors.is_empty() {
+            let entry_points: Vec<_> =
+                entry_points.into_iter().filter(|(name, _, offered)| *offered && wanted(name)).collect();
+            if entry_points.is_empty() {
                 continue;
             }
             // One database has one master key.
             let data = dir.path().join(if database.is_some() { engine.to_owned() } else { format!("{engine}-{keys}") });
             let key = prepare(&data, database, keys);
-            for (name, door, _) in doors {
-                subjects.push(match door {
-                    Some(door) => product(arguments, name, &data, database, &key, door, subjects[0].address),
+            for (name, entry_point, _) in entry_points {
+                subjects.push(match entry_point {
+                    Some(entry_point) => {
+                        product(arguments, name, &data, database, &key, entry_point, subjects[0].address)
+                    }
                     None => looking_up(arguments, name, &data, database, &key),
                 });
             }
@@ -220,7 +223,7 @@ pub(crate) fn settings(data: &Path, database: Option<&str>) -> Settings {
 }
 
 #[derive(Clone, Copy)]
-enum Door {
+enum EntryPoint {
     Action,
     ForwardAuth,
     Verify,
@@ -235,7 +238,7 @@ fn product(
     data: &Path,
     database: Option<&str>,
     key: &Key,
-    door: Door,
+    entry_point: EntryPoint,
     upstream: SocketAddr,
 ) -> Subject {
     let tokens = data.join("tokens");
@@ -243,11 +246,11 @@ fn product(
     let mut command = pinned(arguments, env!("CARGO_BIN_EXE_latchkey"));
     command.arg("--data-dir").arg(data).args(["--console", "off", "--api-rate-limits", "false"]);
     command.arg("--verify-token-file").arg(&tokens);
-    match door {
-        Door::Guard => command.args(["--api", "off", "--guard", "127.0.0.1:0", "--guard-upstream"]),
+    match entry_point {
+        EntryPoint::Guard => command.args(["--api", "off", "--guard", "127.0.0.1:0", "--guard-upstream"]),
         _ => command.args(["--api", "127.0.0.1:0"]),
     };
-    if let Door::Guard = door {
+    if let EntryPoint::Guard = entry_point {
         command.arg(format!("http://{upstream}"));
     }
     if let Some(database) = database {
@@ -255,10 +258,10 @@ fn product(
     }
     let (server, address) = start(command);
     let key = key.clone();
-    let call = Box::new(move || match door {
-        Door::Action | Door::Guard => signed("POST", "/", "{}", &key, address),
-        Door::ForwardAuth => signed("GET", "/forward-auth", "", &key, address),
-        Door::Verify => verify_call(&key, address),
+    let call = Box::new(move || match entry_point {
+        EntryPoint::Action | EntryPoint::Guard => signed("POST", "/", "{}", &key, address),
+        EntryPoint::ForwardAuth => signed("GET", "/forward-auth", "", &key, address),
+        EntryPoint::Verify => verify_call(&key, address),
     });
     Subject { name, address, call, rounds: Vec::new(), server }
 }
@@ -304,7 +307,7 @@ fn signed(method: &'static str, path: &'static str, body: &str, key: &Key, addre
     let mut headers = HeaderMap::new();
     headers.insert(header::HOST, HeaderValue::from_str(&address.to_string()).unwrap());
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let payload_sha256 = v3::payload_hash(false, body.as_bytes());
+    let payload_sha256 = tc3::payload_hash(false, body.as_bytes());
     let request = SignedRequest {
         method,
         path,
@@ -313,7 +316,7 @@ fn signed(method: &'static str, path: &'static str, body: &str, key: &Key, addre
         payload_sha256: &payload_sha256,
         timestamp: &timestamp,
     };
-    let authorization = v3::authorize(&request, key.id.as_str(), &key.secret, &now.utc_date(), "sts").unwrap();
+    let authorization = tc3::authorize(&request, key.id.as_str(), &key.secret, &now.utc_date(), "sts").unwrap();
     let headers = [
         ("Content-Type", "application/json"),
         ("X-TC-Action", "GetCallerIdentity"),
@@ -332,7 +335,7 @@ fn verify_call(key: &Key, address: SocketAddr) -> Call {
         inner.headers.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
     headers.insert("Host".to_owned(), json!(address.to_string()));
     let question =
-        json!({ "method": "POST", "uri": "/", "headers": headers, "body_sha256": v3::payload_hash(false, b"{}") });
+        json!({ "method": "POST", "uri": "/", "headers": headers, "body_sha256": tc3::payload_hash(false, b"{}") });
     let headers = [("Content-Type", "application/json"), ("Authorization", &format!("Bearer {TOKEN}"))];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
     Call { method: "POST", path: "/v1/verify", body: question.to_string(), headers }

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use latchkey::signature::v3::Authorization;
+use latchkey::signature::tc3::Authorization;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|header: &str| {

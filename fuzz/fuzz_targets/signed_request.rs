@@ -5,8 +5,7 @@
 
 use arbitrary::Arbitrary;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use latchkey::signature::diagnosis;
-use latchkey::signature::v3::{self, Authorization, SignedRequest, SigningKey};
+use latchkey::signature::tc3::{self, Authorization, SignedRequest, SigningKey, diagnosis};
 use libfuzzer_sys::fuzz_target;
 
 #[derive(Arbitrary, Debug)]
@@ -31,7 +30,7 @@ fuzz_target!(|input: Input<'_>| {
         let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_bytes(value)) else { continue };
         headers.append(name, value);
     }
-    let payload_sha256 = v3::payload_hash(false, input.payload);
+    let payload_sha256 = tc3::payload_hash(false, input.payload);
     let request = SignedRequest {
         method: input.method,
         path: input.path,
@@ -42,12 +41,12 @@ fuzz_target!(|input: Input<'_>| {
     };
     let secret = "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE".to_owned().into();
     if let Ok(given) = Authorization::parse(input.header) {
-        assert!(!v3::matches(&given, &request, &SigningKey::derive(&secret, &given)), "nobody signs by chance");
+        assert!(!tc3::matches(&given, &request, &SigningKey::derive(&secret, &given)), "nobody signs by chance");
         diagnosis::diagnose(&given, &request, &secret, input.date);
     }
-    let Some(signed) = v3::authorize(&request, "AKIDx", &secret, input.date, input.service) else { return };
+    let Some(signed) = tc3::authorize(&request, "AKIDx", &secret, input.date, input.service) else { return };
     let Ok(parsed) = Authorization::parse(&signed) else { return };
-    assert!(v3::matches(&parsed, &request, &SigningKey::derive(&secret, &parsed)));
-    let other = SignedRequest { payload_sha256: &v3::payload_hash(false, b"another"), ..request };
-    assert!(input.payload == b"another" || !v3::matches(&parsed, &other, &SigningKey::derive(&secret, &parsed)));
+    assert!(tc3::matches(&parsed, &request, &SigningKey::derive(&secret, &parsed)));
+    let other = SignedRequest { payload_sha256: &tc3::payload_hash(false, b"another"), ..request };
+    assert!(input.payload == b"another" || !tc3::matches(&parsed, &other, &SigningKey::derive(&secret, &parsed)));
 });

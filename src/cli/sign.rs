@@ -6,7 +6,7 @@ use url::{Position, Url};
 
 use super::output;
 use crate::config;
-use crate::signature::v3::{self, SignedRequest};
+use crate::signature::tc3::{self, SignedRequest};
 use crate::start_error::StartError;
 use crate::types::clock::Clock;
 
@@ -49,7 +49,7 @@ fn command(asked: &Sign, secret_id: &str, secret_key: &SecretString, clock: &Clo
     let host = &url[Position::BeforeHost..Position::AfterPort];
     let has_body = asked.method != Method::GET && asked.method != Method::HEAD;
     let body = if has_body { asked.data.as_str() } else { "" };
-    let payload_sha256 = v3::payload_hash(false, body.as_bytes());
+    let payload_sha256 = tc3::payload_hash(false, body.as_bytes());
     let mut headers = HeaderMap::new();
     headers.insert(header::HOST, HeaderValue::from_str(host).map_err(|_| bad("the host of --url"))?);
     headers.insert(header::CONTENT_TYPE, asked.content_type.clone());
@@ -65,7 +65,7 @@ fn command(asked: &Sign, secret_id: &str, secret_key: &SecretString, clock: &Clo
     };
     let service = host.split(['.', ':']).next().filter(|label| !label.is_empty()).unwrap_or("sts");
     let authorization =
-        v3::authorize(&request, secret_id, secret_key, &now.utc_date(), service).ok_or_else(|| bad("a header"))?;
+        tc3::authorize(&request, secret_id, secret_key, &now.utc_date(), service).ok_or_else(|| bad("a header"))?;
 
     let text = |value: &'_ HeaderValue, name: &str| value.to_str().map(str::to_owned).map_err(|_| bad(name));
     let mut words = AS_IT_STANDS.map(str::to_owned).to_vec();

@@ -6,6 +6,7 @@ use super::usage::NewUse;
 use super::{Db, Tx, on, on_tx};
 use crate::types::clock::Timestamp;
 use crate::types::id::{RequestId, SecretId, Uin};
+use crate::types::reason::Reason;
 
 /// Longest canonical request that is kept, in bytes.
 const LONGEST: usize = 8 * 1024;
@@ -58,7 +59,7 @@ pub async fn insert(tx: &mut Tx, record: NewUse<'_>, call: NewRefusedCall<'_>, k
     let canonical = &call.canonical_request[..call.canonical_request.floor_char_boundary(LONGEST)];
     on_tx!(tx, c => sqlx::query(statement).bind(call.request_id.to_string()).bind(record.secret_id).bind(record.at)
         .bind(call.signed_at).bind(record.action).bind(record.address.to_string())
-        .bind(record.refusal.unwrap_or_default()).bind(canonical).bind(call.string_to_sign)
+        .bind(record.refusal.map_or("", Reason::as_str)).bind(canonical).bind(call.string_to_sign)
         .bind(call.cause).execute(c).await.map(drop))?;
     let trim = "delete from refused_call where secret_id = $1 and at <
         (select at from refused_call where secret_id = $1 order by at desc limit 1 offset $2)";

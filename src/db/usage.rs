@@ -7,6 +7,7 @@ use sqlx::{FromRow, QueryBuilder};
 use super::{Db, Tx, on, on_tx};
 use crate::types::clock::Timestamp;
 use crate::types::id::SecretId;
+use crate::types::reason::Reason;
 
 /// Calls, in numbers.
 #[derive(Clone, Copy, Debug, Default, FromRow)]
@@ -40,7 +41,7 @@ pub struct NewUse<'a> {
     /// Where it came from.
     pub address: IpAddr,
     /// Why it was refused, in full; none if it was accepted.
-    pub refusal: Option<&'static str>,
+    pub refusal: Option<Reason>,
 }
 
 /// A key, when it came into its state, and an hour since 1970.
@@ -63,7 +64,7 @@ pub async fn insert(tx: &mut Tx, records: &[NewUse<'_>]) -> sqlx::Result<()> {
         .push_values(records, |mut row, record| {
             row.push_bind(record.secret_id).push_bind(record.at).push_bind(record.action)
                 .push_bind(record.address.to_string()).push_bind(record.refusal.is_none())
-                .push_bind(record.refusal.unwrap_or(""));
+                .push_bind(record.refusal.map_or("", Reason::as_str));
         })
         .build().persistent(false).execute(c).await.map(drop))
 }

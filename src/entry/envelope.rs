@@ -1,206 +1,14 @@
-//! The envelope every answer wears, and the error codes callers know.
+//! The envelope of every response of the API (API 3.0, "Response").
 
 use axum::body::Body;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::api_error::ApiError;
 use super::messages;
-use crate::check::checker::Refusal;
-use crate::http::body::Unread;
 use crate::texts::Texts;
-use crate::types::error::Error;
 use crate::types::id::RequestId;
-
-/// What a caller is told of a refusal.
-#[derive(Debug)]
-#[expect(missing_docs, reason = "the words of each say it")]
-pub enum ApiError {
-    /// The request is not signed well enough to be looked at.
-    Authorization(String),
-    SecretIdShape,
-    /// Unknown, deleted and disabled keys alike.
-    SecretIdNotFound,
-    Expired,
-    SignatureFailure,
-    Token,
-    /// Keys may not manage keys here.
-    Unauthorized,
-    InvalidAction(String),
-    NoSuchVersion(String),
-    MissingParameter(&'static str),
-    UnknownParameter(String),
-    RepeatedParameter(String),
-    InvalidParameter(&'static str),
-    InvalidParameterValue(&'static str),
-    UinNotMatch,
-    OverLimit,
-    SecretNotExist,
-    StateForbids,
-    RateLimit,
-    UnsupportedProtocol,
-    /// The payload is not signed, and guarded requests must have it signed.
-    UnsignedPayload,
-    /// The headers by which a proxy says which request is meant are incomplete or do not agree.
-    ContradictoryForward,
-    /// The request target has characters that are to be percent-encoded, or does not begin with a slash.
-    Target,
-    /// The guarded back end did not answer.
-    UpstreamDown,
-    /// The guarded back end did not answer in time.
-    UpstreamSlow,
-    TooLarge,
-    /// The body did not arrive in time.
-    Incomplete,
-    /// There was no memory for the body.
-    Crowded,
-    TooManyParameters,
-    Fault,
-}
-
-impl From<Refusal> for ApiError {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::MalformedV3(_) | Refusal::MalformedV1(_) | Refusal::NoAuthorization | Refusal::NoTimestamp => {
-                Self::Authorization(refusal.to_string())
-            }
-            Refusal::SecretIdShape => Self::SecretIdShape,
-            Refusal::Token => Self::Token,
-            Refusal::UnknownKey | Refusal::Deleted | Refusal::Disabled { .. } => Self::SecretIdNotFound,
-            Refusal::Signature => Self::SignatureFailure,
-            Refusal::Expired => Self::Expired,
-            Refusal::Fault(error) => error.into(),
-        }
-    }
-}
-
-impl From<Unread> for ApiError {
-    fn from(unread: Unread) -> Self {
-        match unread {
-            Unread::TooLong => Self::TooLarge,
-            Unread::Incomplete => Self::Incomplete,
-            Unread::Crowded => Self::Crowded,
-        }
-    }
-}
-
-impl From<Error> for ApiError {
-    /// Logs the cause of a fault, here and only here, and forgets it.
-    fn from(error: Error) -> Self {
-        match error {
-            Error::KeyLimit => Self::OverLimit,
-            Error::KeyNotFound => Self::SecretNotExist,
-            Error::KeyNotDisabled => Self::StateForbids,
-            Error::RemarkInvalid => Self::InvalidParameterValue("Description"),
-            // Of people at the console; and what an action takes for done where it can come.
-            Error::KeyAlready(_)
-            | Error::SignInRefused
-            | Error::AddressBlocked { .. }
-            | Error::CodeRefused
-            | Error::PasswordWrong
-            | Error::SessionNotFound
-            | Error::SessionOver
-            | Error::PasskeyNotFound
-            | Error::PasskeyLimit
-            | Error::PasskeyRefused
-            | Error::PasskeyNameInvalid
-            | Error::SetupLinkInvalid
-            | Error::NameTaken
-            | Error::NameInvalid
-            | Error::PasswordUnfit(_)
-            | Error::NoSuchAccount
-            | Error::Busy
-            | Error::Unavailable(_)
-            | Error::Internal(_) => {
-                tracing::error!(%error, "an API request failed");
-                Self::Fault
-            }
-        }
-    }
-}
-
-impl ApiError {
-    /// The code callers know it by.
-    pub(crate) fn code(&self) -> &'static str {
-        match self {
-            Self::Authorization(_) => "AuthFailure.InvalidAuthorization",
-            Self::SecretIdShape => "AuthFailure.InvalidSecretId",
-            Self::SecretIdNotFound => "AuthFailure.SecretIdNotFound",
-            Self::Expired => "AuthFailure.SignatureExpire",
-            Self::SignatureFailure => "AuthFailure.SignatureFailure",
-            Self::Token => "AuthFailure.TokenFailure",
-            Self::Unauthorized | Self::UnsignedPayload => "AuthFailure.UnauthorizedOperation",
-            Self::InvalidAction(_) => "InvalidAction",
-            Self::NoSuchVersion(_) => "NoSuchVersion",
-            Self::MissingParameter(_) => "MissingParameter",
-            Self::UnknownParameter(_) => "UnknownParameter",
-            Self::InvalidParameter(_)
-            | Self::RepeatedParameter(_)
-            | Self::TooManyParameters
-            | Self::Incomplete
-            | Self::ContradictoryForward
-            | Self::Target => "InvalidParameter",
-            Self::InvalidParameterValue(_) => "InvalidParameterValue",
-            Self::UinNotMatch => "OperationDenied.UinNotMatch",
-            Self::OverLimit => "OperationDenied.AccessKeyOverLimit",
-            Self::SecretNotExist => "ResourceNotFound.SecretNotExist",
-            Self::StateForbids => "FailedOperation.Accesskey",
-            Self::RateLimit | Self::Crowded => "RequestLimitExceeded",
-            Self::UnsupportedProtocol => "UnsupportedProtocol",
-            Self::UpstreamDown | Self::UpstreamSlow => "InternalError.UpstreamFailure",
-            Self::TooLarge => "RequestSizeLimitExceeded",
-            Self::Fault => "InternalError",
-        }
-    }
-
-    /// For doors whose callers go by the status.
-    pub(crate) fn guard_status(&self) -> StatusCode {
-        match self {
-            Self::UnsignedPayload | Self::ContradictoryForward | Self::Target => StatusCode::FORBIDDEN,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Incomplete => StatusCode::REQUEST_TIMEOUT,
-            Self::UpstreamDown => StatusCode::BAD_GATEWAY,
-            Self::UpstreamSlow => StatusCode::GATEWAY_TIMEOUT,
-            Self::Crowded | Self::Fault => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Authorization(_)
-            | Self::SecretIdShape
-            | Self::SecretIdNotFound
-            | Self::Expired
-            | Self::SignatureFailure
-            | Self::Token
-            | Self::Unauthorized
-            | Self::InvalidAction(_)
-            | Self::NoSuchVersion(_)
-            | Self::MissingParameter(_)
-            | Self::UnknownParameter(_)
-            | Self::RepeatedParameter(_)
-            | Self::TooManyParameters
-            | Self::InvalidParameter(_)
-            | Self::InvalidParameterValue(_)
-            | Self::UinNotMatch
-            | Self::OverLimit
-            | Self::SecretNotExist
-            | Self::StateForbids
-            | Self::RateLimit
-            | Self::UnsupportedProtocol => StatusCode::UNAUTHORIZED,
-        }
-    }
-
-    /// Is it about a body that was not read to its end? Then its connection is of no further use.
-    fn ends_connection(&self) -> bool {
-        matches!(self, Self::TooLarge | Self::Incomplete | Self::Crowded)
-    }
-
-    /// The refusal in its envelope.
-    pub(crate) fn respond(&self, texts: &Texts, request_id: RequestId) -> Response {
-        let message = messages::of_error(self, texts);
-        let mut response = wrap(&Refused { error: ErrorBody { code: self.code(), message: &message } }, request_id);
-        if self.ends_connection() {
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        response
-    }
-}
 
 #[derive(Serialize)]
 struct Envelope<'a, T> {
@@ -208,11 +16,11 @@ struct Envelope<'a, T> {
     response: Named<'a, T>,
 }
 
-/// An answer with its request's id.
+/// What is answered, with the request's id.
 #[derive(Serialize)]
 struct Named<'a, T> {
     #[serde(flatten)]
-    answer: &'a T,
+    content: &'a T,
     #[serde(rename = "RequestId")]
     request_id: RequestId,
 }
@@ -230,18 +38,28 @@ struct ErrorBody<'a> {
     message: &'a str,
 }
 
-/// What an action answers, in its envelope.
-pub(crate) fn success(answer: &impl Serialize, request_id: RequestId) -> Response {
-    wrap(answer, request_id)
+/// What an action returns, in its envelope. The status is 200.
+pub(crate) fn success(output: &impl Serialize, request_id: RequestId) -> Response {
+    wrap(output, request_id)
 }
 
-fn wrap(answer: &impl Serialize, request_id: RequestId) -> Response {
+/// A refusal, in its envelope. The status is 200 here, too.
+pub(crate) fn failure(error: &ApiError, texts: &Texts, request_id: RequestId) -> Response {
+    let message = messages::of_error(error, texts);
+    let mut response = wrap(&Refused { error: ErrorBody { code: error.code(), message: &message } }, request_id);
+    if error.ends_connection() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+fn wrap(content: &impl Serialize, request_id: RequestId) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ];
-    let envelope = Envelope { response: Named { answer, request_id } };
+    let envelope = Envelope { response: Named { content, request_id } };
     let body = serde_json::to_vec(&envelope).expect("answers have text for keys");
     (headers, Body::from(body)).into_response()
 }

@@ -4,120 +4,69 @@
 //! It sees no body. The payload hash that the client signed comes in `X-TC-Content-SHA256` and goes back in
 //! `X-Latchkey-Content-SHA256`, for the back end to compare; without one, the payload must be empty.
 //!
-//! Which request is meant, a proxy says in headers, and headers can be sent by anybody: they are believed from trusted
-//! proxies only, and where two kinds of them are there, they must agree.
+//! A proxy describes the request in headers, which anybody can send: they are believed from trusted proxies only, and where
+//! two kinds of them are there, they must agree.
 
 use axum::extract::{Extension, Request, State};
 use axum::http::uri::PathAndQuery;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::envelope::ApiError;
+use super::api_error::ApiError;
+use super::ask::{Accepted, Admission, identity, refuse};
 use super::messages::texts_for;
 use super::target::path_and_query;
 use crate::app::App;
-use crate::check::checker::{self, Asked, Claim, Signed, Wants};
+use crate::check::context::{CheckContext, Requested};
 use crate::http::headers::only;
 use crate::http::tracked::Caller;
-use crate::metrics::Door;
-use crate::signature::v3::{UNSIGNED_PAYLOAD, X_TC_CONTENT_SHA256, payload_hash};
-use crate::texts::Texts;
-use crate::types::id::RequestId;
+use crate::metrics::EntryPoint;
+use crate::signature::scheme::{SentBody, SentRequest};
 
-/// The path, and the prefix under which Envoy puts the path that is meant.
+/// The path, and the prefix under which Envoy puts the path of the request it asks about.
 pub(crate) const PATH: &str = "/forward-auth";
 
-/// The account of a checked request, for whoever it is passed on to.
-const UIN: HeaderName = HeaderName::from_static("x-latchkey-uin");
-/// The account's APPID.
-const APP_ID: HeaderName = HeaderName::from_static("x-latchkey-app-id");
-/// The key.
-const SECRET_ID: HeaderName = HeaderName::from_static("x-latchkey-secret-id");
-/// The payload hash that was signed.
-const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-latchkey-content-sha256");
-
-/// The identity headers of a checked request.
-pub fn identity(signed: &Signed, content_sha256: &str) -> [(HeaderName, HeaderValue); 4] {
-    let value = |text: &str| HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""));
-    [
-        (UIN, value(&signed.uin().to_string())),
-        (APP_ID, value(&signed.app_id().to_string())),
-        (SECRET_ID, value(signed.secret_id().as_str())),
-        (CONTENT_SHA256, value(content_sha256)),
-    ]
-}
-
 /// Any method at `/forward-auth`: 200 with the identity, or 401 or 403 with the reason in the envelope.
-pub(crate) async fn answer(State(app): State<App>, Extension(caller): Extension<Caller>, request: Request) -> Response {
+pub(crate) async fn forward_auth(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Response {
     let texts = texts_for(request.headers());
-    let meant = Meant::of(&request, caller.peer_is_trusted);
+    let forwarded = ForwardedRequest::of(&request, caller.peer_is_trusted);
     drop(request);
-    match check(&app, &caller, meant).await {
-        Ok((signed, content_sha256)) => {
+    match check(&app, &caller, forwarded).await {
+        Ok(accepted) => {
             let mut response = StatusCode::OK.into_response();
-            response.headers_mut().extend(identity(&signed, &content_sha256));
+            response.headers_mut().extend(identity(&accepted));
             response
         }
-        Err(error) => refuse(&error, texts, caller.request_id),
+        Err(error) => refuse(&error, EntryPoint::ForwardAuth, texts, caller.request_id),
     }
 }
 
-/// The refusal for programs that go by the status.
-pub fn refuse(error: &ApiError, texts: &Texts, request_id: RequestId) -> Response {
-    let mut response = error.respond(texts, request_id);
-    *response.status_mut() = error.guard_status();
-    if response.status() == StatusCode::UNAUTHORIZED {
-        let scheme = HeaderValue::from_static(crate::signature::v3::ALGORITHM);
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
-    }
-    response
-}
-
-async fn check(app: &App, caller: &Caller, meant: Result<Meant, ApiError>) -> Result<(Signed, String), ApiError> {
-    let meant = meant?;
-    let said = content_sha256(&meant.headers)?;
-    let payload_sha256 = signed_hash(app, &said)?;
-    let claim = Claim::v3(&meant.method, &meant.path, &meant.query, &meant.headers, &payload_sha256);
-    let claim = checker::counted(app, Door::ForwardAuth, claim)?;
+async fn check(
+    app: &App,
+    caller: &Caller,
+    forwarded: Result<ForwardedRequest, ApiError>,
+) -> Result<Accepted, ApiError> {
+    let ForwardedRequest { method, path, query, headers } = &forwarded?;
     let Caller { address, request_id, .. } = *caller;
-    let wants = Wants::Request { method: &meant.method, path: &meant.path };
-    let asked = Asked { door: Door::ForwardAuth, wants, address, request_id };
-    let signed = checker::check(app, &claim, asked).await?;
-    Ok((signed, said))
+    let requested = Requested::OfBackEnd { method, path };
+    let context = CheckContext { entry_point: EntryPoint::ForwardAuth, requested, address, request_id };
+    let request = SentRequest { method, path, query, headers, body: SentBody::Elsewhere, parameters: &[] };
+    Admission::new(app, context).ask(&request).await
 }
 
-/// The payload hash as the client says it: of nothing, if it says none.
-fn content_sha256(headers: &HeaderMap) -> Result<String, ApiError> {
-    match only(headers, X_TC_CONTENT_SHA256) {
-        Some(said) => Ok(said.to_owned()),
-        None if headers.contains_key(X_TC_CONTENT_SHA256) => {
-            Err(ApiError::Authorization("X-TC-Content-SHA256 must stand once".to_owned()))
-        }
-        None => Ok(payload_hash(false, b"")),
-    }
-}
-
-/// What goes into the canonical request for a payload hash as it was said: a hash, or that the payload is not signed,
-/// where the setting allows it.
-pub(crate) fn signed_hash(app: &App, said: &str) -> Result<String, ApiError> {
-    let unsigned = payload_hash(true, b"");
-    // The hash of the literal makes the same signature as the literal.
-    if said == UNSIGNED_PAYLOAD || said == unsigned {
-        return if app.settings.guard_unsigned_payload { Ok(unsigned) } else { Err(ApiError::UnsignedPayload) };
-    }
-    let hash = said.len() == 64 && said.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    if hash { Ok(said.to_owned()) } else { Err(ApiError::Authorization("the payload hash is not one".to_owned())) }
-}
-
-/// The request that is meant.
-struct Meant {
+/// The request that the proxy asks about.
+struct ForwardedRequest {
     method: String,
     path: String,
     query: String,
     headers: HeaderMap,
 }
 
-impl Meant {
+impl ForwardedRequest {
     fn of(request: &Request, trusted: bool) -> Result<Self, ApiError> {
         let asked = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
         let mut headers = request.headers().clone();

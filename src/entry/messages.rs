@@ -2,8 +2,7 @@
 
 use axum::http::{HeaderMap, HeaderName, header};
 
-use super::envelope::ApiError;
-use super::params::{self, MOST_PARAMETERS};
+use super::api_error::{ApiError, BODY, MOST_PARAMETERS};
 use crate::check::checker::MAX_SKEW_SECONDS;
 use crate::http::headers::only;
 use crate::texts::Texts;
@@ -11,7 +10,7 @@ use crate::texts::Texts;
 const X_TC_LANGUAGE: HeaderName = HeaderName::from_static("x-tc-language");
 
 /// The texts in the language a caller asks for, by `X-TC-Language` before `Accept-Language`.
-pub fn texts_for(headers: &HeaderMap) -> &'static Texts {
+pub(crate) fn texts_for(headers: &HeaderMap) -> &'static Texts {
     let named = |tag: &str| Texts::of_tag(tag).unwrap_or_else(Texts::fallback);
     let accepted = || only(headers, header::ACCEPT_LANGUAGE).map(Texts::preferred);
     only(headers, X_TC_LANGUAGE).map(named).or_else(accepted).unwrap_or_else(Texts::fallback)
@@ -33,7 +32,7 @@ pub(crate) fn of_error(error: &ApiError, texts: &Texts) -> String {
         ApiError::MissingParameter(name) => return (texts.missing_parameter)(name),
         ApiError::UnknownParameter(name) => return (texts.unknown_parameter)(name),
         ApiError::RepeatedParameter(name) => return (texts.repeated_parameter)(name),
-        ApiError::InvalidParameter(params::BODY) => texts.invalid_body,
+        ApiError::InvalidParameter(BODY) => texts.invalid_body,
         ApiError::InvalidParameter(name) => return (texts.invalid_parameter)(name),
         ApiError::InvalidParameterValue(name) => return (texts.invalid_parameter_value)(name),
         ApiError::UinNotMatch => texts.uin_not_match,

@@ -16,10 +16,10 @@ use crate::types::error::Error;
 
 /// The listener's one route.
 pub fn router(app: App) -> Router {
-    Router::new().route("/metrics", get(answer)).with_state(app)
+    Router::new().route("/metrics", get(show)).with_state(app)
 }
 
-async fn answer(State(app): State<App>) -> Response {
+async fn show(State(app): State<App>) -> Response {
     match text(&app) {
         Ok(text) => ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
             .into_response(),

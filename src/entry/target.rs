@@ -1,13 +1,13 @@
-//! What a guarded request may ask for: one rule, whichever door it comes by.
+//! Which addresses a guarded request may have: one rule for every entry point.
 
-use super::envelope::ApiError;
+use super::api_error::ApiError;
 
 /// Path and query of a request target as it was sent.
 ///
 /// It begins with a slash and has printable ASCII characters only, without those that no client leaves as they are: a
 /// space, `"`, `<`, `>` and `#`, and in the path a backtick. Anything else is percent-encoded. What is between a client and
 /// a back end reads these characters in different ways, and what was signed must be what is served.
-pub fn path_and_query(target: &str) -> Result<(&str, &str), ApiError> {
+pub(crate) fn path_and_query(target: &str) -> Result<(&str, &str), ApiError> {
     let plain = |b: u8| b.is_ascii_graphic() && !matches!(b, b'"' | b'<' | b'>' | b'#');
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     if !path.starts_with('/') || path.contains('`') || !target.bytes().all(plain) {

@@ -12,16 +12,17 @@ use serde_json::{Value, json};
 use serde_with::rust::maps_duplicate_key_is_error;
 use subtle::{Choice, ConstantTimeEq};
 
-use super::envelope::ApiError;
-use super::forward_auth::signed_hash;
+use super::api_error::ApiError;
+use super::ask::{Accepted, Admission};
 use super::target::path_and_query;
 use crate::app::App;
-use crate::check::checker::{self, Asked, Claim, Wants};
+use crate::check::context::{CheckContext, Requested};
 use crate::http::body::{Terms, Unread};
 use crate::http::headers::only;
 use crate::http::tracked::Caller;
-use crate::metrics::Door;
+use crate::metrics::EntryPoint;
 use crate::secret::token;
+use crate::signature::scheme::{SentBody, SentRequest};
 
 /// The path.
 pub(crate) const PATH: &str = "/v1/verify";
@@ -51,9 +52,9 @@ enum Values {
     Many(Vec<String>),
 }
 
-/// 200 with `{"valid":true,…}` or `{"valid":false,"code":…,"request_id":…}`, by which the key's owner can look it up; 400 for a question that cannot be read, 401 for a caller
-/// without a token, 404 where the server has none.
-pub(crate) async fn answer(
+/// 200 with `{"valid":true,…}`, or with `{"valid":false,"code":…,"request_id":…}`, by which the key's owner can look it up;
+/// 400 for a question that cannot be read, 401 for a caller without a token, 404 where the server has none.
+pub(crate) async fn verify(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     headers: HeaderMap,
@@ -62,7 +63,7 @@ pub(crate) async fn answer(
     if app.verify_tokens.is_empty() {
         return problem(StatusCode::NOT_FOUND, "this server has no /v1/verify; start it with --verify-token-file");
     }
-    if !may_ask(&app, &headers) {
+    if !has_token(&app, &headers) {
         return problem(StatusCode::UNAUTHORIZED, "send one of the server's tokens as Authorization: Bearer");
     }
     let body = match app.body_budget.read(body, Terms::new(BODY_LIMIT, caller.address, &headers)).await {
@@ -100,7 +101,7 @@ fn unread_problem(unread: Unread) -> Response {
 }
 
 /// Every token is compared, so that the time says nothing about which one came close.
-fn may_ask(app: &App, headers: &HeaderMap) -> bool {
+fn has_token(app: &App, headers: &HeaderMap) -> bool {
     let sent = only(headers, header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
     let digest = token::digest(sent.unwrap_or_default());
     app.verify_tokens.iter().fold(Choice::from(0), |found, token| found | token.ct_eq(&digest)).into()
@@ -112,13 +113,12 @@ async fn check(app: &App, caller: &Caller, question: &Question) -> Result<Value,
     }
     let (path, query) = path_and_query(&question.uri)?;
     let headers = header_map(&question.headers).ok_or(ApiError::InvalidParameter("headers"))?;
-    let payload = signed_hash(app, &question.body_sha256)?;
-    let claim = checker::counted(app, Door::Verify, Claim::v3(&question.method, path, query, &headers, &payload))?;
+    let (method, body) = (question.method.as_str(), SentBody::Hashed(&question.body_sha256));
     let address = question.address.unwrap_or(caller.address);
-    let request_id = caller.request_id;
-    let wants = Wants::Request { method: &question.method, path };
-    let asked = Asked { door: Door::Verify, wants, address, request_id };
-    let signed = checker::check(app, &claim, asked).await?;
+    let requested = Requested::OfBackEnd { method, path };
+    let context = CheckContext { entry_point: EntryPoint::Verify, requested, address, request_id: caller.request_id };
+    let request = SentRequest { method, path, query, headers: &headers, body, parameters: &[] };
+    let Accepted { signed, .. } = Admission::new(app, context).ask(&request).await?;
     Ok(json!({
         "valid": true,
         "code": "VALID",

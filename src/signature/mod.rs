@@ -1,10 +1,33 @@
-//! Checking signatures: pure functions of the request, the secret and nothing else.
+//! Checking signatures: pure functions of the request, the secret and nothing else. A scheme is one file here and one line
+//! below. May import `types`, and `http::headers` to read a header that must stand once.
 //!
 //! Invariant: no I/O, no clock, no randomness.
 
 pub mod diagnosis;
+pub mod scheme;
+pub mod tc3;
 pub mod v1;
-pub mod v3;
+
+use secrecy::SecretString;
+
+use self::diagnosis::Diagnosis;
+use self::scheme::{Kept, Payload, Scheme, SentRequest, schemes};
+use crate::types::clock::Timestamp;
+
+schemes! {
+    /// Signature version 3, in the `Authorization` header.
+    Tc3 = tc3::Tc3Claim,
+    /// Signature version 1, among the parameters.
+    V1 = v1::V1Claim,
+}
+
+impl SchemeName {
+    /// Under which of `accepted`, which must not be empty, the request claims to be signed. Where it is none of them the
+    /// first is returned: reading its claim says what is missing.
+    pub fn of(request: &SentRequest<'_>, accepted: &[Self]) -> Self {
+        accepted.iter().copied().find(|scheme| scheme.is_used_by(request)).unwrap_or(accepted[0])
+    }
+}
 
 /// The host as it may have been signed: as sent, and without its port.
 ///
@@ -23,7 +46,93 @@ fn without_port(host: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::{HeaderMap, HeaderValue};
+
+    use super::scheme::{SentBody, UNSIGNED_PAYLOAD};
     use super::*;
+
+    const SIGNED_AT: &str = "1551113065";
+    const BOTH: [SchemeName; 2] = [SchemeName::Tc3, SchemeName::V1];
+
+    /// The headers of a request signed for `service`, whose body is empty.
+    fn signed(secret: &SecretString, service: &str) -> HeaderMap {
+        let pairs = [("host", "h"), ("content-type", "text/plain"), ("x-tc-timestamp", SIGNED_AT)];
+        let mut headers: HeaderMap =
+            pairs.into_iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect();
+        let payload_sha256 = tc3::payload_hash(false, b"");
+        let request = tc3::SignedRequest {
+            method: "GET",
+            path: "/",
+            query: "",
+            headers: &headers,
+            payload_sha256: &payload_sha256,
+            timestamp: SIGNED_AT,
+        };
+        let authorization = tc3::authorize(&request, "AKIDx", secret, "2019-02-25", service).unwrap();
+        headers.insert("authorization", authorization.parse().unwrap());
+        headers
+    }
+
+    fn sent<'r>(headers: &'r HeaderMap, body: SentBody<'r>) -> SentRequest<'r> {
+        SentRequest { method: "GET", path: "/", query: "", headers, body, parameters: &[] }
+    }
+
+    #[test]
+    fn a_signing_key_is_kept_once_it_has_matched() {
+        let (right, wrong): (SecretString, SecretString) = ("right".to_owned().into(), "wrong".to_owned().into());
+        let kept = SigningKeys::default();
+        let matches = |headers: &HeaderMap| {
+            let request = sent(headers, SentBody::Whole(b""));
+            let scheme = SchemeName::of(&request, &BOTH);
+            assert_eq!(scheme, SchemeName::Tc3);
+            let payload = scheme.payload(&request).unwrap();
+            scheme.read(&request, &payload).unwrap().matches(&right, &kept)
+        };
+        assert!(!matches(&signed(&wrong, "cam")));
+        assert!(kept.tc3.get().is_none());
+        assert!(matches(&signed(&right, "cam")));
+        let first = kept.tc3.get().unwrap();
+        assert!(
+            !matches(&signed(&wrong, "cam")) && !matches(&signed(&wrong, "sts")) && matches(&signed(&right, "cam"))
+        );
+        assert!(std::sync::Arc::ptr_eq(&first, &kept.tc3.get().unwrap()), "nothing has pushed it out");
+        assert!(matches(&signed(&right, "sts")), "of another scope, and derived again");
+    }
+
+    #[test]
+    fn a_payload_is_unsigned_whether_said_so_or_hashed_as_such() {
+        let unsigned_hash = tc3::payload_hash(true, b"");
+        let mut says_unsigned = HeaderMap::new();
+        says_unsigned.insert("x-tc-content-sha256", HeaderValue::from_static(UNSIGNED_PAYLOAD));
+        let silent = HeaderMap::new();
+        let payload = |headers: &HeaderMap, body: SentBody<'_>| SchemeName::Tc3.payload(&sent(headers, body)).unwrap();
+        for unsigned in [
+            payload(&says_unsigned, SentBody::Whole(b"anything")),
+            payload(&silent, SentBody::Whole(UNSIGNED_PAYLOAD.as_bytes())),
+            payload(&silent, SentBody::Hashed(UNSIGNED_PAYLOAD)),
+            payload(&silent, SentBody::Hashed(&unsigned_hash)),
+            payload(&says_unsigned, SentBody::Elsewhere),
+        ] {
+            assert!(unsigned.is_unsigned() && unsigned.sha256 == unsigned_hash, "{unsigned:?}");
+        }
+        assert_eq!(payload(&says_unsigned, SentBody::Elsewhere).shown(), UNSIGNED_PAYLOAD);
+        for signed in [payload(&silent, SentBody::Whole(b"x")), payload(&silent, SentBody::Elsewhere)] {
+            assert!(!signed.is_unsigned() && signed.shown() == signed.sha256, "{signed:?}");
+        }
+    }
+
+    #[test]
+    fn where_no_scheme_is_used_the_first_says_what_is_missing() {
+        let nothing = HeaderMap::new();
+        let request = sent(&nothing, SentBody::Unread);
+        let payload = Payload::default();
+        let read = SchemeName::of(&request, &BOTH).read(&request, &payload);
+        assert_eq!(read.unwrap_err(), Malformed::NoSignature);
+        let parameters = [("Signature".to_owned(), String::new())];
+        let request = SentRequest { parameters: &parameters, ..request };
+        assert_eq!(SchemeName::of(&request, &BOTH), SchemeName::V1);
+        assert_eq!(SchemeName::of(&request, &BOTH[..1]), SchemeName::Tc3, "version 1 is not accepted there");
+    }
 
     #[test]
     fn the_port_is_the_part_after_the_last_colon_if_it_is_digits() {

@@ -6,10 +6,16 @@
 //! signature      = base64(HMAC-SHA1 or HMAC-SHA256 under SecretKey)
 //! ```
 
+use axum::http::header;
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha1::Sha1;
 use sha2::Sha256;
+
+use super::diagnosis::Diagnosis;
+use super::scheme::{Payload, Scheme, SentRequest};
+use crate::http::headers::only;
+use crate::types::clock::Timestamp;
 
 /// The parameter that carries the signature, and by which a request is known to be of this version.
 pub const SIGNATURE: &str = "Signature";
@@ -37,24 +43,27 @@ enum Method {
     HmacSha256,
 }
 
-/// The parameters of a request, decoded and in the order in which they are signed.
-#[derive(Clone, Debug)]
-pub struct Claim {
-    sorted: Vec<(String, String)>,
+/// The claim of a version 1 request.
+#[derive(Debug)]
+pub struct V1Claim<'r> {
+    /// The parameters, decoded and in the order in which they are signed.
+    sorted: Vec<&'r (String, String)>,
     method: Method,
     signature: Vec<u8>,
+    http_method: &'r str,
+    /// As sent; empty if there is not exactly one.
+    host: &'r str,
 }
 
-impl Claim {
-    /// From the decoded parameters of a query or form body.
-    pub fn parse(mut params: Vec<(String, String)>) -> Result<Self, Malformed> {
-        params.sort_unstable();
-        if params.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+impl<'r> V1Claim<'r> {
+    /// From the decoded parameters of a query or form body, sent by `http_method` to `host`.
+    pub fn parse(parameters: &'r [(String, String)], http_method: &'r str, host: &'r str) -> Result<Self, Malformed> {
+        let mut sorted: Vec<&(String, String)> = parameters.iter().collect();
+        sorted.sort_unstable();
+        if sorted.windows(2).any(|pair| pair[0].0 == pair[1].0) {
             return Err(Malformed::Twice);
         }
-        let value = |name: &'static str| {
-            params.iter().find(|param| param.0 == name).map(|param| param.1.as_str()).ok_or(Malformed::Missing(name))
-        };
+        let value = |name: &'static str| find(&sorted, name).ok_or(Malformed::Missing(name));
         for name in ["SecretId", "Timestamp", "Nonce", "Action"] {
             value(name)?;
         }
@@ -67,24 +76,17 @@ impl Claim {
         if signature.len() != length {
             return Err(Malformed::Signature);
         }
-        Ok(Self { sorted: params, method, signature })
+        Ok(Self { sorted, method, signature, http_method, host })
     }
 
-    /// A parameter's value, decoded.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        let at = self.sorted.binary_search_by(|(known, _)| known.as_str().cmp(name)).ok()?;
-        Some(&self.sorted[at].1)
+    fn get(&self, name: &str) -> Option<&'r str> {
+        find(&self.sorted, name)
     }
 
-    /// All parameters, decoded, the common ones among them.
-    pub fn into_params(self) -> Vec<(String, String)> {
-        self.sorted
-    }
-
-    /// Is the signature that of these parameters, sent by `method` to `host`? Compared in constant time.
-    pub fn matches(&self, method: &str, host: &str, secret_key: &SecretString) -> bool {
-        hosts(host).any(|(host, port)| {
-            let message = self.string_to_sign(method, host, port);
+    /// Is the signature that of these parameters, sent as they were? Compared in constant time.
+    pub fn matches(&self, secret_key: &SecretString) -> bool {
+        hosts(self.host).any(|(host, port)| {
+            let message = self.string_to_sign(host, port);
             let key = secret_key.expose_secret().as_bytes();
             match self.method {
                 Method::HmacSha1 => Hmac::<Sha1>::new_from_slice(key)
@@ -95,10 +97,74 @@ impl Claim {
         })
     }
 
-    fn string_to_sign(&self, method: &str, host: &str, port: &str) -> String {
+    fn string_to_sign(&self, host: &str, port: &str) -> String {
         let signed = self.sorted.iter().filter(|(name, _)| name != SIGNATURE);
         let pairs: Vec<String> = signed.map(|(name, value)| format!("{name}={value}")).collect();
-        format!("{method}{host}{port}/?{}", pairs.join("&"))
+        format!("{}{host}{port}/?{}", self.http_method, pairs.join("&"))
+    }
+}
+
+/// The value of the parameter of this name. They are sorted, and each has a name of its own.
+fn find<'r>(sorted: &[&'r (String, String)], name: &str) -> Option<&'r str> {
+    let at = sorted.binary_search_by(|(known, _)| known.as_str().cmp(name)).ok()?;
+    Some(&sorted[at].1)
+}
+
+impl<'r> Scheme<'r> for V1Claim<'r> {
+    /// None that is written anywhere: the version has no header to be named in.
+    const NAME: &'static str = "version 1";
+    const EXPLAINS: bool = false;
+    /// The secret itself signs.
+    type SigningKey = ();
+
+    fn is_used_by(request: &SentRequest<'_>) -> bool {
+        request.parameters.iter().any(|(name, _)| name == SIGNATURE)
+    }
+
+    fn signed_headers(_: &SentRequest<'r>) -> Vec<&'r str> {
+        Vec::new()
+    }
+
+    fn reads_header(_: &str) -> bool {
+        false
+    }
+
+    /// The parameters are what is signed, wherever they stand.
+    fn payload(_: &SentRequest<'_>) -> Result<Payload, super::Malformed> {
+        Ok(Payload::default())
+    }
+
+    fn read(request: &SentRequest<'r>, _: &'r Payload) -> Result<Self, super::Malformed> {
+        let host = only(request.headers, header::HOST).unwrap_or_default();
+        Ok(Self::parse(request.parameters, request.method, host)?)
+    }
+
+    fn secret_id(&self) -> &str {
+        self.get("SecretId").unwrap_or_default()
+    }
+
+    fn signed_at(&self) -> Option<Timestamp> {
+        self.get("Timestamp")?.parse().ok().map(Timestamp::of_seconds)
+    }
+
+    fn has_token(&self) -> bool {
+        self.get("Token").is_some_and(|token| !token.is_empty())
+    }
+
+    fn signing_key(&self, _: &SecretString) -> Option<()> {
+        Some(())
+    }
+
+    fn is_under(&self, (): &()) -> bool {
+        true
+    }
+
+    fn matches(&self, secret_key: &SecretString, (): &()) -> bool {
+        Self::matches(self, secret_key)
+    }
+
+    fn diagnose(&self, _: &SecretString) -> Option<Diagnosis> {
+        None
     }
 }
 
@@ -129,31 +195,31 @@ mod tests {
 
     #[test]
     fn vector_c_sha1() {
-        let claim = Claim::parse(params(&format!("{QUERY}&Signature=zmmjn35mikh6pM3V7sUEuX4wyYM%3D"))).unwrap();
-        assert!(claim.matches("GET", HOST, &secret()));
-        assert!(claim.matches("GET", &format!("{HOST}:443"), &secret()));
-        assert!(!claim.matches("POST", HOST, &secret()));
-        assert!(!claim.matches("GET", "sts.tencentcloudapi.com", &secret()));
+        let params = params(&format!("{QUERY}&Signature=zmmjn35mikh6pM3V7sUEuX4wyYM%3D"));
+        let matches = |method: &str, host: &str| V1Claim::parse(&params, method, host).unwrap().matches(&secret());
+        assert!(matches("GET", HOST));
+        assert!(matches("GET", &format!("{HOST}:443")));
+        assert!(!matches("POST", HOST));
+        assert!(!matches("GET", "sts.tencentcloudapi.com"));
     }
 
     #[test]
     fn vector_d_sha256() {
         let signature = "czb75sAwt2P15FCqA4ugj88%2FaUVor%2FdVp3fCS%2F7mQiY%3D";
         let query = format!("{QUERY}&SignatureMethod=HmacSHA256&Signature={signature}");
-        assert!(Claim::parse(params(&query)).unwrap().matches("GET", HOST, &secret()));
+        assert!(V1Claim::parse(&params(&query), "GET", HOST).unwrap().matches(&secret()));
         // The shorter method does not take the longer one's place.
         let downgraded = query.replace("HmacSHA256", "HmacSHA1");
-        assert_eq!(Claim::parse(params(&downgraded)).unwrap_err(), Malformed::Signature);
+        assert_eq!(V1Claim::parse(&params(&downgraded), "GET", HOST).unwrap_err(), Malformed::Signature);
     }
 
     #[test]
     fn a_default_port_may_be_signed_and_not_sent_or_sent_and_not_signed() {
+        let params = params(&format!("{QUERY}&Signature=zmmjn35mikh6pM3V7sUEuX4wyYM%3D"));
         let signed = |host: &str| {
-            let unsigned = Claim::parse(params(&format!("{QUERY}&Signature=zmmjn35mikh6pM3V7sUEuX4wyYM%3D"))).unwrap();
+            let message = V1Claim::parse(&params, "GET", host).unwrap().string_to_sign(host, "");
             let key = "Gu5t9xGARNpq86cd98joQYCN3*******".as_bytes();
-            let message = unsigned.string_to_sign("GET", host, "");
-            let signature = Hmac::<Sha1>::new_from_slice(key).unwrap().chain_update(message).finalize().into_bytes();
-            Claim { signature: signature.to_vec(), ..unsigned }
+            Hmac::<Sha1>::new_from_slice(key).unwrap().chain_update(message).finalize().into_bytes().to_vec()
         };
         for (signed_host, sent, passes) in [
             ("localhost:80", "localhost", true),
@@ -167,13 +233,14 @@ mod tests {
             ("localhost:80", "127.0.0.1", false),
             (":80", "localhost", false),
         ] {
-            assert_eq!(signed(signed_host).matches("GET", sent, &secret()), passes, "{signed_host} as {sent}");
+            let claim = V1Claim { signature: signed(signed_host), ..V1Claim::parse(&params, "GET", sent).unwrap() };
+            assert_eq!(claim.matches(&secret()), passes, "{signed_host} as {sent}");
         }
     }
 
     #[test]
     fn malformed_parameters_are_told_apart() {
-        let refused = |query: &str| Claim::parse(params(query)).unwrap_err();
+        let refused = |query: &str| V1Claim::parse(&params(query), "GET", HOST).unwrap_err();
         let signed = format!("{QUERY}&Signature=zmmjn35mikh6pM3V7sUEuX4wyYM%3D");
         assert_eq!(refused(&format!("{signed}&Limit=21")), Malformed::Twice);
         assert_eq!(refused(QUERY), Malformed::Missing("Signature"));
@@ -185,14 +252,14 @@ mod tests {
     proptest! {
         #[test]
         fn no_parameters_panic(query in ".{0,300}") {
-            let _ = Claim::parse(params(&query));
+            let _ = V1Claim::parse(&params(&query), "GET", HOST);
         }
 
         #[test]
         fn any_other_value_is_refused(limit in "[0-9]{1,3}") {
             prop_assume!(limit != "20");
             let query = format!("{QUERY}&Signature=zmmjn35mikh6pM3V7sUEuX4wyYM%3D").replace("Limit=20", &format!("Limit={limit}"));
-            prop_assert!(!Claim::parse(params(&query)).unwrap().matches("GET", HOST, &secret()));
+            prop_assert!(!V1Claim::parse(&params(&query), "GET", HOST).unwrap().matches(&secret()));
         }
     }
 }

@@ -105,7 +105,7 @@ impl Fixture {
                 "Authorization": self.signer.authorization(&call),
                 "X-Padding": "x".repeat(80_000),
             },
-            "body_sha256": latchkey::signature::v3::payload_hash(false, call.body.as_bytes()),
+            "body_sha256": latchkey::signature::tc3::payload_hash(false, call.body.as_bytes()),
         });
         let asked = self.signer.client.post(format!("http://{}/v1/verify", self.product.api)).bearer_auth(TOKEN);
         let told: serde_json::Value = asked.json(&question).send().await.unwrap().json().await.unwrap();

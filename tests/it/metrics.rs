@@ -48,7 +48,7 @@ on_both_engines! {
         signer.send(&identity).await;
         let after = samples(&product).await;
         let rose = |name: &str| after.get(name).copied().unwrap_or(0.0) - before.get(name).copied().unwrap_or(0.0);
-        let checks = |door: &str, result: &str| rose(&format!("latchkey_checks_total{{door=\"{door}\",result=\"{result}\"}}"));
+        let checks = |entry_point: &str, result: &str| rose(&format!("latchkey_checks_total{{entry_point=\"{entry_point}\",result=\"{result}\"}}"));
         assert_eq!(checks("action", "accepted"), 3.0, "{after:?}");
         assert_eq!(checks("action", "wrong signature"), 1.0);
         assert_eq!(checks("action", "malformed"), 1.0);

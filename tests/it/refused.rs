@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use latchkey::check::usage::{self, KeyUse, RefusedCall};
+use latchkey::check::usage::{CheckedCall, RefusedCall, UsageCounter};
 use latchkey::config::GivenSettings;
 use latchkey::signature::diagnosis::Diagnosis;
 use latchkey::types::id::RequestId;
+use latchkey::types::reason::Reason;
 use serde_json::json;
 
 use crate::support::signer::{Call, Signer};
@@ -109,7 +110,7 @@ on_both_engines! {
                 "X-Forwarded-Host": "elsewhere.example",
                 "Authorization": signer.authorization(&call),
             },
-            "body_sha256": latchkey::signature::v3::payload_hash(false, call.body.as_bytes()),
+            "body_sha256": latchkey::signature::tc3::payload_hash(false, call.body.as_bytes()),
         });
         let request = signer.client.post(format!("http://{}/v1/verify", product.api));
         let answer = request.bearer_auth("a token of a back end").json(&question).send().await.unwrap();
@@ -125,7 +126,7 @@ on_both_engines! {
         let looked_into = (0..10_000).filter(|_| recorder.takes_diagnosis()).count();
         assert!((1..=32).contains(&looked_into), "{looked_into}: the budget of one second, or of two at its turn");
         let ids: Vec<RequestId> = (0..130).map(|_| RequestId::generate()).collect();
-        let key = Arc::new(KeyUse::new(signer.secret_id.parse().unwrap(), product.clock.now()));
+        let key = Arc::new(UsageCounter::new(signer.secret_id.parse().unwrap(), product.clock.now()));
         for (at, request_id) in (0..).zip(&ids) {
             let at = product.clock.now().plus(Duration::from_millis(at));
             let diagnosis = Diagnosis {
@@ -135,8 +136,8 @@ on_both_engines! {
                 cause: None,
             };
             let diagnosed = Some(RefusedCall { request_id: *request_id, signed_at: at, diagnosis });
-            let (action, address, refusal) = ("Flood", [192, 0, 2, 1].into(), Some("wrong signature"));
-            recorder.record(&key, usage::Call { at, action, address, refusal, diagnosed });
+            let (action, address, refusal) = ("Flood", [192, 0, 2, 1].into(), Some(Reason::WrongSignature));
+            recorder.record(&key, CheckedCall { at, action, address, refusal, diagnosed });
         }
         recorder.flush().await;
         browser.get(&look_up(&ids[0].to_string())).await.says("None of your keys");

@@ -2,7 +2,7 @@
 
 use axum::http::HeaderValue;
 use latchkey::config::GivenSettings;
-use latchkey::signature::v3::payload_hash;
+use latchkey::signature::tc3::payload_hash;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
@@ -185,9 +185,9 @@ on_both_engines! {
         let map = headers.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_str(value).unwrap())).collect();
         let payload_sha256 = payload_hash(false, b"");
         let timestamp = now.seconds().to_string();
-        let request = latchkey::signature::v3::SignedRequest { method, path, query: "", headers: &map, payload_sha256: &payload_sha256, timestamp: &timestamp };
+        let request = latchkey::signature::tc3::SignedRequest { method, path, query: "", headers: &map, payload_sha256: &payload_sha256, timestamp: &timestamp };
         let secret = signer.secret_key.clone().into();
-        let authorization = latchkey::signature::v3::authorize(&request, &signer.secret_id, &secret, &now.utc_date(), "shop").unwrap();
+        let authorization = latchkey::signature::tc3::authorize(&request, &signer.secret_id, &secret, &now.utc_date(), "shop").unwrap();
         let question = json!({ "method": method, "uri": path, "body_sha256": payload_sha256, "headers": {
             "Host": host, "Content-Type": "text/plain", "X-TC-Timestamp": timestamp, "Authorization": authorization } });
         let asked = signer.client.post(format!("http://{}/v1/verify", signer.address)).bearer_auth(TOKEN);

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use latchkey::check::registry::RegisteredKey;
-use latchkey::check::usage::Call;
+use latchkey::check::usage::CheckedCall;
 use latchkey::db::usage::{LastUse, NewUse};
 use latchkey::db::{Db, usage as counts};
 use latchkey::keys::lifecycle;
 use latchkey::types::clock::Timestamp;
 use latchkey::types::event::Origin;
 use latchkey::types::id::SecretId;
+use latchkey::types::reason::Reason;
 
 use crate::support::{Browser, Engine, Owner, Product, START};
 
@@ -27,8 +28,8 @@ async fn checked(product: &Product, id: &SecretId) -> Arc<RegisteredKey> {
     product.app.registry.get(&fresh, id.as_str()).unwrap()
 }
 
-fn call(at: Timestamp, refusal: Option<&'static str>) -> Call<'static> {
-    Call { at, action: "GetCallerIdentity", address: [192, 0, 2, 1].into(), refusal, diagnosed: None }
+fn call(at: Timestamp, refusal: Option<Reason>) -> CheckedCall<'static> {
+    CheckedCall { at, action: "GetCallerIdentity", address: [192, 0, 2, 1].into(), refusal, diagnosed: None }
 }
 
 async fn execute(db: &Db, statement: &'static str) {
@@ -45,16 +46,16 @@ on_both_engines! {
         let (product, _owner, mut browser, id) = with_key(engine).await;
         let key = checked(&product, &id).await;
         for _ in 0..3000 {
-            product.app.usage.record(&key.uses, call(START, None));
+            product.app.usage.record(&key.usage, call(START, None));
         }
-        product.app.usage.record(&key.uses, call(START, Some("wrong signature")));
+        product.app.usage.record(&key.usage, call(START, Some(Reason::WrongSignature)));
         assert_eq!(product.app.usage.waiting(), 101, "refused calls have a share of their own");
         let page = browser.get(&format!("/cam/capi/keys/{id}")).await;
         page.says(&format!("<title>{}: 3000 accepted, 1 refused</title>", START.utc_date()));
         browser.get(&format!("/cam/capi/keys/{id}/disable")).await
             .says("<dt>Calls in the last 24 hours</dt><dd class=\"num\">3000</dd>");
         // The next second has a share of its own.
-        product.app.usage.record(&key.uses, call(START.plus(Duration::from_secs(1)), Some("wrong signature")));
+        product.app.usage.record(&key.usage, call(START.plus(Duration::from_secs(1)), Some(Reason::WrongSignature)));
         browser.get(&format!("/cam/capi/keys/{id}")).await.says("3000 accepted, 2 refused").says("Refused: wrong signature");
     }
 
@@ -64,7 +65,7 @@ on_both_engines! {
         let key = checked(&product, &id).await;
         let minutes = |minutes| START.plus(Duration::from_mins(minutes));
         for at in [10, 20, 30, 70] {
-            product.app.usage.record(&key.uses, call(minutes(at), None));
+            product.app.usage.record(&key.usage, call(minutes(at), None));
         }
         product.app.usage.flush().await;
         for (since, expected) in [(0, 4), (15, 3), (20, 3), (21, 2), (60, 1), (71, 0)] {
@@ -80,8 +81,8 @@ on_both_engines! {
         product.advance(Duration::from_secs(1));
         browser.operate(&format!("/cam/capi/keys/{id}/disable"), &[]).await;
         let after = checked(&product, &id).await;
-        product.app.usage.record(&before.uses, call(product.clock.now(), None));
-        product.app.usage.record(&after.uses, call(product.clock.now(), Some("disabled")));
+        product.app.usage.record(&before.usage, call(product.clock.now(), None));
+        product.app.usage.record(&after.usage, call(product.clock.now(), Some(Reason::Disabled)));
         let page = browser.get(&format!("/cam/capi/keys/{id}")).await;
         page.says("0 accepted and 1 refused since then").says("1 accepted, 1 refused</title>");
     }
@@ -92,7 +93,7 @@ on_both_engines! {
         let key = checked(&product, &id).await;
         let later = START.plus(Duration::from_millis(700));
         for at in std::iter::repeat_n(START, 1000).chain([later]) {
-            product.app.usage.record(&key.uses, call(at, None));
+            product.app.usage.record(&key.usage, call(at, None));
         }
         product.app.usage.flush().await;
         let keys = latchkey::db::api_keys::list(&product.app.db, owner.uin).await.unwrap();
@@ -104,9 +105,9 @@ on_both_engines! {
         let key = checked(&product, &id).await;
         let db = &product.app.db;
         execute(db, "alter table use_count rename to away").await;
-        product.app.usage.record(&key.uses, call(START, None));
+        product.app.usage.record(&key.usage, call(START, None));
         product.app.usage.flush().await;
-        product.app.usage.record(&key.uses, call(START, None));
+        product.app.usage.record(&key.usage, call(START, None));
         execute(db, "alter table away rename to use_count").await;
         product.app.usage.flush().await;
         assert_eq!(counts::accepted(db, &id, START).await.unwrap(), 2);
@@ -117,7 +118,7 @@ on_both_engines! {
         let key = checked(&product, &id).await;
         let days = |days: u64| Duration::from_hours(24 * days);
         for age in [91, 90, 89] {
-            product.app.usage.record(&key.uses, call(START.minus(days(age)), None));
+            product.app.usage.record(&key.usage, call(START.minus(days(age)), None));
         }
         product.app.usage.flush().await;
         latchkey::check::usage::purge(&product.app.db, START).await.unwrap();
@@ -130,7 +131,7 @@ on_both_engines! {
         let key = checked(&product, &id).await;
         for second in 0..120 {
             for _ in 0..100 {
-                product.app.usage.record(&key.uses, call(START.plus(Duration::from_secs(second)), None));
+                product.app.usage.record(&key.usage, call(START.plus(Duration::from_secs(second)), None));
             }
             product.app.usage.finish().await;
         }
@@ -165,7 +166,7 @@ async fn records_that_are_being_written_hold_up_no_change() {
     let key = checked(&product, &id).await;
     let last = LastUse { at: START, action: "A".to_owned(), address: [192, 0, 2, 1].into() };
     let record = NewUse {
-        secret_id: &key.uses.secret_id,
+        secret_id: &key.usage.secret_id,
         at: START,
         action: "A",
         address: [192, 0, 2, 1].into(),

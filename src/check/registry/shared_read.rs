@@ -5,67 +5,69 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Notify, SetOnce};
 
 /// A read, done or to come: did it succeed?
-pub(super) type Read = Arc<SetOnce<bool>>;
+pub(super) type ReadOutcome = Arc<SetOnce<bool>>;
 
 /// The read that has not begun, if anybody waits for it.
 #[derive(Debug, Default)]
-pub(super) struct NextRead {
-    gathering: Mutex<Gathering>,
-    crowded: Notify,
+pub(super) struct SharedRead {
+    pending: Mutex<Pending>,
+    start_early: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Gathering {
-    read: Option<Read>,
-    /// So many need not wait for more to share it. 0 for no such number.
-    crowd: usize,
+struct Pending {
+    read: Option<ReadOutcome>,
+    /// Start the read once this many callers wait; 0 turns early starts off.
+    early_start_at: usize,
 }
 
-impl NextRead {
-    /// It, and whether this is the first to wait for it.
-    pub(super) fn join(&self) -> (Read, bool) {
-        let mut gathering = self.gathering.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = gathering.read.is_none();
-        let read = gathering.read.get_or_insert_default().clone();
-        if waiting_for(&read) == gathering.crowd {
-            self.crowded.notify_one();
+impl SharedRead {
+    /// The next read, and whether this caller is the first to wait for it.
+    pub(super) fn join(&self) -> (ReadOutcome, bool) {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = pending.read.is_none();
+        let read = pending.read.get_or_insert_default().clone();
+        if waiting_for(&read) == pending.early_start_at {
+            self.start_early.notify_one();
         }
         (read, first)
     }
 
-    /// Returns once all that can run now has run, which may be requests on their way here, or once a crowd waits.
-    pub(super) async fn gather(&self) {
+    /// Returns once every task that can run now has run, for it may be a request on its way here, or once enough callers
+    /// wait for an early start.
+    pub(super) async fn until_due(&self) {
         tokio::select! {
             biased;
-            () = self.crowded.notified() => {}
+            () = self.start_early.notified() => {}
             () = tokio::task::yield_now() => {}
         }
     }
 
-    /// Whoever joins from now on waits for another. None if nobody waits.
-    pub(super) fn begin(&self) -> Option<Begun> {
-        self.gathering.lock().unwrap_or_else(PoisonError::into_inner).read.take().map(Begun)
+    /// Starts the read: whoever joins from now on waits for another. None if nobody waits.
+    pub(super) fn begin(&self) -> Option<StartedRead> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).read.take().map(StartedRead)
     }
 
-    /// A read has taken its time, and `shared` waited for it. With those who came meanwhile they are all who are about. Once
-    /// most of them wait again, the next one can begin: the rest are worked on while the database answers.
-    pub(super) fn expect(&self, shared: usize) {
-        let mut gathering = self.gathering.lock().unwrap_or_else(PoisonError::into_inner);
-        let waiting = gathering.read.as_ref().map_or(0, waiting_for);
-        let all = shared + waiting;
-        gathering.crowd = all - all / 8;
-        if waiting >= gathering.crowd {
-            self.crowded.notify_one();
+    /// Plans when the next read starts, after one that took its time and that `shared` callers waited for. Together with
+    /// those that have come meanwhile they are all the requests in progress. Once seven eighths of that number wait, the
+    /// next read starts; the rest are worked on while the database answers.
+    pub(super) fn plan_early_start(&self, shared: usize) {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = pending.read.as_ref().map_or(0, waiting_for);
+        let in_progress = shared + waiting;
+        pending.early_start_at = in_progress - in_progress / 8;
+        if waiting >= pending.early_start_at {
+            self.start_early.notify_one();
         }
     }
 }
 
-/// A read that has begun; it has failed unless it is said to have succeeded.
+/// A read that has started; it has failed unless it is said to have succeeded.
 #[derive(Debug)]
-pub(super) struct Begun(Read);
+pub(super) struct StartedRead(ReadOutcome);
 
-impl Begun {
-    /// How many wait for it.
+impl StartedRead {
+    /// How many callers wait for it.
     pub(super) fn waiting(&self) -> usize {
         waiting_for(&self.0)
     }
@@ -76,14 +78,14 @@ impl Begun {
     }
 }
 
-impl Drop for Begun {
+impl Drop for StartedRead {
     fn drop(&mut self) {
         let _ = self.0.set(false);
     }
 }
 
-/// Beside the one who holds it for them.
-fn waiting_for(read: &Read) -> usize {
+/// One share is that of whoever holds the read for the others.
+fn waiting_for(read: &ReadOutcome) -> usize {
     Arc::strong_count(read) - 1
 }
 
@@ -94,26 +96,26 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_crowd_is_not_kept_waiting_for_more() {
-        let next = NextRead::default();
+    async fn a_read_starts_early_once_most_of_the_requests_in_progress_wait_for_it() {
+        let next = SharedRead::default();
         let eight: Vec<_> = (0..8).map(|_| next.join()).collect();
-        assert!(next.gather().now_or_never().is_none(), "nobody knows yet how many are about");
+        assert!(next.until_due().now_or_never().is_none(), "nobody knows yet how many are in progress");
         let read = next.begin().unwrap();
         assert_eq!(read.waiting(), 8);
         assert_eq!(eight.iter().filter(|(_, first)| *first).count(), 1);
         let _early = next.join();
-        next.expect(read.waiting());
+        next.plan_early_start(read.waiting());
         read.succeeded();
         assert!(eight.iter().all(|(read, _)| read.get() == Some(&true)));
 
         let mut waiting: Vec<_> = (0..6).map(|_| next.join()).collect();
-        assert!(next.gather().now_or_never().is_none(), "seven of the nine that are about");
+        assert!(next.until_due().now_or_never().is_none(), "seven of the nine in progress");
         waiting.push(next.join());
-        assert!(next.gather().now_or_never().is_some(), "eight");
+        assert!(next.until_due().now_or_never().is_some(), "eight");
         let read = next.begin().unwrap();
         assert_eq!(read.waiting(), 8);
         assert!(next.join().1, "who comes now waits for another");
-        next.expect(read.waiting());
+        next.plan_early_start(read.waiting());
         drop(read);
         assert!(waiting.iter().all(|(read, _)| read.get() == Some(&false)));
     }

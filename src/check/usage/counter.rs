@@ -1,4 +1,4 @@
-//! What one key has been used for since it was last written out.
+//! Counts what one key has been used for since that was last written out.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ const DROP_AFTER: usize = 250;
 /// Counts the calls of a key in one of its states. The key in memory holds it, so that a call counts for the state it was
 /// checked against, whenever it is written.
 #[derive(Debug)]
-pub struct KeyUse {
+pub struct UsageCounter {
     /// The key.
     pub secret_id: SecretId,
     /// When the key came into the state it is in.
@@ -58,7 +58,7 @@ pub(super) struct Counted {
     pub(super) listed: bool,
 }
 
-impl KeyUse {
+impl UsageCounter {
     /// Nothing yet, of a key that has been in its state `since`.
     pub fn new(secret_id: SecretId, since: Timestamp) -> Self {
         Self { secret_id, since, waiting: Mutex::default(), written: AtomicUsize::new(0) }
@@ -140,23 +140,23 @@ mod tests {
     const HOUR: i64 = 3_600_000;
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-    fn key_use() -> KeyUse {
-        KeyUse::new(SecretId::generate(), Timestamp(0))
+    fn counter() -> UsageCounter {
+        UsageCounter::new(SecretId::generate(), Timestamp(0))
     }
 
     #[test]
     fn of_many_calls_some_are_listed_and_all_are_counted() {
-        let key = key_use();
+        let key = counter();
         let listed = (0..LISTED + 50).filter(|_| key.count(Timestamp(0), "A", HERE, true).listed).count();
         assert_eq!(listed, LISTED);
         assert_eq!(key.take().hours[0].accepted, i64::try_from(LISTED).unwrap() + 50);
         let next = key.count(Timestamp(0), "A", HERE, false);
-        assert!(next.first && next.listed, "a flush begins anew");
+        assert!(next.first && next.listed, "after a flush it begins again");
     }
 
     #[test]
     fn what_was_not_written_is_added_to_what_came_since() {
-        let key = key_use();
+        let key = counter();
         key.count(Timestamp(HOUR - 1), "Early", HERE, true);
         key.count(Timestamp(HOUR), "Late", HERE, false);
         let unwritten = key.take();
@@ -169,7 +169,7 @@ mod tests {
         assert!(key.put_back(unwritten_of(&key)));
     }
 
-    fn unwritten_of(key: &KeyUse) -> Waiting {
+    fn unwritten_of(key: &UsageCounter) -> Waiting {
         key.count(Timestamp(0), "A", HERE, true);
         key.take()
     }

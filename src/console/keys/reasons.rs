@@ -2,25 +2,28 @@
 
 use crate::signature::diagnosis::Cause;
 use crate::texts::{Text, Texts};
+use crate::types::reason::Reason;
 
-/// The reason as it is stored: `check::checker::Refusal`'s.
+/// The reason as it is stored; one that only another version knows is a refusal without more words.
 pub(super) fn of_refusal(stored: &str, texts: &Texts) -> Text {
     let texts = &texts.refused;
-    match stored {
-        "disabled" => texts.disabled,
-        "disabled unread" => texts.disabled_unread,
-        "deleted" => texts.deleted,
-        "wrong signature" => texts.wrong_signature,
-        "expired" => texts.expired,
-        "token" => texts.token,
-        _ => texts.other,
+    let Some(reason) = Reason::parse(stored) else { return texts.other };
+    match reason {
+        Reason::Disabled => texts.disabled,
+        Reason::DisabledUnread => texts.disabled_unread,
+        Reason::Deleted => texts.deleted,
+        Reason::WrongSignature => texts.wrong_signature,
+        Reason::Expired => texts.expired,
+        Reason::Token => texts.token,
+        // Of no key, or not the key's own: not recorded for any.
+        Reason::Malformed | Reason::UnknownKey | Reason::Fault => texts.other,
     }
 }
 
 /// What to do about it. Reason and cause as they are stored; the cause is empty where none was found.
 pub(super) fn of_cause(reason: &str, cause: &str, texts: &Texts) -> Text {
     let texts = &texts.refused;
-    match (Cause::parse(cause), reason) {
+    match (Cause::parse(cause), Reason::parse(reason)) {
         (Some(Cause::Date), _) => texts.cause_date,
         (Some(Cause::Host), _) => texts.cause_host,
         (Some(Cause::ContentType), _) => texts.cause_content_type,
@@ -28,9 +31,9 @@ pub(super) fn of_cause(reason: &str, cause: &str, texts: &Texts) -> Text {
         (Some(Cause::Query), _) => texts.cause_query,
         (Some(Cause::Method), _) => texts.cause_method,
         (Some(Cause::Path), _) => texts.cause_path,
-        (None, "disabled") => texts.cause_disabled,
-        (None, "expired") => texts.cause_expired,
-        (None, "token") => texts.cause_token,
+        (None, Some(Reason::Disabled)) => texts.cause_disabled,
+        (None, Some(Reason::Expired)) => texts.cause_expired,
+        (None, Some(Reason::Token)) => texts.cause_token,
         (None, _) => texts.cause_unknown,
     }
 }

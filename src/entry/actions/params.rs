@@ -7,13 +7,10 @@ use axum::http::{HeaderMap, header};
 use serde_json::Value;
 use serde_with::{As, Map, Same};
 
-use super::envelope::ApiError;
+use crate::entry::api_error::{ApiError, BODY, MOST_PARAMETERS, for_message};
 use crate::http::headers::agreed;
 use crate::keys::lifecycle;
 use crate::types::id::{SecretId, Uin};
-
-/// What is wrong where it is the body as a whole.
-pub(crate) const BODY: &str = "the body";
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -33,41 +30,42 @@ const COMMON: [&str; 11] = [
     "Version",
 ];
 
-/// Parameters of a query or form. A stranger's form is decoded before anything is known of it, and the shortest ones
-/// take fifty times their length.
-pub(crate) const MOST_PARAMETERS: usize = 1000;
-
 /// Decodes a query or form body.
-pub(crate) fn decode(encoded: &[u8]) -> Result<Vec<(String, String)>, ApiError> {
+pub(super) fn decode(encoded: &[u8]) -> Result<Vec<(String, String)>, ApiError> {
     let mut all = url::form_urlencoded::parse(encoded).into_owned();
     let params = all.by_ref().take(MOST_PARAMETERS).collect();
     if all.next().is_none() { Ok(params) } else { Err(ApiError::TooManyParameters) }
 }
 
+/// The first parameter of this name.
+pub(super) fn value<'a>(params: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    params.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+}
+
 /// Is the body a form, as far as its type and its first byte tell? One client sends its forms as JSON.
-pub(crate) fn is_form(headers: &HeaderMap, body: &[u8]) -> bool {
+pub(super) fn is_form(headers: &HeaderMap, body: &[u8]) -> bool {
     let kind = agreed(headers, header::CONTENT_TYPE).unwrap_or_default();
     let first = body.trim_ascii_start().first();
     kind.starts_with(FORM) || kind.starts_with(JSON) && !matches!(first, None | Some(b'{' | b'['))
 }
 
 /// May the body be a form?
-pub(crate) fn may_be_form(headers: &HeaderMap) -> bool {
+pub(super) fn may_be_form(headers: &HeaderMap) -> bool {
     agreed(headers, header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with(FORM) || kind.starts_with(JSON))
 }
 
 /// Without the parameters that every version 1 request has.
-pub(crate) fn without_common(params: Vec<(String, String)>) -> Vec<(String, String)> {
+pub(super) fn without_common(params: Vec<(String, String)>) -> Vec<(String, String)> {
     params.into_iter().filter(|(name, _)| !COMMON.contains(&name.as_str())).collect()
 }
 
 /// An action's parameters, taken out one by one; what is left at the end is unknown.
 #[derive(Debug, Default)]
-pub(crate) struct Params(BTreeMap<String, Value>);
+pub(super) struct Params(BTreeMap<String, Value>);
 
 impl Params {
     /// From the body of a version 3 POST: a JSON object or, of any other type, nothing the actions here know.
-    pub(crate) fn from_body(headers: &HeaderMap, body: &[u8]) -> Result<Self, ApiError> {
+    pub(super) fn from_body(headers: &HeaderMap, body: &[u8]) -> Result<Self, ApiError> {
         let json = agreed(headers, header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with(JSON));
         if body.is_empty() {
             return Ok(Self::default());
@@ -84,7 +82,7 @@ impl Params {
     }
 
     /// From decoded pairs: every value is text, and lists are written `Name.0`, `Name.1` …
-    pub(crate) fn from_pairs(pairs: Vec<(String, String)>) -> Result<Self, ApiError> {
+    pub(super) fn from_pairs(pairs: Vec<(String, String)>) -> Result<Self, ApiError> {
         let mut params = Self::default();
         let mut lists: BTreeMap<String, BTreeMap<u32, Value>> = BTreeMap::new();
         for (name, value) in pairs {
@@ -126,7 +124,7 @@ impl Params {
     }
 
     /// The optional account that is meant: a number or its decimal text, and none but the key's own.
-    pub(crate) fn target_uin(&mut self, own: Uin) -> Result<(), ApiError> {
+    pub(super) fn target_uin(&mut self, own: Uin) -> Result<(), ApiError> {
         let uin = match self.take("TargetUin") {
             None => return Ok(()),
             Some(Value::Number(number)) => number.as_u64(),
@@ -142,20 +140,20 @@ impl Params {
     }
 
     /// The key that is meant. What is not the shape of a key names none.
-    pub(crate) fn access_key_id(&mut self) -> Result<SecretId, ApiError> {
+    pub(super) fn access_key_id(&mut self) -> Result<SecretId, ApiError> {
         let id = self.text("AccessKeyId")?.ok_or(ApiError::MissingParameter("AccessKeyId"))?;
         id.parse().map_err(|_| ApiError::SecretNotExist)
     }
 
     /// One of the named values.
-    pub(crate) fn one_of<T: Copy>(&mut self, name: &'static str, values: &[(&str, T)]) -> Result<T, ApiError> {
+    pub(super) fn one_of<T: Copy>(&mut self, name: &'static str, values: &[(&str, T)]) -> Result<T, ApiError> {
         let sent = self.text(name)?.ok_or(ApiError::MissingParameter(name))?;
         let known = values.iter().find(|(value, _)| *value == sent);
         known.map(|(_, value)| *value).ok_or(ApiError::InvalidParameterValue(name))
     }
 
     /// A description: 1 to 1024 letters, digits and `_+=,.@:/-`.
-    pub(crate) fn description(&mut self) -> Result<Option<String>, ApiError> {
+    pub(super) fn description(&mut self) -> Result<Option<String>, ApiError> {
         let Some(text) = self.text("Description")? else { return Ok(None) };
         let length = text.chars().count();
         let allowed = text.chars().all(|c| c.is_alphanumeric() || "_+=,.@:/-".contains(c));
@@ -167,7 +165,7 @@ impl Params {
     }
 
     /// 1 to 10 keys.
-    pub(crate) fn secret_id_list(&mut self) -> Result<Vec<SecretId>, ApiError> {
+    pub(super) fn secret_id_list(&mut self) -> Result<Vec<SecretId>, ApiError> {
         const NAME: &str = "SecretIdList";
         let list = match self.take(NAME) {
             None => return Err(ApiError::MissingParameter(NAME)),
@@ -185,15 +183,10 @@ impl Params {
     }
 
     /// No parameter may be left.
-    pub(crate) fn end(self) -> Result<(), ApiError> {
-        match self.0.into_iter().next() {
+    pub(super) fn end(&self) -> Result<(), ApiError> {
+        match self.0.keys().next() {
             None => Ok(()),
-            Some((name, _)) => Err(ApiError::UnknownParameter(for_message(&name))),
+            Some(name) => Err(ApiError::UnknownParameter(for_message(name))),
         }
     }
-}
-
-/// A name as it was sent, cut, and on one line.
-pub(crate) fn for_message(name: &str) -> String {
-    name.chars().filter(|c| !c.is_control()).take(64).collect()
 }

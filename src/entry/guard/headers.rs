@@ -6,11 +6,10 @@ use std::net::IpAddr;
 use axum::http::header::{self, HeaderName};
 use axum::http::{HeaderMap, HeaderValue};
 
-use crate::check::checker::Signed;
-use crate::entry::api::identity;
+use crate::entry::ask::{Accepted, identity};
 use crate::http::headers::only;
 use crate::http::tracked::Caller;
-use crate::signature::v3::Authorization;
+use crate::signature::SchemeName;
 
 /// Names of headers that are between two neighbours and not for whoever comes next (RFC 9110, section 7.6.1).
 const HOP_BY_HOP: [HeaderName; 7] = [
@@ -112,22 +111,21 @@ fn passes(name: &HeaderName, signed_headers: &[&str]) -> bool {
     !believed || signed_headers.contains(&name.as_str())
 }
 
-/// The headers of `sent` for the back end, and what the check found out.
+/// The headers of `sent` for the back end, with what the check has found. `proto` is the scheme of this listener's addresses.
 pub(crate) fn forwarded(
     sent: &HeaderMap,
-    signed: &Signed,
-    content_sha256: &str,
+    signed_headers: &[&str],
+    accepted: &Accepted,
     caller: &Caller,
     proto: &'static str,
     upgrading: bool,
 ) -> HeaderMap {
-    let signed_headers = signed_headers(sent);
     let mut headers = without_hop_by_hop(sent, upgrading);
-    let forged: Vec<HeaderName> = headers.keys().filter(|name| !passes(name, &signed_headers)).cloned().collect();
+    let forged: Vec<HeaderName> = headers.keys().filter(|name| !passes(name, signed_headers)).cloned().collect();
     for name in forged {
         headers.remove(name);
     }
-    headers.extend(identity(signed, content_sha256));
+    headers.extend(identity(accepted));
     headers.insert(FORWARDED_FOR, address(caller.address));
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(proto_of(sent, caller, proto)));
     if let Some(host) = sent.get(header::HOST) {
@@ -150,23 +148,16 @@ fn proto_of(sent: &HeaderMap, caller: &Caller, own: &'static str) -> &'static st
     }
 }
 
-fn signed_headers(sent: &HeaderMap) -> Vec<&str> {
-    let authorization = only(sent, header::AUTHORIZATION).and_then(|header| Authorization::parse(header).ok());
-    authorization.map(|authorization| authorization.signed_headers().collect()).unwrap_or_default()
-}
-
 /// The names in `Connection`, in lower case.
 pub(crate) fn connection_names(headers: &HeaderMap) -> impl Iterator<Item = String> {
     let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase())
 }
 
-/// Would `Connection` take away what was signed, after the check?
-pub(crate) fn takes_signed_header(headers: &HeaderMap) -> bool {
-    let signed = signed_headers(headers);
+/// Would `Connection` take away what was signed under `scheme`, after the check?
+pub(crate) fn takes_signed_header(headers: &HeaderMap, scheme: SchemeName, signed_headers: &[&str]) -> bool {
     connection_names(headers).any(|name| {
-        let checked = name == "authorization" || name.starts_with("content-") || name.starts_with("x-tc-");
-        checked || signed.contains(&name.as_str())
+        scheme.reads_header(&name) || name.starts_with("content-") || signed_headers.contains(&name.as_str())
     })
 }
 

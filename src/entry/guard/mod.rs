@@ -22,17 +22,20 @@ use url::Url;
 
 use self::headers::{connection_names, takes_signed_header, without_hop_by_hop};
 use self::upstream::Upstream;
-use super::api::{ApiError, path_and_query, refuse, texts_for};
+use super::api_error::ApiError;
+use super::ask::{Admission, refuse};
+use super::messages::texts_for;
+use super::target::path_and_query;
 use crate::app::App;
-use crate::check::checker::{self, Asked, Claim, Signed, Wants};
-use crate::http::body::{self, Terms};
+use crate::check::checker::{Checker, Signed};
+use crate::check::context::{CheckContext, Requested};
+use crate::http::body::Terms;
 use crate::http::headers::only;
 use crate::http::tracked::{Caller, CutWhen};
-use crate::metrics::{Cut, Door, Listener};
-use crate::signature::v3::{UNSIGNED_PAYLOAD, X_TC_CONTENT_SHA256, payload_hash};
+use crate::metrics::{Cut, EntryPoint, Listener};
+use crate::signature::scheme::{SentBody, SentRequest};
 use crate::texts::Texts;
 use crate::types::id::RequestId;
-use crate::types::key_state::KeyState;
 
 /// Longest body.
 const BODY_LIMIT: usize = 10 * 1024 * 1024;
@@ -48,20 +51,20 @@ struct Guard {
 /// The proxy before `upstream`.
 pub fn router(app: App, upstream: &Url) -> Router {
     let guard = Guard { app, upstream: Upstream::new(upstream) };
-    Router::new().fallback(answer).with_state(guard)
+    Router::new().fallback(serve).with_state(guard)
 }
 
 /// What a client is told when a handler has panicked.
 pub fn panicked(request_id: RequestId, _: &Uri) -> Response {
-    refuse(&ApiError::Fault, Texts::fallback(), request_id)
+    refuse(&ApiError::Fault, EntryPoint::Guard, Texts::fallback(), request_id)
 }
 
-async fn answer(State(guard): State<Guard>, Extension(caller): Extension<Caller>, mut request: Request) -> Response {
+async fn serve(State(guard): State<Guard>, Extension(caller): Extension<Caller>, mut request: Request) -> Response {
     let texts = texts_for(request.headers());
     let upgrade = request.extensions_mut().remove::<OnUpgrade>();
     match pass(&guard, &caller, request, upgrade).await {
         Ok(response) => response,
-        Err(error) => refuse(&error, texts, caller.request_id),
+        Err(error) => refuse(&error, EntryPoint::Guard, texts, caller.request_id),
     }
 }
 
@@ -75,40 +78,33 @@ async fn pass(
     let (parts, body) = request.into_parts();
     let (method, path) = (parts.method.as_str(), parts.uri.path());
     let Caller { address, request_id, .. } = *caller;
-    let asked = Asked { door: Door::Guard, wants: Wants::Request { method, path }, address, request_id };
-    if body::is_long(&body)
-        && let Err(refusal) = checker::is_worth_reading(app, &parts.headers, asked).await
-    {
-        body::refuse(body, &parts.headers);
-        return Err(refusal.into());
-    }
-    if takes_signed_header(&parts.headers) {
+    let requested = Requested::OfBackEnd { method, path };
+    let context = CheckContext { entry_point: EntryPoint::Guard, requested, address, request_id };
+    let admission = Admission::new(app, context);
+    let (query, headers) = (parts.uri.query().unwrap_or_default(), &parts.headers);
+    let unread = SentRequest { method, path, query, headers, body: SentBody::Unread, parameters: &[] };
+    let body = admission.precheck(&unread, body).await?;
+    let scheme = admission.scheme(&unread);
+    let signed_headers = scheme.signed_headers(&unread);
+    if takes_signed_header(headers, scheme, &signed_headers) {
         return Err(ApiError::ContradictoryForward);
     }
     let target = parts.uri.path_and_query().map_or("", PathAndQuery::as_str);
     let (path, query) = path_and_query(target)?;
     // Its share of the memory is held until the upstream has it.
-    let body = app.body_budget.read(body, Terms::new(BODY_LIMIT, address, &parts.headers)).await?;
-    let unsigned = only(&parts.headers, X_TC_CONTENT_SHA256) == Some(UNSIGNED_PAYLOAD);
-    let hash = payload_hash(unsigned, &body.bytes);
-    // The literal as a body has the hash of an unsigned payload.
-    if hash == payload_hash(true, b"") && !app.settings.guard_unsigned_payload {
-        return Err(ApiError::UnsignedPayload);
-    }
-    let claim = Claim::v3(method, path, query, &parts.headers, &hash);
-    let claim = checker::counted(app, Door::Guard, claim)?;
-    let signed = checker::check(app, &claim, asked).await?;
+    let body = app.body_budget.read(body, Terms::new(BODY_LIMIT, address, headers)).await?;
+    let request = SentRequest { path, query, body: SentBody::Whole(&body.bytes), ..unread };
+    let accepted = admission.ask(&request).await?;
 
-    let shown = if unsigned { UNSIGNED_PAYLOAD } else { &hash };
-    let upgrading = upgrade.is_some() && is_upgrade(&parts.headers);
+    let upgrading = upgrade.is_some() && is_upgrade(headers);
     let proto = if app.settings.tls.is_some() { "https" } else { "http" };
     let mut forwarded = axum::http::Request::new(Full::new(body.bytes.clone()));
     *forwarded.method_mut() = parts.method.clone();
     *forwarded.uri_mut() = guard.upstream.address(&parts.uri)?;
     *forwarded.version_mut() = Version::HTTP_11;
-    *forwarded.headers_mut() = headers::forwarded(&parts.headers, &signed, shown, caller, proto, upgrading);
+    *forwarded.headers_mut() = headers::forwarded(headers, &signed_headers, &accepted, caller, proto, upgrading);
     let response = guard.upstream.ask(forwarded).await?;
-    returned(guard, response, &signed, upgrade.filter(|_| upgrading))
+    returned(guard, response, &accepted.signed, upgrade.filter(|_| upgrading))
 }
 
 /// To WebSocket, and to nothing else: another HTTP within it would carry requests that nobody checks.
@@ -134,7 +130,7 @@ fn returned(
     let (mut parts, body) = response.into_parts();
     parts.headers = without_hop_by_hop(&parts.headers, switching);
     if !switching {
-        parts.extensions.insert(CutWhen::new(until_disabled(guard.app.clone(), signed.clone())));
+        parts.extensions.insert(CutWhen::new(until_disabled(guard.app.checker.clone(), signed.clone())));
     }
     Ok(Response::from_parts(parts, Body::new(body)).into_response())
 }
@@ -145,17 +141,15 @@ async fn join(app: App, signed: Signed, client: OnUpgrade, upstream: OnUpgrade) 
     let (mut client, mut upstream) = (TokioIo::new(client), TokioIo::new(upstream));
     tokio::select! {
         _ = tokio::io::copy_bidirectional(&mut client, &mut upstream) => {}
-        () = until_disabled(app.clone(), signed.clone()) => app.metrics.cut(Listener::Guard, Cut::KeyDisabled),
+        () = until_disabled(app.checker.clone(), signed.clone()) => app.metrics.cut(Listener::Guard, Cut::KeyDisabled),
     }
 }
 
-async fn until_disabled(app: App, signed: Signed) {
+async fn until_disabled(checker: Checker, signed: Signed) {
     loop {
         tokio::time::sleep(WATCH_EVERY).await;
         // Where the state cannot be known, the connection does not go on either.
-        let Ok(fresh) = app.registry.fresh().await else { break };
-        let key = app.registry.get(&fresh, signed.secret_id().as_str());
-        if key.is_none_or(|key| key.state != KeyState::Enabled) {
+        if !checker.is_still_enabled(&signed).await {
             break;
         }
     }

@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 use tower::util::MapResponse;
 use url::Url;
 
-use crate::entry::api::ApiError;
+use crate::entry::api_error::ApiError;
 
 /// How long the upstream may take to begin its answer.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -11,65 +11,11 @@ use std::borrow::Cow;
 use axum::http::header::{self, HeaderMap, HeaderValue};
 use secrecy::SecretString;
 
-use super::v3::{
-    self, Authorization, SignedRequest, SigningKey, UNSIGNED_PAYLOAD, X_TC_CONTENT_SHA256, canonical_request,
-    payload_hash, readings, string_to_sign,
-};
-
-/// The part of the request in which client and server differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// The scope's date is not the UTC date of the timestamp.
-    Date,
-    /// Another host was signed than was sent.
-    Host,
-    /// Another content type was signed than was sent.
-    ContentType,
-    /// Another body was signed than was sent, or none.
-    Body,
-    /// Another query was signed than was sent.
-    Query,
-    /// Another method was signed than was sent.
-    Method,
-    /// Another path was signed than was sent.
-    Path,
-}
-
-impl Cause {
-    /// As it is stored.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Date => "date",
-            Self::Host => "host",
-            Self::ContentType => "content type",
-            Self::Body => "body",
-            Self::Query => "query",
-            Self::Method => "method",
-            Self::Path => "path",
-        }
-    }
-
-    /// Which is stored like this; none of what only another version knows.
-    pub fn parse(stored: &str) -> Option<Self> {
-        const ALL: [Cause; 7] =
-            [Cause::Date, Cause::Host, Cause::ContentType, Cause::Body, Cause::Query, Cause::Method, Cause::Path];
-        ALL.into_iter().find(|cause| cause.as_str() == stored)
-    }
-}
-
-/// What the server made of a request.
-#[derive(Clone, Debug)]
-pub struct Diagnosis {
-    /// As the server has it, values of signed headers in lower case; masked if it is not known to be of the key's owner.
-    /// Empty if a signed header is not there.
-    pub canonical_request: String,
-    /// As the server has it, masked likewise.
-    pub string_to_sign: String,
-    /// Was the request signed with the key but for the part that differs? Then it is of the key's owner.
-    pub variant_was_signed: bool,
-    /// The part that differs; none if it is none of those looked at, or several, or the secret.
-    pub cause: Option<Cause>,
-}
+use super::X_TC_CONTENT_SHA256;
+use super::authorization::Authorization;
+use super::canonical::{SignedRequest, SigningKey, canonical_request, matches, payload_hash, readings, string_to_sign};
+use crate::signature::diagnosis::{Cause, Diagnosis};
+use crate::signature::scheme::UNSIGNED_PAYLOAD;
 
 /// Looks into a refused request. `utc_date` is the date of its timestamp.
 pub fn diagnose(
@@ -83,7 +29,7 @@ pub fn diagnose(
         reading.and_then(|reading| canonical_request(authorization, request, reading)).unwrap_or_default();
     let mut to_sign = string_to_sign(authorization, request, &canonical_request);
     let key = SigningKey::derive(secret_key, authorization);
-    let was_signed = |variant: &SignedRequest<'_>| v3::matches(authorization, variant, &key);
+    let was_signed = |variant: &SignedRequest<'_>| matches(authorization, variant, &key);
     // Right, and refused for another reason.
     let right = was_signed(request);
     let differs = if right { None } else { signed_variant(request, authorization, was_signed) };
@@ -222,6 +168,7 @@ fn queries(query: &str) -> impl Iterator<Item = String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signature::tc3::authorize;
 
     const SECRET: &str = "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE";
     const DATE: &str = "2019-02-25";
@@ -238,7 +185,7 @@ mod tests {
     /// What is found where `signed` was signed and `sent` was sent.
     fn cause(signed: &SignedRequest<'_>, sent: &SignedRequest<'_>, secret: &str) -> Option<Cause> {
         let secret = secret.to_owned().into();
-        let header = v3::authorize(signed, "AKIDx", &secret, DATE, "cam").unwrap();
+        let header = authorize(signed, "AKIDx", &secret, DATE, "cam").unwrap();
         diagnose(&Authorization::parse(&header).unwrap(), sent, &SECRET.to_owned().into(), DATE).cause
     }
 
@@ -289,7 +236,7 @@ mod tests {
         let json = headers("127.0.0.1:8081", "application/json");
         let sent = request(&json, "", &body);
         let by = |secret: &str, signed: &SignedRequest<'_>| {
-            let header = v3::authorize(signed, "AKIDx", &secret.to_owned().into(), DATE, "cam").unwrap();
+            let header = authorize(signed, "AKIDx", &secret.to_owned().into(), DATE, "cam").unwrap();
             diagnose(&Authorization::parse(&header).unwrap(), &sent, &SECRET.to_owned().into(), DATE)
         };
         let stranger = by("another secret", &sent);
@@ -305,7 +252,7 @@ mod tests {
         let (json, body) = (headers("h", "application/json"), payload_hash(false, b"{}"));
         let sent = request(&json, "", &body);
         let secret = SECRET.to_owned().into();
-        let header = v3::authorize(&sent, "AKIDx", &secret, "2019-02-26", "cam").unwrap();
+        let header = authorize(&sent, "AKIDx", &secret, "2019-02-26", "cam").unwrap();
         let found = diagnose(&Authorization::parse(&header).unwrap(), &sent, &secret, DATE);
         assert_eq!(found.cause, Some(Cause::Date));
         assert!(found.canonical_request.starts_with("POST\n/\n\ncontent-type:application/json\nhost:h\n"));

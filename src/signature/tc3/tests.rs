@@ -1,8 +1,11 @@
 //! The published vectors, and properties against a signer made from the protocol alone.
 
-use axum::http::HeaderValue;
+use axum::http::{HeaderMap, HeaderValue};
+use hmac::{Hmac, KeyInit, Mac};
 use proptest::prelude::*;
+use sha2::{Digest, Sha256};
 
+use super::canonical::{Reading, canonical_request, sha256_hex};
 use super::*;
 
 const TIMESTAMP: &str = "1551113065";

@@ -1,0 +1,218 @@
+//! The task that reads the change number and takes in the keys that have changed.
+
+use std::pin::pin;
+use std::sync::{Arc, PoisonError, RwLockWriteGuard};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::key::RegisteredKey;
+use super::shared_read::{SharedRead, StartedRead};
+use super::{Ask, KeyMap, Keys};
+use crate::check::usage::UsageCounter;
+use crate::db::freshness::{Change, ChangedKey, Changes, PAGE, Position, Reader};
+use crate::db::sealed::API_KEY_SECRET;
+use crate::db::{Db, within};
+use crate::metrics::Metrics;
+use crate::secret::vault::Vault;
+use crate::signature::SigningKeys;
+use crate::types::id::SecretId;
+
+/// Whoever waits longer than this is refused, at the latest after twice as long. On SQLite the read itself cannot be cut
+/// short, but for the half second that it waits for whoever mends the log.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// A database that takes longer than this to say what the latest change is does not answer.
+const SILENT: Duration = Duration::from_secs(2);
+/// How long a page of changed keys may take. Nobody waits for it longer than [`PATIENCE`], but it is not given up for that:
+/// a distant database would never be caught up with.
+const SLOW: Duration = Duration::from_secs(20);
+
+/// No change, before which no key was made.
+const BEGINNING: Change = Change { number: 0, mark: 0 };
+
+/// The task that reads, and what it has read.
+pub(super) struct Barrier {
+    database: Db,
+    vault: Arc<Vault>,
+    metrics: Metrics,
+    keys: Keys,
+    next: Arc<SharedRead>,
+    reader: Option<Reader>,
+    /// Everything up to this change is in memory. None at the start.
+    seen: Option<Change>,
+}
+
+impl Drop for Barrier {
+    /// Whoever waits for a read that nobody will begin is refused.
+    fn drop(&mut self) {
+        drop(self.next.begin());
+    }
+}
+
+impl Barrier {
+    /// Nothing read yet; the first read opens a connection.
+    pub(super) fn new(database: Db, vault: Arc<Vault>, metrics: Metrics, keys: Keys, next: Arc<SharedRead>) -> Self {
+        Self { database, vault, metrics, keys, next, reader: None, seen: None }
+    }
+
+    /// Reads as often as it is asked to, until nobody can ask any more.
+    pub(super) async fn run(mut self, mut asked: mpsc::UnboundedReceiver<Ask>) {
+        while let Some(ask) = asked.recv().await {
+            match ask {
+                Ask::Read => {
+                    self.next.until_due().await;
+                    if let Some(read) = self.next.begin() {
+                        self.read(read).await;
+                    }
+                }
+                // And no other is opened: whoever asks from now on is refused.
+                Ask::Close(waiter) => return self.close_reader(waiter).await,
+            }
+        }
+    }
+
+    /// Reads for those that wait, who all arrived before. Those whose patience ends are refused, and the read goes on.
+    async fn read(&mut self, read: StartedRead) {
+        let (next, metrics) = (self.next.clone(), self.metrics.clone());
+        let waiting = read.waiting();
+        let begun = Instant::now();
+        let mut read = Some(read);
+        let caught_up = {
+            let mut catching_up = pin!(self.catch_up());
+            loop {
+                if let Ok(ended) = tokio::time::timeout(PATIENCE, catching_up.as_mut()).await {
+                    break ended;
+                }
+                let late = read.take().or_else(|| next.begin());
+                let refused = late.as_ref().map_or(0, StartedRead::waiting);
+                tracing::error!(refused, "the database does not answer in time");
+                metrics.barrier_failures.inc();
+            }
+        };
+        self.metrics.barrier_reads.observe(begun.elapsed().as_secs_f64());
+        #[expect(clippy::cast_precision_loss, reason = "there are not 2^52 requests")]
+        self.metrics.barrier_requests.observe(waiting as f64);
+        match (caught_up, read) {
+            (Ok(()), Some(read)) => {
+                if !self.reader.as_ref().is_some_and(Reader::answers_at_once) {
+                    self.next.plan_early_start(waiting);
+                }
+                read.succeeded();
+            }
+            (Ok(()), None) => tracing::warn!(took = ?begun.elapsed(), "the database has answered at last"),
+            (Err(error), _) => {
+                tracing::error!(%error, refused = waiting, "the latest change could not be read");
+                self.metrics.barrier_failures.inc();
+            }
+        }
+    }
+
+    async fn close_reader(&mut self, waiter: oneshot::Sender<()>) {
+        if let Some(reader) = self.reader.take()
+            && let Err(error) = reader.close().await
+        {
+            tracing::warn!(%error, "the registry's connection did not close cleanly");
+        }
+        waiter.send(()).unwrap_or_default();
+    }
+
+    /// Reads the latest change and takes in what has changed, on a new connection if the old one has failed.
+    async fn catch_up(&mut self) -> sqlx::Result<()> {
+        if let Some(mut reader) = self.reader.take()
+            && self.catch_up_on(&mut reader).await.is_ok()
+        {
+            self.reader = Some(reader);
+            return Ok(());
+        }
+        let mut reader = Reader::open(&self.database).await?;
+        self.catch_up_on(&mut reader).await?;
+        self.reader = Some(reader);
+        Ok(())
+    }
+
+    async fn catch_up_on(&mut self, reader: &mut Reader) -> sqlx::Result<()> {
+        let latest = within(SILENT, reader.latest()).await?;
+        match self.seen {
+            Some(seen) if seen == latest => Ok(()),
+            Some(seen) => {
+                if !self.take_in_since(reader, seen).await? {
+                    tracing::warn!(
+                        number = seen.number,
+                        "the database has gone back to before a change that was seen; all keys are taken in again"
+                    );
+                    self.take_in_all(reader).await?;
+                }
+                Ok(())
+            }
+            None => self.take_in_all(reader).await,
+        }
+    }
+
+    /// Takes in what has changed since `seen`. False if that is not part of the history any more.
+    async fn take_in_since(&mut self, reader: &mut Reader, seen: Change) -> sqlx::Result<bool> {
+        let Some(latest) = self.take_in(reader, seen, None).await? else { return Ok(false) };
+        self.seen = Some(latest);
+        Ok(true)
+    }
+
+    /// Takes in all keys, beside those in memory, and then puts them in their place. The history may change meanwhile, but
+    /// hardly again and again.
+    async fn take_in_all(&mut self, reader: &mut Reader) -> sqlx::Result<()> {
+        for _ in 0..3 {
+            let mut all = KeyMap::new();
+            if let Some(latest) = self.take_in(reader, BEGINNING, Some(&mut all)).await? {
+                *lock(&self.keys) = all;
+                self.seen = Some(latest);
+                return Ok(());
+            }
+        }
+        Err(sqlx::Error::Protocol("the latest change is not part of the history of changes".to_owned()))
+    }
+
+    /// Puts all keys changed since `seen` in `aside`, or in use where there is no such place, page by page, and returns the
+    /// latest change. None once a page is not of the history that the one before was of.
+    async fn take_in(
+        &mut self,
+        reader: &mut Reader,
+        seen: Change,
+        mut aside: Option<&mut KeyMap>,
+    ) -> sqlx::Result<Option<Change>> {
+        let mut followed = seen;
+        let mut position: Position = (seen.number + 1, String::new());
+        loop {
+            let Changes { latest, follow, keys } = within(SLOW, reader.changes(followed, &position)).await?;
+            // Before the first change there is no other history; whatever is remembered of it, all keys come after it.
+            if !follow && followed != BEGINNING {
+                return Ok(None);
+            }
+            let is_last = keys.len() < usize::from(PAGE);
+            if let Some(last) = keys.last() {
+                position = (last.change_number, last.secret_id.to_string());
+            }
+            let opened: Vec<_> = keys.into_iter().map(|key| self.open(key)).collect();
+            match &mut aside {
+                Some(aside) => aside.extend(opened),
+                None => lock(&self.keys).extend(opened),
+            }
+            followed = latest;
+            if is_last {
+                return Ok(Some(latest));
+            }
+        }
+    }
+
+    fn open(&self, key: ChangedKey) -> (SecretId, Arc<RegisteredKey>) {
+        // One that does not open raises the alarm there.
+        let secret_key = key.sealed_secret.and_then(|sealed| {
+            self.vault.open_text(API_KEY_SECRET.place(key.secret_id.as_str(), Some(key.uin)), &sealed).ok()
+        });
+        let ChangedKey { secret_id, uin, app_id, state, state_changed_at, .. } = key;
+        let usage = Arc::new(UsageCounter::new(secret_id.clone(), state_changed_at));
+        let signing_keys = SigningKeys::default();
+        (secret_id, Arc::new(RegisteredKey { uin, app_id, state, secret_key, usage, signing_keys }))
+    }
+}
+
+fn lock(keys: &Keys) -> RwLockWriteGuard<'_, KeyMap> {
+    keys.write().unwrap_or_else(PoisonError::into_inner)
+}
