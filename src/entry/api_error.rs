@@ -41,7 +41,7 @@ pub(crate) enum ApiError {
     UnsupportedProtocol,
     /// The payload is not signed, and guarded requests must have it signed.
     UnsignedPayload,
-    /// The headers by which a proxy says which request is meant are incomplete or do not agree.
+    /// The headers in which a proxy describes the request are incomplete or do not agree.
     ContradictoryForward,
     /// The request target has characters that are to be percent-encoded, or does not begin with a slash.
     Target,

@@ -14,6 +14,9 @@
 //!
 //! Numbers are committed in their order, because a change holds the number's row from its first statement to its commit:
 //! whoever sees number N sees every row stamped up to N.
+//!
+//! May import `db`, `metrics`, `check::usage` for the counter that each key holds, `signature` for the keys derived from
+//! its secret, the vault that opens the secret, and `types`.
 
 mod barrier;
 mod key;

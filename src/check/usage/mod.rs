@@ -4,6 +4,8 @@
 //! buffer; a task of its own writes both out every second. A full buffer drops records and counts the drops, and of a key
 //! that is called without end only some calls are listed; every call is counted all the same. A crash may lose the last
 //! second of them.
+//!
+//! May import `db`, `metrics`, `signature` for what a diagnosis is, and `types`.
 
 mod buffer;
 mod call;

@@ -3,6 +3,8 @@
 //! The whole body is read into a bounded buffer and hashed before anything is forwarded; the response streams. What is
 //! signed is what is forwarded: path and query go on byte for byte. An answer that lasts, and a connection that was upgraded
 //! (WebSocket), is cut when its key is disabled.
+//!
+//! May import what the other entry points may; nothing imports it but `serve`.
 
 mod headers;
 mod upstream;

@@ -2,6 +2,8 @@
 //!
 //! Clients differ in what they sign, and all of them must pass unchanged: the host with or without its port, header
 //! values in lower case or as sent. Each reading is tried as it stands; nothing is normalised before.
+//!
+//! May import what `signature` may.
 
 pub mod authorization;
 pub mod canonical;
