@@ -11,6 +11,7 @@ use secrecy::SecretString;
 
 const CHECKS: u32 = 200_000;
 const ROUNDS: usize = 7;
+const SIGNED_AT: &str = "1795000000";
 
 fn main() {
     let secret: SecretString = "0123456789abcdefghijABCDEFGHIJ01".to_owned().into();
@@ -26,7 +27,7 @@ fn main() {
         query: "",
         headers: &headers,
         payload_sha256: &payload_sha256,
-        timestamp: "1795000000",
+        timestamp: SIGNED_AT,
     };
     let id = "AKIDz8krbsJ5yKBZQpn74WFkmLPx3EXAMPLE";
     let sent = tc3::authorize(&request, id, &secret, "2026-11-18", "cam").unwrap();
@@ -45,7 +46,7 @@ fn main() {
     // As an entry point asks: with the scheme looked for, and its signing key kept beside the key.
     let mut sent_headers = headers.clone();
     sent_headers.insert(header::AUTHORIZATION, HeaderValue::from_str(&sent).unwrap());
-    sent_headers.insert(tc3::X_TC_TIMESTAMP, HeaderValue::from_static(request.timestamp));
+    sent_headers.insert(tc3::X_TC_TIMESTAMP, HeaderValue::from_static(SIGNED_AT));
     let signing_keys = SigningKeys::default();
     let ask = || {
         let body = SentBody::Whole(black_box(body.as_bytes()));

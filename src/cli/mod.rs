@@ -164,7 +164,7 @@ pub fn run(cli: Cli) -> ExitCode {
         return end(help::completions(shell), |line| output::remark(line));
     }
     let settings = Settings::resolve(given);
-    let logs = if matches!(command, Command::Serve) { None } else { Some("warn") };
+    let logs = if matches!(command, Command::Serve) { None } else { Some("warn,sqlx=error") };
     let format = settings.as_ref().map_or(LogFormat::Auto, |settings| settings.log_format);
     let log = telemetry::start(config::log_filter().as_deref().or(logs), format);
     let ended = settings.and_then(|settings| {

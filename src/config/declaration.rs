@@ -1,4 +1,4 @@
-//! The macro that declares settings. Its use is in [`declared`](super::declared).
+//! The macro that declares settings. `config::settings` uses it.
 
 /// A setting, as its declaration describes it.
 #[derive(Clone, Copy, Debug)]

@@ -1,4 +1,4 @@
-//! The settings: from flags, then variables, then `latchkey.toml`, then the defaults. [`settings`] declares each setting once,
+//! The settings: from flags, then variables, then `latchkey.toml`, then the defaults. `settings` declares each setting once,
 //! `check` completes and checks them, `files` opens what they lead to; nothing else reads the environment. May import `db`,
 //! `secret`, `scratch`, `start_error` and `types`.
 

@@ -61,7 +61,7 @@ async fn a_full_disk_is_survived() {
 /// come to an end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lock_that_is_held_is_told_of() {
-    let product = Product::start(Engine::Sqlite).await;
+    let product = Product::start_impatient(Engine::Sqlite).await;
     let (mut owner, mut browser) = product.signed_in("root").await;
     let key = browser.create_key().await;
     let secret = owner.reveal(&product, &mut browser, &key).await;
@@ -118,7 +118,7 @@ on_both_engines! {
 /// On PostgreSQL a connection that is silent, in the middle of whatever it is at, holds nobody up for long.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_silent_database_is_told_of() {
-    let product = Product::start(Engine::Postgres).await;
+    let product = Product::start_impatient(Engine::Postgres).await;
     let (_, mut browser) = product.signed_in("root").await;
     let key = browser.create_key().await;
     let token = browser.get("/cam/capi").await.form_token();

@@ -137,13 +137,21 @@ impl Product {
 
     pub async fn start_on(store: Store) -> Self {
         let given = store.given();
-        Self::run(store.into(), given, Clock::manual(START)).await
+        Self::run(store.into(), Settings::resolve(given).unwrap().for_command(), Clock::manual(START)).await
+    }
+
+    /// One that waits for its database no longer than a server does.
+    pub async fn start_impatient(engine: Engine) -> Self {
+        let store = std::sync::Arc::new(Store::new(engine).await);
+        let settings = Settings::resolve(store.given()).unwrap();
+        Self::run(store, settings, Clock::manual(START)).await
     }
 
     pub async fn start_with(engine: Engine, change: impl FnOnce(GivenSettings) -> GivenSettings) -> Self {
         let store = std::sync::Arc::new(Store::new(engine).await);
         let given = change(store.given());
-        Self::run(store, given, Clock::manual(START)).await
+        // A machine may be busy: how fast it is is not what is tested.
+        Self::run(store, Settings::resolve(given).unwrap().for_command(), Clock::manual(START)).await
     }
 
     /// Another process of the same installation, with the same clock.
@@ -153,11 +161,11 @@ impl Product {
 
     /// The same, with other settings.
     pub async fn sibling_with(&self, change: impl FnOnce(GivenSettings) -> GivenSettings) -> Self {
-        Self::run(self.store.clone(), change(self.store.given()), self.clock.clone()).await
+        let settings = Settings::resolve(change(self.store.given())).unwrap().for_command();
+        Self::run(self.store.clone(), settings, self.clock.clone()).await
     }
 
-    async fn run(store: std::sync::Arc<Store>, given: GivenSettings, clock: Clock) -> Self {
-        let settings = Settings::resolve(given).unwrap();
+    async fn run(store: std::sync::Arc<Store>, settings: Settings, clock: Clock) -> Self {
         let tls = serve::load_tls(&settings).unwrap();
         let listeners = Listeners::bind(&settings).unwrap();
         let console = listeners.console.as_ref().unwrap().address;

@@ -53,7 +53,7 @@ impl Server {
 
     pub fn start_with(store: &Store, arguments: &[&str]) -> Self {
         let mut command = latchkey(store, &["--console", "127.0.0.1:0", "--api", "127.0.0.1:0"]);
-        command.args(arguments).env("RUST_LOG", "warn");
+        command.args(arguments).env("RUST_LOG", "warn,sqlx=error");
         Self::spawn(command)
     }
 
