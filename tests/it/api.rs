@@ -103,8 +103,17 @@ on_both_engines! {
         let f = fixture(engine).await;
         let chinese = Call { action: "Nonsense", extra_headers: vec![("x-tc-language", "zh-CN".to_owned())], ..f.identity() };
         assert_eq!(f.signer.send(&chinese).await["Error"]["Message"], json!("接口不存在：Nonsense。"));
+        let japanese = Call { extra_headers: vec![("x-tc-language", "ja-JP".to_owned())], ..chinese.clone() };
+        assert_eq!(f.signer.send(&japanese).await["Error"]["Message"], json!("アクションNonsenseは存在しません。"));
         let english = Call { extra_headers: vec![("accept-language", "en-US".to_owned())], ..chinese };
         assert!(f.signer.send(&english).await["Error"]["Message"].as_str().unwrap().starts_with("There is no action"));
+        // Version 1 says it among its parameters.
+        for (language, words) in [("ja-JP", "署名がリクエストと一致しません"), ("zh-CN", "签名与请求不符"), ("en-US", "does not match")] {
+            let mut call = f.signer.v1_identity(f.product.clock.now(), true, true);
+            call.params.push(("Language".to_owned(), language.to_owned()));
+            let refused = f.signer.send_v1(&call, "wrong").await;
+            assert!(refused["Error"]["Message"].as_str().unwrap().contains(words), "{refused}");
+        }
     }
 
     async fn what_is_too_large_is_refused_in_the_envelope(engine) {
