@@ -5,13 +5,12 @@
 //! verification window of zero works like any other.
 
 use askama::Template;
-use askama_web::WebTemplate;
 use axum::response::{IntoResponse, Redirect, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::Console;
-use super::frame::page::{self, FormState, Page};
+use super::frame::page::{self, AccountPage, FormState, Page};
 use super::frame::problem::PageError;
 use super::security::session_view::SessionView;
 use super::session::SignedIn;
@@ -53,9 +52,10 @@ pub struct Ask {
     pub danger: bool,
 }
 
-#[derive(Template, WebTemplate)]
+/// The page that asks.
+#[derive(Template)]
 #[template(path = "verify.html")]
-struct VerifyPage {
+pub struct VerifyPage {
     page: Page,
     account_name: String,
     ask: Ask,
@@ -65,8 +65,8 @@ struct VerifyPage {
 }
 
 /// The page, as an answer to `GET`.
-pub async fn page(console: &Console, owner: SignedIn, ask: Ask) -> Result<Response, PageError> {
-    Ok(page::of_account(form(console, owner, ask, FormState::default()).await?))
+pub async fn page(console: &Console, owner: SignedIn, ask: Ask) -> Result<AccountPage<VerifyPage>, PageError> {
+    Ok(AccountPage(form(console, owner, ask, FormState::default()).await?))
 }
 
 /// Can the owner verify with a passkey?

@@ -4,7 +4,7 @@
 use axum::extract::Request;
 use axum::http::{Extensions, HeaderMap, StatusCode, Version};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::Predicate;
@@ -16,16 +16,9 @@ const LEVEL: CompressionLevel = CompressionLevel::Precise(5);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Compressible;
 
-/// Marks a page that shows a secret.
+/// Marks an answer that shows a secret: [`super::page::Confidential`].
 #[derive(Clone, Copy, Debug)]
-struct Confidential;
-
-/// A page that shows a secret. Every answer that does goes through here.
-pub fn confidential(page: impl IntoResponse) -> Response {
-    let mut response = page.into_response();
-    response.extensions_mut().insert(Confidential);
-    response
-}
+pub(super) struct ShowsSecret;
 
 /// The layer that compresses what is marked.
 pub fn layer() -> CompressionLayer<impl Predicate> {
@@ -40,7 +33,7 @@ pub async fn judge(request: Request, next: Next) -> Response {
     let from_here = request.headers().get("sec-fetch-site").is_some_and(|site| site == "same-origin" || site == "none");
     let mut response = next.run(request).await;
     let extensions = response.extensions_mut();
-    if from_here && extensions.get::<Confidential>().is_none() {
+    if from_here && extensions.get::<ShowsSecret>().is_none() {
         extensions.insert(Compressible);
     }
     response

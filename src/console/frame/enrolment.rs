@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use askama::Template;
-use askama_web::WebTemplate;
 use qrcode::{Color, EcLevel, QrCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -23,7 +22,7 @@ pub enum At {
 }
 
 /// The seed, and the field for its first code.
-#[derive(Template, WebTemplate)]
+#[derive(Template)]
 #[template(path = "authenticator.html")]
 pub struct AuthenticatorPage {
     page: Page,
@@ -77,7 +76,7 @@ pub struct ConfirmForm {
 }
 
 /// The codes, this once.
-#[derive(Template, WebTemplate)]
+#[derive(Template)]
 #[template(path = "recovery_codes.html")]
 pub struct RecoveryCodesPage {
     page: Page,

@@ -1,10 +1,13 @@
 //! What every page has around its own contents.
 
+use askama::Template;
+use askama_web::WebTemplateExt;
 use axum::http::Extensions;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::assets::{ASSETS, Assets};
+use super::compression::ShowsSecret;
 use super::flash::Flash;
 use super::headers::{Nonce, RequestPath};
 use super::problem::Rendered;
@@ -140,17 +143,35 @@ impl FormState {
     }
 }
 
-/// A page of somebody's account.
+/// A page of somebody's account. Such a page is no answer by itself: it is one in this, or with what is wrong with its form in
+/// [`refused`].
 ///
 /// 203, not 200: browsers keep pages whole in memory for Back, `no-store` or not, and would show account and secret again
 /// after sign-out. A page with another status than 200 they do not keep, and show all the same (RFC 9110, section 15.3.4).
-pub fn of_account(page: impl IntoResponse) -> Response {
-    (StatusCode::NON_AUTHORITATIVE_INFORMATION, page).into_response()
+#[derive(Debug)]
+pub struct AccountPage<T>(pub T);
+
+impl<T: Template> IntoResponse for AccountPage<T> {
+    fn into_response(self) -> Response {
+        (StatusCode::NON_AUTHORITATIVE_INFORMATION, self.0.into_web_template()).into_response()
+    }
+}
+
+/// An answer that shows a secret, and is therefore never compressed. Every answer that does is in this.
+#[derive(Debug)]
+pub struct Confidential<T>(pub T);
+
+impl<T: IntoResponse> IntoResponse for Confidential<T> {
+    fn into_response(self) -> Response {
+        let mut response = self.0.into_response();
+        response.extensions_mut().insert(ShowsSecret);
+        response
+    }
 }
 
 /// A page with a form whose errors it shows: 422, and complete as it is.
-pub fn refused(page: impl IntoResponse) -> Response {
-    let mut response = (StatusCode::UNPROCESSABLE_ENTITY, page).into_response();
+pub fn refused(page: impl Template) -> Response {
+    let mut response = (StatusCode::UNPROCESSABLE_ENTITY, page.into_web_template()).into_response();
     response.extensions_mut().insert(Rendered);
     response
 }

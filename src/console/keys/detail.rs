@@ -1,10 +1,8 @@
 //! The page of one key, `/cam/capi/keys/{id}`: its age and remark, how to use it, and its use.
 
 use askama::Template;
-use askama_web::WebTemplate;
 use axum::extract::Path;
 use axum::http::{HeaderMap, header};
-use axum::response::Response;
 use url::{Position, Url};
 
 use super::list::named;
@@ -12,7 +10,7 @@ use super::reasons;
 use crate::check::usage;
 use crate::console::Console;
 use crate::console::frame::moment::Moment;
-use crate::console::frame::page::{self, Page};
+use crate::console::frame::page::{AccountPage, Page};
 use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
@@ -29,9 +27,10 @@ const DAYS: i64 = 30;
 /// Calls in the list.
 const CALLS: i64 = 50;
 
-#[derive(Template, WebTemplate)]
+/// The page.
+#[derive(Template)]
 #[template(path = "key.html")]
-struct KeyPage {
+pub struct KeyPage {
     page: Page,
     secret_id: SecretId,
     short: String,
@@ -95,7 +94,7 @@ pub async fn key_page(
     mut owner: SignedIn,
     Path(secret_id): Path<String>,
     headers: HeaderMap,
-) -> Result<Response, PageError> {
+) -> Result<AccountPage<KeyPage>, PageError> {
     let app = &console.app;
     let key = lifecycle::find(app, owner.uin(), &named(&secret_id)?).await?;
     app.usage.flush().await;
@@ -119,7 +118,7 @@ pub async fn key_page(
         accepted: call.accepted,
         reason: reasons::of_refusal(&call.reason, texts),
     });
-    Ok(page::of_account(KeyPage {
+    Ok(AccountPage(KeyPage {
         short: key.secret_id.short(),
         enabled: key.state == KeyState::Enabled,
         remark: key.remark,

@@ -1,13 +1,12 @@
 //! The emergency stop, `/cam/capi/disable-all`: every key of the account at once.
 
 use askama::Template;
-use askama_web::WebTemplate;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::view::KeyView;
 use crate::console::Console;
 use crate::console::frame::flash::Flash;
-use crate::console::frame::page::{self, FormState, Page};
+use crate::console::frame::page::{self, AccountPage, FormState, Page};
 use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
@@ -16,7 +15,7 @@ use crate::console::step_up::{self, Proof, Unproved};
 use crate::keys::lifecycle::{self, StopBy};
 use crate::types::key_state::KeyState;
 
-#[derive(Template, WebTemplate)]
+#[derive(Template)]
 #[template(path = "disable_all.html")]
 struct DisableAllPage {
     page: Page,
@@ -52,7 +51,7 @@ async fn tell(owner: &mut SignedIn, disabled: usize) -> Result<Response, PageErr
 /// `GET /cam/capi/disable-all`
 pub async fn ask_page(console: Console, mut owner: SignedIn) -> Result<Response, PageError> {
     match ask(&console, &mut owner, FormState::default()).await? {
-        Some(asked) => Ok(page::of_account(asked)),
+        Some(asked) => Ok(AccountPage(asked).into_response()),
         None => tell(&mut owner, 0).await,
     }
 }

@@ -1,7 +1,6 @@
 //! The page of the keys, `/cam/capi`, and what can be done on it.
 
 use askama::Template;
-use askama_web::WebTemplate;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect, Response};
 use secrecy::ExposeSecret;
@@ -11,15 +10,14 @@ use super::advice::{self, Card};
 use super::view::KeyView;
 use crate::account::sign_in::Previous;
 use crate::console::Console;
-use crate::console::frame::compression::confidential;
 use crate::console::frame::flash::Flash;
 use crate::console::frame::moment::Moment;
-use crate::console::frame::page::{self, FormState, Page};
+use crate::console::frame::page::{self, AccountPage, Confidential, FormState, Page};
 use crate::console::frame::problem::{PageError, Problem};
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::OwnForm;
-use crate::console::step_up::{self, About, Ask, Proof};
+use crate::console::step_up::{self, About, Ask, Proof, VerifyPage};
 use crate::keys::{lifecycle, reveal};
 use crate::texts::Texts;
 use crate::types::error::Error;
@@ -29,7 +27,7 @@ use crate::types::key_state::KeyState;
 /// A shown secret is masked again after this many seconds.
 const MASK_AFTER_SECONDS: u32 = 60;
 
-#[derive(Template, WebTemplate)]
+#[derive(Template)]
 #[template(path = "keys.html")]
 #[expect(clippy::struct_excessive_bools, reason = "what the template asks")]
 struct KeysPage {
@@ -84,7 +82,7 @@ pub async fn keys_page(console: Console, mut owner: SignedIn) -> Result<Response
     }
     let page = owner.page(&console).await?;
     let revealed = keys.iter().any(|key| key.revealed.is_some());
-    let page = page::of_account(KeysPage {
+    let page = AccountPage(KeysPage {
         account_name: owner.account.name.clone(),
         app_id: owner.account.app_id,
         previous_sign_in: PreviousSignIn::new(page.t, owner.previous()),
@@ -97,7 +95,7 @@ pub async fn keys_page(console: Console, mut owner: SignedIn) -> Result<Response
         keys,
         page,
     });
-    Ok(if revealed { confidential(page) } else { page })
+    Ok(if revealed { Confidential(page).into_response() } else { page.into_response() })
 }
 
 /// The key an address names. What is not the shape of a key names none of the account's.
@@ -190,7 +188,7 @@ pub async fn delete(
     tell(&mut owner, &from, flash).await
 }
 
-#[derive(Template, WebTemplate)]
+#[derive(Template)]
 #[template(path = "key_confirm.html")]
 struct ConfirmPage {
     page: Page,
@@ -215,7 +213,7 @@ async fn confirm_page(
         return Ok(tell(&mut owner, &SentFrom::default(), flash).await?.into_response());
     }
     let key = KeyView::new(console, key).await?;
-    Ok(page::of_account(ConfirmPage { page: owner.page(console).await?, key }))
+    Ok(AccountPage(ConfirmPage { page: owner.page(console).await?, key }).into_response())
 }
 
 /// `GET /cam/capi/keys/{id}/disable`
@@ -253,7 +251,7 @@ pub async fn show_page(
     console: Console,
     owner: SignedIn,
     Path(secret_id): Path<String>,
-) -> Result<Response, PageError> {
+) -> Result<AccountPage<VerifyPage>, PageError> {
     let key = lifecycle::find(&console.app, owner.uin(), &named(&secret_id)?).await?;
     let ask = ask_to_show(owner.texts(), &key.secret_id);
     step_up::page(&console, owner, ask).await
@@ -278,7 +276,7 @@ pub async fn show(
     Ok(Redirect::to(&urls::key(&key.secret_id)).into_response())
 }
 
-#[derive(Template, WebTemplate)]
+#[derive(Template)]
 #[template(path = "key_remark.html")]
 struct RemarkPage {
     page: Page,

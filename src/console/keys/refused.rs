@@ -1,15 +1,13 @@
 //! `/cam/capi/refused`: why a signed request was refused, looked up by the RequestId its caller was told.
 
 use askama::Template;
-use askama_web::WebTemplate;
 use axum::extract::Query;
-use axum::response::Response;
 use serde::Deserialize;
 
 use super::reasons;
 use crate::console::Console;
 use crate::console::frame::moment::Moment;
-use crate::console::frame::page::{self, FormState, Page};
+use crate::console::frame::page::{AccountPage, FormState, Page};
 use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
@@ -19,9 +17,10 @@ use crate::types::id::SecretId;
 /// Longest RequestId that is looked for; theirs are 36 characters.
 const LONGEST_ID: usize = 64;
 
-#[derive(Template, WebTemplate)]
+/// The page.
+#[derive(Template)]
 #[template(path = "refused.html")]
-struct RefusedPage {
+pub struct RefusedPage {
     page: Page,
     asked: String,
     form: FormState,
@@ -53,7 +52,7 @@ pub async fn refused_page(
     console: Console,
     mut owner: SignedIn,
     Query(asked): Query<Asked>,
-) -> Result<Response, PageError> {
+) -> Result<AccountPage<RefusedPage>, PageError> {
     let app = &console.app;
     let page = owner.page(&console).await?;
     let texts = page.t;
@@ -77,5 +76,5 @@ pub async fn refused_page(
         canonical_request: row.canonical_request,
         string_to_sign: row.string_to_sign,
     });
-    Ok(page::of_account(RefusedPage { page, asked, form, call }))
+    Ok(AccountPage(RefusedPage { page, asked, form, call }))
 }

@@ -3,14 +3,12 @@
 //! Nothing about a rotation is stored: how far it has come is read off the account's two keys and their use.
 
 use askama::Template;
-use askama_web::WebTemplate;
 use axum::extract::Path;
-use axum::response::Response;
 
 use super::list::named;
 use super::view::KeyView;
 use crate::console::Console;
-use crate::console::frame::page::{self, Page};
+use crate::console::frame::page::{AccountPage, Page};
 use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
@@ -22,9 +20,10 @@ use crate::types::error::Error;
 /// Addresses that are named; of the others there is the number.
 const ADDRESSES: i64 = 5;
 
-#[derive(Template, WebTemplate)]
+/// The page.
+#[derive(Template)]
 #[template(path = "rotation.html")]
-struct RotationPage {
+pub struct RotationPage {
     page: Page,
     /// The key that is replaced.
     old: KeyView,
@@ -40,7 +39,7 @@ pub async fn rotation_page(
     console: Console,
     mut owner: SignedIn,
     Path(secret_id): Path<String>,
-) -> Result<Response, PageError> {
+) -> Result<AccountPage<RotationPage>, PageError> {
     let app = &console.app;
     let id = named(&secret_id)?;
     app.usage.flush().await;
@@ -48,7 +47,7 @@ pub async fn rotation_page(
     let addresses = recent_use::addresses(app, &id, ADDRESSES).await?;
     let other = shown(&console, other).await?;
     let old = KeyView::new(&console, old).await?;
-    Ok(page::of_account(RotationPage {
+    Ok(AccountPage(RotationPage {
         steps,
         further_addresses: (old.addresses_24h - ADDRESSES).max(0),
         page: owner.page(&console).await?,

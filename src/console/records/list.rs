@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use askama::Template;
-use askama_web::WebTemplate;
 use axum::extract::Query;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use url::form_urlencoded;
 
@@ -13,7 +12,7 @@ use super::wording;
 use crate::audit::reading::{self, AuditRow, Filter, Position, Start};
 use crate::console::Console;
 use crate::console::frame::moment::Moment;
-use crate::console::frame::page::{self, FieldError, FormState, Page};
+use crate::console::frame::page::{self, AccountPage, FieldError, FormState, Page};
 use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
@@ -121,7 +120,7 @@ fn field<T>(
     value
 }
 
-#[derive(Template, WebTemplate)]
+#[derive(Template)]
 #[template(path = "records.html")]
 struct RecordsPage {
     page: Page,
@@ -256,7 +255,7 @@ pub async fn records_page(
     let (newer, older) = (link("after", found.newer), link("before", found.older));
     let records = found.rows.into_iter().map(|row| RecordView::new(row, texts)).collect();
     let page = RecordsPage::new(&console, owner, query, Vec::new()).await?;
-    Ok(page::of_account(RecordsPage { records: Some(records), newer, older, ..page }))
+    Ok(AccountPage(RecordsPage { records: Some(records), newer, older, ..page }).into_response())
 }
 
 /// The page with what is wrong with the filter, which is shown as it was sent.

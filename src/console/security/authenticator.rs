@@ -6,15 +6,14 @@ use secrecy::ExposeSecret;
 
 use crate::account::credentials::{self, Replacement};
 use crate::console::Console;
-use crate::console::frame::compression::confidential;
 use crate::console::frame::enrolment::{At, AuthenticatorPage, ConfirmForm};
 use crate::console::frame::flash::Flash;
-use crate::console::frame::page::{self, FormState};
+use crate::console::frame::page::{self, AccountPage, Confidential, FormState};
 use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::OwnForm;
-use crate::console::step_up::{self, About, Ask, Proof};
+use crate::console::step_up::{self, About, Ask, Proof, VerifyPage};
 use crate::texts::Texts;
 use crate::types::error::Error;
 
@@ -31,7 +30,7 @@ fn ask(texts: &Texts) -> Ask {
 }
 
 /// `GET /cam/security/authenticator`
-pub async fn replace_page(console: Console, owner: SignedIn) -> Result<Response, PageError> {
+pub async fn replace_page(console: Console, owner: SignedIn) -> Result<AccountPage<VerifyPage>, PageError> {
     let ask = ask(owner.texts());
     step_up::page(&console, owner, ask).await
 }
@@ -67,7 +66,8 @@ pub async fn new_page(console: Console, mut owner: SignedIn) -> Result<Response,
     let Some(replacement) = owner.replacement(&console).cloned() else {
         return Ok(Redirect::to(urls::AUTHENTICATOR).into_response());
     };
-    Ok(confidential(page::of_account(shown(&console, &mut owner, &replacement, FormState::default()).await?)))
+    let page = shown(&console, &mut owner, &replacement, FormState::default()).await?;
+    Ok(Confidential(AccountPage(page)).into_response())
 }
 
 /// `POST /cam/security/authenticator/new`
@@ -88,7 +88,7 @@ pub async fn confirm(
         }
         Err(Error::CodeRefused) => {
             let form = FormState::with_error("code", owner.texts().authenticator.code_refused);
-            Ok(confidential(page::refused(shown(&console, &mut owner, &replacement, form).await?)))
+            Ok(Confidential(page::refused(shown(&console, &mut owner, &replacement, form).await?)).into_response())
         }
         Err(error) => Err(error.into()),
     }

@@ -1,7 +1,6 @@
 //! The security page, `/cam/security`: what the account is signed in to with, where it is signed in, and ending that.
 
 use askama::Template;
-use askama_web::WebTemplate;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect, Response};
 
@@ -11,18 +10,19 @@ use crate::account::sessions::SessionRow;
 use crate::account::{credentials, passkeys, sessions};
 use crate::console::Console;
 use crate::console::frame::flash::Flash;
-use crate::console::frame::page::{self, Page};
+use crate::console::frame::page::{AccountPage, Page};
 use crate::console::frame::problem::{PageError, Problem};
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::OwnForm;
-use crate::console::step_up::{self, About, Ask, Proof};
+use crate::console::step_up::{self, About, Ask, Proof, VerifyPage};
 use crate::texts::Texts;
 use crate::types::id::SessionHandle;
 
-#[derive(Template, WebTemplate)]
+/// The page.
+#[derive(Template)]
 #[template(path = "security.html")]
-struct SecurityPage {
+pub struct SecurityPage {
     page: Page,
     verified: bool,
     recovery_codes_left: String,
@@ -33,7 +33,7 @@ struct SecurityPage {
 }
 
 /// `GET /cam/security`
-pub async fn security_page(console: Console, mut owner: SignedIn) -> Result<Response, PageError> {
+pub async fn security_page(console: Console, mut owner: SignedIn) -> Result<AccountPage<SecurityPage>, PageError> {
     let app = &console.app;
     let page = owner.page(&console).await?;
     let left = credentials::recovery_codes_left(app, owner.uin()).await?;
@@ -41,7 +41,7 @@ pub async fn security_page(console: Console, mut owner: SignedIn) -> Result<Resp
     let mut sessions: Vec<SessionView> = rows.map(|session| SessionView::new(page.t, &owner, session)).collect();
     sessions.sort_by_key(|session| !session.present);
     let passkeys = passkeys::list(app, owner.uin()).await?;
-    Ok(page::of_account(SecurityPage {
+    Ok(AccountPage(SecurityPage {
         verified: owner.verified(&console).is_some(),
         recovery_codes_left: (page.t.security.recovery_codes_left)(left),
         passkeys_work: console.site.passkeys.is_some(),
@@ -72,7 +72,11 @@ fn ask_to_end(owner: &SignedIn, session: SessionRow) -> Ask {
 }
 
 /// `GET /cam/security/sessions/{handle}/end`
-pub async fn end_page(console: Console, owner: SignedIn, Path(handle): Path<String>) -> Result<Response, PageError> {
+pub async fn end_page(
+    console: Console,
+    owner: SignedIn,
+    Path(handle): Path<String>,
+) -> Result<AccountPage<VerifyPage>, PageError> {
     let session = named(&console, &owner, &handle).await?;
     let ask = ask_to_end(&owner, session);
     step_up::page(&console, owner, ask).await
@@ -110,7 +114,7 @@ fn ask_to_end_others(texts: &Texts) -> Ask {
 }
 
 /// `GET /cam/security/sessions/end-others`
-pub async fn end_others_page(console: Console, owner: SignedIn) -> Result<Response, PageError> {
+pub async fn end_others_page(console: Console, owner: SignedIn) -> Result<AccountPage<VerifyPage>, PageError> {
     let ask = ask_to_end_others(owner.texts());
     step_up::page(&console, owner, ask).await
 }

@@ -2,7 +2,6 @@
 //! Renaming needs no verification; removing does.
 
 use askama::Template;
-use askama_web::WebTemplate;
 use axum::Json;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -15,12 +14,12 @@ use crate::account::webauthn::Options;
 use crate::console::Console;
 use crate::console::frame::flash::Flash;
 use crate::console::frame::moment::Moment;
-use crate::console::frame::page::{self, FormState, Page};
+use crate::console::frame::page::{self, AccountPage, FormState, Page};
 use crate::console::frame::problem::{PageError, Problem};
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::{Nothing, OwnForm};
-use crate::console::step_up::{self, About, Ask, Proof};
+use crate::console::step_up::{self, About, Ask, Proof, VerifyPage};
 use crate::texts::Texts;
 use crate::types::error::Error;
 use crate::types::id::PasskeyHandle;
@@ -72,7 +71,7 @@ fn ask_to_add(texts: &Texts) -> Ask {
 }
 
 /// `GET /cam/security/passkeys/add`
-pub async fn add_page(console: Console, owner: SignedIn) -> Result<Response, PageError> {
+pub async fn add_page(console: Console, owner: SignedIn) -> Result<AccountPage<VerifyPage>, PageError> {
     console.relying_party()?;
     let ask = ask_to_add(owner.texts());
     step_up::page(&console, owner, ask).await
@@ -94,7 +93,7 @@ pub async fn begin(
     Ok(Redirect::to(urls::NEW_PASSKEY).into_response())
 }
 
-#[derive(Template, WebTemplate)]
+#[derive(Template)]
 #[template(path = "passkey_new.html")]
 struct NewPage {
     page: Page,
@@ -108,7 +107,7 @@ pub async fn new_page(console: Console, mut owner: SignedIn) -> Result<Response,
         return Ok(Redirect::to(urls::ADD_PASSKEY).into_response());
     }
     let page = owner.page(&console).await?;
-    Ok(page::of_account(NewPage { page, name: String::new(), form: FormState::default() }))
+    Ok(AccountPage(NewPage { page, name: String::new(), form: FormState::default() }).into_response())
 }
 
 /// `POST /cam/security/passkeys/new/options`: what the script asks the browser for a new passkey.
@@ -183,7 +182,7 @@ async fn named(console: &Console, owner: &SignedIn, handle: &str) -> Result<Pass
     Ok(passkeys::find(&console.app, owner.uin(), &handle).await?)
 }
 
-#[derive(Template, WebTemplate)]
+#[derive(Template)]
 #[template(path = "passkey_name.html")]
 struct NamePage {
     page: Page,
@@ -229,7 +228,11 @@ fn ask_to_remove(texts: &Texts, passkey: &PasskeyRow) -> Ask {
 }
 
 /// `GET /cam/security/passkeys/{handle}/remove`
-pub async fn remove_page(console: Console, owner: SignedIn, Path(handle): Path<String>) -> Result<Response, PageError> {
+pub async fn remove_page(
+    console: Console,
+    owner: SignedIn,
+    Path(handle): Path<String>,
+) -> Result<AccountPage<VerifyPage>, PageError> {
     let ask = ask_to_remove(owner.texts(), &named(&console, &owner, &handle).await?);
     step_up::page(&console, owner, ask).await
 }

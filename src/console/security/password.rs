@@ -1,7 +1,6 @@
 //! Changing the password, `/cam/security/password`.
 
 use askama::Template;
-use askama_web::WebTemplate;
 use axum::response::{IntoResponse, Redirect, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -9,7 +8,7 @@ use serde::Deserialize;
 use crate::account::credentials::{self, NewPassword};
 use crate::console::Console;
 use crate::console::frame::flash::Flash;
-use crate::console::frame::page::{self, FormState, Page};
+use crate::console::frame::page::{self, AccountPage, FormState, Page};
 use crate::console::frame::problem::{self, PageError};
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
@@ -17,9 +16,10 @@ use crate::console::session::form::OwnForm;
 use crate::console::step_up::{self, Proof};
 use crate::types::error::Error;
 
-#[derive(Template, WebTemplate)]
+/// The page.
+#[derive(Template)]
 #[template(path = "password.html")]
-struct PasswordPage {
+pub struct PasswordPage {
     page: Page,
     account_name: String,
     asks_code: bool,
@@ -33,8 +33,8 @@ async fn form(console: &Console, mut owner: SignedIn, form: FormState) -> Result
 }
 
 /// `GET /cam/security/password`
-pub async fn password_page(console: Console, owner: SignedIn) -> Result<Response, PageError> {
-    Ok(page::of_account(form(&console, owner, FormState::default()).await?))
+pub async fn password_page(console: Console, owner: SignedIn) -> Result<AccountPage<PasswordPage>, PageError> {
+    Ok(AccountPage(form(&console, owner, FormState::default()).await?))
 }
 
 /// The current password always, a code unless a verification holds.

@@ -1,17 +1,16 @@
 //! New recovery codes, `/cam/security/recovery-codes`.
 
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
 use crate::account::credentials;
 use crate::console::Console;
-use crate::console::frame::compression::confidential;
 use crate::console::frame::enrolment::{At, RecoveryCodesPage};
-use crate::console::frame::page;
+use crate::console::frame::page::{AccountPage, Confidential};
 use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::OwnForm;
-use crate::console::step_up::{self, About, Ask, Proof};
+use crate::console::step_up::{self, About, Ask, Proof, VerifyPage};
 use crate::texts::Texts;
 
 fn ask(texts: &Texts) -> Ask {
@@ -27,7 +26,7 @@ fn ask(texts: &Texts) -> Ask {
 }
 
 /// `GET /cam/security/recovery-codes`
-pub async fn replace_page(console: Console, owner: SignedIn) -> Result<Response, PageError> {
+pub async fn replace_page(console: Console, owner: SignedIn) -> Result<AccountPage<VerifyPage>, PageError> {
     let ask = ask(owner.texts());
     step_up::page(&console, owner, ask).await
 }
@@ -47,5 +46,5 @@ pub async fn replace(
     let codes = credentials::replace_recovery_codes(&console.app, owner.origin(), &verified, &present).await?;
     let page = owner.page(&console).await?;
     let page = RecoveryCodesPage::new(page, At::Replacement, &owner.account.name, &codes);
-    Ok(confidential(page::of_account(page)))
+    Ok(Confidential(AccountPage(page)).into_response())
 }

@@ -10,18 +10,18 @@ use serde::Deserialize;
 use crate::account::setup::{self, Enrolment, Purpose};
 use crate::account::sign_in;
 use crate::console::Console;
-use crate::console::frame::compression::confidential;
 use crate::console::frame::enrolment::{At, AuthenticatorPage, ConfirmForm, RecoveryCodesPage};
-use crate::console::frame::page::{self, FormState, Page};
+use crate::console::frame::page::{self, AccountPage, Confidential, FormState, Page};
 use crate::console::frame::problem::{self, PageError, Problem};
 use crate::console::frame::urls;
 use crate::console::session::form::OwnForm;
 use crate::console::session::{SettingUp, Visitor};
 use crate::types::error::Error;
 
+/// The first page, which has the link's token in it.
 #[derive(Template, WebTemplate)]
 #[template(path = "setup.html")]
-struct SetupPage {
+pub struct SetupPage {
     page: Page,
     link_token: String,
     asks_name: bool,
@@ -40,9 +40,9 @@ pub async fn setup_page(
     console: Console,
     visitor: Visitor,
     Query(query): Query<LinkQuery>,
-) -> Result<Response, PageError> {
+) -> Result<Confidential<SetupPage>, PageError> {
     let token = query.token.ok_or(Problem::LinkInvalid)?;
-    Ok(confidential(first_page(&console, &visitor, token, FormState::default()).await?))
+    Ok(Confidential(first_page(&console, &visitor, token, FormState::default()).await?))
 }
 
 async fn first_page(
@@ -83,7 +83,7 @@ pub async fn begin(
     let (purpose, _) = setup::look_up(&console.app, &token).await?;
     if differs(purpose, &password, again.as_ref()) {
         let form = FormState::with_error("again", texts.credentials.password_differs).with_name(name);
-        return Ok(confidential(page::refused(first_page(&console, &visitor, token, form).await?)));
+        return Ok(Confidential(page::refused(first_page(&console, &visitor, token, form).await?)).into_response());
     }
     let (field, text) = match setup::begin(&console.app, &visitor.origin, &token, &name, password).await {
         Ok(enrolment) => {
@@ -97,7 +97,7 @@ pub async fn begin(
         Err(error) => return Err(error.into()),
     };
     let form = FormState::with_error(field, text).with_name(name);
-    Ok(confidential(page::refused(first_page(&console, &visitor, token, form).await?)))
+    Ok(Confidential(page::refused(first_page(&console, &visitor, token, form).await?)).into_response())
 }
 
 fn differs(purpose: Purpose, password: &SecretString, again: Option<&SecretString>) -> bool {
@@ -115,9 +115,12 @@ async fn authenticator(
 }
 
 /// `GET /setup/authenticator`
-pub async fn authenticator_page(console: Console, setting_up: SettingUp) -> Result<Response, PageError> {
+pub async fn authenticator_page(
+    console: Console,
+    setting_up: SettingUp,
+) -> Result<Confidential<AccountPage<AuthenticatorPage>>, PageError> {
     let SettingUp { visitor, enrolment } = setting_up;
-    Ok(confidential(page::of_account(authenticator(&console, &visitor, &enrolment, FormState::default()).await?)))
+    Ok(Confidential(AccountPage(authenticator(&console, &visitor, &enrolment, FormState::default()).await?)))
 }
 
 /// `POST /setup/authenticator`. The one answer that shows the recovery codes; there is no page to come back to.
@@ -132,7 +135,8 @@ pub async fn confirm(
         Err(Error::CodeRefused) => {
             let text = visitor.page(&console).t.authenticator.code_refused;
             let form = FormState::with_error("code", text);
-            return Ok(confidential(page::refused(authenticator(&console, &visitor, &enrolment, form).await?)));
+            let page = authenticator(&console, &visitor, &enrolment, form).await?;
+            return Ok(Confidential(page::refused(page)).into_response());
         }
         Err(error @ (Error::SetupLinkInvalid | Error::NameTaken)) => {
             visitor.end().await?;
@@ -144,5 +148,5 @@ pub async fn confirm(
     visitor.complete_sign_in(&console, done).await?;
     let codes = &completed.recovery_codes;
     let page = RecoveryCodesPage::new(visitor.page(&console), At::SetUp, enrolment.name(), codes);
-    Ok(confidential(page::of_account(page)))
+    Ok(Confidential(AccountPage(page)).into_response())
 }
