@@ -19,6 +19,7 @@ use crate::http::body::BodyBudget;
 use crate::master_key;
 use crate::metrics::Metrics;
 use crate::secret::password::PasswordHasher;
+use crate::secret::token::TokenDigest;
 use crate::secret::vault::{Sealed, Vault};
 use crate::types::clock::Clock;
 use crate::types::error::Error;
@@ -50,7 +51,7 @@ pub struct Parts {
     /// The records of use.
     pub usage: UsageRecorder,
     /// Digests of the tokens that callers of `/v1/verify` present.
-    pub verify_tokens: Vec<Vec<u8>>,
+    pub verify_tokens: Vec<TokenDigest>,
     /// What bodies of the API in all may take of the memory.
     pub body_budget: BodyBudget,
     /// How often each account calls the API.

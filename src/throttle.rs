@@ -8,9 +8,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::db::throttle::{self as db, ThrottleRow};
 use crate::db::{Db, Tx};
-use crate::secret::token;
+use crate::secret::token::TokenDigest;
 use crate::types::clock::Timestamp;
 use crate::types::error::Error;
 use crate::types::id::Uin;
@@ -43,23 +45,28 @@ pub struct Subject {
     name: String,
 }
 
+/// SHA-256 in hexadecimal.
+fn hashed(name: &str) -> String {
+    data_encoding::HEXLOWER.encode(&Sha256::digest(name.as_bytes()))
+}
+
 impl Subject {
     /// Wrong passwords for the name of an account, from browsers that are not known.
     pub fn account(canonical_name: &str) -> Self {
         // Hashed: whatever somebody types as a name, the row is of one size and does not repeat it.
-        Self { scope: "password/account", name: data_encoding::HEXLOWER.encode(&token::digest(canonical_name)) }
+        Self { scope: "password/account", name: hashed(canonical_name) }
     }
 
     /// Wrong passwords for a name that nobody has. They cost what those for a name cost that somebody has; but names can be
     /// made up without end, so many of them share a counter.
     pub fn nobody(canonical_name: &str) -> Self {
-        let shared = &token::digest(canonical_name)[..2];
-        Self { scope: "password/account", name: format!("nobody/{}", data_encoding::HEXLOWER.encode(shared)) }
+        let shared = &hashed(canonical_name)[..4];
+        Self { scope: "password/account", name: format!("nobody/{shared}") }
     }
 
     /// Wrong passwords from a browser that has signed in to the account before.
-    pub fn device(token_hash: &[u8]) -> Self {
-        Self { scope: "password/device", name: data_encoding::HEXLOWER.encode(token_hash) }
+    pub fn device(token: &TokenDigest) -> Self {
+        Self { scope: "password/device", name: token.to_hex() }
     }
 
     /// Wrong passwords from an address, or the /64 of one.

@@ -9,15 +9,15 @@
 
 use std::net::IpAddr;
 
-use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::webauthn::{Assertion, CHALLENGE_LIFETIME, Ceremony, Options, RelyingParty};
 use crate::app::App;
 use crate::db::Tx;
 use crate::db::accounts;
 use crate::db::passkeys::{self as db, CredentialRow};
-use crate::secret::token;
+use crate::secret::token::{Token, TokenDigest};
 use crate::types::error::Error;
 use crate::types::id::Uin;
 use crate::types::subscriber::Subscriber;
@@ -29,27 +29,27 @@ const MOST_WAITING_IN_ALL: i64 = 10_000;
 
 /// A question to the browser that waits for its answer, once and for a short time. Kept in the session, or by a browser
 /// that has none.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Challenge {
-    token: String,
+    #[serde(serialize_with = "for_the_session")]
+    token: Token,
+}
+
+/// The one token that a session holds, and no digest: at sign-in, the browser holds it instead.
+fn for_the_session<S: Serializer>(token: &Token, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(token.expose_secret())
 }
 
 impl From<&str> for Challenge {
     /// As its browser kept it, or says so.
     fn from(token: &str) -> Self {
-        Self { token: token.to_owned() }
-    }
-}
-
-impl std::fmt::Debug for Challenge {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Challenge")
+        Self { token: token.into() }
     }
 }
 
 impl Challenge {
     /// For the browser to keep.
-    pub fn token(&self) -> &str {
+    pub fn token(&self) -> &Token {
         &self.token
     }
 
@@ -59,16 +59,16 @@ impl Challenge {
         if waiting >= MOST_WAITING {
             return Err(Error::AddressBlocked { wait: ends.unwrap_or(now).since(now) });
         }
-        let token = token::bearer();
+        let token = Token::generate();
         let ceremony = serde_json::to_string(ceremony).map_err(Error::internal)?;
-        let (hash, expires_at) = (token::secret_digest(&token), now.plus(CHALLENGE_LIFETIME));
-        db::insert_challenge(&app.db, &hash, &ceremony, &asker, expires_at, MOST_WAITING_IN_ALL).await?;
-        Ok(Self { token: token.expose_secret().to_owned() })
+        let (digest, expires_at) = (token.digest(), now.plus(CHALLENGE_LIFETIME));
+        db::insert_challenge(&app.db, &digest, &ceremony, &asker, expires_at, MOST_WAITING_IN_ALL).await?;
+        Ok(Self { token })
     }
 
     /// What it is checked against. None if it has been answered, or waited too long.
     pub(super) async fn take(self, app: &App) -> Result<Option<Ceremony>, Error> {
-        let ceremony = db::take_challenge(&app.db, &token::digest(&self.token), app.clock.now()).await?;
+        let ceremony = db::take_challenge(&app.db, &self.token.digest(), app.clock.now()).await?;
         ceremony.map(|ceremony| serde_json::from_str(&ceremony)).transpose().map_err(Error::internal)
     }
 }
@@ -78,7 +78,7 @@ pub(super) enum Asker {
     /// Somebody signed in.
     Account(Uin),
     /// A browser that has signed in before, by the digest of its token.
-    Browser(Vec<u8>),
+    Browser(TokenDigest),
     /// Anybody else.
     Address(Subscriber),
 }
@@ -88,18 +88,18 @@ impl std::fmt::Display for Asker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Account(uin) => write!(f, "account/{uin}"),
-            Self::Browser(hash) => write!(f, "browser/{}", data_encoding::HEXLOWER.encode(hash)),
+            Self::Browser(digest) => write!(f, "browser/{}", digest.to_hex()),
             Self::Address(subscriber) => write!(f, "address/{subscriber}"),
         }
     }
 }
 
 impl Asker {
-    async fn not_signed_in(app: &App, address: IpAddr, device: Option<&SecretString>) -> Result<Self, Error> {
-        if let Some(hash) = device.map(token::secret_digest)
-            && accounts::is_known_device_of_any(&app.db, &hash, app.clock.now()).await?
+    async fn not_signed_in(app: &App, address: IpAddr, device: Option<&Token>) -> Result<Self, Error> {
+        if let Some(digest) = device.map(Token::digest)
+            && accounts::is_known_device_of_any(&app.db, &digest, app.clock.now()).await?
         {
-            return Ok(Self::Browser(hash));
+            return Ok(Self::Browser(digest));
         }
         Ok(Self::Address(address.into()))
     }
@@ -121,7 +121,7 @@ pub async fn ask_for_any(
     app: &App,
     site: &RelyingParty,
     address: IpAddr,
-    device: Option<&SecretString>,
+    device: Option<&Token>,
 ) -> Result<(Options, Challenge), Error> {
     let asker = Asker::not_signed_in(app, address, device).await?;
     let (options, ceremony) = site.ask_for_use(&[])?;

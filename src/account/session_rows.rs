@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::db::{is_outage, sessions as db};
+use crate::secret::token::TokenDigest;
 use crate::types::clock::Timestamp;
 use crate::types::error::Error;
 use crate::types::id::{SessionHandle, Uin};
@@ -15,7 +16,7 @@ const TOUCH_AFTER: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct NewRow<'a> {
     /// The digest of the session's id.
-    pub id_hash: &'a [u8],
+    pub id_hash: &'a TokenDigest,
     /// The account, if one is known.
     pub uin: Option<Uin>,
     /// The completed sign-in it belongs to.
@@ -38,7 +39,7 @@ pub async fn update(app: &App, row: NewRow<'_>) -> Result<(), Error> {
 }
 
 /// The state of a session that has not ended, and notes that it is used.
-pub async fn load(app: &App, id_hash: &[u8]) -> Result<Option<String>, Error> {
+pub async fn load(app: &App, id_hash: &TokenDigest) -> Result<Option<String>, Error> {
     let now = app.clock.now();
     let idle_since = now.minus(app.settings.session_idle);
     let Some((data, seen_at)) = db::load(&app.db, id_hash, now, idle_since).await? else { return Ok(None) };
@@ -53,6 +54,6 @@ pub async fn load(app: &App, id_hash: &[u8]) -> Result<Option<String>, Error> {
 }
 
 /// Ends a session.
-pub async fn delete(app: &App, id_hash: &[u8]) -> Result<(), Error> {
+pub async fn delete(app: &App, id_hash: &TokenDigest) -> Result<(), Error> {
     Ok(db::delete(&app.db, id_hash).await?)
 }

@@ -8,6 +8,7 @@ use crate::audit::Event;
 use crate::db::Tx;
 use crate::db::accounts::{self, AccountRow};
 use crate::db::sessions as db;
+use crate::secret::token::TokenDigest;
 use crate::types::error::Error;
 use crate::types::event::{Action, Actor, Detail, Origin};
 use crate::types::id::{SessionHandle, Uin};
@@ -21,8 +22,8 @@ pub struct Present {
     pub handle: SessionHandle,
     /// The credential epoch it belongs to.
     pub epoch: i64,
-    /// The digest of the token its browser is known by.
-    pub device_hash: Vec<u8>,
+    /// The digest of the token its browser is known by, or [`TokenDigest::of_none`].
+    pub device_hash: TokenDigest,
 }
 
 impl Present {

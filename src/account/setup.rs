@@ -14,8 +14,9 @@ use crate::app::App;
 use crate::audit::Event;
 use crate::db::installation::SetupLink;
 use crate::db::{Tx, accounts, installation};
+use crate::secret::token::{Token, TokenDigest};
 use crate::secret::totp::{Code, Seed};
-use crate::secret::{password, recovery, token};
+use crate::secret::{password, recovery};
 use crate::types::error::Error;
 use crate::types::event::{Action, Detail, Origin};
 use crate::types::id::{AppId, Uin};
@@ -67,20 +68,20 @@ impl Purpose {
 }
 
 /// Makes a link for `purpose` and returns its token.
-pub async fn create_link(app: &App, tx: &mut Tx, purpose: Purpose) -> Result<SecretString, Error> {
+pub async fn create_link(app: &App, tx: &mut Tx, purpose: Purpose) -> Result<Token, Error> {
     let now = app.clock.now();
-    let secret = token::bearer();
+    let token = Token::generate();
     let (name, uin) = purpose.stored();
     if let Some(uin) = uin {
         installation::revoke_setup_links(tx, uin, now).await?;
     }
-    installation::insert_setup_link(tx, &token::secret_digest(&secret), name, uin, now.plus(LINK_LIFETIME)).await?;
-    Ok(secret)
+    installation::insert_setup_link(tx, &token.digest(), name, uin, now.plus(LINK_LIFETIME)).await?;
+    Ok(token)
 }
 
 /// What the link of this token is for, and the name of its account. [`Error::SetupLinkInvalid`] if it cannot be used.
-pub async fn look_up(app: &App, link_token: &SecretString) -> Result<(Purpose, Option<String>), Error> {
-    let link = installation::usable_setup_link(&app.db, &token::secret_digest(link_token), app.clock.now())
+pub async fn look_up(app: &App, link_token: &Token) -> Result<(Purpose, Option<String>), Error> {
+    let link = installation::usable_setup_link(&app.db, &link_token.digest(), app.clock.now())
         .await?
         .ok_or(Error::SetupLinkInvalid)?;
     let purpose = Purpose::of(&link)?;
@@ -97,7 +98,7 @@ pub async fn look_up(app: &App, link_token: &SecretString) -> Result<(Purpose, O
 /// A set-up that waits for the first code. Kept in the session; the seed is sealed, the password hashed.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Enrolment {
-    link_hash: Vec<u8>,
+    link_hash: TokenDigest,
     purpose: Purpose,
     name: String,
     password_hash: Option<String>,
@@ -127,7 +128,7 @@ impl Enrolment {
 pub async fn begin(
     app: &App,
     origin: &Origin,
-    link_token: &SecretString,
+    link_token: &Token,
     name: &str,
     new_password: SecretString,
 ) -> Result<Enrolment, Error> {
@@ -148,7 +149,7 @@ pub async fn begin(
         }
     };
     let seed = PendingSeed::generate(app, purpose.stored().1, ENROLMENT_LIFETIME).await?;
-    Ok(Enrolment { link_hash: token::secret_digest(link_token), purpose, name, password_hash, seed })
+    Ok(Enrolment { link_hash: link_token.digest(), purpose, name, password_hash, seed })
 }
 
 /// A name to choose, if it is one and nobody has it. Whether it still is free, the confirmation sees.
@@ -241,7 +242,7 @@ pub(super) async fn new_recovery_codes(tx: &mut Tx, uin: Uin) -> Result<Vec<Secr
 }
 
 /// The address of a link, for whoever is to use it.
-pub fn link_address(public_url: &url::Url, link_token: &SecretString) -> String {
+pub fn link_address(public_url: &url::Url, link_token: &Token) -> String {
     let mut address = public_url.join("/setup").expect("a path joins any http address");
     address.query_pairs_mut().append_pair("token", link_token.expose_secret());
     address.into()

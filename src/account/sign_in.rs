@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::audit::Event;
 use crate::db::accounts::{self, AccountRow};
 use crate::db::{Tx, refused_sign_ins};
-use crate::secret::token;
+use crate::secret::token::{Token, TokenDigest};
 use crate::throttle::{self, Settled, Subject};
 use crate::types::clock::Timestamp;
 use crate::types::error::Error;
@@ -47,7 +47,7 @@ pub struct SignedIn {
     /// Recovery codes left, if one was used.
     pub recovery_codes_left: Option<i64>,
     /// For the browser to be known by next time.
-    pub device: SecretString,
+    pub device: Token,
 }
 
 /// The sign-in before this one.
@@ -68,14 +68,13 @@ pub async fn check_password(
     address: IpAddr,
     name: &str,
     typed: SecretString,
-    device: Option<&SecretString>,
+    device: Option<&Token>,
 ) -> Result<PasswordAccepted, Error> {
     let now = app.clock.now();
     let account = account_called(app, name).await?;
     let name = canonical_name(name);
     let uin = account.as_ref().map(|account| account.uin);
-    let device_hash = token::digest("");
-    let device_hash = device.map_or(device_hash, token::secret_digest);
+    let device_hash = device.map_or_else(TokenDigest::of_none, Token::digest);
     let known = accounts::is_known_device(&app.db, &device_hash, uin.unwrap_or(Uin(0)), now).await?;
 
     // A blocked address is told so at once, which says nothing about any account. A known browser answers for itself.
@@ -173,7 +172,7 @@ pub async fn with_passkey(
     app: &App,
     origin: &Origin,
     address: IpAddr,
-    device: Option<&SecretString>,
+    device: Option<&Token>,
     answer: Answer<'_>,
 ) -> Result<SignedIn, Error> {
     let now = app.clock.now();
@@ -183,9 +182,7 @@ pub async fn with_passkey(
         None => None,
     };
     let known = match (device, &account) {
-        (Some(device), Some(account)) => {
-            accounts::is_known_device(&app.db, &token::secret_digest(device), account.uin, now).await?
-        }
+        (Some(device), Some(account)) => accounts::is_known_device(&app.db, &device.digest(), account.uin, now).await?,
         _ => false,
     };
     let from_address = Subject::address(address);
@@ -237,8 +234,8 @@ async fn complete(
     let now = app.clock.now();
     accounts::set_last_sign_in(tx, account.uin, now, origin.address.map(|address| address.to_string())).await?;
     let failures = refused_sign_ins::take(tx, account.uin).await?;
-    let device = token::bearer();
-    accounts::insert_device(tx, &token::secret_digest(&device), account.uin, now.plus(DEVICE_LIFETIME)).await?;
+    let device = Token::generate();
+    accounts::insert_device(tx, &device.digest(), account.uin, now.plus(DEVICE_LIFETIME)).await?;
     let event = Event::done(Action::SignIn, account.uin).with_detail(detail);
     app.audit.append(tx, &origin.as_actor(Actor::Account), event).await?;
     let previous = Previous { at: account.last_sign_in_at, address: account.last_sign_in_address.clone(), failures };

@@ -13,6 +13,7 @@ use crate::account::setup;
 use crate::app::App;
 use crate::config::Settings;
 use crate::operate::accounts::{self, Uncommitted};
+use crate::secret::token::Token;
 use crate::start_error::StartError;
 use crate::types::clock::{Clock, Timestamp};
 
@@ -111,7 +112,7 @@ async fn dispatch(command: Command, app: &App) -> Result<(), StartError> {
 }
 
 /// What nobody has seen is not made: the link is shown before it counts.
-async fn show_link(app: &App, made: Uncommitted<SecretString>) -> Result<(), StartError> {
+async fn show_link(app: &App, made: Uncommitted<Token>) -> Result<(), StartError> {
     output::line(format_args!("setup {}", setup::link_address(&app.settings.public_url_for_links(), made.shown())))?;
     made.commit().await?;
     Ok(())

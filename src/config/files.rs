@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::settings::Settings;
 use crate::db::{self, Db, OpenError};
 use crate::scratch;
-use crate::secret::token;
+use crate::secret::token::TokenDigest;
 use crate::start_error::StartError;
 
 const DATABASE_FILE: &str = "latchkey.db";
@@ -89,7 +89,7 @@ impl Settings {
     }
 
     /// The digests of the tokens that callers of `/v1/verify` present; none where there is no such door.
-    pub(crate) fn verify_tokens(&self) -> Result<Vec<Vec<u8>>, StartError> {
+    pub(crate) fn verify_tokens(&self) -> Result<Vec<TokenDigest>, StartError> {
         let Some(file) = &self.verify_token_file else { return Ok(Vec::new()) };
         let path = file.display().to_string();
         let text = std::fs::read_to_string(file).map(Zeroizing::new);
@@ -99,7 +99,7 @@ impl Settings {
             let cause = format!("it must have a token of at least {SHORTEST_TOKEN} characters on each line");
             return Err(StartError::VerifyTokens { path, cause });
         }
-        Ok(tokens.into_iter().map(token::digest).collect())
+        Ok(tokens.into_iter().map(TokenDigest::of).collect())
     }
 
     pub(crate) fn make_data_dir(&self) -> Result<(), StartError> {

@@ -3,6 +3,7 @@
 use sqlx::FromRow;
 
 use super::{Db, Tx, on, on_tx};
+use crate::secret::token::TokenDigest;
 use crate::secret::vault::Sealed;
 use crate::types::clock::Timestamp;
 use crate::types::id::{AppId, Uin};
@@ -132,7 +133,7 @@ pub async fn spend_totp_step(tx: &mut Tx, uin: Uin, step: i64) -> sqlx::Result<b
 }
 
 /// Replaces the account's recovery codes by these digests.
-pub async fn set_recovery_codes(tx: &mut Tx, uin: Uin, digests: &[Vec<u8>]) -> sqlx::Result<()> {
+pub async fn set_recovery_codes(tx: &mut Tx, uin: Uin, digests: &[TokenDigest]) -> sqlx::Result<()> {
     on_tx!(tx, c => sqlx::query("delete from recovery_code where uin = $1").bind(uin).execute(c).await.map(drop))?;
     for digest in digests {
         let statement = "insert into recovery_code (uin, code_hash) values ($1, $2)";
@@ -142,7 +143,7 @@ pub async fn set_recovery_codes(tx: &mut Tx, uin: Uin, digests: &[Vec<u8>]) -> s
 }
 
 /// Spends a recovery code. True for the one who spent it.
-pub async fn spend_recovery_code(tx: &mut Tx, uin: Uin, digest: &[u8], now: Timestamp) -> sqlx::Result<bool> {
+pub async fn spend_recovery_code(tx: &mut Tx, uin: Uin, digest: &TokenDigest, now: Timestamp) -> sqlx::Result<bool> {
     let statement = "update recovery_code set spent_at = $3 where uin = $1 and code_hash = $2 and spent_at is null";
     on_tx!(tx, c => sqlx::query(statement).bind(uin).bind(digest).bind(now).execute(c).await
         .map(|done| done.rows_affected() == 1))
@@ -167,13 +168,13 @@ pub async fn set_last_sign_in(tx: &mut Tx, uin: Uin, now: Timestamp, address: Op
 }
 
 /// Remembers a browser that has completed a sign-in.
-pub async fn insert_device(tx: &mut Tx, token_hash: &[u8], uin: Uin, expires_at: Timestamp) -> sqlx::Result<()> {
+pub async fn insert_device(tx: &mut Tx, token_hash: &TokenDigest, uin: Uin, expires_at: Timestamp) -> sqlx::Result<()> {
     let statement = "insert into known_device (token_hash, uin, expires_at) values ($1, $2, $3)";
     on_tx!(tx, c => sqlx::query(statement).bind(token_hash).bind(uin).bind(expires_at).execute(c).await.map(drop))
 }
 
 /// Has this browser signed in to this account before?
-pub async fn is_known_device(db: &Db, token_hash: &[u8], uin: Uin, now: Timestamp) -> sqlx::Result<bool> {
+pub async fn is_known_device(db: &Db, token_hash: &TokenDigest, uin: Uin, now: Timestamp) -> sqlx::Result<bool> {
     let statement = "select count(*) from known_device where token_hash = $1 and uin = $2 and expires_at > $3";
     let count: i64 =
         on!(db, pool => sqlx::query_scalar(statement).bind(token_hash).bind(uin).bind(now).fetch_one(pool).await)?;
@@ -181,14 +182,14 @@ pub async fn is_known_device(db: &Db, token_hash: &[u8], uin: Uin, now: Timestam
 }
 
 /// Has this browser signed in to any account before?
-pub async fn is_known_device_of_any(db: &Db, token_hash: &[u8], now: Timestamp) -> sqlx::Result<bool> {
+pub async fn is_known_device_of_any(db: &Db, token_hash: &TokenDigest, now: Timestamp) -> sqlx::Result<bool> {
     let statement = "select count(*) from known_device where token_hash = $1 and expires_at > $2";
     let count: i64 = on!(db, pool => sqlx::query_scalar(statement).bind(token_hash).bind(now).fetch_one(pool).await)?;
     Ok(count > 0)
 }
 
 /// Forgets the browsers that have signed in to this account before, but for the one of this token.
-pub async fn forget_other_devices(tx: &mut Tx, uin: Uin, token_hash: &[u8]) -> sqlx::Result<()> {
+pub async fn forget_other_devices(tx: &mut Tx, uin: Uin, token_hash: &TokenDigest) -> sqlx::Result<()> {
     let statement = "delete from known_device where uin = $1 and token_hash <> $2";
     on_tx!(tx, c => sqlx::query(statement).bind(uin).bind(token_hash).execute(c).await.map(drop))
 }

@@ -3,6 +3,7 @@
 use sqlx::FromRow;
 
 use super::{Db, Tx, on, on_tx};
+use crate::secret::token::TokenDigest;
 use crate::secret::vault::Sealed;
 use crate::types::clock::Timestamp;
 use crate::types::id::{SecretId, Uin};
@@ -200,7 +201,7 @@ pub async fn set_remark(
 /// Keeps a recorded reveal until it is used.
 pub async fn insert_reveal(
     tx: &mut Tx,
-    token_hash: &[u8],
+    token_hash: &TokenDigest,
     uin: Uin,
     secret_id: &SecretId,
     expires_at: Timestamp,
@@ -211,7 +212,12 @@ pub async fn insert_reveal(
 }
 
 /// Takes a recorded reveal: the key it is for, for the one who takes it and in time; none for everybody else.
-pub async fn take_reveal(db: &Db, token_hash: &[u8], uin: Uin, now: Timestamp) -> sqlx::Result<Option<SecretId>> {
+pub async fn take_reveal(
+    db: &Db,
+    token_hash: &TokenDigest,
+    uin: Uin,
+    now: Timestamp,
+) -> sqlx::Result<Option<SecretId>> {
     let statement = "delete from reveal_ticket where token_hash = $1 and uin = $2 returning secret_id, expires_at";
     let row: Option<(SecretId, Timestamp)> =
         on!(db, pool => sqlx::query_as(statement).bind(token_hash).bind(uin).fetch_optional(pool).await)?;

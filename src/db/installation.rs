@@ -4,6 +4,7 @@
 use sqlx::FromRow;
 
 use super::{Db, Tx, on, on_tx};
+use crate::secret::token::TokenDigest;
 use crate::secret::vault::Sealed;
 use crate::types::clock::Timestamp;
 use crate::types::id::Uin;
@@ -39,7 +40,7 @@ pub struct SetupLink {
 /// Stores a link by the digest of its token.
 pub async fn insert_setup_link(
     tx: &mut Tx,
-    token_hash: &[u8],
+    token_hash: &TokenDigest,
     purpose: &str,
     uin: Option<Uin>,
     expires_at: Timestamp,
@@ -49,13 +50,13 @@ pub async fn insert_setup_link(
 }
 
 /// The link of this token, if it can still be used.
-pub async fn usable_setup_link(db: &Db, token_hash: &[u8], now: Timestamp) -> sqlx::Result<Option<SetupLink>> {
+pub async fn usable_setup_link(db: &Db, token_hash: &TokenDigest, now: Timestamp) -> sqlx::Result<Option<SetupLink>> {
     let statement = "select purpose, uin from setup_link where token_hash = $1 and used_at is null and expires_at > $2";
     on!(db, pool => sqlx::query_as(statement).bind(token_hash).bind(now).fetch_optional(pool).await)
 }
 
 /// Spends a link. True for the one who spent it.
-pub async fn spend_setup_link(tx: &mut Tx, token_hash: &[u8], now: Timestamp) -> sqlx::Result<bool> {
+pub async fn spend_setup_link(tx: &mut Tx, token_hash: &TokenDigest, now: Timestamp) -> sqlx::Result<bool> {
     let statement = "update setup_link set used_at = $2 where token_hash = $1 and used_at is null and expires_at > $2";
     on_tx!(tx, c => sqlx::query(statement).bind(token_hash).bind(now).execute(c).await
         .map(|done| done.rows_affected() == 1))

@@ -3,6 +3,7 @@
 use sqlx::FromRow;
 
 use super::{Db, Tx, on, on_tx};
+use crate::secret::token::TokenDigest;
 use crate::types::clock::Timestamp;
 use crate::types::id::{PasskeyHandle, Uin};
 
@@ -119,7 +120,7 @@ pub async fn waiting_challenges(db: &Db, asker: &str, now: Timestamp) -> sqlx::R
 /// Keeps what a browser's answer will be checked against, and of all that is kept the latest `keep`.
 pub async fn insert_challenge(
     db: &Db,
-    token_hash: &[u8],
+    token_hash: &TokenDigest,
     ceremony: &str,
     asker: &str,
     expires_at: Timestamp,
@@ -134,7 +135,7 @@ pub async fn insert_challenge(
 }
 
 /// Takes it, for the one who takes it and in time; none for everybody else.
-pub async fn take_challenge(db: &Db, token_hash: &[u8], now: Timestamp) -> sqlx::Result<Option<String>> {
+pub async fn take_challenge(db: &Db, token_hash: &TokenDigest, now: Timestamp) -> sqlx::Result<Option<String>> {
     let statement = "delete from passkey_challenge where token_hash = $1 returning ceremony, expires_at";
     let row: Option<(String, Timestamp)> =
         on!(db, pool => sqlx::query_as(statement).bind(token_hash).fetch_optional(pool).await)?;

@@ -3,6 +3,7 @@
 use sqlx::FromRow;
 
 use super::{Db, Tx, accounts, on, on_tx};
+use crate::secret::token::TokenDigest;
 use crate::types::clock::Timestamp;
 use crate::types::id::{SessionHandle, Uin};
 
@@ -10,7 +11,7 @@ use crate::types::id::{SessionHandle, Uin};
 /// meanwhile: a request under way must not bring it back.
 pub async fn insert(
     db: &Db,
-    id_hash: &[u8],
+    id_hash: &TokenDigest,
     uin: Option<Uin>,
     handle: Option<&SessionHandle>,
     data: &str,
@@ -28,7 +29,13 @@ pub async fn insert(
 }
 
 /// Replaces a session's data. Does nothing where the session has been ended: a late save must not bring it back.
-pub async fn update(db: &Db, id_hash: &[u8], uin: Option<Uin>, data: &str, expires_at: Timestamp) -> sqlx::Result<()> {
+pub async fn update(
+    db: &Db,
+    id_hash: &TokenDigest,
+    uin: Option<Uin>,
+    data: &str,
+    expires_at: Timestamp,
+) -> sqlx::Result<()> {
     let statement = "update session set uin = $2, data = $3, expires_at = $4 where id_hash = $1";
     on!(db, pool => sqlx::query(statement).bind(id_hash).bind(uin).bind(data).bind(expires_at).execute(pool).await.map(drop))
 }
@@ -36,7 +43,7 @@ pub async fn update(db: &Db, id_hash: &[u8], uin: Option<Uin>, data: &str, expir
 /// A session's data, and when it was last seen. `idle_since` is the oldest moment of use that still counts.
 pub async fn load(
     db: &Db,
-    id_hash: &[u8],
+    id_hash: &TokenDigest,
     now: Timestamp,
     idle_since: Timestamp,
 ) -> sqlx::Result<Option<(String, Timestamp)>> {
@@ -45,13 +52,13 @@ pub async fn load(
 }
 
 /// Notes that a session is in use.
-pub async fn touch(db: &Db, id_hash: &[u8], now: Timestamp) -> sqlx::Result<()> {
+pub async fn touch(db: &Db, id_hash: &TokenDigest, now: Timestamp) -> sqlx::Result<()> {
     let statement = "update session set seen_at = $2 where id_hash = $1";
     on!(db, pool => sqlx::query(statement).bind(id_hash).bind(now).execute(pool).await.map(drop))
 }
 
 /// Ends a session.
-pub async fn delete(db: &Db, id_hash: &[u8]) -> sqlx::Result<()> {
+pub async fn delete(db: &Db, id_hash: &TokenDigest) -> sqlx::Result<()> {
     on!(db, pool => sqlx::query("delete from session where id_hash = $1").bind(id_hash).execute(pool).await.map(drop))
 }
 

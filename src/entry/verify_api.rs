@@ -21,7 +21,7 @@ use crate::http::body::{Terms, Unread};
 use crate::http::headers::only;
 use crate::http::tracked::Caller;
 use crate::metrics::EntryPoint;
-use crate::secret::token;
+use crate::secret::token::TokenDigest;
 use crate::signature::scheme::{SentBody, SentRequest};
 
 /// The path.
@@ -103,7 +103,7 @@ fn unread_problem(unread: Unread) -> Response {
 /// Every token is compared, so that the time says nothing about which one came close.
 fn has_token(app: &App, headers: &HeaderMap) -> bool {
     let sent = only(headers, header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-    let digest = token::digest(sent.unwrap_or_default());
+    let digest = TokenDigest::of(sent.unwrap_or_default());
     app.verify_tokens.iter().fold(Choice::from(0), |found, token| found | token.ct_eq(&digest)).into()
 }
 

@@ -10,15 +10,15 @@ use crate::account::verification::Verified;
 use crate::app::App;
 use crate::audit::Event;
 use crate::db::api_keys as db;
+use crate::secret::token::{Token, TokenDigest};
 use crate::types::error::Error;
 use crate::types::event::{Action, Origin};
 use crate::types::id::{SecretId, Uin};
-use crate::types::random;
 
 /// A reveal that has been recorded and not yet been used: for one look, within a minute. Kept in the session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RevealTicket {
-    token_hash: Vec<u8>,
+    token_hash: TokenDigest,
 }
 
 /// How long a recorded reveal waits to be looked at.
@@ -32,7 +32,7 @@ pub async fn record_reveal(
     secret_id: &SecretId,
 ) -> Result<RevealTicket, Error> {
     let uin = verified.uin();
-    let token_hash = random::bytes::<32>().to_vec();
+    let token_hash = Token::generate().digest();
     let mut tx = app.db.begin().await?;
     db::state(&mut tx, uin, secret_id).await?.ok_or(Error::KeyNotFound)?;
     db::insert_reveal(&mut tx, &token_hash, uin, secret_id, app.clock.now().plus(REVEAL_LIFETIME)).await?;

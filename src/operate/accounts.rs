@@ -9,6 +9,7 @@ use crate::audit::Event;
 use crate::db::accounts::{self, AccountRow};
 use crate::db::{Tx, installation, passkeys, sessions};
 use crate::secret::password;
+use crate::secret::token::Token;
 use crate::secret::totp::Seed;
 use crate::throttle::{self, Subject};
 use crate::types::error::Error;
@@ -60,12 +61,12 @@ pub async fn find(app: &App, name: &str) -> Result<AccountRow, Error> {
 }
 
 /// Makes an account and a link to set it up by; closes the door of the first set-up.
-pub async fn create_with_link(app: &App, name: &str) -> Result<SecretString, Error> {
+pub async fn create_with_link(app: &App, name: &str) -> Result<Token, Error> {
     begin_with_link(app, name).await?.commit().await
 }
 
 /// [`create_with_link`], for whoever shows the link first.
-pub async fn begin_with_link(app: &App, name: &str) -> Result<Uncommitted<SecretString>, Error> {
+pub async fn begin_with_link(app: &App, name: &str) -> Result<Uncommitted<Token>, Error> {
     let origin = Origin::operator();
     let name = check_name(name)?;
     let mut tx = app.db.begin().await?;
@@ -120,12 +121,12 @@ pub async fn unlock(app: &App, name: &str) -> Result<(), Error> {
 }
 
 /// Forgets the second factor and all passkeys, ends all sessions, and returns a link to enrol a new one with the password.
-pub async fn reset_mfa(app: &App, name: &str) -> Result<SecretString, Error> {
+pub async fn reset_mfa(app: &App, name: &str) -> Result<Token, Error> {
     begin_mfa_reset(app, name).await?.commit().await
 }
 
 /// [`reset_mfa`], for whoever shows the link first.
-pub async fn begin_mfa_reset(app: &App, name: &str) -> Result<Uncommitted<SecretString>, Error> {
+pub async fn begin_mfa_reset(app: &App, name: &str) -> Result<Uncommitted<Token>, Error> {
     let account = find(app, name).await?;
     let purpose =
         if account.password_hash.is_some() { Purpose::Mfa(account.uin) } else { Purpose::Account(account.uin) };
@@ -150,7 +151,7 @@ pub async fn end_sessions(app: &App, name: &str) -> Result<u64, Error> {
 }
 
 /// Where no account exists: a new link for the first set-up. None where the door is closed.
-pub async fn first_setup_link(app: &App) -> Result<Option<SecretString>, Error> {
+pub async fn first_setup_link(app: &App) -> Result<Option<Token>, Error> {
     if installation::is_set_up(&app.db).await? {
         return Ok(None);
     }

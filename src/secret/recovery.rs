@@ -3,7 +3,8 @@
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-use super::{token, without_blanks};
+use super::token::TokenDigest;
+use super::without_blanks;
 use crate::types::random;
 
 /// How many an account gets.
@@ -21,16 +22,16 @@ fn format_code(letters: &str) -> String {
 
 /// The stored form of a code as somebody typed it: case, blanks and dashes do not matter.
 /// `None` if it cannot be a code at all.
-pub fn digest(typed: &str) -> Option<Vec<u8>> {
+pub fn digest(typed: &str) -> Option<TokenDigest> {
     let letters: Zeroizing<String> =
         Zeroizing::new(without_blanks(typed).filter(|c| *c != '-').map(|c| c.to_ascii_uppercase()).collect());
     let code = letters.len() == 16 && data_encoding::BASE32_NOPAD.decode(letters.as_bytes()).is_ok();
-    code.then(|| token::digest(&Zeroizing::new(format_code(&letters))))
+    code.then(|| TokenDigest::of(&Zeroizing::new(format_code(&letters))))
 }
 
 /// The stored forms of freshly generated codes.
-pub fn digests(codes: &[SecretString]) -> Vec<Vec<u8>> {
-    codes.iter().map(|code| token::digest(code.expose_secret())).collect()
+pub fn digests(codes: &[SecretString]) -> Vec<TokenDigest> {
+    codes.iter().map(|code| TokenDigest::of(code.expose_secret())).collect()
 }
 
 #[cfg(test)]

@@ -1,21 +1,108 @@
 //! Tokens that a bearer proves something with, and the digests they are stored as.
 
+use std::fmt;
+
 use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use subtle::{Choice, ConstantTimeEq};
 
 use crate::types::random;
 
-/// A bearer token of 256 bits: 43 characters of URL-safe base64. The database keeps only its [`digest`].
-pub fn bearer() -> SecretString {
-    data_encoding::BASE64URL_NOPAD.encode(&random::bytes::<32>()).into()
+/// A bearer token. Ours are 256 random bits in 43 characters of URL-safe base64; one that somebody sends may be anything. The
+/// database keeps only its [`TokenDigest`].
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct Token(SecretString);
+
+impl Token {
+    /// A new one, at random.
+    pub fn generate() -> Self {
+        Self(data_encoding::BASE64URL_NOPAD.encode(&random::bytes::<32>()).into())
+    }
+
+    /// The form in which it is stored.
+    pub fn digest(&self) -> TokenDigest {
+        TokenDigest::of(self.expose_secret())
+    }
 }
 
-/// SHA-256, the form in which random tokens of 80 bits and more are stored.
-pub fn digest(token: &str) -> Vec<u8> {
-    Sha256::digest(token.as_bytes()).to_vec()
+impl From<&str> for Token {
+    /// As somebody sent it.
+    fn from(sent: &str) -> Self {
+        Self(sent.into())
+    }
 }
 
-/// [`digest`] of a secret token.
-pub fn secret_digest(token: &SecretString) -> Vec<u8> {
-    digest(token.expose_secret())
+impl ExposeSecret<str> for Token {
+    fn expose_secret(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token")
+    }
+}
+
+/// SHA-256, the form in which random tokens of 80 bits and more are stored. Two are compared in constant time.
+#[derive(Clone, Debug, Serialize, Deserialize, sqlx::Type)]
+#[serde(transparent)]
+#[sqlx(transparent)]
+pub struct TokenDigest(Vec<u8>);
+
+impl TokenDigest {
+    /// Of a token that is not kept as a [`Token`].
+    pub fn of(token: &str) -> Self {
+        Self(Sha256::digest(token.as_bytes()).to_vec())
+    }
+
+    /// In place of one where there is no token. None that is stored equals it.
+    pub fn of_none() -> Self {
+        Self::of("")
+    }
+
+    /// In hexadecimal.
+    pub fn to_hex(&self) -> String {
+        data_encoding::HEXLOWER.encode(&self.0)
+    }
+}
+
+impl ConstantTimeEq for TokenDigest {
+    fn ct_eq(&self, other: &Self) -> Choice {
+        self.0.ct_eq(&other.0)
+    }
+}
+
+impl PartialEq for TokenDigest {
+    fn eq(&self, other: &Self) -> bool {
+        self.ct_eq(other).into()
+    }
+}
+
+impl Eq for TokenDigest {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_shows_nothing_and_its_digest_is_sha_256() {
+        let token = Token::generate();
+        assert_eq!((token.expose_secret().len(), format!("{token:?}").as_str()), (43, "Token"));
+        assert_ne!(token.digest(), Token::generate().digest());
+        let abc = Token::from("abc").digest();
+        assert_eq!(abc, TokenDigest::of("abc"));
+        assert_eq!(abc.to_hex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    /// Sessions that are stored have them in this form.
+    #[test]
+    fn a_digest_is_stored_in_sessions_as_its_bytes() {
+        let digest = TokenDigest::of("abc");
+        let stored = serde_json::to_string(&digest).unwrap();
+        assert!(stored.starts_with("[186,120,22,191,"), "{stored}");
+        assert_eq!(serde_json::from_str::<TokenDigest>(&stored).unwrap(), digest);
+    }
 }

@@ -6,10 +6,12 @@ use std::time::Duration;
 use latchkey::account::passkey_use::MOST_WAITING;
 use latchkey::db::passkeys;
 use latchkey::operate::accounts;
+use latchkey::secret::token::TokenDigest;
 use latchkey::types::clock::Timestamp;
 use latchkey::types::id::Uin;
 use reqwest::Method;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::support::owner::PASSWORD;
 use crate::support::passkey::store;
@@ -35,7 +37,7 @@ fn answer(options: &Value, uin: Uin, credential_id: &[u8]) -> String {
     let encode = |bytes: &[u8]| data_encoding::BASE64URL_NOPAD.encode(bytes);
     let client_data = json!({ "type": "webauthn.get", "challenge": options["publicKey"]["challenge"],
         "origin": "http://localhost:8080", "crossOrigin": false });
-    let mut authenticator_data = latchkey::secret::token::digest("localhost");
+    let mut authenticator_data = Sha256::digest("localhost").to_vec();
     authenticator_data.extend([5, 0, 0, 0, 1]);
     let handle = u128::from(uin.0.unsigned_abs()).to_be_bytes();
     json!({ "id": encode(credential_id), "rawId": encode(credential_id), "type": "public-key",
@@ -192,7 +194,7 @@ on_both_engines! {
         product.advance(Duration::from_mins(5));
         passkeys::purge(&product.app.db, product.clock.now()).await.unwrap();
         assert_eq!(challenges(&product).await, 0, "what is not answered is cleared out");
-        let token = b"a token";
+        let token = &TokenDigest::of("a token");
         passkeys::insert_challenge(&product.app.db, token, "{}", "x", Timestamp(100), 10).await.unwrap();
         assert!(passkeys::take_challenge(&product.app.db, token, Timestamp(100)).await.unwrap().is_none());
     }
@@ -233,12 +235,13 @@ on_both_engines! {
     /// Strangers with any number of addresses push out the oldest questions, not the newest.
     async fn of_all_questions_only_so_many_wait(engine) {
         let (product, _owner, _browser) = signed_in(engine).await;
+        let of = |at: u8| TokenDigest::of(&at.to_string());
         for at in 1..=20_u8 {
             let asker = format!("address/192.0.2.{at}");
-            passkeys::insert_challenge(&product.app.db, &[at], "{}", &asker, Timestamp(i64::from(at)), 10).await.unwrap();
+            passkeys::insert_challenge(&product.app.db, &of(at), "{}", &asker, Timestamp(i64::from(at)), 10).await.unwrap();
             assert!(challenges(&product).await <= 11);
         }
-        let taken = async |at: u8| passkeys::take_challenge(&product.app.db, &[at], Timestamp(0)).await.unwrap().is_some();
+        let taken = async |at: u8| passkeys::take_challenge(&product.app.db, &of(at), Timestamp(0)).await.unwrap().is_some();
         assert!(taken(20).await && taken(11).await);
         assert!(!taken(1).await && !taken(9).await);
     }

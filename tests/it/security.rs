@@ -155,7 +155,7 @@ on_both_engines! {
 
         // The present browser stays known, the others are forgotten.
         let is_known = async |token: &str| {
-            let hash = latchkey::secret::token::digest(token);
+            let hash = latchkey::secret::token::TokenDigest::of(token);
             let now = product.clock.now();
             latchkey::db::accounts::is_known_device(&product.app.db, &hash, owner.uin, now).await.unwrap()
         };

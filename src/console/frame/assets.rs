@@ -7,10 +7,10 @@ use axum::Extension;
 use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use sha2::{Digest as _, Sha256};
 
 use super::compression::Compressible;
 use super::problem::{PageError, Problem};
-use crate::secret::token;
 
 /// One file.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ struct Asset {
 
 impl Asset {
     fn new(stem: &str, extension: &str, content_type: &'static str, body: &'static str) -> Self {
-        let hash = data_encoding::HEXLOWER.encode(&token::digest(body)[..8]);
+        let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(body.as_bytes())[..8]);
         Self { name: format!("{stem}-{hash}.{extension}"), content_type, body }
     }
 }

@@ -20,7 +20,7 @@ use crate::console::frame::problem::PageError;
 use crate::console::frame::return_to;
 use crate::http::tracked::RequestSpan;
 use crate::keys::reveal::RevealTicket;
-use crate::secret::token;
+use crate::secret::token::{Token, TokenDigest};
 use crate::texts::Texts;
 use crate::types::event::{Actor, Origin};
 use crate::types::id::{SessionHandle, Uin};
@@ -124,7 +124,7 @@ impl SignedIn {
         Present {
             handle: self.handle().clone(),
             epoch: self.state.epoch,
-            device_hash: device.map_or_else(Vec::new, |token| token::secret_digest(&token)),
+            device_hash: device.as_ref().map_or_else(TokenDigest::of_none, Token::digest),
         }
     }
 

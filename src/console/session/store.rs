@@ -8,7 +8,7 @@ use tower_sessions::session_store::{Error, Result};
 use super::{STAGE, Stage};
 use crate::account::session_rows::{self, NewRow};
 use crate::app::App;
-use crate::secret::token;
+use crate::secret::token::TokenDigest;
 use crate::types::clock::Timestamp;
 
 /// Keeps sessions in the database.
@@ -33,8 +33,8 @@ fn encode(error: impl std::fmt::Display) -> Error {
     Error::Encode(error.to_string())
 }
 
-fn hash(id: &Id) -> Vec<u8> {
-    token::digest(&id.to_string())
+fn hash(id: &Id) -> TokenDigest {
+    TokenDigest::of(&id.to_string())
 }
 
 #[async_trait]

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use axum::extract::FromRequestParts;
 use axum::http::Extensions;
 use axum::http::request::Parts;
+use secrecy::ExposeSecret;
 use tower_cookies::{Cookie, Cookies, cookie};
 use tower_sessions::Session;
 
@@ -22,6 +23,7 @@ use crate::console::frame::reader::Reader;
 use crate::console::frame::urls::LocalPath;
 use crate::console::frame::{form_token, return_to, user_agent};
 use crate::http::tracked::Caller;
+use crate::secret::token::Token;
 use crate::types::error::Error;
 use crate::types::event::{Actor, Origin};
 use crate::types::random;
@@ -94,13 +96,12 @@ impl Visitor {
     }
 
     /// The token of a browser that has signed in before.
-    pub fn device(&self, console: &Console) -> Option<secrecy::SecretString> {
-        self.cookies.get(&console.site.cookies.device).map(|cookie| cookie.value().to_owned().into())
+    pub fn device(&self, console: &Console) -> Option<Token> {
+        self.cookies.get(&console.site.cookies.device).map(|cookie| cookie.value().into())
     }
 
     /// Lets the browser be known by this token at the next sign-in.
-    pub fn remember_device(&self, console: &Console, token: &secrecy::SecretString) {
-        use secrecy::ExposeSecret;
+    pub fn remember_device(&self, console: &Console, token: &Token) {
         let name = console.site.cookies.device.clone();
         let mut cookie = console.site.cookie(name, token.expose_secret().to_owned());
         let seconds = i64::try_from(sign_in::DEVICE_LIFETIME.as_secs()).unwrap_or(0);
@@ -124,7 +125,8 @@ impl Visitor {
 
     /// Their browser has been asked for a passkey. It keeps the question itself: a stranger gets no session for asking.
     pub fn keep_challenge(&self, console: &Console, challenge: &Challenge) {
-        let mut cookie = console.site.cookie(console.site.cookies.challenge.clone(), challenge.token().to_owned());
+        let mut cookie =
+            console.site.cookie(console.site.cookies.challenge.clone(), challenge.token().expose_secret().to_owned());
         let seconds = i64::try_from(CHALLENGE_LIFETIME.as_secs()).unwrap_or(0);
         cookie.set_max_age(cookie::time::Duration::seconds(seconds));
         self.cookies.add(cookie);

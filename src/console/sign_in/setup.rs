@@ -16,6 +16,7 @@ use crate::console::frame::problem::{self, PageError, Problem};
 use crate::console::frame::urls;
 use crate::console::session::form::OwnForm;
 use crate::console::session::{SettingUp, Visitor};
+use crate::secret::token::Token;
 use crate::types::error::Error;
 
 /// The first page, which has the link's token in it.
@@ -32,7 +33,7 @@ pub struct SetupPage {
 /// The link's token.
 #[derive(Deserialize)]
 pub struct LinkQuery {
-    token: Option<SecretString>,
+    token: Option<Token>,
 }
 
 /// `GET /setup?token=…`. Looking at it does not use the link up.
@@ -48,7 +49,7 @@ pub async fn setup_page(
 async fn first_page(
     console: &Console,
     visitor: &Visitor,
-    token: SecretString,
+    token: Token,
     form: FormState,
 ) -> Result<SetupPage, PageError> {
     let (purpose, name) = setup::look_up(&console.app, &token).await?;
@@ -66,7 +67,7 @@ async fn first_page(
 /// The first step.
 #[derive(Deserialize)]
 pub struct SetupForm {
-    token: SecretString,
+    token: Token,
     name: String,
     password: SecretString,
     again: Option<SecretString>,
