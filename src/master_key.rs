@@ -8,10 +8,11 @@
 
 use secrecy::SecretString;
 
-use crate::config::{Settings, StartError};
+use crate::config::Settings;
 use crate::db::sealed;
 use crate::db::{Db, Tx, installation};
 use crate::secret::vault::{Place, Sealed, Vault};
+use crate::start_error::StartError;
 use crate::types::clock::Clock;
 use crate::types::error::Error;
 

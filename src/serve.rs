@@ -18,13 +18,14 @@ use url::Url;
 
 use crate::app::App;
 use crate::check::usage;
-use crate::config::{Listen, Settings, StartError};
+use crate::config::{Listen, Settings};
 use crate::console::frame::site::{ApiAddress, Site};
 use crate::db::{passkeys, pending_seeds, sessions};
 use crate::entry::{api, guard};
 use crate::http::listener;
 use crate::http::tracked::{Panicked, Routes, Tracked};
 use crate::metrics::Listener;
+use crate::start_error::StartError;
 use crate::{console, entry, throttle};
 
 const MAINTENANCE_EVERY: Duration = Duration::from_mins(10);

@@ -78,6 +78,7 @@ impl Settings {
     }
 
     /// For a command, whose caller would rather wait for the database than be told to come back.
+    #[must_use]
     pub fn for_command(self) -> Self {
         Self { patience: db::OF_A_COMMAND, ..self }
     }

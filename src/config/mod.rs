@@ -1,6 +1,6 @@
 //! The settings: from flags, then variables, then `latchkey.toml`, then the defaults. `settings` declares each setting once,
 //! `check` completes and checks them, `files` opens what they lead to; nothing else reads the environment. May import `db`,
-//! `secret`, `scratch`, `start_error` and `types`.
+//! `secret`, `scratch`, `telemetry`, `start_error` and `types`.
 
 mod check;
 mod declaration;
@@ -18,7 +18,6 @@ pub use self::declaration::Setting;
 pub(crate) use self::master_key::MasterKeyFile;
 pub use self::settings::{GivenSettings, SETTINGS, Settings};
 pub use self::values::{Listen, Span};
-pub use crate::start_error::StartError;
 
 const MASTER_KEY_VARIABLE: &str = "LATCHKEY_MASTER_KEY";
 

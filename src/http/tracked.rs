@@ -177,6 +177,9 @@ impl<R: Routes> Tracked<R> {
     }
 }
 
+/// What the lines of requests are filtered by in the log, whatever this file is called.
+const LINES: &str = "latchkey::requests";
+
 /// What a request's line in the log is made of.
 struct Line {
     started: Instant,
@@ -186,7 +189,7 @@ struct Line {
 impl Line {
     /// None where no such line is written.
     fn begin(request: &Request) -> Option<Self> {
-        tracing::enabled!(tracing::Level::INFO)
+        tracing::enabled!(target: LINES, tracing::Level::INFO)
             .then(|| Self { started: Instant::now(), method: known_method(request.method().as_str()) })
     }
 
@@ -197,9 +200,9 @@ impl Line {
         let path = if listener == Listener::Guard { None } else { Some(route.unwrap_or("unknown")) };
         let (status, name) = (status.as_u16(), listener.as_str());
         if listener == Listener::Metrics || uri.path() == HEALTH_PATH {
-            tracing::debug!(listener = name, method, path, status, micros, %address, "answered");
+            tracing::debug!(target: LINES, listener = name, method, path, status, micros, %address, "answered");
         } else {
-            tracing::info!(listener = name, method, path, status, micros, %address, "answered");
+            tracing::info!(target: LINES, listener = name, method, path, status, micros, %address, "answered");
         }
     }
 }

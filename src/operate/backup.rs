@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use crate::audit::Verdict;
-use crate::config::{Settings, StartError};
+use crate::config::Settings;
 use crate::db::sealed::{self, Column};
 use crate::db::{Db, OpenError, backup as db};
 use crate::secret::vault::Vault;
+use crate::start_error::StartError;
 use crate::types::error::Error;
 use crate::{app, master_key, scratch};
 

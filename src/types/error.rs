@@ -1,7 +1,7 @@
 //! What can go wrong, in the product's terms. No HTTP here: `web::error` and `api::envelope` render it for their readers.
 //!
 //! Which type where: every fallible function of the domain returns [`Error`]; [`Error::Internal`] carries the cause for
-//! the log and never reaches a client. Starting up has its own, `config::StartError`, one line for a terminal.
+//! the log and never reaches a client. Starting up has its own, `StartError`, one line for a terminal.
 
 use std::time::Duration;
 
