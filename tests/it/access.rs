@@ -9,7 +9,7 @@ use latchkey::operate::accounts;
 use reqwest::Method;
 
 use crate::support::owner::PASSWORD;
-use crate::support::{Browser, Product};
+use crate::support::{Browser, Engine, Product};
 
 /// How far somebody has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,46 +98,53 @@ async fn at(engine: crate::support::Engine, stage: Stage) -> (Product, Browser, 
     (product, browser, key)
 }
 
-on_both_engines! {
-    async fn only_the_right_stage_gets_through(engine) {
-        for stage in STAGES {
-            let (_product, mut browser, key) = at(engine, stage).await;
-            for Route { method, path, who, .. } in routes().into_iter().filter(|route| route.who != Who::Anybody) {
-                let path = path.replace("{secret_id}", &key).replace("{handle}", "of-nobody");
-                let mut visitor = browser.clone();
-                let page = if method == Method::GET {
-                    visitor.get(&path).await
-                } else {
-                    let from = match stage {
-                        Stage::PasswordOnly | Stage::Locked => "/login/code",
-                        Stage::Enrolling => "/setup/authenticator",
-                        Stage::SignedIn | Stage::Verified => "/cam/capi",
-                        _ => "/login",
-                    };
-                    visitor.submit(from, &path, &[("kind", "totp"), ("code", "000000"), ("remark", "x")]).await
+#[apply(on_both_engines!)]
+async fn only_the_right_stage_gets_through(engine: Engine) {
+    for stage in STAGES {
+        let (_product, mut browser, key) = at(engine, stage).await;
+        for Route { method, path, who, .. } in routes().into_iter().filter(|route| route.who != Who::Anybody) {
+            let path = path.replace("{secret_id}", &key).replace("{handle}", "of-nobody");
+            let mut visitor = browser.clone();
+            let page = if method == Method::GET {
+                visitor.get(&path).await
+            } else {
+                let from = match stage {
+                    Stage::PasswordOnly | Stage::Locked => "/login/code",
+                    Stage::Enrolling => "/setup/authenticator",
+                    Stage::SignedIn | Stage::Verified => "/cam/capi",
+                    _ => "/login",
                 };
-                let sent_to_sign_in = page.location.as_deref().is_some_and(|to| to.starts_with("/login?") || to == "/login");
-                let let_in = !sent_to_sign_in;
-                assert_eq!(let_in, allowed(who).contains(&stage), "{stage:?} {method} {path}: {} {:?}", page.status, page.location);
-                assert!(!page.status.is_server_error(), "{stage:?} {method} {path}");
-                if let_in {
-                    // Some acts go on under a new session id.
-                    browser = visitor;
-                }
+                visitor.submit(from, &path, &[("kind", "totp"), ("code", "000000"), ("remark", "x")]).await
+            };
+            let sent_to_sign_in =
+                page.location.as_deref().is_some_and(|to| to.starts_with("/login?") || to == "/login");
+            let let_in = !sent_to_sign_in;
+            assert_eq!(
+                let_in,
+                allowed(who).contains(&stage),
+                "{stage:?} {method} {path}: {} {:?}",
+                page.status,
+                page.location
+            );
+            assert!(!page.status.is_server_error(), "{stage:?} {method} {path}");
+            if let_in {
+                // Some acts go on under a new session id.
+                browser = visitor;
             }
         }
     }
+}
 
-    /// The secret itself: only a verification opens it.
-    async fn only_a_verified_session_sees_a_secret(engine) {
-        for stage in STAGES {
-            let (_product, mut browser, key) = at(engine, stage).await;
-            // The reveal of reaching the stage is over.
-            browser.get("/cam/capi").await;
-            let from = if matches!(stage, Stage::SignedIn | Stage::Verified) { "/cam/capi" } else { "/login" };
-            browser.submit(from, &format!("/cam/capi/keys/{key}/show"), &[]).await;
-            let shown = browser.get("/cam/capi").await.secret().is_some();
-            assert_eq!(shown, stage == Stage::Verified, "{stage:?}");
-        }
+/// The secret itself: only a verification opens it.
+#[apply(on_both_engines!)]
+async fn only_a_verified_session_sees_a_secret(engine: Engine) {
+    for stage in STAGES {
+        let (_product, mut browser, key) = at(engine, stage).await;
+        // The reveal of reaching the stage is over.
+        browser.get("/cam/capi").await;
+        let from = if matches!(stage, Stage::SignedIn | Stage::Verified) { "/cam/capi" } else { "/login" };
+        browser.submit(from, &format!("/cam/capi/keys/{key}/show"), &[]).await;
+        let shown = browser.get("/cam/capi").await.secret().is_some();
+        assert_eq!(shown, stage == Stage::Verified, "{stage:?}");
     }
 }

@@ -236,30 +236,30 @@ async fn whoever_sends_all_first_hears_the_answer() {
     }
 }
 
-on_both_engines! {
-    /// Its signature cannot be checked, since the body is not read; the owner sees the call all the same.
-    async fn a_long_call_under_a_key_that_is_over_is_recorded(engine) {
-        let mut f = fixture(engine).await;
-        let key = f.signer.secret_id.clone();
-        f.product.advance(std::time::Duration::from_secs(1));
-        f.browser.operate(&format!("/cam/capi/keys/{key}/disable"), &[]).await;
-        let call = f.long_call();
-        assert_eq!(error_code(&f.signer.send(&call).await).unwrap(), "AuthFailure.SecretIdNotFound");
-        let guard = f.at_guard();
-        let refused = guard.request(&call, &guard.authorization(&call)).send().await.unwrap();
-        assert_eq!(refused.status().as_u16(), 401);
-        let delete = f.browser.get(&format!("/cam/capi/keys/{key}/delete")).await;
-        delete.says("<dt>Calls refused since then</dt><dd class=\"num\">2</dd>");
-        let page = f.browser.get(&format!("/cam/capi/keys/{key}")).await;
-        page.says("the key was disabled, and the body was too long to check the signature").says("0 accepted and 2 refused since then");
+/// Its signature cannot be checked, since the body is not read; the owner sees the call all the same.
+#[apply(on_both_engines!)]
+async fn a_long_call_under_a_key_that_is_over_is_recorded(engine: Engine) {
+    let mut f = fixture(engine).await;
+    let key = f.signer.secret_id.clone();
+    f.product.advance(std::time::Duration::from_secs(1));
+    f.browser.operate(&format!("/cam/capi/keys/{key}/disable"), &[]).await;
+    let call = f.long_call();
+    assert_eq!(error_code(&f.signer.send(&call).await).unwrap(), "AuthFailure.SecretIdNotFound");
+    let guard = f.at_guard();
+    let refused = guard.request(&call, &guard.authorization(&call)).send().await.unwrap();
+    assert_eq!(refused.status().as_u16(), 401);
+    let delete = f.browser.get(&format!("/cam/capi/keys/{key}/delete")).await;
+    delete.says("<dt>Calls refused since then</dt><dd class=\"num\">2</dd>");
+    let page = f.browser.get(&format!("/cam/capi/keys/{key}")).await;
+    page.says("the key was disabled, and the body was too long to check the signature")
+        .says("0 accepted and 2 refused since then");
 
-        f.product.advance(std::time::Duration::from_secs(1));
-        f.browser.operate(&format!("/cam/capi/keys/{key}/delete"), &[]).await;
-        assert_eq!(error_code(&f.signer.send(&call).await).unwrap(), "AuthFailure.SecretIdNotFound");
-        f.product.app.usage.flush().await;
-        let calls = latchkey::db::usage::latest(&f.product.app.db, &key.parse().unwrap(), 10).await.unwrap();
-        assert_eq!(calls[0].reason, "deleted");
-    }
+    f.product.advance(std::time::Duration::from_secs(1));
+    f.browser.operate(&format!("/cam/capi/keys/{key}/delete"), &[]).await;
+    assert_eq!(error_code(&f.signer.send(&call).await).unwrap(), "AuthFailure.SecretIdNotFound");
+    f.product.app.usage.flush().await;
+    let calls = latchkey::db::usage::latest(&f.product.app.db, &key.parse().unwrap(), 10).await.unwrap();
+    assert_eq!(calls[0].reason, "deleted");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

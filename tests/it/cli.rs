@@ -20,99 +20,101 @@ fn one_line(stderr: &str, words: &[&str]) {
     }
 }
 
-on_both_engines! {
-    async fn an_account_is_made_without_a_browser(engine) {
-        let store = Store::new(engine).await;
-        let output = create(&store, "Ops", "a quiet blue lantern\n");
-        let made: Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert_eq!(made["uin"].as_str().unwrap().len(), 12);
-        assert_eq!(made["app_id"].as_str().unwrap().len(), 10);
-        assert!(made["totp_uri"].as_str().unwrap().starts_with("otpauth://totp/Latchkey:Ops?"));
-        assert_eq!(made["recovery_codes"].as_array().unwrap().len(), 10);
+#[apply(on_both_engines!)]
+async fn an_account_is_made_without_a_browser(engine: Engine) {
+    let store = Store::new(engine).await;
+    let output = create(&store, "Ops", "a quiet blue lantern\n");
+    let made: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(made["uin"].as_str().unwrap().len(), 12);
+    assert_eq!(made["app_id"].as_str().unwrap().len(), 10);
+    assert!(made["totp_uri"].as_str().unwrap().starts_with("otpauth://totp/Latchkey:Ops?"));
+    assert_eq!(made["recovery_codes"].as_array().unwrap().len(), 10);
 
-        let again = create(&store, " ops ", "a quiet blue lantern\n");
-        assert_eq!(again.status.code(), Some(1));
-        one_line(&String::from_utf8(again.stderr).unwrap(), &["an account with this name exists"]);
-        let weak = create(&store, "other", "password\n");
-        one_line(&String::from_utf8(weak.stderr).unwrap(), &["most common"]);
+    let again = create(&store, " ops ", "a quiet blue lantern\n");
+    assert_eq!(again.status.code(), Some(1));
+    one_line(&String::from_utf8(again.stderr).unwrap(), &["an account with this name exists"]);
+    let weak = create(&store, "other", "password\n");
+    one_line(&String::from_utf8(weak.stderr).unwrap(), &["most common"]);
 
-        let list = run(latchkey(&store, &["account", "list"]), "");
-        assert!(String::from_utf8(list.stdout).unwrap().contains("Ops"));
-        let json = run(latchkey(&store, &["account", "list", "--json"]), "");
-        let json: Value = serde_json::from_slice(&json.stdout).unwrap();
-        assert_eq!(json[0]["complete"], Value::Bool(true));
+    let list = run(latchkey(&store, &["account", "list"]), "");
+    assert!(String::from_utf8(list.stdout).unwrap().contains("Ops"));
+    let json = run(latchkey(&store, &["account", "list", "--json"]), "");
+    let json: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json[0]["complete"], Value::Bool(true));
 
-        one_line(&failure(latchkey(&store, &["account", "unlock", "nobody"]), 1), &["no account with this name"]);
-        for command in ["unlock", "end-sessions", "reset-mfa"] {
-            assert!(run(latchkey(&store, &["account", command, "OPS"]), "").status.success(), "{command}");
-        }
-        let verified = run(latchkey(&store, &["audit", "verify"]), "");
-        let verified = String::from_utf8(verified.stdout).unwrap();
-        assert!(verified.contains("5 records, intact; note 5:"), "{verified}");
-        let note = verified.trim().rsplit(' ').next().unwrap().to_owned();
-        assert!(run(latchkey(&store, &["audit", "verify", "--noted", &note]), "").status.success());
-        let forged = format!("5:{}", "0".repeat(64));
-        one_line(&failure(latchkey(&store, &["audit", "verify", "--noted", &forged]), 3), &["record 5", "noted"]);
-        let longer = note.replace("5:", "6:");
-        one_line(&failure(latchkey(&store, &["audit", "verify", "--noted", &longer]), 3), &["was longer"]);
+    one_line(&failure(latchkey(&store, &["account", "unlock", "nobody"]), 1), &["no account with this name"]);
+    for command in ["unlock", "end-sessions", "reset-mfa"] {
+        assert!(run(latchkey(&store, &["account", command, "OPS"]), "").status.success(), "{command}");
     }
+    let verified = run(latchkey(&store, &["audit", "verify"]), "");
+    let verified = String::from_utf8(verified.stdout).unwrap();
+    assert!(verified.contains("5 records, intact; note 5:"), "{verified}");
+    let note = verified.trim().rsplit(' ').next().unwrap().to_owned();
+    assert!(run(latchkey(&store, &["audit", "verify", "--noted", &note]), "").status.success());
+    let forged = format!("5:{}", "0".repeat(64));
+    one_line(&failure(latchkey(&store, &["audit", "verify", "--noted", &forged]), 3), &["record 5", "noted"]);
+    let longer = note.replace("5:", "6:");
+    one_line(&failure(latchkey(&store, &["audit", "verify", "--noted", &longer]), 3), &["was longer"]);
+}
 
-    async fn the_server_says_where_it_is_and_stops_when_told(engine) {
-        let store = Store::new(engine).await;
-        let mut server = Server::start(&store);
-        let link = server.read_setup_link();
-        assert!(link.starts_with(&format!("http://localhost:{}/setup?token=", server.console.port())), "{link}");
-        let mut browser = Browser::new(format!("http://localhost:{}", server.console.port()));
-        browser.get(&link[link.find("/setup").unwrap()..]).await.is(200);
-        let (console, api) = (server.console.to_string(), server.api.to_string());
-        let health = || latchkey(&store, &["healthcheck", "--console", &console, "--api", &api]);
-        assert!(run(health(), "").status.success());
-        assert_eq!(server.terminate(), (0, String::new()));
-        one_line(&failure(health(), 1), &["is not healthy", "(console)"]);
+#[apply(on_both_engines!)]
+async fn the_server_says_where_it_is_and_stops_when_told(engine: Engine) {
+    let store = Store::new(engine).await;
+    let mut server = Server::start(&store);
+    let link = server.read_setup_link();
+    assert!(link.starts_with(&format!("http://localhost:{}/setup?token=", server.console.port())), "{link}");
+    let mut browser = Browser::new(format!("http://localhost:{}", server.console.port()));
+    browser.get(&link[link.find("/setup").unwrap()..]).await.is(200);
+    let (console, api) = (server.console.to_string(), server.api.to_string());
+    let health = || latchkey(&store, &["healthcheck", "--console", &console, "--api", &api]);
+    assert!(run(health(), "").status.success());
+    assert_eq!(server.terminate(), (0, String::new()));
+    one_line(&failure(health(), 1), &["is not healthy", "(console)"]);
 
-        // With an account there is no set-up link.
-        create(&store, "root", "a quiet blue lantern");
-        let mut server = Server::start(&store);
-        assert_eq!(server.terminate(), (0, String::new()));
-    }
+    // With an account there is no set-up link.
+    create(&store, "root", "a quiet blue lantern");
+    let mut server = Server::start(&store);
+    assert_eq!(server.terminate(), (0, String::new()));
+}
 
-    async fn a_wrong_or_missing_master_key_is_a_refusal_to_start(engine) {
-        let store = Store::new(engine).await;
-        create(&store, "root", "a quiet blue lantern");
-        let key = store.dir.path().join("data/master.key");
-        let right = std::fs::read(&key).unwrap();
-        let other = Store::new(Engine::Sqlite).await;
-        create(&other, "root", "a quiet blue lantern");
-        std::fs::copy(other.dir.path().join("data/master.key"), &key).unwrap();
-        let serve = ["--console", "127.0.0.1:0", "--api", "127.0.0.1:0"];
-        one_line(&failure(latchkey(&store, &serve), 1), &["not the one this database was sealed under"]);
-        std::fs::write(&key, "nonsense").unwrap();
-        one_line(&failure(latchkey(&store, &serve), 1), &["malformed", "line 1"]);
-        std::fs::remove_file(&key).unwrap();
-        one_line(&failure(latchkey(&store, &serve), 1), &["does not exist", "--master-key-file"]);
-        assert!(!key.exists(), "no new key is made for an old database");
-        std::fs::write(&key, &right).unwrap();
-        assert!(run(latchkey(&store, &["account", "list"]), "").status.success());
+#[apply(on_both_engines!)]
+async fn a_wrong_or_missing_master_key_is_a_refusal_to_start(engine: Engine) {
+    let store = Store::new(engine).await;
+    create(&store, "root", "a quiet blue lantern");
+    let key = store.dir.path().join("data/master.key");
+    let right = std::fs::read(&key).unwrap();
+    let other = Store::new(Engine::Sqlite).await;
+    create(&other, "root", "a quiet blue lantern");
+    std::fs::copy(other.dir.path().join("data/master.key"), &key).unwrap();
+    let serve = ["--console", "127.0.0.1:0", "--api", "127.0.0.1:0"];
+    one_line(&failure(latchkey(&store, &serve), 1), &["not the one this database was sealed under"]);
+    std::fs::write(&key, "nonsense").unwrap();
+    one_line(&failure(latchkey(&store, &serve), 1), &["malformed", "line 1"]);
+    std::fs::remove_file(&key).unwrap();
+    one_line(&failure(latchkey(&store, &serve), 1), &["does not exist", "--master-key-file"]);
+    assert!(!key.exists(), "no new key is made for an old database");
+    std::fs::write(&key, &right).unwrap();
+    assert!(run(latchkey(&store, &["account", "list"]), "").status.success());
 
-        // The variable comes first.
-        std::fs::write(&key, "nonsense").unwrap();
-        let mut command = latchkey(&store, &["account", "list"]);
-        command.env("LATCHKEY_MASTER_KEY", String::from_utf8(right).unwrap());
-        assert!(run(command, "").status.success());
-    }
+    // The variable comes first.
+    std::fs::write(&key, "nonsense").unwrap();
+    let mut command = latchkey(&store, &["account", "list"]);
+    command.env("LATCHKEY_MASTER_KEY", String::from_utf8(right).unwrap());
+    assert!(run(command, "").status.success());
+}
 
-    async fn a_database_of_a_newer_version_is_left_alone(engine) {
-        let store = Store::new(engine).await;
-        create(&store, "root", "a quiet blue lantern");
-        let newer = "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+#[apply(on_both_engines!)]
+async fn a_database_of_a_newer_version_is_left_alone(engine: Engine) {
+    let store = Store::new(engine).await;
+    create(&store, "root", "a quiet blue lantern");
+    let newer = "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
             select 9999, 'newer', success, checksum, execution_time from _sqlx_migrations
             where version = 1";
-        match store.db().await {
-            latchkey::db::Db::Sqlite(pool, _) => sqlx::query(newer).execute(&pool).await.map(drop).unwrap(),
-            latchkey::db::Db::Postgres(pool) => sqlx::query(newer).execute(&pool).await.map(drop).unwrap(),
-        }
-        one_line(&failure(latchkey(&store, &["migrate"]), 1), &["written by a newer version"]);
+    match store.db().await {
+        latchkey::db::Db::Sqlite(pool, _) => sqlx::query(newer).execute(&pool).await.map(drop).unwrap(),
+        latchkey::db::Db::Postgres(pool) => sqlx::query(newer).execute(&pool).await.map(drop).unwrap(),
     }
+    one_line(&failure(latchkey(&store, &["migrate"]), 1), &["written by a newer version"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -32,46 +32,48 @@ async fn statement(store: &Store, statement: &'static str) {
     }
 }
 
-on_both_engines! {
-    async fn what_an_account_lacks_is_said(engine) {
-        let store = Store::new(engine).await;
-        let created = run(latchkey(&store, &["account", "create", "root", "--password-stdin", "--json"]), "a quiet blue lantern");
-        assert!(created.status.success());
-        let list = || printed(run(latchkey(&store, &["account", "list"]), ""));
-        assert!(list().contains("never"), "{}", list());
-        printed(run(latchkey(&store, &["account", "reset-mfa", "root"]), ""));
-        assert!(list().contains("second factor to be set up"), "{}", list());
-        printed(run(latchkey(&store, &["account", "create", "second"]), ""));
-        assert!(list().contains("not set up"), "{}", list());
-    }
+#[apply(on_both_engines!)]
+async fn what_an_account_lacks_is_said(engine: Engine) {
+    let store = Store::new(engine).await;
+    let created =
+        run(latchkey(&store, &["account", "create", "root", "--password-stdin", "--json"]), "a quiet blue lantern");
+    assert!(created.status.success());
+    let list = || printed(run(latchkey(&store, &["account", "list"]), ""));
+    assert!(list().contains("never"), "{}", list());
+    printed(run(latchkey(&store, &["account", "reset-mfa", "root"]), ""));
+    assert!(list().contains("second factor to be set up"), "{}", list());
+    printed(run(latchkey(&store, &["account", "create", "second"]), ""));
+    assert!(list().contains("not set up"), "{}", list());
+}
 
-    async fn looking_at_the_chain_changes_nothing(engine) {
-        let store = Store::new(engine).await;
-        printed(run(latchkey(&store, &["account", "create", "root"]), ""));
-        let intact = run(latchkey(&store, &["audit", "verify", "--json"]), "");
-        let intact: Value = serde_json::from_slice(&intact.stdout).unwrap();
-        assert_eq!((&intact["intact"], &intact["records"]), (&true.into(), &2.into()));
+#[apply(on_both_engines!)]
+async fn looking_at_the_chain_changes_nothing(engine: Engine) {
+    let store = Store::new(engine).await;
+    printed(run(latchkey(&store, &["account", "create", "root"]), ""));
+    let intact = run(latchkey(&store, &["audit", "verify", "--json"]), "");
+    let intact: Value = serde_json::from_slice(&intact.stdout).unwrap();
+    assert_eq!((&intact["intact"], &intact["records"]), (&true.into(), &2.into()));
 
-        statement(&store, "update audit_record set action = 'sign-in' where number = 2").await;
-        let broken = run(latchkey(&store, &["audit", "verify", "--json"]), "");
-        assert_eq!(broken.status.code(), Some(3));
-        let broken: Value = serde_json::from_slice(&broken.stdout).unwrap();
-        assert_eq!((&broken["intact"], &broken["broken_at"]), (&false.into(), &2.into()));
+    statement(&store, "update audit_record set action = 'sign-in' where number = 2").await;
+    let broken = run(latchkey(&store, &["audit", "verify", "--json"]), "");
+    assert_eq!(broken.status.code(), Some(3));
+    let broken: Value = serde_json::from_slice(&broken.stdout).unwrap();
+    assert_eq!((&broken["intact"], &broken["broken_at"]), (&false.into(), &2.into()));
 
-        statement(&store, "delete from _sqlx_migrations").await;
-        let said = failure(latchkey(&store, &["audit", "verify"]), 1);
-        assert!(said.contains("older than this program") && said.contains("latchkey migrate"), "{said}");
-        let again = failure(latchkey(&store, &["audit", "verify"]), 1);
-        assert_eq!(said, again, "the schema is as it was");
-    }
+    statement(&store, "delete from _sqlx_migrations").await;
+    let said = failure(latchkey(&store, &["audit", "verify"]), 1);
+    assert!(said.contains("older than this program") && said.contains("latchkey migrate"), "{said}");
+    let again = failure(latchkey(&store, &["audit", "verify"]), 1);
+    assert_eq!(said, again, "the schema is as it was");
+}
 
-    async fn an_empty_database_is_not_made_one_of_ours_by_looking(engine) {
-        let store = Store::new(engine).await;
-        let said = failure(latchkey(&store, &["audit", "verify"]), 1);
-        let why = if engine == Engine::Sqlite { "there is no database" } else { "not a database of Latchkey" };
-        assert!(said.contains(why), "{said}");
-        assert!(!store.dir.path().join("data").exists());
-    }
+#[apply(on_both_engines!)]
+async fn an_empty_database_is_not_made_one_of_ours_by_looking(engine: Engine) {
+    let store = Store::new(engine).await;
+    let said = failure(latchkey(&store, &["audit", "verify"]), 1);
+    let why = if engine == Engine::Sqlite { "there is no database" } else { "not a database of Latchkey" };
+    assert!(said.contains(why), "{said}");
+    assert!(!store.dir.path().join("data").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use latchkey::types::clock::Clock;
 
 use crate::support::browser::key_ids;
 use crate::support::process::Server;
-use crate::support::{Browser, Store};
+use crate::support::{Browser, Engine, Store};
 
 const ROUNDS: u32 = 50;
 /// Creates, disables and deletes keys until the server is gone; returns the page after the last acknowledged operation,
@@ -48,28 +48,27 @@ async fn shown(browser: &mut Browser) -> Vec<(String, bool)> {
     ids.iter().map(|id| (id.clone(), enabled(id))).collect()
 }
 
-on_both_engines! {
-    async fn what_was_acknowledged_survives(engine) {
-        let store = Store::new(engine).await;
-        let mut server = Server::start(&store);
-        let (mut browser, _) = server.signed_in(&store).await;
+#[apply(on_both_engines!)]
+async fn what_was_acknowledged_survives(engine: Engine) {
+    let store = Store::new(engine).await;
+    let mut server = Server::start(&store);
+    let (mut browser, _) = server.signed_in(&store).await;
 
-        let mut keys = Vec::new();
-        for round in 0..ROUNDS {
-            let acknowledged = operate_until_killed(&mut browser, keys, 1 + round % 4, &mut server).await;
-            server = Server::start(&store);
-            // The session outlives the process, too.
-            browser = browser.at(format!("http://localhost:{}", server.console.port()));
-            keys = shown(&mut browser).await;
-            for key in &acknowledged {
-                assert!(keys.contains(key), "round {round}: {key:?} of {acknowledged:?} is not in {keys:?}");
-            }
-            assert!(keys.len() <= acknowledged.len() + 1);
+    let mut keys = Vec::new();
+    for round in 0..ROUNDS {
+        let acknowledged = operate_until_killed(&mut browser, keys, 1 + round % 4, &mut server).await;
+        server = Server::start(&store);
+        // The session outlives the process, too.
+        browser = browser.at(format!("http://localhost:{}", server.console.port()));
+        keys = shown(&mut browser).await;
+        for key in &acknowledged {
+            assert!(keys.contains(key), "round {round}: {key:?} of {acknowledged:?} is not in {keys:?}");
         }
-        server.terminate();
-
-        let settings = Settings::resolve(store.given()).unwrap();
-        let app = App::open(settings, Clock::system()).await.unwrap();
-        assert!(matches!(app.audit.verify(&app.db, None).await.unwrap(), Verdict::Intact { .. }));
+        assert!(keys.len() <= acknowledged.len() + 1);
     }
+    server.terminate();
+
+    let settings = Settings::resolve(store.given()).unwrap();
+    let app = App::open(settings, Clock::system()).await.unwrap();
+    assert!(matches!(app.audit.verify(&app.db, None).await.unwrap(), Verdict::Intact { .. }));
 }

@@ -190,81 +190,93 @@ async fn busy_is_a_page_in_every_language() {
     }
 }
 
-on_both_engines! {
-    /// The cause is in the log and not on the page.
-    async fn a_fault_is_a_page_in_every_language(engine) {
-        let product = Product::start(engine).await;
-        let (_, mut browser) = product.signed_in("root").await;
-        let statement = "alter table api_key rename to gone";
-        match product.store.db().await {
-            Db::Sqlite(pool, _) => sqlx::query(statement).execute(&pool).await.map(drop),
-            Db::Postgres(pool) => sqlx::query(statement).execute(&pool).await.map(drop),
-        }
-        .unwrap();
-        is_an_error(&mut browser, get("/cam/capi"), 500, ["Something went wrong", "服务器出现故障", "エラーが発生しました"]).await;
-        browser.get("/cam/capi").await.does_not_say("api_key").says("root");
-        // Without any database there is still a page.
-        product.app.db.close().await;
-        let says = ["The database is not available", "数据库暂时无法使用", "データベースを使用できません"];
-        is_an_error(&mut browser, get("/cam/capi"), 503, says).await;
-        assert_eq!(browser.get("/cam/capi").await.headers["retry-after"], "5");
+/// The cause is in the log and not on the page.
+#[apply(on_both_engines!)]
+async fn a_fault_is_a_page_in_every_language(engine: Engine) {
+    let product = Product::start(engine).await;
+    let (_, mut browser) = product.signed_in("root").await;
+    let statement = "alter table api_key rename to gone";
+    match product.store.db().await {
+        Db::Sqlite(pool, _) => sqlx::query(statement).execute(&pool).await.map(drop),
+        Db::Postgres(pool) => sqlx::query(statement).execute(&pool).await.map(drop),
     }
+    .unwrap();
+    is_an_error(
+        &mut browser,
+        get("/cam/capi"),
+        500,
+        ["Something went wrong", "服务器出现故障", "エラーが発生しました"],
+    )
+    .await;
+    browser.get("/cam/capi").await.does_not_say("api_key").says("root");
+    // Without any database there is still a page.
+    product.app.db.close().await;
+    let says = ["The database is not available", "数据库暂时无法使用", "データベースを使用できません"];
+    is_an_error(&mut browser, get("/cam/capi"), 503, says).await;
+    assert_eq!(browser.get("/cam/capi").await.headers["retry-after"], "5");
+}
 
-    async fn after_signing_in_again_one_is_where_one_was(engine) {
-        let product = Product::start(engine).await;
-        let (mut owner, mut browser) = product.signed_in("root").await;
-        let key = browser.create_key().await;
-        let page = format!("/cam/capi/keys/{key}?a=%22;,b");
-        product.advance(Duration::from_mins(16));
-        let sent = browser.get(&page).await;
-        sent.leads_to("/login?notice=expired");
-        let cookie = sent.headers.get_all(SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap()).find(|c| c.starts_with(WANTED));
-        for attribute in ["HttpOnly", "Secure", "SameSite=Strict", "Path=/", "Max-Age=1800"] {
-            assert!(cookie.unwrap().contains(attribute), "{cookie:?}");
-        }
-        browser.get("/login?notice=expired").await.says("Your session has ended");
-        sign_in(&mut owner, &product, &mut browser).await.leads_to(&page);
-        assert!(!browser.cookies.contains_key(WANTED), "once");
-        browser.get(&page).await.is_account_page();
+#[apply(on_both_engines!)]
+async fn after_signing_in_again_one_is_where_one_was(engine: Engine) {
+    let product = Product::start(engine).await;
+    let (mut owner, mut browser) = product.signed_in("root").await;
+    let key = browser.create_key().await;
+    let page = format!("/cam/capi/keys/{key}?a=%22;,b");
+    product.advance(Duration::from_mins(16));
+    let sent = browser.get(&page).await;
+    sent.leads_to("/login?notice=expired");
+    let cookie =
+        sent.headers.get_all(SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap()).find(|c| c.starts_with(WANTED));
+    for attribute in ["HttpOnly", "Secure", "SameSite=Strict", "Path=/", "Max-Age=1800"] {
+        assert!(cookie.unwrap().contains(attribute), "{cookie:?}");
+    }
+    browser.get("/login?notice=expired").await.says("Your session has ended");
+    sign_in(&mut owner, &product, &mut browser).await.leads_to(&page);
+    assert!(!browser.cookies.contains_key(WANTED), "once");
+    browser.get(&page).await.is_account_page();
 
-        // A form that came too late: back to the page that had it, with nothing done.
+    // A form that came too late: back to the page that had it, with nothing done.
+    product.advance(Duration::from_mins(16));
+    let disable = format!("/cam/capi/keys/{key}/disable");
+    let late = |browser: &Browser, action: &str| {
+        browser
+            .request(Method::POST, action)
+            .header(REFERER, format!("{}{disable}", product.url()))
+            .form(&[("form_token", "x")])
+    };
+    let request = late(&browser, &disable);
+    browser.send(request).await.leads_to("/login?notice=expired");
+    sign_in(&mut owner, &product, &mut browser).await.leads_to(&disable);
+    browser.get("/cam/capi").await.says("Enabled");
+    // Forms that need nobody signed in, as well.
+    for action in ["/logout", "/preferences"] {
         product.advance(Duration::from_mins(16));
-        let disable = format!("/cam/capi/keys/{key}/disable");
-        let late = |browser: &Browser, action: &str| {
-            browser.request(Method::POST, action).header(REFERER, format!("{}{disable}", product.url())).form(&[("form_token", "x")])
-        };
-        let request = late(&browser, &disable);
+        let request = late(&browser, action);
         browser.send(request).await.leads_to("/login?notice=expired");
         sign_in(&mut owner, &product, &mut browser).await.leads_to(&disable);
-        browser.get("/cam/capi").await.says("Enabled");
-        // Forms that need nobody signed in, as well.
-        for action in ["/logout", "/preferences"] {
-            product.advance(Duration::from_mins(16));
-            let request = late(&browser, action);
-            browser.send(request).await.leads_to("/login?notice=expired");
-            sign_in(&mut owner, &product, &mut browser).await.leads_to(&disable);
-        }
-
-        // A file is no place to be: back to the page that offers it.
-        product.advance(Duration::from_mins(16));
-        let records = "/cam/records?result=refused";
-        let request = browser.request(Method::GET, "/cam/records.csv").header(REFERER, format!("{}{records}", product.url()));
-        browser.send(request).await.leads_to("/login?notice=expired");
-        sign_in(&mut owner, &product, &mut browser).await.leads_to(records);
-
-        // Who signs in by themselves, or has waited too long, comes to the keys.
-        browser.submit("/cam/capi", "/logout", &[]).await;
-        sign_in(&mut owner, &product, &mut browser).await.leads_to("/cam/capi");
     }
 
-    async fn a_session_ended_by_the_operator_is_gone_back_to_as_well(engine) {
-        let product = Product::start(engine).await;
-        let (mut owner, mut browser) = product.signed_in("root").await;
-        let key = browser.create_key().await;
-        accounts::end_sessions(&product.app, "root").await.unwrap();
-        browser.get(&format!("/cam/capi/keys/{key}")).await.leads_to("/login?notice=expired");
-        sign_in(&mut owner, &product, &mut browser).await.leads_to(&format!("/cam/capi/keys/{key}"));
-    }
+    // A file is no place to be: back to the page that offers it.
+    product.advance(Duration::from_mins(16));
+    let records = "/cam/records?result=refused";
+    let request =
+        browser.request(Method::GET, "/cam/records.csv").header(REFERER, format!("{}{records}", product.url()));
+    browser.send(request).await.leads_to("/login?notice=expired");
+    sign_in(&mut owner, &product, &mut browser).await.leads_to(records);
+
+    // Who signs in by themselves, or has waited too long, comes to the keys.
+    browser.submit("/cam/capi", "/logout", &[]).await;
+    sign_in(&mut owner, &product, &mut browser).await.leads_to("/cam/capi");
+}
+
+#[apply(on_both_engines!)]
+async fn a_session_ended_by_the_operator_is_gone_back_to_as_well(engine: Engine) {
+    let product = Product::start(engine).await;
+    let (mut owner, mut browser) = product.signed_in("root").await;
+    let key = browser.create_key().await;
+    accounts::end_sessions(&product.app, "root").await.unwrap();
+    browser.get(&format!("/cam/capi/keys/{key}")).await.leads_to("/login?notice=expired");
+    sign_in(&mut owner, &product, &mut browser).await.leads_to(&format!("/cam/capi/keys/{key}"));
 }
 
 /// Wherever the address of the page one was on comes from, it is one of this site.

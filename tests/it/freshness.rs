@@ -21,85 +21,87 @@ async fn key_of(product: &Product) -> (Uin, SecretId) {
     (owner.uin, created.secret_id)
 }
 
-on_both_engines! {
-    /// A read that began before a change does not serve a request that arrived after it.
-    async fn a_request_after_a_change_sees_it(engine) {
-        let product = Product::start(engine).await;
-        let (uin, id) = key_of(&product).await;
-        let app = &product.app;
-        // They ask without end, so that at any moment a read is under way.
-        let stop = Arc::new(AtomicBool::new(false));
-        let crowd: Vec<_> = (0..20)
-            .map(|_| {
-                let (registry, stop) = (app.registry.clone(), stop.clone());
-                tokio::spawn(async move {
-                    while !stop.load(Ordering::Relaxed) {
-                        registry.fresh().await.unwrap();
-                    }
-                })
+/// A read that began before a change does not serve a request that arrived after it.
+#[apply(on_both_engines!)]
+async fn a_request_after_a_change_sees_it(engine: Engine) {
+    let product = Product::start(engine).await;
+    let (uin, id) = key_of(&product).await;
+    let app = &product.app;
+    // They ask without end, so that at any moment a read is under way.
+    let stop = Arc::new(AtomicBool::new(false));
+    let crowd: Vec<_> = (0..20)
+        .map(|_| {
+            let (registry, stop) = (app.registry.clone(), stop.clone());
+            tokio::spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    registry.fresh().await.unwrap();
+                }
             })
-            .collect();
-        for round in 0..100 {
-            let enabled = round % 2 == 1;
-            if enabled {
-                lifecycle::enable(app, &Origin::operator(), uin, &id).await.unwrap();
-            } else {
-                lifecycle::disable(app, &Origin::operator(), uin, &id).await.unwrap();
-            }
-            let fresh = app.registry.fresh().await.unwrap();
-            let state = app.registry.get(&fresh, id.as_str()).unwrap().state;
-            assert_eq!(state == KeyState::Enabled, enabled, "round {round}");
+        })
+        .collect();
+    for round in 0..100 {
+        let enabled = round % 2 == 1;
+        if enabled {
+            lifecycle::enable(app, &Origin::operator(), uin, &id).await.unwrap();
+        } else {
+            lifecycle::disable(app, &Origin::operator(), uin, &id).await.unwrap();
         }
-        stop.store(true, Ordering::Relaxed);
-        for one in crowd {
-            one.await.unwrap();
-        }
+        let fresh = app.registry.fresh().await.unwrap();
+        let state = app.registry.get(&fresh, id.as_str()).unwrap().state;
+        assert_eq!(state == KeyState::Enabled, enabled, "round {round}");
     }
-
-    /// Whoever still asks at a stop is refused, before the end has come and after it, and nobody waits for ever.
-    async fn at_the_end_everybody_is_answered(engine) {
-        let product = Product::start(engine).await;
-        key_of(&product).await;
-        for _ in 0..20 {
-            let registry = Registry::start(product.app.db.clone(), product.app.vault.clone(), Metrics::default());
-            registry.fresh().await.unwrap();
-            // The one asks for the end, and the other for a read that comes after it in the queue.
-            let both = async { tokio::join!(registry.close(), registry.fresh()) };
-            tokio::time::timeout(Duration::from_secs(5), both).await.expect("nobody hangs").1.unwrap_err();
-            let late = tokio::time::timeout(Duration::from_secs(5), registry.fresh()).await;
-            assert!(late.expect("nobody hangs").is_err());
-        }
+    stop.store(true, Ordering::Relaxed);
+    for one in crowd {
+        one.await.unwrap();
     }
+}
 
-    /// The same while another process is still taking in the keys for the first time.
-    async fn a_change_while_keys_are_taken_in_is_seen(engine) {
-        let product = Product::start(engine).await;
-        let (uin, id) = key_of(&product).await;
-        for round in 0..20 {
-            let starting = Registry::start(product.app.db.clone(), product.app.vault.clone(), Metrics::default());
-            if round % 2 == 0 {
-                lifecycle::disable(&product.app, &Origin::operator(), uin, &id).await.unwrap();
-            } else {
-                lifecycle::enable(&product.app, &Origin::operator(), uin, &id).await.unwrap();
-            }
-            let fresh = starting.fresh().await.unwrap();
-            let enabled = starting.get(&fresh, id.as_str()).unwrap().state == KeyState::Enabled;
-            assert_eq!(enabled, round % 2 == 1);
-        }
-    }
-
-    /// More keys than are taken in at a time, and many of one change number's neighbourhood.
-    async fn all_keys_are_taken_in(engine) {
-        let product = Product::start(engine).await;
-        let (_, id) = key_of(&product).await;
-        crowd(&product, 4500).await;
+/// Whoever still asks at a stop is refused, before the end has come and after it, and nobody waits for ever.
+#[apply(on_both_engines!)]
+async fn at_the_end_everybody_is_answered(engine: Engine) {
+    let product = Product::start(engine).await;
+    key_of(&product).await;
+    for _ in 0..20 {
         let registry = Registry::start(product.app.db.clone(), product.app.vault.clone(), Metrics::default());
-        let fresh = registry.fresh().await.unwrap();
-        assert!(registry.get(&fresh, id.as_str()).is_some());
-        for at in [0, 1999, 2000, 4499] {
-            let id: SecretId = format!("AKID{at:0>32}").parse().unwrap();
-            assert_eq!(registry.get(&fresh, id.as_str()).unwrap().state, KeyState::Deleted, "{at}");
+        registry.fresh().await.unwrap();
+        // The one asks for the end, and the other for a read that comes after it in the queue.
+        let both = async { tokio::join!(registry.close(), registry.fresh()) };
+        tokio::time::timeout(Duration::from_secs(5), both).await.expect("nobody hangs").1.unwrap_err();
+        let late = tokio::time::timeout(Duration::from_secs(5), registry.fresh()).await;
+        assert!(late.expect("nobody hangs").is_err());
+    }
+}
+
+/// The same while another process is still taking in the keys for the first time.
+#[apply(on_both_engines!)]
+async fn a_change_while_keys_are_taken_in_is_seen(engine: Engine) {
+    let product = Product::start(engine).await;
+    let (uin, id) = key_of(&product).await;
+    for round in 0..20 {
+        let starting = Registry::start(product.app.db.clone(), product.app.vault.clone(), Metrics::default());
+        if round % 2 == 0 {
+            lifecycle::disable(&product.app, &Origin::operator(), uin, &id).await.unwrap();
+        } else {
+            lifecycle::enable(&product.app, &Origin::operator(), uin, &id).await.unwrap();
         }
+        let fresh = starting.fresh().await.unwrap();
+        let enabled = starting.get(&fresh, id.as_str()).unwrap().state == KeyState::Enabled;
+        assert_eq!(enabled, round % 2 == 1);
+    }
+}
+
+/// More keys than are taken in at a time, and many of one change number's neighbourhood.
+#[apply(on_both_engines!)]
+async fn all_keys_are_taken_in(engine: Engine) {
+    let product = Product::start(engine).await;
+    let (_, id) = key_of(&product).await;
+    crowd(&product, 4500).await;
+    let registry = Registry::start(product.app.db.clone(), product.app.vault.clone(), Metrics::default());
+    let fresh = registry.fresh().await.unwrap();
+    assert!(registry.get(&fresh, id.as_str()).is_some());
+    for at in [0, 1999, 2000, 4499] {
+        let id: SecretId = format!("AKID{at:0>32}").parse().unwrap();
+        assert_eq!(registry.get(&fresh, id.as_str()).unwrap().state, KeyState::Deleted, "{at}");
     }
 }
 

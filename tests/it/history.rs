@@ -68,42 +68,46 @@ impl Installation {
 
 const UNKNOWN: &str = "AuthFailure.SecretIdNotFound";
 
-on_both_engines! {
-    /// By as many changes as were made before, so that the count comes to the very number that was seen.
-    async fn a_database_that_went_back_is_followed(engine) {
-        let mut i = installation(engine).await;
-        i.keep_a_copy().await;
-        for others in 0..=7 {
-            i.put_back_the_copy().await;
-            assert_eq!(i.code().await, None, "put back, the key is enabled");
-            for _ in 0..3 {
-                i.operate("disable").await;
-                i.operate("enable").await;
-            }
-            assert_eq!(i.code().await, None);
-            i.put_back_the_copy().await;
-            for _ in 0..others {
-                lifecycle::set_remark(&i.product.app, &Origin::operator(), i.owner.uin, &i.id, "again").await.unwrap();
-            }
-            lifecycle::disable(&i.product.app, &Origin::operator(), i.owner.uin, &i.id).await.unwrap();
-            assert_eq!(i.code().await.as_deref(), Some(UNKNOWN), "after {others} other changes");
+/// By as many changes as were made before, so that the count comes to the very number that was seen.
+#[apply(on_both_engines!)]
+async fn a_database_that_went_back_is_followed(engine: Engine) {
+    let mut i = installation(engine).await;
+    i.keep_a_copy().await;
+    for others in 0..=7 {
+        i.put_back_the_copy().await;
+        assert_eq!(i.code().await, None, "put back, the key is enabled");
+        for _ in 0..3 {
+            i.operate("disable").await;
+            i.operate("enable").await;
         }
-    }
-
-    /// A key that only the lost part of the history knew.
-    async fn what_the_database_has_lost_is_forgotten(engine) {
-        let mut i = installation(engine).await;
-        i.execute("create table kept as select * from key_change; create table kept_history as select * from key_history").await;
-        let second = i.browser.create_key().await;
-        let secret = i.owner.reveal(&i.product, &mut i.browser, &second).await;
-        let signer = Signer::new(i.product.api, &second, &secret);
-        let call = Call::identity(i.product.clock.now());
-        assert_eq!(error_code(&signer.send(&call).await), None);
-        i.execute("delete from key_change; insert into key_change select * from kept; delete from key_history;
-            insert into key_history select * from kept_history; delete from api_key where slot = 2").await;
-        assert_eq!(error_code(&signer.send(&call).await).as_deref(), Some(UNKNOWN));
         assert_eq!(i.code().await, None);
+        i.put_back_the_copy().await;
+        for _ in 0..others {
+            lifecycle::set_remark(&i.product.app, &Origin::operator(), i.owner.uin, &i.id, "again").await.unwrap();
+        }
+        lifecycle::disable(&i.product.app, &Origin::operator(), i.owner.uin, &i.id).await.unwrap();
+        assert_eq!(i.code().await.as_deref(), Some(UNKNOWN), "after {others} other changes");
     }
+}
+
+/// A key that only the lost part of the history knew.
+#[apply(on_both_engines!)]
+async fn what_the_database_has_lost_is_forgotten(engine: Engine) {
+    let mut i = installation(engine).await;
+    i.execute("create table kept as select * from key_change; create table kept_history as select * from key_history")
+        .await;
+    let second = i.browser.create_key().await;
+    let secret = i.owner.reveal(&i.product, &mut i.browser, &second).await;
+    let signer = Signer::new(i.product.api, &second, &secret);
+    let call = Call::identity(i.product.clock.now());
+    assert_eq!(error_code(&signer.send(&call).await), None);
+    i.execute(
+        "delete from key_change; insert into key_change select * from kept; delete from key_history;
+            insert into key_history select * from kept_history; delete from api_key where slot = 2",
+    )
+    .await;
+    assert_eq!(error_code(&signer.send(&call).await).as_deref(), Some(UNKNOWN));
+    assert_eq!(i.code().await, None);
 }
 
 /// Nothing is answered on a file that is not the database any more, and none is made in its place.

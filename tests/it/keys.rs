@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::support::browser::key_ids;
 use crate::support::owner::PASSWORD;
-use crate::support::{Browser, Product};
+use crate::support::{Browser, Engine, Product};
 
 async fn with_owner(engine: crate::support::Engine) -> (Product, crate::support::Owner, Browser) {
     let product = Product::start(engine).await;
@@ -12,209 +12,220 @@ async fn with_owner(engine: crate::support::Engine) -> (Product, crate::support:
     (product, owner, browser)
 }
 
-on_both_engines! {
-    async fn a_pair_from_creation_to_deletion(engine) {
-        let (product, mut owner, mut browser) = with_owner(engine).await;
-        let page = browser.operate("/cam/capi/keys", &[]).await;
-        page.says("was created and is enabled").says("Never").says("Enabled");
-        assert_eq!(page.secret(), None, "creating shows no secret");
-        let key = key_ids(&page)[0].clone();
-        assert!(key.starts_with("AKID") && key.len() == 36);
+#[apply(on_both_engines!)]
+async fn a_pair_from_creation_to_deletion(engine: Engine) {
+    let (product, mut owner, mut browser) = with_owner(engine).await;
+    let page = browser.operate("/cam/capi/keys", &[]).await;
+    page.says("was created and is enabled").says("Never").says("Enabled");
+    assert_eq!(page.secret(), None, "creating shows no secret");
+    let key = key_ids(&page)[0].clone();
+    assert!(key.starts_with("AKID") && key.len() == 36);
 
-        let secret = owner.reveal(&product, &mut browser, &key).await;
-        assert!(secret.len() == 32 && secret.bytes().all(|b| b.is_ascii_alphanumeric()));
-        assert_eq!(browser.get("/cam/capi").await.secret(), None, "a reload masks it");
+    let secret = owner.reveal(&product, &mut browser, &key).await;
+    assert!(secret.len() == 32 && secret.bytes().all(|b| b.is_ascii_alphanumeric()));
+    assert_eq!(browser.get("/cam/capi").await.secret(), None, "a reload masks it");
 
-        let path = |action: &str| format!("/cam/capi/keys/{key}/{action}");
-        browser.get(&path("disable")).await.is_account_page().says("Disable this key?").says("Calls in the last 24 hours");
-        browser.operate(&path("disable"), &[]).await.says("refused from now on").says("Disabled");
-        browser.operate(&path("disable"), &[]).await.says("was already disabled");
-        browser.get(&path("disable")).await.leads_to("/cam/capi");
-        browser.operate(&path("enable"), &[]).await.says("accepted again");
-        browser.operate(&path("enable"), &[]).await.says("was already enabled");
-        browser.operate(&path("delete"), &[]).await.says("because it is enabled. Disable it first");
-        browser.get(&path("delete")).await.leads_to("/cam/capi");
-        browser.operate(&path("disable"), &[]).await;
-        browser.get(&path("delete")).await.is_account_page().says("cannot be recovered").says(&key);
-        browser.operate(&path("delete"), &[]).await.says("was deleted").says("No keys yet");
-        for action in ["disable", "enable", "delete", "show"] {
-            let page = browser.submit("/cam/capi", &path(action), &[]).await;
-            page.is(404).says("may have been deleted");
-        }
+    let path = |action: &str| format!("/cam/capi/keys/{key}/{action}");
+    browser.get(&path("disable")).await.is_account_page().says("Disable this key?").says("Calls in the last 24 hours");
+    browser.operate(&path("disable"), &[]).await.says("refused from now on").says("Disabled");
+    browser.operate(&path("disable"), &[]).await.says("was already disabled");
+    browser.get(&path("disable")).await.leads_to("/cam/capi");
+    browser.operate(&path("enable"), &[]).await.says("accepted again");
+    browser.operate(&path("enable"), &[]).await.says("was already enabled");
+    browser.operate(&path("delete"), &[]).await.says("because it is enabled. Disable it first");
+    browser.get(&path("delete")).await.leads_to("/cam/capi");
+    browser.operate(&path("disable"), &[]).await;
+    browser.get(&path("delete")).await.is_account_page().says("cannot be recovered").says(&key);
+    browser.operate(&path("delete"), &[]).await.says("was deleted").says("No keys yet");
+    for action in ["disable", "enable", "delete", "show"] {
+        let page = browser.submit("/cam/capi", &path(action), &[]).await;
+        page.is(404).says("may have been deleted");
     }
+}
 
-    async fn the_limit_is_two_and_disabled_keys_count(engine) {
-        let (_product, _owner, mut browser) = with_owner(engine).await;
-        let first = browser.create_key().await;
-        browser.create_key().await;
-        let page = browser.get("/cam/capi").await;
-        page.says("<button class=\"primary\" disabled").says("You have two keys, the maximum");
-        browser.operate("/cam/capi/keys", &[]).await.says("already have two keys");
-        browser.operate(&format!("/cam/capi/keys/{first}/disable"), &[]).await;
-        browser.operate("/cam/capi/keys", &[]).await.says("already have two keys");
-        browser.operate(&format!("/cam/capi/keys/{first}/delete"), &[]).await;
-        browser.operate("/cam/capi/keys", &[]).await.says("was created");
-        assert_eq!(key_ids(&browser.get("/cam/capi").await).len(), 2);
-    }
+#[apply(on_both_engines!)]
+async fn the_limit_is_two_and_disabled_keys_count(engine: Engine) {
+    let (_product, _owner, mut browser) = with_owner(engine).await;
+    let first = browser.create_key().await;
+    browser.create_key().await;
+    let page = browser.get("/cam/capi").await;
+    page.says("<button class=\"primary\" disabled").says("You have two keys, the maximum");
+    browser.operate("/cam/capi/keys", &[]).await.says("already have two keys");
+    browser.operate(&format!("/cam/capi/keys/{first}/disable"), &[]).await;
+    browser.operate("/cam/capi/keys", &[]).await.says("already have two keys");
+    browser.operate(&format!("/cam/capi/keys/{first}/delete"), &[]).await;
+    browser.operate("/cam/capi/keys", &[]).await.says("was created");
+    assert_eq!(key_ids(&browser.get("/cam/capi").await).len(), 2);
+}
 
-    /// Attack 17: fifty creates at once, on one process and on two.
-    async fn fifty_creates_at_once_make_two_keys(engine) {
-        let (product, _owner, mut browser) = with_owner(engine).await;
-        let sibling = product.sibling().await;
-        let token = browser.get("/cam/capi").await.form_token();
-        let elsewhere = browser.at(sibling.url());
-        let creates: Vec<_> = (0..50)
-            .map(|at| {
-                let mut browser = if at % 2 == 0 { browser.clone() } else { elsewhere.clone() };
-                let token = token.clone();
-                tokio::spawn(async move { browser.post("/cam/capi/keys", &token, &[]).await.status })
-            })
-            .collect();
-        for create in creates {
-            assert_eq!(create.await.unwrap().as_u16(), 303);
-        }
-        assert_eq!(key_ids(&browser.get("/cam/capi").await).len(), 2);
-    }
-
-    async fn showing_asks_for_password_and_code(engine) {
-        let (product, mut owner, mut browser) = with_owner(engine).await;
-        let key = browser.create_key().await;
-        let show = format!("/cam/capi/keys/{key}/show");
-        browser.get(&show).await.is_account_page().says("Verify your identity");
-        browser.submit("/cam/capi", &show, &[]).await.leads_to(&show);
-        let code = owner.code(&product);
-        let wrong = browser.submit(&show, &show, &[("password", "wrong"), ("code", &code)]).await;
-        wrong.is(422).says("id=\"password-error\"");
-        let wrong = browser.submit(&show, &show, &[("password", PASSWORD), ("code", "000000")]).await;
-        wrong.is(422).says("id=\"code-error\"").does_not_say(PASSWORD);
-        assert_eq!(browser.get("/cam/capi").await.secret(), None);
-        // The code that came with the wrong password has not been spent.
-        let fields = [("password", PASSWORD), ("code", code.as_str())];
-        browser.submit(&show, &show, &fields).await.leads_to(&format!("/cam/capi#{key}"));
-        assert!(browser.get("/cam/capi").await.secret().is_some());
-
-        // Within the window no more is asked; after it, everything again.
-        product.advance(Duration::from_secs(299));
-        browser.submit("/cam/capi", &show, &[]).await.leads_to(&format!("/cam/capi#{key}"));
-        assert!(browser.get("/cam/capi").await.secret().is_some());
-        product.advance(Duration::from_secs(1));
-        browser.submit("/cam/capi", &show, &[]).await.leads_to(&show);
-        assert_eq!(browser.get("/cam/capi").await.secret(), None);
-    }
-
-    async fn one_reveal_is_one_look_within_a_minute(engine) {
-        let (product, mut owner, mut browser) = with_owner(engine).await;
-        let key = browser.create_key().await;
-        let show = format!("/cam/capi/keys/{key}/show");
-        let code = owner.code(&product);
-        browser.submit("/cam/capi", &show, &[("password", PASSWORD), ("code", &code)]).await.is(303);
-        let looks: Vec<_> = (0..8)
-            .map(|_| {
-                let mut browser = browser.clone();
-                tokio::spawn(async move { browser.get("/cam/capi").await.secret().is_some() })
-            })
-            .collect();
-        let mut shown = 0;
-        for look in looks {
-            shown += usize::from(look.await.unwrap());
-        }
-        assert_eq!(shown, 1);
-        browser.submit("/cam/capi", &show, &[]).await.is(303);
-        product.advance(Duration::from_mins(1));
-        assert_eq!(browser.get("/cam/capi").await.secret(), None);
-    }
-
-    async fn verifying_in_one_tab_leaves_the_forms_of_others_alone(engine) {
-        let (product, mut owner, mut browser) = with_owner(engine).await;
-        let key = browser.create_key().await;
-        let other_tab = browser.get("/cam/capi").await.form_token();
-        owner.reveal(&product, &mut browser, &key).await;
-        let disabled = browser.post(&format!("/cam/capi/keys/{key}/disable"), &other_tab, &[]).await;
-        disabled.leads_to("/cam/capi");
-    }
-
-    async fn a_window_of_zero_asks_every_time(engine) {
-        let product = Product::start_with(engine, |mut given| {
-            given.verification_window = Some("0".parse().unwrap());
-            given
+/// Attack 17: fifty creates at once, on one process and on two.
+#[apply(on_both_engines!)]
+async fn fifty_creates_at_once_make_two_keys(engine: Engine) {
+    let (product, _owner, mut browser) = with_owner(engine).await;
+    let sibling = product.sibling().await;
+    let token = browser.get("/cam/capi").await.form_token();
+    let elsewhere = browser.at(sibling.url());
+    let creates: Vec<_> = (0..50)
+        .map(|at| {
+            let mut browser = if at % 2 == 0 { browser.clone() } else { elsewhere.clone() };
+            let token = token.clone();
+            tokio::spawn(async move { browser.post("/cam/capi/keys", &token, &[]).await.status })
         })
-        .await;
-        let (mut owner, mut browser) = product.signed_in("root").await;
-        let key = browser.create_key().await;
-        for _ in 0..2 {
-            owner.reveal(&product, &mut browser, &key).await;
-            let show = format!("/cam/capi/keys/{key}/show");
-            browser.submit("/cam/capi", &show, &[]).await.leads_to(&show);
-        }
+        .collect();
+    for create in creates {
+        assert_eq!(create.await.unwrap().as_u16(), 303);
     }
+    assert_eq!(key_ids(&browser.get("/cam/capi").await).len(), 2);
+}
 
-    /// Attack 2, for verification: ten wrong codes, then a wait.
-    async fn wrong_codes_of_verification_count(engine) {
-        let (product, mut owner, mut browser) = with_owner(engine).await;
-        let key = browser.create_key().await;
-        let show = format!("/cam/capi/keys/{key}/show");
-        for _ in 0..10 {
-            browser.submit(&show, &show, &[("password", PASSWORD), ("code", "000000 ")]).await.is(422);
-        }
-        let code = owner.code(&product);
-        let fields = [("password", PASSWORD), ("code", code.as_str())];
-        browser.submit(&show, &show, &fields).await.is(422);
-        product.advance(Duration::from_mins(61));
-        let mut browser = owner.sign_in(&product).await;
+#[apply(on_both_engines!)]
+async fn showing_asks_for_password_and_code(engine: Engine) {
+    let (product, mut owner, mut browser) = with_owner(engine).await;
+    let key = browser.create_key().await;
+    let show = format!("/cam/capi/keys/{key}/show");
+    browser.get(&show).await.is_account_page().says("Verify your identity");
+    browser.submit("/cam/capi", &show, &[]).await.leads_to(&show);
+    let code = owner.code(&product);
+    let wrong = browser.submit(&show, &show, &[("password", "wrong"), ("code", &code)]).await;
+    wrong.is(422).says("id=\"password-error\"");
+    let wrong = browser.submit(&show, &show, &[("password", PASSWORD), ("code", "000000")]).await;
+    wrong.is(422).says("id=\"code-error\"").does_not_say(PASSWORD);
+    assert_eq!(browser.get("/cam/capi").await.secret(), None);
+    // The code that came with the wrong password has not been spent.
+    let fields = [("password", PASSWORD), ("code", code.as_str())];
+    browser.submit(&show, &show, &fields).await.leads_to(&format!("/cam/capi#{key}"));
+    assert!(browser.get("/cam/capi").await.secret().is_some());
+
+    // Within the window no more is asked; after it, everything again.
+    product.advance(Duration::from_secs(299));
+    browser.submit("/cam/capi", &show, &[]).await.leads_to(&format!("/cam/capi#{key}"));
+    assert!(browser.get("/cam/capi").await.secret().is_some());
+    product.advance(Duration::from_secs(1));
+    browser.submit("/cam/capi", &show, &[]).await.leads_to(&show);
+    assert_eq!(browser.get("/cam/capi").await.secret(), None);
+}
+
+#[apply(on_both_engines!)]
+async fn one_reveal_is_one_look_within_a_minute(engine: Engine) {
+    let (product, mut owner, mut browser) = with_owner(engine).await;
+    let key = browser.create_key().await;
+    let show = format!("/cam/capi/keys/{key}/show");
+    let code = owner.code(&product);
+    browser.submit("/cam/capi", &show, &[("password", PASSWORD), ("code", &code)]).await.is(303);
+    let looks: Vec<_> = (0..8)
+        .map(|_| {
+            let mut browser = browser.clone();
+            tokio::spawn(async move { browser.get("/cam/capi").await.secret().is_some() })
+        })
+        .collect();
+    let mut shown = 0;
+    for look in looks {
+        shown += usize::from(look.await.unwrap());
+    }
+    assert_eq!(shown, 1);
+    browser.submit("/cam/capi", &show, &[]).await.is(303);
+    product.advance(Duration::from_mins(1));
+    assert_eq!(browser.get("/cam/capi").await.secret(), None);
+}
+
+#[apply(on_both_engines!)]
+async fn verifying_in_one_tab_leaves_the_forms_of_others_alone(engine: Engine) {
+    let (product, mut owner, mut browser) = with_owner(engine).await;
+    let key = browser.create_key().await;
+    let other_tab = browser.get("/cam/capi").await.form_token();
+    owner.reveal(&product, &mut browser, &key).await;
+    let disabled = browser.post(&format!("/cam/capi/keys/{key}/disable"), &other_tab, &[]).await;
+    disabled.leads_to("/cam/capi");
+}
+
+#[apply(on_both_engines!)]
+async fn a_window_of_zero_asks_every_time(engine: Engine) {
+    let product = Product::start_with(engine, |mut given| {
+        given.verification_window = Some("0".parse().unwrap());
+        given
+    })
+    .await;
+    let (mut owner, mut browser) = product.signed_in("root").await;
+    let key = browser.create_key().await;
+    for _ in 0..2 {
         owner.reveal(&product, &mut browser, &key).await;
+        let show = format!("/cam/capi/keys/{key}/show");
+        browser.submit("/cam/capi", &show, &[]).await.leads_to(&show);
     }
+}
 
-    /// Attack 16: another account's, a deleted and an invented key are one 404.
-    async fn keys_of_others_do_not_exist(engine) {
-        let (product, mut owner, mut browser) = with_owner(engine).await;
-        let (_, mut other) = product.signed_in("other").await;
-        let foreign = other.create_key().await;
-        let deleted = browser.create_key().await;
-        browser.operate(&format!("/cam/capi/keys/{deleted}/disable"), &[]).await;
-        browser.operate(&format!("/cam/capi/keys/{deleted}/delete"), &[]).await;
-        let invented = "AKIDaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa".to_owned();
-        let code = owner.code(&product);
-        for id in [&foreign, &deleted, &invented, &"nonsense".to_owned()] {
-            for action in ["show", "disable", "enable", "delete", "remark"] {
-                let path = format!("/cam/capi/keys/{id}/{action}");
-                let fields = [("remark", "x"), ("password", PASSWORD), ("code", code.as_str())];
-                let page = browser.submit("/cam/capi", &path, &fields).await;
-                page.is(404).says("There is no such key in this account");
-                browser.get(&format!("/cam/capi/keys/{id}")).await.is(404).says("There is no such key in this account");
-                if matches!(action, "show" | "disable" | "delete") {
-                    browser.get(&path).await.is(404).says("There is no such key in this account");
-                }
+/// Attack 2, for verification: ten wrong codes, then a wait.
+#[apply(on_both_engines!)]
+async fn wrong_codes_of_verification_count(engine: Engine) {
+    let (product, mut owner, mut browser) = with_owner(engine).await;
+    let key = browser.create_key().await;
+    let show = format!("/cam/capi/keys/{key}/show");
+    for _ in 0..10 {
+        browser.submit(&show, &show, &[("password", PASSWORD), ("code", "000000 ")]).await.is(422);
+    }
+    let code = owner.code(&product);
+    let fields = [("password", PASSWORD), ("code", code.as_str())];
+    browser.submit(&show, &show, &fields).await.is(422);
+    product.advance(Duration::from_mins(61));
+    let mut browser = owner.sign_in(&product).await;
+    owner.reveal(&product, &mut browser, &key).await;
+}
+
+/// Attack 16: another account's, a deleted and an invented key are one 404.
+#[apply(on_both_engines!)]
+async fn keys_of_others_do_not_exist(engine: Engine) {
+    let (product, mut owner, mut browser) = with_owner(engine).await;
+    let (_, mut other) = product.signed_in("other").await;
+    let foreign = other.create_key().await;
+    let deleted = browser.create_key().await;
+    browser.operate(&format!("/cam/capi/keys/{deleted}/disable"), &[]).await;
+    browser.operate(&format!("/cam/capi/keys/{deleted}/delete"), &[]).await;
+    let invented = "AKIDaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa".to_owned();
+    let code = owner.code(&product);
+    for id in [&foreign, &deleted, &invented, &"nonsense".to_owned()] {
+        for action in ["show", "disable", "enable", "delete", "remark"] {
+            let path = format!("/cam/capi/keys/{id}/{action}");
+            let fields = [("remark", "x"), ("password", PASSWORD), ("code", code.as_str())];
+            let page = browser.submit("/cam/capi", &path, &fields).await;
+            page.is(404).says("There is no such key in this account");
+            browser.get(&format!("/cam/capi/keys/{id}")).await.is(404).says("There is no such key in this account");
+            if matches!(action, "show" | "disable" | "delete") {
+                browser.get(&path).await.is(404).says("There is no such key in this account");
             }
         }
-        other.get("/cam/capi").await.says(&foreign).says("Enabled");
     }
+    other.get("/cam/capi").await.says(&foreign).says("Enabled");
+}
 
-    async fn a_remark_is_edited_in_place(engine) {
-        let (_product, _owner, mut browser) = with_owner(engine).await;
-        let key = browser.create_key().await;
-        let path = format!("/cam/capi/keys/{key}/remark");
-        browser.operate(&path, &[("remark", "店铺 <script>alert(1)</script> & co")]).await
-            .says("店铺 &#60;script&#62;alert(1)&#60;/script&#62; &#38; co")
-            .does_not_say("<script>alert");
-        let long = "x".repeat(1025);
-        let refused = browser.submit("/cam/capi", &path, &[("remark", &long)]).await;
-        refused.is(422).says("at most 1024 characters").says(&long);
-        browser.get("/cam/capi").await.says("店铺");
-        browser.operate(&path, &[("remark", "  ")]).await.does_not_say("店铺");
-    }
+#[apply(on_both_engines!)]
+async fn a_remark_is_edited_in_place(engine: Engine) {
+    let (_product, _owner, mut browser) = with_owner(engine).await;
+    let key = browser.create_key().await;
+    let path = format!("/cam/capi/keys/{key}/remark");
+    browser
+        .operate(&path, &[("remark", "店铺 <script>alert(1)</script> & co")])
+        .await
+        .says("店铺 &#60;script&#62;alert(1)&#60;/script&#62; &#38; co")
+        .does_not_say("<script>alert");
+    let long = "x".repeat(1025);
+    let refused = browser.submit("/cam/capi", &path, &[("remark", &long)]).await;
+    refused.is(422).says("at most 1024 characters").says(&long);
+    browser.get("/cam/capi").await.says("店铺");
+    browser.operate(&path, &[("remark", "  ")]).await.does_not_say("店铺");
+}
 
-    async fn the_secret_is_destroyed_with_the_key(engine) {
-        let (product, mut owner, mut browser) = with_owner(engine).await;
-        let key = browser.create_key().await;
-        owner.reveal(&product, &mut browser, &key).await;
-        browser.operate(&format!("/cam/capi/keys/{key}/disable"), &[]).await;
-        browser.operate(&format!("/cam/capi/keys/{key}/delete"), &[]).await;
-        let mut reader = latchkey::db::freshness::Reader::open(&product.app.db).await.unwrap();
-        let beginning = latchkey::db::freshness::Change { number: 0, mark: 0 };
-        let rows = reader.changes(beginning, &(0, String::new())).await.unwrap().keys;
-        assert_eq!(rows.len(), 1, "the tombstone");
-        assert!(rows[0].sealed_secret.is_none());
-    }
+#[apply(on_both_engines!)]
+async fn the_secret_is_destroyed_with_the_key(engine: Engine) {
+    let (product, mut owner, mut browser) = with_owner(engine).await;
+    let key = browser.create_key().await;
+    owner.reveal(&product, &mut browser, &key).await;
+    browser.operate(&format!("/cam/capi/keys/{key}/disable"), &[]).await;
+    browser.operate(&format!("/cam/capi/keys/{key}/delete"), &[]).await;
+    let mut reader = latchkey::db::freshness::Reader::open(&product.app.db).await.unwrap();
+    let beginning = latchkey::db::freshness::Change { number: 0, mark: 0 };
+    let rows = reader.changes(beginning, &(0, String::new())).await.unwrap().keys;
+    assert_eq!(rows.len(), 1, "the tombstone");
+    assert!(rows[0].sealed_secret.is_none());
 }
 
 /// Attack 11, the heart of it: no plain secret is anywhere in the data.

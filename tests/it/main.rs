@@ -4,6 +4,10 @@
 
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
+// `#[apply(on_both_engines!)]`
+#[macro_use(apply)]
+extern crate macro_rules_attribute;
+
 #[macro_use]
 mod support;
 

@@ -96,23 +96,22 @@ async fn a_lock_that_is_held_holds_up_no_stop() {
     assert_eq!(server.terminate().0, 0);
 }
 
-on_both_engines! {
-    /// A transaction that ended in the middle leaves a connection that can be used.
-    async fn transactions_that_break_off_leave_no_trace(engine) {
-        let product = Product::start(engine).await;
-        let owner = product.owner("root").await;
-        let origin = Origin::operator();
-        let id = lifecycle::create(&product.app, &origin, owner.uin, None).await.unwrap().secret_id;
-        for _ in 0..20 {
-            let mut tx = product.app.db.begin().await.unwrap();
-            latchkey::db::api_keys::next_change_number(&mut tx).await.unwrap();
-            drop(tx);
-            // Refused in the middle of its transaction.
-            let refused = lifecycle::enable(&product.app, &origin, owner.uin, &id).await;
-            assert!(matches!(refused, Err(Error::KeyAlready(_))), "{refused:?}");
-        }
-        lifecycle::disable(&product.app, &origin, owner.uin, &id).await.unwrap();
+/// A transaction that ended in the middle leaves a connection that can be used.
+#[apply(on_both_engines!)]
+async fn transactions_that_break_off_leave_no_trace(engine: Engine) {
+    let product = Product::start(engine).await;
+    let owner = product.owner("root").await;
+    let origin = Origin::operator();
+    let id = lifecycle::create(&product.app, &origin, owner.uin, None).await.unwrap().secret_id;
+    for _ in 0..20 {
+        let mut tx = product.app.db.begin().await.unwrap();
+        latchkey::db::api_keys::next_change_number(&mut tx).await.unwrap();
+        drop(tx);
+        // Refused in the middle of its transaction.
+        let refused = lifecycle::enable(&product.app, &origin, owner.uin, &id).await;
+        assert!(matches!(refused, Err(Error::KeyAlready(_))), "{refused:?}");
     }
+    lifecycle::disable(&product.app, &origin, owner.uin, &id).await.unwrap();
 }
 
 /// On PostgreSQL a connection that is silent, in the middle of whatever it is at, holds nobody up for long.

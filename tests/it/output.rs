@@ -48,42 +48,42 @@ fn accounts(store: &Store) -> String {
     String::from_utf8(run(latchkey(store, &["account", "list"]), "").stdout).unwrap()
 }
 
-on_both_engines! {
-    async fn what_nobody_saw_is_not_made(engine) {
-        let store = Store::new(engine).await;
-        let create = ["account", "create", "root", "--password-stdin", "--json"];
-        failed_in_one_line(&on_full(latchkey(&store, &create), PASSWORD), "create");
-        failed_in_one_line(&on_full(latchkey(&store, &["account", "create", "root"]), ""), "create");
-        ended_quietly(&on_closed_pipe(latchkey(&store, &create), PASSWORD), "create");
-        assert!(!accounts(&store).contains("root"));
-        // The door of the first set-up is open still.
-        let mut server = Server::start(&store);
-        assert!(server.read_setup_link().contains("/setup?token="));
-        server.terminate();
+#[apply(on_both_engines!)]
+async fn what_nobody_saw_is_not_made(engine: Engine) {
+    let store = Store::new(engine).await;
+    let create = ["account", "create", "root", "--password-stdin", "--json"];
+    failed_in_one_line(&on_full(latchkey(&store, &create), PASSWORD), "create");
+    failed_in_one_line(&on_full(latchkey(&store, &["account", "create", "root"]), ""), "create");
+    ended_quietly(&on_closed_pipe(latchkey(&store, &create), PASSWORD), "create");
+    assert!(!accounts(&store).contains("root"));
+    // The door of the first set-up is open still.
+    let mut server = Server::start(&store);
+    assert!(server.read_setup_link().contains("/setup?token="));
+    server.terminate();
 
-        assert!(run(latchkey(&store, &create), PASSWORD).status.success());
-        failed_in_one_line(&on_full(latchkey(&store, &["account", "reset-mfa", "root"]), ""), "reset-mfa");
-        assert!(accounts(&store).contains("never"), "the second factor is as it was: {}", accounts(&store));
-        let verified = run(latchkey(&store, &["audit", "verify"]), "");
-        let verified = String::from_utf8(verified.stdout).unwrap();
-        // The set-up link of that one start, and the account that was made.
-        assert!(verified.starts_with("3 records, intact"), "{verified}");
-    }
+    assert!(run(latchkey(&store, &create), PASSWORD).status.success());
+    failed_in_one_line(&on_full(latchkey(&store, &["account", "reset-mfa", "root"]), ""), "reset-mfa");
+    assert!(accounts(&store).contains("never"), "the second factor is as it was: {}", accounts(&store));
+    let verified = run(latchkey(&store, &["audit", "verify"]), "");
+    let verified = String::from_utf8(verified.stdout).unwrap();
+    // The set-up link of that one start, and the account that was made.
+    assert!(verified.starts_with("3 records, intact"), "{verified}");
+}
 
-    async fn keys_are_disabled_though_nobody_is_told(engine) {
-        let product = Product::start(engine).await;
-        let (_, mut browser) = product.signed_in("root").await;
-        for _ in 0..2 {
-            browser.create_key().await;
-        }
-        let keys = crate::support::browser::key_ids(&browser.get("/cam/capi").await);
-        failed_in_one_line(&on_full(latchkey(&product.store, &["key", "disable", "--all-of", "root"]), ""), "--all-of");
-        let list = String::from_utf8(run(latchkey(&product.store, &["key", "list"]), "").stdout).unwrap();
-        assert_eq!(list.matches("disabled").count(), 2, "{list}");
-        failed_in_one_line(&on_full(latchkey(&product.store, &["key", "enable", &keys[0], &keys[1]]), ""), "enable");
-        let list = String::from_utf8(run(latchkey(&product.store, &["key", "list"]), "").stdout).unwrap();
-        assert_eq!(list.matches("enabled").count(), 2, "{list}");
+#[apply(on_both_engines!)]
+async fn keys_are_disabled_though_nobody_is_told(engine: Engine) {
+    let product = Product::start(engine).await;
+    let (_, mut browser) = product.signed_in("root").await;
+    for _ in 0..2 {
+        browser.create_key().await;
     }
+    let keys = crate::support::browser::key_ids(&browser.get("/cam/capi").await);
+    failed_in_one_line(&on_full(latchkey(&product.store, &["key", "disable", "--all-of", "root"]), ""), "--all-of");
+    let list = String::from_utf8(run(latchkey(&product.store, &["key", "list"]), "").stdout).unwrap();
+    assert_eq!(list.matches("disabled").count(), 2, "{list}");
+    failed_in_one_line(&on_full(latchkey(&product.store, &["key", "enable", &keys[0], &keys[1]]), ""), "enable");
+    let list = String::from_utf8(run(latchkey(&product.store, &["key", "list"]), "").stdout).unwrap();
+    assert_eq!(list.matches("enabled").count(), 2, "{list}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

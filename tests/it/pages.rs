@@ -4,71 +4,85 @@ use reqwest::Method;
 
 use crate::support::{Browser, Engine, Product};
 
-on_both_engines! {
-    async fn every_answer_carries_the_security_headers(engine) {
-        let product = Product::start(engine).await;
-        let (_, mut browser) = product.signed_in("root").await;
-        let css = browser.get("/cam/capi").await.between("stylesheet\" href=\"", "\"").unwrap();
-        for path in ["/cam/capi", "/login", "/", "/nowhere", "/setup?token=x", "/cam/capi/keys", &css] {
-            let page = browser.get(path).await;
-            let header = |name: &str| page.headers.get(name).unwrap_or_else(|| panic!("{path} {name}")).to_str().unwrap().to_owned();
-            let policy = header("content-security-policy");
-            for rule in ["default-src 'none'", "script-src 'nonce-", "style-src 'nonce-", "form-action 'self'",
-                "frame-ancestors 'none'", "base-uri 'none'", "require-trusted-types-for 'script'"] {
-                assert!(policy.contains(rule), "{path}: {policy}");
-            }
-            assert!(!policy.contains("unsafe"));
-            assert_eq!(header("x-content-type-options"), "nosniff");
-            assert_eq!(header("referrer-policy"), "same-origin");
-            assert_eq!(header("cross-origin-opener-policy"), "same-origin");
-            assert_eq!(header("cross-origin-resource-policy"), "same-origin");
-            assert!(header("permissions-policy").contains("camera=()"));
-            let cache = header("cache-control");
-            assert_eq!(cache.contains("no-store"), path != css, "{path}: {cache}");
-            assert!(page.headers.get("strict-transport-security").is_none(), "not on http");
+#[apply(on_both_engines!)]
+async fn every_answer_carries_the_security_headers(engine: Engine) {
+    let product = Product::start(engine).await;
+    let (_, mut browser) = product.signed_in("root").await;
+    let css = browser.get("/cam/capi").await.between("stylesheet\" href=\"", "\"").unwrap();
+    for path in ["/cam/capi", "/login", "/", "/nowhere", "/setup?token=x", "/cam/capi/keys", &css] {
+        let page = browser.get(path).await;
+        let header =
+            |name: &str| page.headers.get(name).unwrap_or_else(|| panic!("{path} {name}")).to_str().unwrap().to_owned();
+        let policy = header("content-security-policy");
+        for rule in [
+            "default-src 'none'",
+            "script-src 'nonce-",
+            "style-src 'nonce-",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+            "require-trusted-types-for 'script'",
+        ] {
+            assert!(policy.contains(rule), "{path}: {policy}");
         }
-        let one = browser.get("/login").await.headers["content-security-policy"].clone();
-        let two = browser.get("/login").await.headers["content-security-policy"].clone();
-        assert_ne!(one, two, "a nonce is used once");
+        assert!(!policy.contains("unsafe"));
+        assert_eq!(header("x-content-type-options"), "nosniff");
+        assert_eq!(header("referrer-policy"), "same-origin");
+        assert_eq!(header("cross-origin-opener-policy"), "same-origin");
+        assert_eq!(header("cross-origin-resource-policy"), "same-origin");
+        assert!(header("permissions-policy").contains("camera=()"));
+        let cache = header("cache-control");
+        assert_eq!(cache.contains("no-store"), path != css, "{path}: {cache}");
+        assert!(page.headers.get("strict-transport-security").is_none(), "not on http");
     }
+    let one = browser.get("/login").await.headers["content-security-policy"].clone();
+    let two = browser.get("/login").await.headers["content-security-policy"].clone();
+    assert_ne!(one, two, "a nonce is used once");
+}
 
-    async fn errors_are_pages_with_a_request_id(engine) {
-        let product = Product::start(engine).await;
-        let (_, mut browser) = product.signed_in("root").await;
-        browser.get("/nowhere").await.is(404).says("Page not found").says("Request ID").says("Sign out");
-        product.browser().get("/nowhere").await.is(404).says("Page not found").does_not_say("Sign out");
-        browser.get("/cam/capi/keys").await.is(405).says("This is not possible here").says("Request ID");
-        browser.get("/cam//capi").await.is(404);
-        browser.get("/static/..%2fCargo.toml").await.is(404);
-        let long = "x".repeat(70_000);
-        browser.submit("/cam/capi", "/cam/capi/keys", &[("x", &long)]).await.is(413).says("The form is too large");
-        browser.submit("/login", "/logout", &[("form_token", "")]).await;
-        let missing = product.browser().submit("/login", "/login", &[("name", "only")]).await;
-        missing.is(422).says("could not be read");
-        let twice = [("name", "root"), ("name", "other"), ("password", "x")];
-        product.browser().submit("/login", "/login", &twice).await.is(422).says("could not be read");
-        for method in [Method::TRACE, Method::OPTIONS, Method::PUT] {
-            let request = browser.request(method, "/login");
-            browser.send(request).await.is(405).says("This is not possible here");
-        }
+#[apply(on_both_engines!)]
+async fn errors_are_pages_with_a_request_id(engine: Engine) {
+    let product = Product::start(engine).await;
+    let (_, mut browser) = product.signed_in("root").await;
+    browser.get("/nowhere").await.is(404).says("Page not found").says("Request ID").says("Sign out");
+    product.browser().get("/nowhere").await.is(404).says("Page not found").does_not_say("Sign out");
+    browser.get("/cam/capi/keys").await.is(405).says("This is not possible here").says("Request ID");
+    browser.get("/cam//capi").await.is(404);
+    browser.get("/static/..%2fCargo.toml").await.is(404);
+    let long = "x".repeat(70_000);
+    browser.submit("/cam/capi", "/cam/capi/keys", &[("x", &long)]).await.is(413).says("The form is too large");
+    browser.submit("/login", "/logout", &[("form_token", "")]).await;
+    let missing = product.browser().submit("/login", "/login", &[("name", "only")]).await;
+    missing.is(422).says("could not be read");
+    let twice = [("name", "root"), ("name", "other"), ("password", "x")];
+    product.browser().submit("/login", "/login", &twice).await.is(422).says("could not be read");
+    for method in [Method::TRACE, Method::OPTIONS, Method::PUT] {
+        let request = browser.request(method, "/login");
+        browser.send(request).await.is(405).says("This is not possible here");
     }
+}
 
-    /// Attack 10: a hostile name reaches no redirect and no link, and gets no page.
-    async fn only_the_consoles_own_names_are_answered(engine) {
-        let product = Product::start(engine).await;
-        let mut browser = product.browser();
-        let port = product.console.port();
-        for host in ["evil.example".to_owned(), format!("evil.example:{port}"), "localhost".to_owned(), format!("localhost:{}", port ^ 1)] {
-            let request = browser.request(Method::GET, "/login").header("host", &host);
-            browser.send(request).await.is(421).says("Use another address").does_not_say("evil.example");
-        }
-        for host in [format!("127.0.0.1:{port}"), format!("LOCALHOST:{port}"), format!("[::1]:{port}")] {
-            let request = browser.request(Method::GET, "/login").header("host", &host);
-            browser.send(request).await.is(200);
-        }
-        let request = browser.request(Method::GET, "/").header("x-forwarded-host", "evil.example");
-        browser.send(request).await.leads_to("/cam/capi");
+/// Attack 10: a hostile name reaches no redirect and no link, and gets no page.
+#[apply(on_both_engines!)]
+async fn only_the_consoles_own_names_are_answered(engine: Engine) {
+    let product = Product::start(engine).await;
+    let mut browser = product.browser();
+    let port = product.console.port();
+    for host in [
+        "evil.example".to_owned(),
+        format!("evil.example:{port}"),
+        "localhost".to_owned(),
+        format!("localhost:{}", port ^ 1),
+    ] {
+        let request = browser.request(Method::GET, "/login").header("host", &host);
+        browser.send(request).await.is(421).says("Use another address").does_not_say("evil.example");
     }
+    for host in [format!("127.0.0.1:{port}"), format!("LOCALHOST:{port}"), format!("[::1]:{port}")] {
+        let request = browser.request(Method::GET, "/login").header("host", &host);
+        browser.send(request).await.is(200);
+    }
+    let request = browser.request(Method::GET, "/").header("x-forwarded-host", "evil.example");
+    browser.send(request).await.leads_to("/cam/capi");
 }
 
 #[tokio::test(flavor = "multi_thread")]

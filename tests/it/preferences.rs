@@ -43,32 +43,45 @@ async fn the_browser_says_the_language_until_somebody_chooses() {
     browser.send(request).await.is(421).says("请使用其他地址访问");
 }
 
-on_both_engines! {
-    async fn a_choice_stays_and_leads_back_to_where_it_was_made(engine) {
-        let product = Product::start(engine).await;
-        let mut owner = product.owner("root").await;
-        let mut browser = product.browser();
-        browser.get("/login?notice=expired").await.says("name=\"back\" value=\"/login?notice=expired\"").says(">简体中文</option>");
-        choose(&mut browser, "/login", ("language", "zh-CN"), "/login?notice=expired").await.leads_to("/login?notice=expired");
-        let page = asking_for(&mut browser, "/login?notice=expired", "en").await;
-        page.says("<html lang=\"zh-CN\"").says("登录状态已失效").says(">English</option>");
-        choose(&mut browser, "/login", ("language", "ja"), "/login?notice=expired").await.leads_to("/login?notice=expired");
-        asking_for(&mut browser, "/login?notice=expired", "en").await.says("<html lang=\"ja\"").says("セッションが終了しました");
-        choose(&mut browser, "/login", ("language", "zh-CN"), "/login").await.leads_to("/login");
-        owner.sign_in_with(&product, &mut browser).await;
-        browser.get("/cam/capi").await.is_account_page().says("API 密钥管理");
-        // It outlives the session, and is no script's business.
-        let out = browser.submit("/cam/capi", "/logout", &[]).await;
-        out.leads_to("/login?notice=signed-out");
-        browser.get("/login?notice=signed-out").await.says("您已退出登录");
-        let chosen = choose(&mut browser, "/login", ("language", "en"), "/login").await;
-        let cookie = chosen.headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap()).find(|c| c.starts_with(COOKIE));
-        let cookie = cookie.unwrap();
-        for attribute in ["=en;", "HttpOnly", "Secure", "SameSite=Lax", "Path=/", "Max-Age=31536000"] {
-            assert!(cookie.contains(attribute), "{cookie}");
-        }
-        asking_for(&mut browser, "/login", "zh").await.says("<html lang=\"en\"");
+#[apply(on_both_engines!)]
+async fn a_choice_stays_and_leads_back_to_where_it_was_made(engine: Engine) {
+    let product = Product::start(engine).await;
+    let mut owner = product.owner("root").await;
+    let mut browser = product.browser();
+    browser
+        .get("/login?notice=expired")
+        .await
+        .says("name=\"back\" value=\"/login?notice=expired\"")
+        .says(">简体中文</option>");
+    choose(&mut browser, "/login", ("language", "zh-CN"), "/login?notice=expired")
+        .await
+        .leads_to("/login?notice=expired");
+    let page = asking_for(&mut browser, "/login?notice=expired", "en").await;
+    page.says("<html lang=\"zh-CN\"").says("登录状态已失效").says(">English</option>");
+    choose(&mut browser, "/login", ("language", "ja"), "/login?notice=expired").await.leads_to("/login?notice=expired");
+    asking_for(&mut browser, "/login?notice=expired", "en")
+        .await
+        .says("<html lang=\"ja\"")
+        .says("セッションが終了しました");
+    choose(&mut browser, "/login", ("language", "zh-CN"), "/login").await.leads_to("/login");
+    owner.sign_in_with(&product, &mut browser).await;
+    browser.get("/cam/capi").await.is_account_page().says("API 密钥管理");
+    // It outlives the session, and is no script's business.
+    let out = browser.submit("/cam/capi", "/logout", &[]).await;
+    out.leads_to("/login?notice=signed-out");
+    browser.get("/login?notice=signed-out").await.says("您已退出登录");
+    let chosen = choose(&mut browser, "/login", ("language", "en"), "/login").await;
+    let cookie = chosen
+        .headers
+        .get_all("set-cookie")
+        .iter()
+        .map(|cookie| cookie.to_str().unwrap())
+        .find(|c| c.starts_with(COOKIE));
+    let cookie = cookie.unwrap();
+    for attribute in ["=en;", "HttpOnly", "Secure", "SameSite=Lax", "Path=/", "Max-Age=31536000"] {
+        assert!(cookie.contains(attribute), "{cookie}");
     }
+    asking_for(&mut browser, "/login", "zh").await.says("<html lang=\"en\"");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -162,92 +162,95 @@ async fn journey(engine: Engine) -> Journey {
     Journey { product, owner, browser, by_hand, by_program }
 }
 
-on_both_engines! {
-    async fn every_event_of_a_journey_is_there_in_words(engine) {
-        let Journey { product, mut owner, mut browser, by_hand, by_program } = journey(engine).await;
-        for action in ["disable", "enable", "disable", "delete"] {
-            browser.operate(&format!("/cam/capi/keys/{by_hand}/{action}"), &[]).await;
-        }
-        browser.submit("/cam/capi", "/logout", &[]).await;
-        let recovery = [("kind", "recovery"), ("code", owner.recovery_codes[0].as_str())];
-        owner.give_password(&mut browser).await;
-        browser.submit("/login/code", "/login/code", &recovery).await.leads_to("/cam/capi");
-        accounts::unlock(&product.app, "root").await.unwrap();
-        accounts::end_sessions(&product.app, "root").await.unwrap();
-        owner.sign_in_with(&product, &mut browser).await;
-        csv(&mut browser, "").await;
-
-        let (me, operator, stranger) = ("Account owner", "Server operator", "Not signed in");
-        let program = format!("API key {by_hand}");
-        let wrong_code = "Refused: wrong or used code, or too many attempts";
-        let wrong_password = "Refused: wrong password, or too many attempts";
-        let with_totp = "Done: with password and authenticator code";
-        let expected = [
-            ("Account created", "Done", operator, ""),
-            ("Account set up", "Done", operator, ""),
-            ("Sign-in", wrong_password, stranger, ""),
-            ("Password accepted", "Done", stranger, ""),
-            ("Sign-in", wrong_code, stranger, ""),
-            ("Password accepted", "Done", stranger, ""),
-            ("Sign-in", with_totp, me, ""),
-            ("Key created", "Done", me, &by_hand),
-            ("Identity verification", wrong_password, me, ""),
-            ("Identity verification", "Done", me, ""),
-            ("SecretKey shown", "Done", me, &by_hand),
-            ("Remark changed", "Done", me, &by_hand),
-            ("Key created", "Done", &program, &by_program),
-            ("Key disabled", "Done", &program, &by_program),
-            ("Key enabled", "Done", &program, &by_program),
-            ("Key disabled", "Done", &program, &by_program),
-            ("Key deleted", "Done", &program, &by_program),
-            ("Key disabled", "Done", me, &by_hand),
-            ("Key enabled", "Done", me, &by_hand),
-            ("Key disabled", "Done", me, &by_hand),
-            ("Key deleted", "Done", me, &by_hand),
-            ("Sign-out", "Done", me, ""),
-            ("Password accepted", "Done", stranger, ""),
-            ("Sign-in", "Done: with password and recovery code", me, ""),
-            ("Failed attempts cleared", "Done", operator, ""),
-            ("Sessions ended", "Done", operator, ""),
-            ("Password accepted", "Done", stranger, ""),
-            ("Sign-in", with_totp, me, ""),
-            ("Records downloaded", "Done", me, ""),
-        ];
-        let page = records(&mut browser, "").await;
-        let rows = shown(&page);
-        assert_eq!(rows.len(), expected.len(), "{:?}", said(&page));
-        for (row, (event, result, who, key)) in rows.iter().rev().zip(expected) {
-            assert_eq!((&*row["Event"], &*row["Result"], &*row["Who"], &*row["Key"]), (event, result, who, key));
-            let by_operator = who == operator;
-            assert_eq!(row["Address"], if by_operator { "" } else { ADDRESS }, "{row:?}");
-            assert_eq!(row["Request ID"].len(), if by_operator { 0 } else { 36 }, "{row:?}");
-            assert!(row["Time"].starts_with("2027-01-15 08:0") && row["Time"].ends_with(" UTC"), "{row:?}");
-        }
-        page.says("<time datetime=\"2027-01-15T08:0").does_not_say("=1+1").does_not_say(PASSWORD);
-        page.says("<a href=\"/cam/records\" aria-current=\"page\">Operation Records</a>");
-        browser.get("/cam/capi").await.says("<a href=\"/cam/records\">Operation Records</a>");
+#[apply(on_both_engines!)]
+async fn every_event_of_a_journey_is_there_in_words(engine: Engine) {
+    let Journey { product, mut owner, mut browser, by_hand, by_program } = journey(engine).await;
+    for action in ["disable", "enable", "disable", "delete"] {
+        browser.operate(&format!("/cam/capi/keys/{by_hand}/{action}"), &[]).await;
     }
+    browser.submit("/cam/capi", "/logout", &[]).await;
+    let recovery = [("kind", "recovery"), ("code", owner.recovery_codes[0].as_str())];
+    owner.give_password(&mut browser).await;
+    browser.submit("/login/code", "/login/code", &recovery).await.leads_to("/cam/capi");
+    accounts::unlock(&product.app, "root").await.unwrap();
+    accounts::end_sessions(&product.app, "root").await.unwrap();
+    owner.sign_in_with(&product, &mut browser).await;
+    csv(&mut browser, "").await;
 
-    async fn a_lost_authenticator_and_a_blocked_address_are_there(engine) {
-        let product = Product::start(engine).await;
-        product.owner("root").await;
-        let token = accounts::reset_mfa(&product.app, "root").await.unwrap();
-        let link = path_of(&account_setup::link_address(&product.url().parse().unwrap(), &token));
-        let mut browser = product.browser();
-        for password in ["wrong", PASSWORD] {
-            let fields = [("token", token_of(&link)), ("name", "root"), ("password", password)];
-            browser.submit(&link, "/setup", &fields).await;
-        }
-        browser.submit("/setup/authenticator", "/setup/authenticator", &[("code", "000000")]).await.is(422);
-        enrol(&mut browser, product.clock.now()).await.is_account_page();
-        for at in 1..=20 {
-            let name = if at == 20 { "root".to_owned() } else { format!("guess{at}") };
-            let fields = [("name", name.as_str()), ("password", "wrong")];
-            product.browser().submit("/login", "/login", &fields).await.is(422);
-        }
-        let said = said(&records(&mut browser, "").await);
-        let stories: Vec<(&str, &str)> = said.iter().map(|(event, result, _)| (&**event, &**result)).collect();
-        assert_eq!(stories, [
+    let (me, operator, stranger) = ("Account owner", "Server operator", "Not signed in");
+    let program = format!("API key {by_hand}");
+    let wrong_code = "Refused: wrong or used code, or too many attempts";
+    let wrong_password = "Refused: wrong password, or too many attempts";
+    let with_totp = "Done: with password and authenticator code";
+    let expected = [
+        ("Account created", "Done", operator, ""),
+        ("Account set up", "Done", operator, ""),
+        ("Sign-in", wrong_password, stranger, ""),
+        ("Password accepted", "Done", stranger, ""),
+        ("Sign-in", wrong_code, stranger, ""),
+        ("Password accepted", "Done", stranger, ""),
+        ("Sign-in", with_totp, me, ""),
+        ("Key created", "Done", me, &by_hand),
+        ("Identity verification", wrong_password, me, ""),
+        ("Identity verification", "Done", me, ""),
+        ("SecretKey shown", "Done", me, &by_hand),
+        ("Remark changed", "Done", me, &by_hand),
+        ("Key created", "Done", &program, &by_program),
+        ("Key disabled", "Done", &program, &by_program),
+        ("Key enabled", "Done", &program, &by_program),
+        ("Key disabled", "Done", &program, &by_program),
+        ("Key deleted", "Done", &program, &by_program),
+        ("Key disabled", "Done", me, &by_hand),
+        ("Key enabled", "Done", me, &by_hand),
+        ("Key disabled", "Done", me, &by_hand),
+        ("Key deleted", "Done", me, &by_hand),
+        ("Sign-out", "Done", me, ""),
+        ("Password accepted", "Done", stranger, ""),
+        ("Sign-in", "Done: with password and recovery code", me, ""),
+        ("Failed attempts cleared", "Done", operator, ""),
+        ("Sessions ended", "Done", operator, ""),
+        ("Password accepted", "Done", stranger, ""),
+        ("Sign-in", with_totp, me, ""),
+        ("Records downloaded", "Done", me, ""),
+    ];
+    let page = records(&mut browser, "").await;
+    let rows = shown(&page);
+    assert_eq!(rows.len(), expected.len(), "{:?}", said(&page));
+    for (row, (event, result, who, key)) in rows.iter().rev().zip(expected) {
+        assert_eq!((&*row["Event"], &*row["Result"], &*row["Who"], &*row["Key"]), (event, result, who, key));
+        let by_operator = who == operator;
+        assert_eq!(row["Address"], if by_operator { "" } else { ADDRESS }, "{row:?}");
+        assert_eq!(row["Request ID"].len(), if by_operator { 0 } else { 36 }, "{row:?}");
+        assert!(row["Time"].starts_with("2027-01-15 08:0") && row["Time"].ends_with(" UTC"), "{row:?}");
+    }
+    page.says("<time datetime=\"2027-01-15T08:0").does_not_say("=1+1").does_not_say(PASSWORD);
+    page.says("<a href=\"/cam/records\" aria-current=\"page\">Operation Records</a>");
+    browser.get("/cam/capi").await.says("<a href=\"/cam/records\">Operation Records</a>");
+}
+
+#[apply(on_both_engines!)]
+async fn a_lost_authenticator_and_a_blocked_address_are_there(engine: Engine) {
+    let product = Product::start(engine).await;
+    product.owner("root").await;
+    let token = accounts::reset_mfa(&product.app, "root").await.unwrap();
+    let link = path_of(&account_setup::link_address(&product.url().parse().unwrap(), &token));
+    let mut browser = product.browser();
+    for password in ["wrong", PASSWORD] {
+        let fields = [("token", token_of(&link)), ("name", "root"), ("password", password)];
+        browser.submit(&link, "/setup", &fields).await;
+    }
+    browser.submit("/setup/authenticator", "/setup/authenticator", &[("code", "000000")]).await.is(422);
+    enrol(&mut browser, product.clock.now()).await.is_account_page();
+    for at in 1..=20 {
+        let name = if at == 20 { "root".to_owned() } else { format!("guess{at}") };
+        let fields = [("name", name.as_str()), ("password", "wrong")];
+        product.browser().submit("/login", "/login", &fields).await.is(422);
+    }
+    let said = said(&records(&mut browser, "").await);
+    let stories: Vec<(&str, &str)> = said.iter().map(|(event, result, _)| (&**event, &**result)).collect();
+    assert_eq!(
+        stories,
+        [
             ("Sign-in", "Refused: wrong password; after too many of them, this address has to wait"),
             ("Sign-in", "Done: at the end of the set-up"),
             ("Account set up", "Done"),
@@ -256,192 +259,207 @@ on_both_engines! {
             ("Authenticator removed", "Done"),
             ("Account set up", "Done"),
             ("Account created", "Done"),
-        ]);
-        // What is about no account is in the chain all the same.
-        let store = Product::start(engine).await;
-        accounts::first_setup_link(&store.app).await.unwrap().unwrap();
-        let rows = chain::page(&store.app.db, 0, 10).await.unwrap();
-        assert_eq!((rows[0].action.as_str(), rows[0].uin, rows.len()), ("account.set-up-link", None, 1));
+        ]
+    );
+    // What is about no account is in the chain all the same.
+    let store = Product::start(engine).await;
+    accounts::first_setup_link(&store.app).await.unwrap().unwrap();
+    let rows = chain::page(&store.app.db, 0, 10).await.unwrap();
+    assert_eq!((rows[0].action.as_str(), rows[0].uin, rows.len()), ("account.set-up-link", None, 1));
+}
+
+#[apply(on_both_engines!)]
+async fn changes_of_factors_and_ended_sessions_are_there(engine: Engine) {
+    let product = Product::start(engine).await;
+    let (mut owner, mut browser) = product.signed_in("root").await;
+    for _ in 0..2 {
+        owner.sign_in(&product).await;
     }
-
-    async fn changes_of_factors_and_ended_sessions_are_there(engine) {
-        let product = Product::start(engine).await;
-        let (mut owner, mut browser) = product.signed_in("root").await;
-        for _ in 0..2 {
-            owner.sign_in(&product).await;
-        }
-        let key = browser.create_key().await;
-        owner.reveal(&product, &mut browser, &key).await;
-        let sessions = browser.get("/cam/security").await;
-        let one = sessions.body.rsplit("/cam/security/sessions/").next().unwrap().split('/').next().unwrap();
-        for act in [&*format!("/cam/security/sessions/{one}/end"), "/cam/security/sessions/end-others"] {
-            browser.submit("/cam/security", act, &[]).await.leads_to("/cam/security");
-        }
-        let (codes, password) = ("/cam/security/recovery-codes", "/cam/security/password");
-        let code = owner.code(&product);
-        browser.submit(codes, codes, &[("password", PASSWORD), ("code", &code)]).await.is_account_page();
-        let code = owner.code(&product);
-        let new = "seven tin kettles hum";
-        let fields = [("password", PASSWORD), ("code", code.as_str()), ("new", new), ("again", new)];
-        browser.submit(password, password, &fields).await.leads_to("/cam/security");
-        let page = records(&mut browser, "").await;
-        let said: Vec<(String, String)> = said(&page).into_iter().map(|(event, result, _)| (event, result)).collect();
-        let expected = [
-            ("Password changed", "Done"),
-            ("Identity verification", "Done"),
-            ("Recovery codes replaced", "Done"),
-            ("Identity verification", "Done"),
-            ("Sessions ended", "Done: all but the session that asked for it"),
-            ("Session ended", "Done"),
-        ];
-        assert_eq!(said[..6], expected.map(|(event, result)| (event.to_owned(), result.to_owned())));
-        page.does_not_say(one);
+    let key = browser.create_key().await;
+    owner.reveal(&product, &mut browser, &key).await;
+    let sessions = browser.get("/cam/security").await;
+    let one = sessions.body.rsplit("/cam/security/sessions/").next().unwrap().split('/').next().unwrap();
+    for act in [&*format!("/cam/security/sessions/{one}/end"), "/cam/security/sessions/end-others"] {
+        browser.submit("/cam/security", act, &[]).await.leads_to("/cam/security");
     }
+    let (codes, password) = ("/cam/security/recovery-codes", "/cam/security/password");
+    let code = owner.code(&product);
+    browser.submit(codes, codes, &[("password", PASSWORD), ("code", &code)]).await.is_account_page();
+    let code = owner.code(&product);
+    let new = "seven tin kettles hum";
+    let fields = [("password", PASSWORD), ("code", code.as_str()), ("new", new), ("again", new)];
+    browser.submit(password, password, &fields).await.leads_to("/cam/security");
+    let page = records(&mut browser, "").await;
+    let said: Vec<(String, String)> = said(&page).into_iter().map(|(event, result, _)| (event, result)).collect();
+    let expected = [
+        ("Password changed", "Done"),
+        ("Identity verification", "Done"),
+        ("Recovery codes replaced", "Done"),
+        ("Identity verification", "Done"),
+        ("Sessions ended", "Done: all but the session that asked for it"),
+        ("Session ended", "Done"),
+    ];
+    assert_eq!(said[..6], expected.map(|(event, result)| (event.to_owned(), result.to_owned())));
+    page.does_not_say(one);
+}
 
-    async fn each_filter_finds_what_it_names(engine) {
-        let Journey { product, mut owner, by_hand, by_program, .. } = journey(engine).await;
-        let (_, mut other) = product.signed_in("other").await;
-        let foreign = other.create_key().await;
-        product.advance(Duration::from_hours(24));
-        let mut browser = owner.sign_in(&product).await;
-        let count = async |browser: &mut Browser, query: &str| events(&records(browser, query).await).len();
-        let everything = count(&mut browser, "").await;
-        assert_eq!(everything, 19);
+#[apply(on_both_engines!)]
+async fn each_filter_finds_what_it_names(engine: Engine) {
+    let Journey { product, mut owner, by_hand, by_program, .. } = journey(engine).await;
+    let (_, mut other) = product.signed_in("other").await;
+    let foreign = other.create_key().await;
+    product.advance(Duration::from_hours(24));
+    let mut browser = owner.sign_in(&product).await;
+    let count = async |browser: &mut Browser, query: &str| events(&records(browser, query).await).len();
+    let everything = count(&mut browser, "").await;
+    assert_eq!(everything, 19);
 
-        let page = records(&mut browser, "?event=key.disable").await;
-        assert_eq!(events(&page), ["Key disabled", "Key disabled"]);
-        page.says("<option value=\"key.disable\" selected>Key disabled</option>");
-        assert_eq!(events(&records(&mut browser, "?event=key.reveal&from=&to=&key=&result=").await), ["SecretKey shown"]);
+    let page = records(&mut browser, "?event=key.disable").await;
+    assert_eq!(events(&page), ["Key disabled", "Key disabled"]);
+    page.says("<option value=\"key.disable\" selected>Key disabled</option>");
+    assert_eq!(events(&records(&mut browser, "?event=key.reveal&from=&to=&key=&result=").await), ["SecretKey shown"]);
 
-        let refused = records(&mut browser, "?result=refused").await;
-        assert_eq!(events(&refused), ["Identity verification", "Sign-in", "Sign-in"]);
-        assert_eq!(count(&mut browser, "?result=done").await, everything - 3);
-        assert_eq!(events(&records(&mut browser, "?event=sign-in&result=refused").await), ["Sign-in", "Sign-in"]);
-        assert_eq!(count(&mut browser, "?event=sign-in").await, 4);
-        records(&mut browser, "?event=sign-out").await.says("No matching records").says("Clear filter");
+    let refused = records(&mut browser, "?result=refused").await;
+    assert_eq!(events(&refused), ["Identity verification", "Sign-in", "Sign-in"]);
+    assert_eq!(count(&mut browser, "?result=done").await, everything - 3);
+    assert_eq!(events(&records(&mut browser, "?event=sign-in&result=refused").await), ["Sign-in", "Sign-in"]);
+    assert_eq!(count(&mut browser, "?event=sign-in").await, 4);
+    records(&mut browser, "?event=sign-out").await.says("No matching records").says("Clear filter");
 
-        // What was done to a key and what was done with it; a deleted key is found and offered, too.
-        let of_program = records(&mut browser, &format!("?key={by_program}")).await;
-        assert_eq!(events(&of_program), ["Key deleted", "Key disabled", "Key enabled", "Key disabled", "Key created"]);
-        of_program.says(&format!("<option value=\"{by_program}\">Deleted</option>"));
-        of_program.says(&format!("<option value=\"{by_hand}\">Enabled</option>"));
-        let of_hand = records(&mut browser, &format!("?key=+{by_hand}+")).await;
-        assert_eq!(events(&of_hand).len(), 8, "{:?}", events(&of_hand));
-        let both = records(&mut browser, &format!("?key={by_hand}&event=key.create&result=done")).await;
-        assert_eq!(events(&both), ["Key created", "Key created"]);
-        assert_eq!(count(&mut browser, &format!("?key={foreign}")).await, 0);
+    // What was done to a key and what was done with it; a deleted key is found and offered, too.
+    let of_program = records(&mut browser, &format!("?key={by_program}")).await;
+    assert_eq!(events(&of_program), ["Key deleted", "Key disabled", "Key enabled", "Key disabled", "Key created"]);
+    of_program.says(&format!("<option value=\"{by_program}\">Deleted</option>"));
+    of_program.says(&format!("<option value=\"{by_hand}\">Enabled</option>"));
+    let of_hand = records(&mut browser, &format!("?key=+{by_hand}+")).await;
+    assert_eq!(events(&of_hand).len(), 8, "{:?}", events(&of_hand));
+    let both = records(&mut browser, &format!("?key={by_hand}&event=key.create&result=done")).await;
+    assert_eq!(events(&both), ["Key created", "Key created"]);
+    assert_eq!(count(&mut browser, &format!("?key={foreign}")).await, 0);
 
-        // Days are whole ones, of UTC, the last one included.
-        assert_eq!(count(&mut browser, "?from=2027-01-15&to=2027-01-15").await, everything - 2);
-        assert_eq!(events(&records(&mut browser, "?from=2027-01-16").await), ["Sign-in", "Password accepted"]);
-        assert_eq!(count(&mut browser, "?to=2027-01-14").await, 0);
-        assert_eq!(count(&mut browser, "?to=2027-01-16&event=key.create").await, 2);
-        assert_eq!(count(&mut browser, "?from=0001-01-01&to=9999-12-31").await, everything);
-        let page = records(&mut browser, "?from=2027-01-16&to=2027-01-16").await;
-        page.says("type=\"date\" value=\"2027-01-16\"");
-    }
+    // Days are whole ones, of UTC, the last one included.
+    assert_eq!(count(&mut browser, "?from=2027-01-15&to=2027-01-15").await, everything - 2);
+    assert_eq!(events(&records(&mut browser, "?from=2027-01-16").await), ["Sign-in", "Password accepted"]);
+    assert_eq!(count(&mut browser, "?to=2027-01-14").await, 0);
+    assert_eq!(count(&mut browser, "?to=2027-01-16&event=key.create").await, 2);
+    assert_eq!(count(&mut browser, "?from=0001-01-01&to=9999-12-31").await, everything);
+    let page = records(&mut browser, "?from=2027-01-16&to=2027-01-16").await;
+    page.says("type=\"date\" value=\"2027-01-16\"");
+}
 
-    async fn a_bad_filter_is_answered_beside_its_field(engine) {
-        let product = Product::start(engine).await;
-        let (_, mut browser) = product.signed_in("root").await;
-        for (query, field, sent, words) in [
-            ("from=yesterday", "from", "value=\"yesterday\"", "This is not a date"),
-            ("to=2026-02-30", "to", "value=\"2026-02-30\"", "This is not a date"),
-            ("to=2026-2-3", "to", "value=\"2026-2-3\"", "This is not a date"),
-            ("from=2026-02-02&to=2026-02-01", "to", "value=\"2026-02-02\"", "before the start day"),
-            ("event=key.lost", "event", "<option value=\"key.lost\" selected>", "no such event"),
-            ("result=maybe", "result", "<option value=\"maybe\" selected>", "no such result"),
-            ("key=AKIDx%22%3E%3Cscript%3E", "key", "value=\"AKIDx&#34;&#62;&#60;script&#62;\"", "AKID followed by 32 letters"),
-        ] {
-            for path in ["/cam/records", "/cam/records.csv"] {
-                let page = browser.get(&format!("{path}?event=sign-in&{query}").replace("event=sign-in&event", "event")).await;
-                page.is(422).says(sent).says(words).says(&format!("id=\"{field}-error\"")).says(&format!("href=\"#{field}\""));
-                assert_eq!(page.body.matches("aria-invalid").count(), 1, "{query}");
-                if field != "event" {
-                    page.says("<option value=\"sign-in\" selected>");
-                }
-                page.does_not_say("<tbody>").does_not_say("Download CSV");
+#[apply(on_both_engines!)]
+async fn a_bad_filter_is_answered_beside_its_field(engine: Engine) {
+    let product = Product::start(engine).await;
+    let (_, mut browser) = product.signed_in("root").await;
+    for (query, field, sent, words) in [
+        ("from=yesterday", "from", "value=\"yesterday\"", "This is not a date"),
+        ("to=2026-02-30", "to", "value=\"2026-02-30\"", "This is not a date"),
+        ("to=2026-2-3", "to", "value=\"2026-2-3\"", "This is not a date"),
+        ("from=2026-02-02&to=2026-02-01", "to", "value=\"2026-02-02\"", "before the start day"),
+        ("event=key.lost", "event", "<option value=\"key.lost\" selected>", "no such event"),
+        ("result=maybe", "result", "<option value=\"maybe\" selected>", "no such result"),
+        (
+            "key=AKIDx%22%3E%3Cscript%3E",
+            "key",
+            "value=\"AKIDx&#34;&#62;&#60;script&#62;\"",
+            "AKID followed by 32 letters",
+        ),
+    ] {
+        for path in ["/cam/records", "/cam/records.csv"] {
+            let page =
+                browser.get(&format!("{path}?event=sign-in&{query}").replace("event=sign-in&event", "event")).await;
+            page.is(422)
+                .says(sent)
+                .says(words)
+                .says(&format!("id=\"{field}-error\""))
+                .says(&format!("href=\"#{field}\""));
+            assert_eq!(page.body.matches("aria-invalid").count(), 1, "{query}");
+            if field != "event" {
+                page.says("<option value=\"sign-in\" selected>");
             }
+            page.does_not_say("<tbody>").does_not_say("Download CSV");
         }
-        // Several at once, each beside its own.
-        let page = browser.get("/cam/records?from=x&to=y&event=z&key=k&result=r").await;
-        assert_eq!(page.is(422).body.matches("aria-invalid").count(), 5);
-        browser.get("/cam/records?from=2026-01-01&from=2026-01-02").await.is(400).says("could not be read");
-        // A page that is none is the first.
-        for page in ["before=x", "after=-", "before=1", "before=99999999999999999999-1"] {
-            assert_eq!(events(&records(&mut browser, &format!("?{page}")).await).len(), 4);
-        }
-        let refused = chain::page(&product.app.db, 0, 100).await.unwrap();
-        assert!(refused.iter().all(|row| row.action != "records.download"), "nothing was downloaded");
     }
-
-    async fn paging_shows_each_record_once_while_new_ones_come_in(engine) {
-        let product = Product::start(engine).await;
-        let (owner, mut browser) = product.signed_in("root").await;
-        let (other, _) = product.signed_in("other").await;
-        let mut expected = Vec::new();
-        // Most at one instant; the records of another account in between.
-        for count in [1, 119, 1] {
-            product.advance(Duration::from_secs(1));
-            expected.extend(sign_outs(&product, owner.uin, count).await);
-            sign_outs(&product, other.uin, 2).await;
-        }
-        let ids = |page: &Page| shown(page).into_iter().map(|row| row["Request ID"].clone()).collect::<Vec<_>>();
-        let mut page = records(&mut browser, "?event=sign-out").await;
-        assert_eq!(link(&page, "Newer"), None);
-        let mut visited = ids(&page);
-        let mut newer = Vec::new();
-        while let Some(older) = link(&page, "Older") {
-            newer.extend(sign_outs(&product, owner.uin, 3).await);
-            page = browser.get(&older).await;
-            visited.extend(ids(&page));
-        }
-        expected.reverse();
-        assert_eq!(visited, expected, "each once, newest first");
-
-        // And back again, with those that have come in meanwhile.
-        assert_eq!(ids(&page).len(), 21);
-        let mut seen: BTreeSet<String> = ids(&page).into_iter().collect();
-        let mut pages = 0;
-        while let Some(next) = link(&page, "Newer") {
-            page = browser.get(&next).await;
-            assert_eq!(ids(&page).len(), PAGE);
-            seen.extend(ids(&page));
-            pages += 1;
-        }
-        assert_eq!(pages, 3);
-        assert_eq!(ids(&page)[..6], newer.iter().rev().cloned().collect::<Vec<_>>());
-        assert_eq!(seen.len(), 121 + 6);
-        assert_eq!(ids(&records(&mut browser, "?event=sign-out").await), ids(&page));
+    // Several at once, each beside its own.
+    let page = browser.get("/cam/records?from=x&to=y&event=z&key=k&result=r").await;
+    assert_eq!(page.is(422).body.matches("aria-invalid").count(), 5);
+    browser.get("/cam/records?from=2026-01-01&from=2026-01-02").await.is(400).says("could not be read");
+    // A page that is none is the first.
+    for page in ["before=x", "after=-", "before=1", "before=99999999999999999999-1"] {
+        assert_eq!(events(&records(&mut browser, &format!("?{page}")).await).len(), 4);
     }
+    let refused = chain::page(&product.app.db, 0, 100).await.unwrap();
+    assert!(refused.iter().all(|row| row.action != "records.download"), "nothing was downloaded");
+}
 
-    async fn records_of_others_are_never_shown(engine) {
-        let Journey { product, browser: mut theirs, by_hand, by_program, .. } = journey(engine).await;
-        let (_, mut mine) = product.signed_in("other").await;
-        let position = link(&records(&mut theirs, "").await, "Download CSV");
-        assert_eq!(position.as_deref(), Some("/cam/records.csv"));
-        let anchor = chain::page(&product.app.db, 0, 100).await.unwrap().pop().unwrap();
-        for query in [
-            String::new(),
-            format!("?key={by_hand}"),
-            format!("?key={by_program}&event=key.create"),
-            format!("?before={}", Position::of(&anchor)),
-            format!("?after={}-0", i64::MIN),
-            "?event=key.create".to_owned(),
-        ] {
-            let page = records(&mut mine, &query).await;
-            let body = page.body.split("</form>").last().unwrap();
-            assert!(!body.contains("AKID"), "{query}");
-            assert!(events(&page).iter().all(|event| !event.contains("Key") && !event.contains("verification")), "{query}");
-            for line in csv(&mut mine, &query).await {
-                assert!(line["target"].is_empty() && line["actor_key"].is_empty(), "{query}");
-            }
-        }
-        // Nor are those of nobody: a name that is not taken.
-        product.browser().submit("/login", "/login", &[("name", "nobody"), ("password", "wrong")]).await.is(422);
-        assert_eq!(events(&records(&mut mine, "?result=refused").await).len(), 0);
-        assert_eq!(events(&records(&mut theirs, "?result=refused").await).len(), 3);
+#[apply(on_both_engines!)]
+async fn paging_shows_each_record_once_while_new_ones_come_in(engine: Engine) {
+    let product = Product::start(engine).await;
+    let (owner, mut browser) = product.signed_in("root").await;
+    let (other, _) = product.signed_in("other").await;
+    let mut expected = Vec::new();
+    // Most at one instant; the records of another account in between.
+    for count in [1, 119, 1] {
+        product.advance(Duration::from_secs(1));
+        expected.extend(sign_outs(&product, owner.uin, count).await);
+        sign_outs(&product, other.uin, 2).await;
     }
+    let ids = |page: &Page| shown(page).into_iter().map(|row| row["Request ID"].clone()).collect::<Vec<_>>();
+    let mut page = records(&mut browser, "?event=sign-out").await;
+    assert_eq!(link(&page, "Newer"), None);
+    let mut visited = ids(&page);
+    let mut newer = Vec::new();
+    while let Some(older) = link(&page, "Older") {
+        newer.extend(sign_outs(&product, owner.uin, 3).await);
+        page = browser.get(&older).await;
+        visited.extend(ids(&page));
+    }
+    expected.reverse();
+    assert_eq!(visited, expected, "each once, newest first");
+
+    // And back again, with those that have come in meanwhile.
+    assert_eq!(ids(&page).len(), 21);
+    let mut seen: BTreeSet<String> = ids(&page).into_iter().collect();
+    let mut pages = 0;
+    while let Some(next) = link(&page, "Newer") {
+        page = browser.get(&next).await;
+        assert_eq!(ids(&page).len(), PAGE);
+        seen.extend(ids(&page));
+        pages += 1;
+    }
+    assert_eq!(pages, 3);
+    assert_eq!(ids(&page)[..6], newer.iter().rev().cloned().collect::<Vec<_>>());
+    assert_eq!(seen.len(), 121 + 6);
+    assert_eq!(ids(&records(&mut browser, "?event=sign-out").await), ids(&page));
+}
+
+#[apply(on_both_engines!)]
+async fn records_of_others_are_never_shown(engine: Engine) {
+    let Journey { product, browser: mut theirs, by_hand, by_program, .. } = journey(engine).await;
+    let (_, mut mine) = product.signed_in("other").await;
+    let position = link(&records(&mut theirs, "").await, "Download CSV");
+    assert_eq!(position.as_deref(), Some("/cam/records.csv"));
+    let anchor = chain::page(&product.app.db, 0, 100).await.unwrap().pop().unwrap();
+    for query in [
+        String::new(),
+        format!("?key={by_hand}"),
+        format!("?key={by_program}&event=key.create"),
+        format!("?before={}", Position::of(&anchor)),
+        format!("?after={}-0", i64::MIN),
+        "?event=key.create".to_owned(),
+    ] {
+        let page = records(&mut mine, &query).await;
+        let body = page.body.split("</form>").last().unwrap();
+        assert!(!body.contains("AKID"), "{query}");
+        assert!(events(&page).iter().all(|event| !event.contains("Key") && !event.contains("verification")), "{query}");
+        for line in csv(&mut mine, &query).await {
+            assert!(line["target"].is_empty() && line["actor_key"].is_empty(), "{query}");
+        }
+    }
+    // Nor are those of nobody: a name that is not taken.
+    product.browser().submit("/login", "/login", &[("name", "nobody"), ("password", "wrong")]).await.is(422);
+    assert_eq!(events(&records(&mut mine, "?result=refused").await).len(), 0);
+    assert_eq!(events(&records(&mut theirs, "?result=refused").await).len(), 3);
 }
 
 #[test]

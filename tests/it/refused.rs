@@ -33,116 +33,120 @@ fn look_up(request_id: &str) -> String {
     format!("/cam/capi/refused?request_id={request_id}")
 }
 
-on_both_engines! {
-    async fn the_cause_is_named_and_the_server_shows_what_it_made_of_the_call(engine) {
-        let (product, _owner, mut browser, signer) = with_signer(engine).await;
-        let identity = Call::identity(product.clock.now());
-        let host = Call { signed_host: Some("sts.tencentcloudapi.com".to_owned()), ..identity.clone() };
-        let id = refused(&signer, &host).await;
-        let page = browser.get(&look_up(&id)).await;
-        page.is_account_page().says("The signed host is not").says("GetCallerIdentity").says(&signer.secret_id);
-        page.says("POST\n/\n\ncontent-type:application/json\n").says(&format!("host:{}", signer.address));
-        page.says("TC3-HMAC-SHA256\n").says("/sts/tc3_request").does_not_say(&signer.secret_key);
+#[apply(on_both_engines!)]
+async fn the_cause_is_named_and_the_server_shows_what_it_made_of_the_call(engine: Engine) {
+    let (product, _owner, mut browser, signer) = with_signer(engine).await;
+    let identity = Call::identity(product.clock.now());
+    let host = Call { signed_host: Some("sts.tencentcloudapi.com".to_owned()), ..identity.clone() };
+    let id = refused(&signer, &host).await;
+    let page = browser.get(&look_up(&id)).await;
+    page.is_account_page().says("The signed host is not").says("GetCallerIdentity").says(&signer.secret_id);
+    page.says("POST\n/\n\ncontent-type:application/json\n").says(&format!("host:{}", signer.address));
+    page.says("TC3-HMAC-SHA256\n").says("/sts/tc3_request").does_not_say(&signer.secret_key);
 
-        let date = Call { date: "2001-01-01".to_owned(), ..identity.clone() };
-        let id = refused(&signer, &date).await;
-        browser.get(&look_up(&id)).await.says("is not the UTC date of X-TC-Timestamp");
+    let date = Call { date: "2001-01-01".to_owned(), ..identity.clone() };
+    let id = refused(&signer, &date).await;
+    browser.get(&look_up(&id)).await.says("is not the UTC date of X-TC-Timestamp");
 
-        let authorization = signer.authorization(&Call { content_type: "application/json; charset=utf-8".to_owned(), ..identity.clone() });
-        let answer = crate::support::signer::answer(signer.request(&identity, &authorization)).await;
-        browser.get(&look_up(answer["RequestId"].as_str().unwrap())).await.says("The signed Content-Type is not");
+    let authorization =
+        signer.authorization(&Call { content_type: "application/json; charset=utf-8".to_owned(), ..identity.clone() });
+    let answer = crate::support::signer::answer(signer.request(&identity, &authorization)).await;
+    browser.get(&look_up(answer["RequestId"].as_str().unwrap())).await.says("The signed Content-Type is not");
 
-        let authorization = signer.authorization(&Call { body: String::new(), ..identity.clone() });
-        let answer = crate::support::signer::answer(signer.request(&identity, &authorization)).await;
-        browser.get(&look_up(answer["RequestId"].as_str().unwrap())).await.says("The signed body is not");
+    let authorization = signer.authorization(&Call { body: String::new(), ..identity.clone() });
+    let answer = crate::support::signer::answer(signer.request(&identity, &authorization)).await;
+    browser.get(&look_up(answer["RequestId"].as_str().unwrap())).await.says("The signed body is not");
 
-        let authorization = signer.authorization(&identity);
-        let sent = Call { query: "a=1".to_owned(), ..identity.clone() };
-        let answer = crate::support::signer::answer(signer.request(&sent, &authorization)).await;
-        browser.get(&look_up(answer["RequestId"].as_str().unwrap())).await.says("The signed query is not");
+    let authorization = signer.authorization(&identity);
+    let sent = Call { query: "a=1".to_owned(), ..identity.clone() };
+    let answer = crate::support::signer::answer(signer.request(&sent, &authorization)).await;
+    browser.get(&look_up(answer["RequestId"].as_str().unwrap())).await.says("The signed query is not");
 
-        let other = Signer { secret_key: "x".repeat(32), ..signer.clone() };
-        let id = refused(&other, &identity).await;
-        browser.get(&look_up(&id)).await.says("Check the SecretKey first");
+    let other = Signer { secret_key: "x".repeat(32), ..signer.clone() };
+    let id = refused(&other, &identity).await;
+    browser.get(&look_up(&id)).await.says("Check the SecretKey first");
+}
+
+#[apply(on_both_engines!)]
+async fn a_right_signature_is_said_to_be_right(engine: Engine) {
+    let (product, _owner, mut browser, signer) = with_signer(engine).await;
+    let late = Call::identity(product.clock.now().minus(Duration::from_mins(6)));
+    let id = refused(&signer, &late).await;
+    browser.get(&look_up(&id)).await.says("clock was too far off").says("The signature is right");
+    browser.operate(&format!("/cam/capi/keys/{}/disable", signer.secret_id), &[]).await;
+    let id = refused(&signer, &Call::identity(product.clock.now())).await;
+    browser.get(&look_up(&id)).await.says("the key was disabled").says("The signature is right");
+}
+
+#[apply(on_both_engines!)]
+async fn only_the_owner_sees_it(engine: Engine) {
+    let (product, _owner, mut browser, signer) = with_signer(engine).await;
+    let wrong = Signer { secret_key: "x".repeat(32), ..signer.clone() };
+    let id = refused(&wrong, &Call::identity(product.clock.now())).await;
+    let (_other, mut stranger) = product.signed_in("other").await;
+    stranger.get(&look_up(&id)).await.says("None of your keys has a refused call").does_not_say("Canonical request");
+    product.browser().get(&look_up(&id)).await.leads_to("/login");
+    browser.get(&look_up(&id.to_uppercase())).await.says("Canonical request");
+    for asked in ["", "nothing", "%00", &"x".repeat(500), "%F0%9F%98%80", "'--"] {
+        browser.get(&look_up(asked)).await.is_account_page().does_not_say("Canonical request");
     }
+}
 
-    async fn a_right_signature_is_said_to_be_right(engine) {
-        let (product, _owner, mut browser, signer) = with_signer(engine).await;
-        let late = Call::identity(product.clock.now().minus(Duration::from_mins(6)));
-        let id = refused(&signer, &late).await;
-        browser.get(&look_up(&id)).await.says("clock was too far off").says("The signature is right");
-        browser.operate(&format!("/cam/capi/keys/{}/disable", signer.secret_id), &[]).await;
-        let id = refused(&signer, &Call::identity(product.clock.now())).await;
-        browser.get(&look_up(&id)).await.says("the key was disabled").says("The signature is right");
-    }
+/// A back end that asks is told the id as well, and can pass it on.
+#[apply(on_both_engines!)]
+async fn a_call_that_a_back_end_asked_about_is_looked_up_too(engine: Engine) {
+    let tokens = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(tokens.path(), "a token of a back end").unwrap();
+    let with_tokens = |given| GivenSettings { verify_token_file: Some(tokens.path().to_owned()), ..given };
+    let product = Product::start_with(engine, with_tokens).await;
+    let (mut owner, mut browser) = product.signed_in("root").await;
+    let key = browser.create_key().await;
+    let secret = owner.reveal(&product, &mut browser, &key).await;
+    let signer = Signer::new(product.api, &key, &secret);
+    let call = Call { signed_host: Some("elsewhere.example".to_owned()), ..Call::identity(product.clock.now()) };
+    let question = json!({
+        "method": "POST",
+        "uri": "/",
+        "headers": {
+            "Host": product.api.to_string(),
+            "Content-Type": call.content_type,
+            "X-TC-Timestamp": call.timestamp.to_string(),
+            "X-Forwarded-Host": "elsewhere.example",
+            "Authorization": signer.authorization(&call),
+        },
+        "body_sha256": latchkey::signature::tc3::payload_hash(false, call.body.as_bytes()),
+    });
+    let request = signer.client.post(format!("http://{}/v1/verify", product.api));
+    let answer = request.bearer_auth("a token of a back end").json(&question).send().await.unwrap();
+    let told: serde_json::Value = answer.json().await.unwrap();
+    assert_eq!(told["code"], "AuthFailure.SignatureFailure", "{told}");
+    browser.get(&look_up(told["request_id"].as_str().unwrap())).await.says("The signed host is not").says("POST /");
+}
 
-    async fn only_the_owner_sees_it(engine) {
-        let (product, _owner, mut browser, signer) = with_signer(engine).await;
-        let wrong = Signer { secret_key: "x".repeat(32), ..signer.clone() };
-        let id = refused(&wrong, &Call::identity(product.clock.now())).await;
-        let (_other, mut stranger) = product.signed_in("other").await;
-        stranger.get(&look_up(&id)).await.says("None of your keys has a refused call").does_not_say("Canonical request");
-        product.browser().get(&look_up(&id)).await.leads_to("/login");
-        browser.get(&look_up(&id.to_uppercase())).await.says("Canonical request");
-        for asked in ["", "nothing", "%00", &"x".repeat(500), "%F0%9F%98%80", "'--"] {
-            browser.get(&look_up(asked)).await.is_account_page().does_not_say("Canonical request");
-        }
+/// A flood of wrong signatures is neither looked into in full nor kept in full.
+#[apply(on_both_engines!)]
+async fn a_flood_is_bounded(engine: Engine) {
+    let (product, _owner, mut browser, signer) = with_signer(engine).await;
+    let recorder = &product.app.usage;
+    let looked_into = (0..10_000).filter(|_| recorder.takes_diagnosis()).count();
+    assert!((1..=32).contains(&looked_into), "{looked_into}: the budget of one second, or of two at its turn");
+    let ids: Vec<RequestId> = (0..130).map(|_| RequestId::generate()).collect();
+    let key = Arc::new(UsageCounter::new(signer.secret_id.parse().unwrap(), product.clock.now()));
+    for (at, request_id) in (0..).zip(&ids) {
+        let at = product.clock.now().plus(Duration::from_millis(at));
+        let diagnosis = Diagnosis {
+            canonical_request: "é".repeat(9000),
+            string_to_sign: "to sign".to_owned(),
+            variant_was_signed: false,
+            cause: None,
+        };
+        let diagnosed = Some(RefusedCall { request_id: *request_id, signed_at: at, diagnosis });
+        let (action, address, refusal) = ("Flood", [192, 0, 2, 1].into(), Some(Reason::WrongSignature));
+        recorder.record(&key, CheckedCall { at, action, address, refusal, diagnosed });
     }
-
-    /// A back end that asks is told the id as well, and can pass it on.
-    async fn a_call_that_a_back_end_asked_about_is_looked_up_too(engine) {
-        let tokens = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(tokens.path(), "a token of a back end").unwrap();
-        let with_tokens = |given| GivenSettings { verify_token_file: Some(tokens.path().to_owned()), ..given };
-        let product = Product::start_with(engine, with_tokens).await;
-        let (mut owner, mut browser) = product.signed_in("root").await;
-        let key = browser.create_key().await;
-        let secret = owner.reveal(&product, &mut browser, &key).await;
-        let signer = Signer::new(product.api, &key, &secret);
-        let call = Call { signed_host: Some("elsewhere.example".to_owned()), ..Call::identity(product.clock.now()) };
-        let question = json!({
-            "method": "POST",
-            "uri": "/",
-            "headers": {
-                "Host": product.api.to_string(),
-                "Content-Type": call.content_type,
-                "X-TC-Timestamp": call.timestamp.to_string(),
-                "X-Forwarded-Host": "elsewhere.example",
-                "Authorization": signer.authorization(&call),
-            },
-            "body_sha256": latchkey::signature::tc3::payload_hash(false, call.body.as_bytes()),
-        });
-        let request = signer.client.post(format!("http://{}/v1/verify", product.api));
-        let answer = request.bearer_auth("a token of a back end").json(&question).send().await.unwrap();
-        let told: serde_json::Value = answer.json().await.unwrap();
-        assert_eq!(told["code"], "AuthFailure.SignatureFailure", "{told}");
-        browser.get(&look_up(told["request_id"].as_str().unwrap())).await.says("The signed host is not").says("POST /");
-    }
-
-    /// A flood of wrong signatures is neither looked into in full nor kept in full.
-    async fn a_flood_is_bounded(engine) {
-        let (product, _owner, mut browser, signer) = with_signer(engine).await;
-        let recorder = &product.app.usage;
-        let looked_into = (0..10_000).filter(|_| recorder.takes_diagnosis()).count();
-        assert!((1..=32).contains(&looked_into), "{looked_into}: the budget of one second, or of two at its turn");
-        let ids: Vec<RequestId> = (0..130).map(|_| RequestId::generate()).collect();
-        let key = Arc::new(UsageCounter::new(signer.secret_id.parse().unwrap(), product.clock.now()));
-        for (at, request_id) in (0..).zip(&ids) {
-            let at = product.clock.now().plus(Duration::from_millis(at));
-            let diagnosis = Diagnosis {
-                canonical_request: "é".repeat(9000),
-                string_to_sign: "to sign".to_owned(),
-                variant_was_signed: false,
-                cause: None,
-            };
-            let diagnosed = Some(RefusedCall { request_id: *request_id, signed_at: at, diagnosis });
-            let (action, address, refusal) = ("Flood", [192, 0, 2, 1].into(), Some(Reason::WrongSignature));
-            recorder.record(&key, CheckedCall { at, action, address, refusal, diagnosed });
-        }
-        recorder.flush().await;
-        browser.get(&look_up(&ids[0].to_string())).await.says("None of your keys");
-        browser.get(&look_up(&ids[28].to_string())).await.says("None of your keys");
-        let page = browser.get(&look_up(&ids[129].to_string())).await;
-        page.says("Flood").says(&"é".repeat(4096)).does_not_say(&"é".repeat(4097));
-    }
+    recorder.flush().await;
+    browser.get(&look_up(&ids[0].to_string())).await.says("None of your keys");
+    browser.get(&look_up(&ids[28].to_string())).await.says("None of your keys");
+    let page = browser.get(&look_up(&ids[129].to_string())).await;
+    page.says("Flood").says(&"é".repeat(4096)).does_not_say(&"é".repeat(4097));
 }

@@ -115,414 +115,449 @@ async fn recorded(product: &Product, action: &str) -> Vec<String> {
         .collect()
 }
 
-on_both_engines! {
-    async fn the_page_says_what_there_is(engine) {
-        let (product, owner, mut here, _there) = signed_in_twice(engine).await;
-        let page = here.get("/cam/capi").await;
-        page.says("<a href=\"/cam/security\">Security</a>").says("<a href=\"/cam/capi\" aria-current=\"page\">");
-        let page = here.get(SECURITY).await;
-        page.is_account_page().says("<a href=\"/cam/security\" aria-current=\"page\">").says("You have 10 codes left");
-        page.says("<a href=\"/cam/capi\">");
-        assert!(opens(&product, "root", PASSWORD, "recovery", &owner.recovery_codes[0]).await);
-        here.get(SECURITY).await.says("You have 9 codes left");
-    }
+#[apply(on_both_engines!)]
+async fn the_page_says_what_there_is(engine: Engine) {
+    let (product, owner, mut here, _there) = signed_in_twice(engine).await;
+    let page = here.get("/cam/capi").await;
+    page.says("<a href=\"/cam/security\">Security</a>").says("<a href=\"/cam/capi\" aria-current=\"page\">");
+    let page = here.get(SECURITY).await;
+    page.is_account_page().says("<a href=\"/cam/security\" aria-current=\"page\">").says("You have 10 codes left");
+    page.says("<a href=\"/cam/capi\">");
+    assert!(opens(&product, "root", PASSWORD, "recovery", &owner.recovery_codes[0]).await);
+    here.get(SECURITY).await.says("You have 9 codes left");
+}
 
-    // Password.
+// Password.
 
-    async fn the_password_is_changed_and_everybody_else_is_out(engine) {
-        let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
-        let mut half = product.browser();
-        owner.give_password(&mut half).await;
-        let late_token = half.get("/login/code").await.form_token();
-        let (session, device) = (here.session_cookie().cloned(), here.cookies["__Host-latchkey-device"].clone());
+#[apply(on_both_engines!)]
+async fn the_password_is_changed_and_everybody_else_is_out(engine: Engine) {
+    let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
+    let mut half = product.browser();
+    owner.give_password(&mut half).await;
+    let late_token = half.get("/login/code").await.form_token();
+    let (session, device) = (here.session_cookie().cloned(), here.cookies["__Host-latchkey-device"].clone());
 
-        let code = owner.code(&product);
-        change(&mut here, PASSWORD, Some(&code), NEW_PASSWORD).await.leads_to(SECURITY);
-        let page = here.get(SECURITY).await;
-        page.is_account_page().says("The password was changed").does_not_say("sessions/end-others");
-        assert_ne!(here.session_cookie().cloned(), session, "a new session id");
-        let mut old = here.clone();
-        old.cookies.insert("__Host-latchkey-session".to_owned(), session.unwrap());
-        assert!(!is_signed_in(&mut old).await, "the old id is dead");
-        assert!(!is_signed_in(&mut there).await);
-        let late = [("kind", "recovery"), ("code", owner.recovery_codes[1].as_str())];
-        half.post("/login/code", &late_token, &late).await.leads_to("/login?notice=expired");
+    let code = owner.code(&product);
+    change(&mut here, PASSWORD, Some(&code), NEW_PASSWORD).await.leads_to(SECURITY);
+    let page = here.get(SECURITY).await;
+    page.is_account_page().says("The password was changed").does_not_say("sessions/end-others");
+    assert_ne!(here.session_cookie().cloned(), session, "a new session id");
+    let mut old = here.clone();
+    old.cookies.insert("__Host-latchkey-session".to_owned(), session.unwrap());
+    assert!(!is_signed_in(&mut old).await, "the old id is dead");
+    assert!(!is_signed_in(&mut there).await);
+    let late = [("kind", "recovery"), ("code", owner.recovery_codes[1].as_str())];
+    half.post("/login/code", &late_token, &late).await.leads_to("/login?notice=expired");
 
-        let code = owner.code(&product);
-        assert!(!opens(&product, "root", PASSWORD, "totp", &code).await, "the old password");
-        assert!(opens(&product, "root", NEW_PASSWORD, "totp", &code).await);
-        assert_eq!(recorded(&product, "account.password").await, ["done"]);
+    let code = owner.code(&product);
+    assert!(!opens(&product, "root", PASSWORD, "totp", &code).await, "the old password");
+    assert!(opens(&product, "root", NEW_PASSWORD, "totp", &code).await);
+    assert_eq!(recorded(&product, "account.password").await, ["done"]);
 
-        // The present browser stays known, the others are forgotten.
-        let is_known = async |token: &str| {
-            let hash = latchkey::secret::token::TokenDigest::of(token);
-            let now = product.clock.now();
-            latchkey::db::accounts::is_known_device(&product.app.db, &hash, owner.uin, now).await.unwrap()
-        };
-        assert!(is_known(&device).await);
-        assert!(!is_known(&there.cookies["__Host-latchkey-device"]).await);
-    }
-
-    async fn a_password_is_changed_with_the_password_and_a_code_only(engine) {
-        let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
-        let code = owner.code(&product);
-        change(&mut here, PASSWORD, None, NEW_PASSWORD).await.is(422).says("id=\"code-error\"");
-        change(&mut here, "not the password", Some(&code), NEW_PASSWORD).await.is(422).says("id=\"password-error\"");
-        change(&mut here, PASSWORD, Some("000000"), NEW_PASSWORD).await.is(422).says("id=\"code-error\"");
-        // Judged as at set-up, and before the code is spent.
-        for (bad, why) in [("password1", "first to be guessed"), ("root1234", "made of the account name"), ("quail", "shorter than 8")] {
-            change(&mut here, PASSWORD, Some(&code), bad).await.is(422).says("id=\"new-error\"").says(why).does_not_say(bad);
-        }
-        let fields = [("password", PASSWORD), ("code", code.as_str()), ("new", NEW_PASSWORD), ("again", "another one")];
-        here.submit(CHANGE, CHANGE, &fields).await.is(422).says("passwords do not match").does_not_say(NEW_PASSWORD);
-        assert!(is_signed_in(&mut there).await);
-        assert!(opens(&product, "root", PASSWORD, "recovery", &owner.recovery_codes[0]).await);
-        change(&mut here, PASSWORD, Some(&code), NEW_PASSWORD).await.leads_to(SECURITY);
-        assert_eq!(recorded(&product, "account.password").await, ["done"]);
-    }
-
-    async fn the_current_password_is_asked_for_within_the_window_too(engine) {
-        let (product, mut owner, mut here, _there) = signed_in_twice(engine).await;
-        verify(&product, &mut owner, &mut here).await;
-        here.get(CHANGE).await.is_account_page().says("id=\"password\"").does_not_say("id=\"code\"");
-        change(&mut here, "not the password", None, NEW_PASSWORD).await.is(422).says("id=\"password-error\"");
-        // It counts as a wrong password of Show does, and then the right one has to wait.
-        for _ in 0..4 {
-            change(&mut here, "not the password", None, NEW_PASSWORD).await.is(422);
-        }
-        change(&mut here, PASSWORD, None, NEW_PASSWORD).await.is(422).says("too many attempts");
-        product.advance(Duration::from_secs(2));
-        change(&mut here, PASSWORD, None, NEW_PASSWORD).await.leads_to(SECURITY);
-        assert_eq!(recorded(&product, "account.password").await, ["refused"; 6].into_iter().chain(["done"]).collect::<Vec<_>>());
-        // What was proved with the old password is worth nothing after it.
-        here.get(CHANGE).await.says("id=\"code\"");
-    }
-
-    async fn of_two_changes_at_once_one_wins(engine) {
-        let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
-        verify(&product, &mut owner, &mut here).await;
-        there.create_key().await;
-        let code = owner.code(&product);
-        let key = crate::support::browser::key_ids(&there.get("/cam/capi").await)[0].clone();
-        let show = format!("/cam/capi/keys/{key}/show");
-        there.submit(&show, &show, &[("password", PASSWORD), ("code", &code)]).await.is(303);
-
-        let tokens = (here.get(CHANGE).await.form_token(), there.get(CHANGE).await.form_token());
-        let fields = |new| [("password", PASSWORD), ("new", new), ("again", new)];
-        let (one, other) = tokio::join!(
-            async { here.post(CHANGE, &tokens.0, &fields(NEW_PASSWORD)).await },
-            async { there.post(CHANGE, &tokens.1, &fields("nine copper spoons")).await },
-        );
-        let won = |page: &Page| page.location.as_deref() == Some(SECURITY);
-        assert!(won(&one) != won(&other), "{one:?} {other:?}");
-        assert!(goes_on(&mut here, &one).await != goes_on(&mut there, &other).await);
-        assert_eq!(recorded(&product, "account.password").await.iter().filter(|result| *result == "done").count(), 1);
-    }
-
-    // Authenticator.
-
-    async fn the_old_authenticator_holds_until_the_new_one_is_confirmed(engine) {
-        let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
-        here.get(CONFIRM).await.leads_to(REPLACE);
-        here.submit(REPLACE, CONFIRM, &[("code", "123456")]).await.leads_to(REPLACE);
-        with_proof(&product, &mut owner, &mut here, REPLACE).await.leads_to(CONFIRM);
-        let page = here.get(CONFIRM).await;
-        page.is_account_page().says("<svg class=\"qr\"").says("otpauth://totp/Latchkey:root?").does_not_say("Step 2");
-        let new = seed_on(&page);
-        assert_ne!(new.expose(), owner.seed.expose());
-
-        let wrong = here.post(CONFIRM, &page.form_token(), &[("code", "000000")]).await;
-        wrong.is(422).says("does not match this QR code");
-        assert_eq!(seed_on(&wrong).expose(), new.expose(), "a wrong code changes nothing");
-        let old_code = owner.code(&product);
-        here.post(CONFIRM, &page.form_token(), &[("code", &old_code)]).await.is(422);
-        assert!(is_signed_in(&mut there).await);
-        assert!(!opens(&product, "root", PASSWORD, "totp", &new.code_at(product.clock.now())).await, "not yet");
-        assert!(opens(&product, "root", PASSWORD, "totp", &old_code).await, "the old one holds");
-
-        product.advance(Duration::from_secs(30));
-        let code = new.code_at(product.clock.now());
-        here.post(CONFIRM, &page.form_token(), &[("code", &code)]).await.leads_to(SECURITY);
-        here.get(SECURITY).await.is_account_page().says("The new authenticator is in use");
-        assert!(!is_signed_in(&mut there).await);
-        here.get(CONFIRM).await.leads_to(REPLACE);
-        assert!(!opens(&product, "root", PASSWORD, "totp", &code).await, "the confirming code is spent");
-        product.advance(Duration::from_secs(30));
+    // The present browser stays known, the others are forgotten.
+    let is_known = async |token: &str| {
+        let hash = latchkey::secret::token::TokenDigest::of(token);
         let now = product.clock.now();
-        assert!(!opens(&product, "root", PASSWORD, "totp", &owner.seed.code_at(now)).await, "the old one is void");
-        assert!(opens(&product, "root", PASSWORD, "totp", &new.code_at(now)).await);
-        assert!(opens(&product, "root", PASSWORD, "recovery", &owner.recovery_codes[0]).await, "these go on");
-        assert_eq!(recorded(&product, "account.totp").await, ["refused", "refused", "done"]);
-        // Whoever was verified by the old one is asked for the new one.
-        here.get(REPLACE).await.says("id=\"code\"");
+        latchkey::db::accounts::is_known_device(&product.app.db, &hash, owner.uin, now).await.unwrap()
+    };
+    assert!(is_known(&device).await);
+    assert!(!is_known(&there.cookies["__Host-latchkey-device"]).await);
+}
+
+#[apply(on_both_engines!)]
+async fn a_password_is_changed_with_the_password_and_a_code_only(engine: Engine) {
+    let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
+    let code = owner.code(&product);
+    change(&mut here, PASSWORD, None, NEW_PASSWORD).await.is(422).says("id=\"code-error\"");
+    change(&mut here, "not the password", Some(&code), NEW_PASSWORD).await.is(422).says("id=\"password-error\"");
+    change(&mut here, PASSWORD, Some("000000"), NEW_PASSWORD).await.is(422).says("id=\"code-error\"");
+    // Judged as at set-up, and before the code is spent.
+    for (bad, why) in
+        [("password1", "first to be guessed"), ("root1234", "made of the account name"), ("quail", "shorter than 8")]
+    {
+        change(&mut here, PASSWORD, Some(&code), bad)
+            .await
+            .is(422)
+            .says("id=\"new-error\"")
+            .says(why)
+            .does_not_say(bad);
     }
+    let fields = [("password", PASSWORD), ("code", code.as_str()), ("new", NEW_PASSWORD), ("again", "another one")];
+    here.submit(CHANGE, CHANGE, &fields).await.is(422).says("passwords do not match").does_not_say(NEW_PASSWORD);
+    assert!(is_signed_in(&mut there).await);
+    assert!(opens(&product, "root", PASSWORD, "recovery", &owner.recovery_codes[0]).await);
+    change(&mut here, PASSWORD, Some(&code), NEW_PASSWORD).await.leads_to(SECURITY);
+    assert_eq!(recorded(&product, "account.password").await, ["done"]);
+}
 
-    async fn a_replacement_waits_ten_minutes_and_is_seen_by_nobody_else(engine) {
-        let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
-        with_proof(&product, &mut owner, &mut here, REPLACE).await.leads_to(CONFIRM);
-        let page = here.get(CONFIRM).await;
-        there.get(CONFIRM).await.leads_to(REPLACE);
-        product.advance(Duration::from_mins(10));
-        let code = seed_on(&page).code_at(product.clock.now());
-        here.post(CONFIRM, &page.form_token(), &[("code", &code)]).await.leads_to(REPLACE);
-        here.get(CONFIRM).await.leads_to(REPLACE);
-        assert!(is_signed_in(&mut there).await);
-
-        // One that waits is given up when the credentials change.
-        with_proof(&product, &mut owner, &mut here, REPLACE).await.leads_to(CONFIRM);
-        change(&mut here, PASSWORD, None, NEW_PASSWORD).await.leads_to(SECURITY);
-        here.get(CONFIRM).await.leads_to(REPLACE);
+#[apply(on_both_engines!)]
+async fn the_current_password_is_asked_for_within_the_window_too(engine: Engine) {
+    let (product, mut owner, mut here, _there) = signed_in_twice(engine).await;
+    verify(&product, &mut owner, &mut here).await;
+    here.get(CHANGE).await.is_account_page().says("id=\"password\"").does_not_say("id=\"code\"");
+    change(&mut here, "not the password", None, NEW_PASSWORD).await.is(422).says("id=\"password-error\"");
+    // It counts as a wrong password of Show does, and then the right one has to wait.
+    for _ in 0..4 {
+        change(&mut here, "not the password", None, NEW_PASSWORD).await.is(422);
     }
+    change(&mut here, PASSWORD, None, NEW_PASSWORD).await.is(422).says("too many attempts");
+    product.advance(Duration::from_secs(2));
+    change(&mut here, PASSWORD, None, NEW_PASSWORD).await.leads_to(SECURITY);
+    assert_eq!(
+        recorded(&product, "account.password").await,
+        ["refused"; 6].into_iter().chain(["done"]).collect::<Vec<_>>()
+    );
+    // What was proved with the old password is worth nothing after it.
+    here.get(CHANGE).await.says("id=\"code\"");
+}
 
-    // Recovery codes.
+#[apply(on_both_engines!)]
+async fn of_two_changes_at_once_one_wins(engine: Engine) {
+    let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
+    verify(&product, &mut owner, &mut here).await;
+    there.create_key().await;
+    let code = owner.code(&product);
+    let key = crate::support::browser::key_ids(&there.get("/cam/capi").await)[0].clone();
+    let show = format!("/cam/capi/keys/{key}/show");
+    there.submit(&show, &show, &[("password", PASSWORD), ("code", &code)]).await.is(303);
 
-    async fn new_recovery_codes_void_the_old_ones(engine) {
-        let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
-        assert!(opens(&product, "root", PASSWORD, "recovery", &owner.recovery_codes[0]).await);
-        here.get(CODES).await.is_account_page().says("shown only once").says("id=\"code\"");
-        let page = with_proof(&product, &mut owner, &mut here, CODES).await;
-        let codes = codes_on(page.is_account_page());
-        assert_eq!(codes.len(), 10);
-        page.says("I have saved these codes").says(&format!("href=\"data:text/plain;charset=utf-8,{}%0A", codes[0]));
-        page.says("action=\"/cam/security\"").does_not_say("Step 3");
-        here.get(SECURITY).await.says("You have 10 codes left").does_not_say(&codes[0]);
-        assert!(!opens(&product, "root", PASSWORD, "recovery", &owner.recovery_codes[1]).await, "the old ones");
-        assert!(opens(&product, "root", PASSWORD, "recovery", &codes[9]).await);
-        assert!(is_signed_in(&mut there).await);
-        assert_eq!(recorded(&product, "account.recovery-codes").await, ["done"]);
-    }
+    let tokens = (here.get(CHANGE).await.form_token(), there.get(CHANGE).await.form_token());
+    let fields = |new| [("password", PASSWORD), ("new", new), ("again", new)];
+    let (one, other) = tokio::join!(async { here.post(CHANGE, &tokens.0, &fields(NEW_PASSWORD)).await }, async {
+        there.post(CHANGE, &tokens.1, &fields("nine copper spoons")).await
+    },);
+    let won = |page: &Page| page.location.as_deref() == Some(SECURITY);
+    assert!(won(&one) != won(&other), "{one:?} {other:?}");
+    assert!(goes_on(&mut here, &one).await != goes_on(&mut there, &other).await);
+    assert_eq!(recorded(&product, "account.password").await.iter().filter(|result| *result == "done").count(), 1);
+}
 
-    // Sessions.
+// Authenticator.
 
-    async fn sessions_are_listed_in_plain_words(engine) {
-        let (product, mut owner, mut here, _there) = signed_in_twice(engine).await;
-        for user_agent in [
-            "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".to_owned(),
-            format!("<script>alert(1)</script>{}", "x".repeat(5000)),
-        ] {
-            owner.code(&product);
-            let mut browser = product.browser();
-            owner.give_password(&mut browser).await;
-            let token = browser.get("/login/code").await.form_token();
-            product.advance(Duration::from_secs(30));
-            let code = owner.code(&product);
-            let form = [("form_token", token.as_str()), ("kind", "totp"), ("code", &code)];
-            let request = browser.request(Method::POST, "/login/code").header("user-agent", user_agent).form(&form);
-            browser.send(request).await.leads_to("/cam/capi");
-        }
-        let page = here.get(SECURITY).await;
-        page.says("Firefox on Linux").says("Unknown browser").says("127.0.0.1").says("This session");
-        page.does_not_say("alert(1)").does_not_say("xxxx");
-        assert_eq!(page.body.matches("This session").count(), 1);
-        assert_eq!(others(&mut here).await.len(), 3);
+#[apply(on_both_engines!)]
+async fn the_old_authenticator_holds_until_the_new_one_is_confirmed(engine: Engine) {
+    let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
+    here.get(CONFIRM).await.leads_to(REPLACE);
+    here.submit(REPLACE, CONFIRM, &[("code", "123456")]).await.leads_to(REPLACE);
+    with_proof(&product, &mut owner, &mut here, REPLACE).await.leads_to(CONFIRM);
+    let page = here.get(CONFIRM).await;
+    page.is_account_page().says("<svg class=\"qr\"").says("otpauth://totp/Latchkey:root?").does_not_say("Step 2");
+    let new = seed_on(&page);
+    assert_ne!(new.expose(), owner.seed.expose());
 
-        // What is over is not there any more.
-        let cookie = here.session_cookie().unwrap().clone();
-        page.does_not_say(&cookie);
-        product.advance(Duration::from_mins(10));
-        is_signed_in(&mut here).await;
-        product.advance(Duration::from_mins(6));
-        assert_eq!(others(&mut here).await.len(), 0);
-        here.get(SECURITY).await.does_not_say("End all others").says("This session");
-    }
+    let wrong = here.post(CONFIRM, &page.form_token(), &[("code", "000000")]).await;
+    wrong.is(422).says("does not match this QR code");
+    assert_eq!(seed_on(&wrong).expose(), new.expose(), "a wrong code changes nothing");
+    let old_code = owner.code(&product);
+    here.post(CONFIRM, &page.form_token(), &[("code", &old_code)]).await.is(422);
+    assert!(is_signed_in(&mut there).await);
+    assert!(!opens(&product, "root", PASSWORD, "totp", &new.code_at(product.clock.now())).await, "not yet");
+    assert!(opens(&product, "root", PASSWORD, "totp", &old_code).await, "the old one holds");
 
-    async fn a_session_is_ended_and_its_next_request_is_refused(engine) {
-        let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
-        let mut third = owner.sign_in(&product).await;
-        let before = others(&mut here).await;
-        assert_eq!(before.len(), 2);
-        // The latest used first: the third signed in last.
-        let act = format!("/cam/security/sessions/{}/end", before[0]);
-        here.get(&act).await.is_account_page().says("End this session?").says("127.0.0.1").says("id=\"code\"");
-        here.submit(SECURITY, &act, &[]).await.leads_to(&act);
-        let code = owner.code(&product);
-        here.submit(&act, &act, &[("password", "not the password"), ("code", &code)]).await.is(422).says("id=\"password-error\"");
-        here.submit(&act, &act, &[("password", PASSWORD), ("code", "000000")]).await.is(422).says("id=\"code-error\"");
-        assert!(is_signed_in(&mut third).await);
+    product.advance(Duration::from_secs(30));
+    let code = new.code_at(product.clock.now());
+    here.post(CONFIRM, &page.form_token(), &[("code", &code)]).await.leads_to(SECURITY);
+    here.get(SECURITY).await.is_account_page().says("The new authenticator is in use");
+    assert!(!is_signed_in(&mut there).await);
+    here.get(CONFIRM).await.leads_to(REPLACE);
+    assert!(!opens(&product, "root", PASSWORD, "totp", &code).await, "the confirming code is spent");
+    product.advance(Duration::from_secs(30));
+    let now = product.clock.now();
+    assert!(!opens(&product, "root", PASSWORD, "totp", &owner.seed.code_at(now)).await, "the old one is void");
+    assert!(opens(&product, "root", PASSWORD, "totp", &new.code_at(now)).await);
+    assert!(opens(&product, "root", PASSWORD, "recovery", &owner.recovery_codes[0]).await, "these go on");
+    assert_eq!(recorded(&product, "account.totp").await, ["refused", "refused", "done"]);
+    // Whoever was verified by the old one is asked for the new one.
+    here.get(REPLACE).await.says("id=\"code\"");
+}
 
-        here.submit(&act, &act, &[("password", PASSWORD), ("code", &code)]).await.leads_to(SECURITY);
-        assert!(!is_signed_in(&mut third).await);
-        assert!(is_signed_in(&mut there).await);
-        here.get(SECURITY).await.says("The session has ended.");
-        here.submit(SECURITY, &act, &[]).await.is(404).says("Session not found");
+#[apply(on_both_engines!)]
+async fn a_replacement_waits_ten_minutes_and_is_seen_by_nobody_else(engine: Engine) {
+    let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
+    with_proof(&product, &mut owner, &mut here, REPLACE).await.leads_to(CONFIRM);
+    let page = here.get(CONFIRM).await;
+    there.get(CONFIRM).await.leads_to(REPLACE);
+    product.advance(Duration::from_mins(10));
+    let code = seed_on(&page).code_at(product.clock.now());
+    here.post(CONFIRM, &page.form_token(), &[("code", &code)]).await.leads_to(REPLACE);
+    here.get(CONFIRM).await.leads_to(REPLACE);
+    assert!(is_signed_in(&mut there).await);
 
-        // Within the window no more is asked. A session keeps its name through steps up.
-        verify(&product, &mut owner, &mut there).await;
-        let act = format!("/cam/security/sessions/{}/end", others(&mut here).await[0]);
-        assert!(before.iter().any(|handle| act.contains(handle)));
+    // One that waits is given up when the credentials change.
+    with_proof(&product, &mut owner, &mut here, REPLACE).await.leads_to(CONFIRM);
+    change(&mut here, PASSWORD, None, NEW_PASSWORD).await.leads_to(SECURITY);
+    here.get(CONFIRM).await.leads_to(REPLACE);
+}
+
+// Recovery codes.
+
+#[apply(on_both_engines!)]
+async fn new_recovery_codes_void_the_old_ones(engine: Engine) {
+    let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
+    assert!(opens(&product, "root", PASSWORD, "recovery", &owner.recovery_codes[0]).await);
+    here.get(CODES).await.is_account_page().says("shown only once").says("id=\"code\"");
+    let page = with_proof(&product, &mut owner, &mut here, CODES).await;
+    let codes = codes_on(page.is_account_page());
+    assert_eq!(codes.len(), 10);
+    page.says("I have saved these codes").says(&format!("href=\"data:text/plain;charset=utf-8,{}%0A", codes[0]));
+    page.says("action=\"/cam/security\"").does_not_say("Step 3");
+    here.get(SECURITY).await.says("You have 10 codes left").does_not_say(&codes[0]);
+    assert!(!opens(&product, "root", PASSWORD, "recovery", &owner.recovery_codes[1]).await, "the old ones");
+    assert!(opens(&product, "root", PASSWORD, "recovery", &codes[9]).await);
+    assert!(is_signed_in(&mut there).await);
+    assert_eq!(recorded(&product, "account.recovery-codes").await, ["done"]);
+}
+
+// Sessions.
+
+#[apply(on_both_engines!)]
+async fn sessions_are_listed_in_plain_words(engine: Engine) {
+    let (product, mut owner, mut here, _there) = signed_in_twice(engine).await;
+    for user_agent in [
+        "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".to_owned(),
+        format!("<script>alert(1)</script>{}", "x".repeat(5000)),
+    ] {
+        owner.code(&product);
+        let mut browser = product.browser();
+        owner.give_password(&mut browser).await;
+        let token = browser.get("/login/code").await.form_token();
         product.advance(Duration::from_secs(30));
-        with_proof(&product, &mut owner, &mut here, CODES).await.is_account_page();
-        here.submit(SECURITY, &act, &[]).await.leads_to(SECURITY);
-        assert!(!is_signed_in(&mut there).await);
-        assert_eq!(recorded(&product, "account.end-session").await, ["done", "done"]);
+        let code = owner.code(&product);
+        let form = [("form_token", token.as_str()), ("kind", "totp"), ("code", &code)];
+        let request = browser.request(Method::POST, "/login/code").header("user-agent", user_agent).form(&form);
+        browser.send(request).await.leads_to("/cam/capi");
     }
+    let page = here.get(SECURITY).await;
+    page.says("Firefox on Linux").says("Unknown browser").says("127.0.0.1").says("This session");
+    page.does_not_say("alert(1)").does_not_say("xxxx");
+    assert_eq!(page.body.matches("This session").count(), 1);
+    assert_eq!(others(&mut here).await.len(), 3);
 
-    async fn an_ended_session_does_not_come_back_with_a_step_up(engine) {
-        let (product, mut owner, mut here, there) = signed_in_twice(engine).await;
-        let handle = others(&mut here).await[0].clone();
+    // What is over is not there any more.
+    let cookie = here.session_cookie().unwrap().clone();
+    page.does_not_say(&cookie);
+    product.advance(Duration::from_mins(10));
+    is_signed_in(&mut here).await;
+    product.advance(Duration::from_mins(6));
+    assert_eq!(others(&mut here).await.len(), 0);
+    here.get(SECURITY).await.does_not_say("End all others").says("This session");
+}
+
+#[apply(on_both_engines!)]
+async fn a_session_is_ended_and_its_next_request_is_refused(engine: Engine) {
+    let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
+    let mut third = owner.sign_in(&product).await;
+    let before = others(&mut here).await;
+    assert_eq!(before.len(), 2);
+    // The latest used first: the third signed in last.
+    let act = format!("/cam/security/sessions/{}/end", before[0]);
+    here.get(&act).await.is_account_page().says("End this session?").says("127.0.0.1").says("id=\"code\"");
+    here.submit(SECURITY, &act, &[]).await.leads_to(&act);
+    let code = owner.code(&product);
+    here.submit(&act, &act, &[("password", "not the password"), ("code", &code)])
+        .await
+        .is(422)
+        .says("id=\"password-error\"");
+    here.submit(&act, &act, &[("password", PASSWORD), ("code", "000000")]).await.is(422).says("id=\"code-error\"");
+    assert!(is_signed_in(&mut third).await);
+
+    here.submit(&act, &act, &[("password", PASSWORD), ("code", &code)]).await.leads_to(SECURITY);
+    assert!(!is_signed_in(&mut third).await);
+    assert!(is_signed_in(&mut there).await);
+    here.get(SECURITY).await.says("The session has ended.");
+    here.submit(SECURITY, &act, &[]).await.is(404).says("Session not found");
+
+    // Within the window no more is asked. A session keeps its name through steps up.
+    verify(&product, &mut owner, &mut there).await;
+    let act = format!("/cam/security/sessions/{}/end", others(&mut here).await[0]);
+    assert!(before.iter().any(|handle| act.contains(handle)));
+    product.advance(Duration::from_secs(30));
+    with_proof(&product, &mut owner, &mut here, CODES).await.is_account_page();
+    here.submit(SECURITY, &act, &[]).await.leads_to(SECURITY);
+    assert!(!is_signed_in(&mut there).await);
+    assert_eq!(recorded(&product, "account.end-session").await, ["done", "done"]);
+}
+
+#[apply(on_both_engines!)]
+async fn an_ended_session_does_not_come_back_with_a_step_up(engine: Engine) {
+    let (product, mut owner, mut here, there) = signed_in_twice(engine).await;
+    let handle = others(&mut here).await[0].clone();
+    let act = format!("/cam/security/sessions/{handle}/end");
+    let key = here.create_key().await;
+    owner.reveal(&product, &mut here, &key).await;
+    let show = format!("/cam/capi/keys/{key}/show");
+    let code = owner.code(&product);
+    // Whichever comes first, and wherever in between: after the end it is over.
+    let mut stepping = there.clone();
+    let token = stepping.get(&show).await.form_token();
+    let (stepped, ended) =
+        tokio::join!(async { stepping.post(&show, &token, &[("password", PASSWORD), ("code", &code)]).await }, async {
+            here.submit(SECURITY, &act, &[]).await
+        },);
+    ended.leads_to(SECURITY);
+    assert!(!stepped.status.is_server_error(), "{stepped:?}");
+    assert!(stepping.get(SECURITY).await.location.is_some());
+    assert!(others(&mut here).await.is_empty());
+}
+
+#[apply(on_both_engines!)]
+async fn of_two_sessions_that_end_each_other_one_stays(engine: Engine) {
+    let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
+    for browser in [&mut here, &mut there] {
+        with_proof(&product, &mut owner, browser, CODES).await.is_account_page();
+    }
+    let acts = [others(&mut here).await, others(&mut there).await];
+    let acts = acts.map(|others| format!("/cam/security/sessions/{}/end", others[0]));
+    let tokens = [here.get(SECURITY).await.form_token(), there.get(SECURITY).await.form_token()];
+    let (one, other) = tokio::join!(async { here.post(&acts[0], &tokens[0], &[]).await }, async {
+        there.post(&acts[1], &tokens[1], &[]).await
+    },);
+    assert!(!one.status.is_server_error() && !other.status.is_server_error(), "{one:?} {other:?}");
+    assert!(goes_on(&mut here, &one).await != goes_on(&mut there, &other).await);
+    assert_eq!(recorded(&product, "account.end-session").await, ["done"]);
+}
+
+/// As it goes where the second is late, on whatever machine.
+#[apply(on_both_engines!)]
+async fn an_ended_session_is_told_so_by_the_answer_to_its_form(engine: Engine) {
+    let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
+    for browser in [&mut here, &mut there] {
+        with_proof(&product, &mut owner, browser, CODES).await.is_account_page();
+    }
+    let acts = [others(&mut here).await, others(&mut there).await];
+    let acts = acts.map(|others| format!("/cam/security/sessions/{}/end", others[0]));
+    let token = there.get(SECURITY).await.form_token();
+    here.submit(SECURITY, &acts[0], &[]).await.leads_to(SECURITY);
+    let answer = there.post(&acts[1], &token, &[]).await;
+    answer.leads_to(ENDED);
+    assert!(here.get(SECURITY).await.location.is_none());
+    assert!(!goes_on(&mut there, &answer).await);
+    there.get(SECURITY).await.leads_to("/login");
+}
+
+#[apply(on_both_engines!)]
+async fn all_other_sessions_are_ended(engine: Engine) {
+    let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
+    let mut third = owner.sign_in(&product).await;
+    let mut half = product.browser();
+    owner.give_password(&mut half).await;
+    let late_token = half.get("/login/code").await.form_token();
+    here.submit(SECURITY, END_OTHERS, &[]).await.leads_to(END_OTHERS);
+    here.submit(END_OTHERS, END_OTHERS, &[("password", "x"), ("code", "000000")]).await.is(422);
+    assert!(is_signed_in(&mut there).await);
+    let session = here.session_cookie().cloned();
+    with_proof(&product, &mut owner, &mut here, END_OTHERS).await.leads_to(SECURITY);
+    here.get(SECURITY).await.is_account_page().says("All other sessions have ended");
+    assert_ne!(here.session_cookie().cloned(), session);
+    assert!(!is_signed_in(&mut there).await && !is_signed_in(&mut third).await);
+    let late = [("kind", "recovery"), ("code", owner.recovery_codes[0].as_str())];
+    half.post("/login/code", &late_token, &late).await.leads_to("/login?notice=expired");
+    assert_eq!(recorded(&product, "account.end-sessions").await, ["done"]);
+}
+
+#[apply(on_both_engines!)]
+async fn sessions_of_others_cannot_be_ended(engine: Engine) {
+    let (product, mut owner, mut here, _there) = signed_in_twice(engine).await;
+    let (mut stranger, mut theirs) = product.signed_in("other").await;
+    let mut second = stranger.sign_in(&product).await;
+    let foreign = others(&mut theirs).await[0].clone();
+    verify(&product, &mut owner, &mut here).await;
+    let invented = "a".repeat(22);
+    let cookie = second.session_cookie().unwrap().clone();
+    for handle in [foreign.as_str(), &invented, "x", &cookie, "%00", "%3Cscript%3E"] {
         let act = format!("/cam/security/sessions/{handle}/end");
-        let key = here.create_key().await;
-        owner.reveal(&product, &mut here, &key).await;
-        let show = format!("/cam/capi/keys/{key}/show");
+        here.get(&act).await.is(404).says("Session not found").does_not_say("127.0.0.1");
+        here.submit(SECURITY, &act, &[]).await.is(404).says("Session not found");
+    }
+    assert!(is_signed_in(&mut second).await && is_signed_in(&mut theirs).await);
+    // Nor is a name of a session good for being it.
+    let mut thief = product.browser();
+    thief.cookies.insert("__Host-latchkey-session".to_owned(), foreign);
+    assert!(thief.get(SECURITY).await.location.is_some());
+    assert!(recorded(&product, "account.end-session").await.is_empty());
+}
+
+#[apply(on_both_engines!)]
+async fn signing_out_ends_a_session_for_good(engine: Engine) {
+    let (_product, _owner, mut here, mut there) = signed_in_twice(engine).await;
+    assert_eq!(others(&mut here).await.len(), 1);
+    there.submit(SECURITY, "/logout", &[]).await.leads_to("/login?notice=signed-out");
+    assert_eq!(others(&mut here).await.len(), 0);
+}
+
+// All of them.
+
+#[apply(on_both_engines!)]
+async fn nothing_is_done_without_verification(engine: Engine) {
+    let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
+    let end = format!("/cam/security/sessions/{}/end", others(&mut here).await[0]);
+    for act in [REPLACE, CODES, END_OTHERS, &end] {
+        here.get(act).await.is_account_page().says("To continue, enter your password and a code");
+        here.submit(SECURITY, act, &[]).await.leads_to(act);
+        here.submit(SECURITY, act, &[("password", PASSWORD)]).await.leads_to(act);
         let code = owner.code(&product);
-        // Whichever comes first, and wherever in between: after the end it is over.
-        let mut stepping = there.clone();
-        let token = stepping.get(&show).await.form_token();
-        let (stepped, ended) = tokio::join!(
-            async { stepping.post(&show, &token, &[("password", PASSWORD), ("code", &code)]).await },
-            async { here.submit(SECURITY, &act, &[]).await },
-        );
-        ended.leads_to(SECURITY);
-        assert!(!stepped.status.is_server_error(), "{stepped:?}");
-        assert!(stepping.get(SECURITY).await.location.is_some());
-        assert!(others(&mut here).await.is_empty());
+        here.submit(SECURITY, act, &[("code", &code)]).await.leads_to(act);
+        here.submit(SECURITY, act, &[("password", "wrong"), ("code", &code)])
+            .await
+            .is(422)
+            .says("id=\"password-error\"");
+        here.submit(SECURITY, act, &[("password", PASSWORD), ("code", "000000")])
+            .await
+            .is(422)
+            .says("id=\"code-error\"");
+        product.advance(Duration::from_mins(1));
+        is_signed_in(&mut there).await;
     }
-
-    async fn of_two_sessions_that_end_each_other_one_stays(engine) {
-        let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
-        for browser in [&mut here, &mut there] {
-            with_proof(&product, &mut owner, browser, CODES).await.is_account_page();
-        }
-        let acts = [others(&mut here).await, others(&mut there).await];
-        let acts = acts.map(|others| format!("/cam/security/sessions/{}/end", others[0]));
-        let tokens = [here.get(SECURITY).await.form_token(), there.get(SECURITY).await.form_token()];
-        let (one, other) = tokio::join!(
-            async { here.post(&acts[0], &tokens[0], &[]).await },
-            async { there.post(&acts[1], &tokens[1], &[]).await },
-        );
-        assert!(!one.status.is_server_error() && !other.status.is_server_error(), "{one:?} {other:?}");
-        assert!(goes_on(&mut here, &one).await != goes_on(&mut there, &other).await);
-        assert_eq!(recorded(&product, "account.end-session").await, ["done"]);
+    assert!(is_signed_in(&mut there).await);
+    here.get(CONFIRM).await.leads_to(REPLACE);
+    assert!(opens(&product, "root", PASSWORD, "recovery", &owner.recovery_codes[0]).await);
+    for action in ["account.totp", "account.recovery-codes", "account.end-sessions", "account.end-session"] {
+        assert!(recorded(&product, action).await.is_empty(), "{action}");
     }
+}
 
-    /// As it goes where the second is late, on whatever machine.
-    async fn an_ended_session_is_told_so_by_the_answer_to_its_form(engine) {
-        let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
-        for browser in [&mut here, &mut there] {
-            with_proof(&product, &mut owner, browser, CODES).await.is_account_page();
-        }
-        let acts = [others(&mut here).await, others(&mut there).await];
-        let acts = acts.map(|others| format!("/cam/security/sessions/{}/end", others[0]));
-        let token = there.get(SECURITY).await.form_token();
-        here.submit(SECURITY, &acts[0], &[]).await.leads_to(SECURITY);
-        let answer = there.post(&acts[1], &token, &[]).await;
-        answer.leads_to(ENDED);
-        assert!(here.get(SECURITY).await.location.is_none());
-        assert!(!goes_on(&mut there, &answer).await);
-        there.get(SECURITY).await.leads_to("/login");
+#[apply(on_both_engines!)]
+async fn a_window_of_zero_asks_for_every_act(engine: Engine) {
+    let (product, mut owner, mut here) = without_window(engine).await;
+    for act in [CODES, END_OTHERS, REPLACE, CODES] {
+        here.submit(SECURITY, act, &[]).await.leads_to(act);
+        let done = with_proof(&product, &mut owner, &mut here, act).await;
+        assert!(matches!(done.status.as_u16(), 203 | 303) && done.location.as_deref() != Some(act), "{act}: {done:?}");
     }
+    // A verification of this minute does not count, and its code is spent.
+    let code = owner.code(&product);
+    here.submit(CODES, CODES, &[("password", PASSWORD), ("code", &code)]).await.is_account_page();
+    here.submit(CODES, CODES, &[("password", PASSWORD), ("code", &code)]).await.is(422).says("already used");
+    change(&mut here, PASSWORD, Some(&code), NEW_PASSWORD).await.is(422).says("already used");
+    change(&mut here, PASSWORD, None, NEW_PASSWORD).await.is(422).says("id=\"code-error\"");
+}
 
-    async fn all_other_sessions_are_ended(engine) {
-        let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
-        let mut third = owner.sign_in(&product).await;
-        let mut half = product.browser();
-        owner.give_password(&mut half).await;
-        let late_token = half.get("/login/code").await.form_token();
-        here.submit(SECURITY, END_OTHERS, &[]).await.leads_to(END_OTHERS);
-        here.submit(END_OTHERS, END_OTHERS, &[("password", "x"), ("code", "000000")]).await.is(422);
-        assert!(is_signed_in(&mut there).await);
-        let session = here.session_cookie().cloned();
-        with_proof(&product, &mut owner, &mut here, END_OTHERS).await.leads_to(SECURITY);
-        here.get(SECURITY).await.is_account_page().says("All other sessions have ended");
-        assert_ne!(here.session_cookie().cloned(), session);
-        assert!(!is_signed_in(&mut there).await && !is_signed_in(&mut third).await);
-        let late = [("kind", "recovery"), ("code", owner.recovery_codes[0].as_str())];
-        half.post("/login/code", &late_token, &late).await.leads_to("/login?notice=expired");
-        assert_eq!(recorded(&product, "account.end-sessions").await, ["done"]);
+#[apply(on_both_engines!)]
+async fn wrong_codes_count_as_everywhere(engine: Engine) {
+    let (product, mut owner, mut here, _there) = signed_in_twice(engine).await;
+    for act in [REPLACE, CODES, END_OTHERS, REPLACE, CODES, END_OTHERS, REPLACE, CODES, END_OTHERS] {
+        here.submit(act, act, &[("password", PASSWORD), ("code", "000000")]).await.is(422);
     }
+    change(&mut here, PASSWORD, Some("000000"), NEW_PASSWORD).await.is(422);
+    let code = owner.code(&product);
+    change(&mut here, PASSWORD, Some(&code), NEW_PASSWORD).await.is(422).says("id=\"code-error\"");
+    assert!(!opens(&product, "root", PASSWORD, "recovery", &owner.recovery_codes[0]).await, "nor for signing in");
+}
 
-    async fn sessions_of_others_cannot_be_ended(engine) {
-        let (product, mut owner, mut here, _there) = signed_in_twice(engine).await;
-        let (mut stranger, mut theirs) = product.signed_in("other").await;
-        let mut second = stranger.sign_in(&product).await;
-        let foreign = others(&mut theirs).await[0].clone();
-        verify(&product, &mut owner, &mut here).await;
-        let invented = "a".repeat(22);
-        let cookie = second.session_cookie().unwrap().clone();
-        for handle in [foreign.as_str(), &invented, "x", &cookie, "%00", "%3Cscript%3E"] {
-            let act = format!("/cam/security/sessions/{handle}/end");
-            here.get(&act).await.is(404).says("Session not found").does_not_say("127.0.0.1");
-            here.submit(SECURITY, &act, &[]).await.is(404).says("Session not found");
-        }
-        assert!(is_signed_in(&mut second).await && is_signed_in(&mut theirs).await);
-        // Nor is a name of a session good for being it.
-        let mut thief = product.browser();
-        thief.cookies.insert("__Host-latchkey-session".to_owned(), foreign);
-        assert!(thief.get(SECURITY).await.location.is_some());
-        assert!(recorded(&product, "account.end-session").await.is_empty());
-    }
-
-    async fn signing_out_ends_a_session_for_good(engine) {
-        let (_product, _owner, mut here, mut there) = signed_in_twice(engine).await;
-        assert_eq!(others(&mut here).await.len(), 1);
-        there.submit(SECURITY, "/logout", &[]).await.leads_to("/login?notice=signed-out");
-        assert_eq!(others(&mut here).await.len(), 0);
-    }
-
-    // All of them.
-
-    async fn nothing_is_done_without_verification(engine) {
-        let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
-        let end = format!("/cam/security/sessions/{}/end", others(&mut here).await[0]);
-        for act in [REPLACE, CODES, END_OTHERS, &end] {
-            here.get(act).await.is_account_page().says("To continue, enter your password and a code");
-            here.submit(SECURITY, act, &[]).await.leads_to(act);
-            here.submit(SECURITY, act, &[("password", PASSWORD)]).await.leads_to(act);
-            let code = owner.code(&product);
-            here.submit(SECURITY, act, &[("code", &code)]).await.leads_to(act);
-            here.submit(SECURITY, act, &[("password", "wrong"), ("code", &code)]).await.is(422).says("id=\"password-error\"");
-            here.submit(SECURITY, act, &[("password", PASSWORD), ("code", "000000")]).await.is(422).says("id=\"code-error\"");
-            product.advance(Duration::from_mins(1));
-            is_signed_in(&mut there).await;
-        }
-        assert!(is_signed_in(&mut there).await);
-        here.get(CONFIRM).await.leads_to(REPLACE);
-        assert!(opens(&product, "root", PASSWORD, "recovery", &owner.recovery_codes[0]).await);
-        for action in ["account.totp", "account.recovery-codes", "account.end-sessions", "account.end-session"] {
-            assert!(recorded(&product, action).await.is_empty(), "{action}");
+#[apply(on_both_engines!)]
+async fn forms_without_their_token_change_nothing(engine: Engine) {
+    let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
+    verify(&product, &mut owner, &mut here).await;
+    let end = format!("/cam/security/sessions/{}/end", others(&mut here).await[0]);
+    let foreign = there.get(SECURITY).await.form_token();
+    let fields = [("password", PASSWORD), ("new", NEW_PASSWORD), ("again", NEW_PASSWORD), ("code", "000000")];
+    for act in [CHANGE, REPLACE, CONFIRM, CODES, END_OTHERS, &end] {
+        for token in ["", "x", &foreign] {
+            here.post(act, token, &fields).await.is(403).says("out of date");
         }
     }
-
-    async fn a_window_of_zero_asks_for_every_act(engine) {
-        let (product, mut owner, mut here) = without_window(engine).await;
-        for act in [CODES, END_OTHERS, REPLACE, CODES] {
-            here.submit(SECURITY, act, &[]).await.leads_to(act);
-            let done = with_proof(&product, &mut owner, &mut here, act).await;
-            assert!(matches!(done.status.as_u16(), 203 | 303) && done.location.as_deref() != Some(act), "{act}: {done:?}");
-        }
-        // A verification of this minute does not count, and its code is spent.
-        let code = owner.code(&product);
-        here.submit(CODES, CODES, &[("password", PASSWORD), ("code", &code)]).await.is_account_page();
-        here.submit(CODES, CODES, &[("password", PASSWORD), ("code", &code)]).await.is(422).says("already used");
-        change(&mut here, PASSWORD, Some(&code), NEW_PASSWORD).await.is(422).says("already used");
-        change(&mut here, PASSWORD, None, NEW_PASSWORD).await.is(422).says("id=\"code-error\"");
-    }
-
-    async fn wrong_codes_count_as_everywhere(engine) {
-        let (product, mut owner, mut here, _there) = signed_in_twice(engine).await;
-        for act in [REPLACE, CODES, END_OTHERS, REPLACE, CODES, END_OTHERS, REPLACE, CODES, END_OTHERS] {
-            here.submit(act, act, &[("password", PASSWORD), ("code", "000000")]).await.is(422);
-        }
-        change(&mut here, PASSWORD, Some("000000"), NEW_PASSWORD).await.is(422);
-        let code = owner.code(&product);
-        change(&mut here, PASSWORD, Some(&code), NEW_PASSWORD).await.is(422).says("id=\"code-error\"");
-        assert!(!opens(&product, "root", PASSWORD, "recovery", &owner.recovery_codes[0]).await, "nor for signing in");
-    }
-
-    async fn forms_without_their_token_change_nothing(engine) {
-        let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
-        verify(&product, &mut owner, &mut here).await;
-        let end = format!("/cam/security/sessions/{}/end", others(&mut here).await[0]);
-        let foreign = there.get(SECURITY).await.form_token();
-        let fields = [("password", PASSWORD), ("new", NEW_PASSWORD), ("again", NEW_PASSWORD), ("code", "000000")];
-        for act in [CHANGE, REPLACE, CONFIRM, CODES, END_OTHERS, &end] {
-            for token in ["", "x", &foreign] {
-                here.post(act, token, &fields).await.is(403).says("out of date");
-            }
-        }
-        assert!(is_signed_in(&mut there).await);
-        assert!(opens(&product, "root", PASSWORD, "recovery", &owner.recovery_codes[0]).await);
-    }
+    assert!(is_signed_in(&mut there).await);
+    assert!(opens(&product, "root", PASSWORD, "recovery", &owner.recovery_codes[0]).await);
 }
 
 /// Attack 11: what is pending is sealed too, and what has been shown is hashed.

@@ -7,7 +7,7 @@ use latchkey::secret::totp::Seed;
 use latchkey::types::clock::Timestamp;
 
 use crate::support::owner::PASSWORD;
-use crate::support::{Browser, Page, Product};
+use crate::support::{Browser, Engine, Page, Product};
 
 async fn first_link(product: &Product) -> String {
     let token = accounts::first_setup_link(&product.app).await.unwrap().expect("the door is open");
@@ -39,168 +39,179 @@ pub async fn enrol(browser: &mut Browser, now: Timestamp) -> Page {
     browser.post("/setup/authenticator", &page.form_token(), &[("code", &code)]).await
 }
 
-on_both_engines! {
-    async fn the_link_makes_the_first_account_and_lands_on_the_page(engine) {
-        let product = Product::start(engine).await;
-        let link = first_link(&product).await;
-        let mut browser = product.browser();
+#[apply(on_both_engines!)]
+async fn the_link_makes_the_first_account_and_lands_on_the_page(engine: Engine) {
+    let product = Product::start(engine).await;
+    let link = first_link(&product).await;
+    let mut browser = product.browser();
 
-        give_name(&mut browser, &link, "Root", "password1", "password1").await.is(422).says("first to be guessed");
-        give_name(&mut browser, &link, "Root", "latchkey", "latchkey").await.is(422).says("made of the account name or the product name");
-        give_name(&mut browser, &link, "Root", "short", "short").await.is(422).says("shorter than 8");
-        give_name(&mut browser, &link, "a:b", PASSWORD, PASSWORD).await.is(422).says("without a colon").says("a:b");
-        let differs = give_name(&mut browser, &link, "Root", PASSWORD, "something else").await;
-        differs.is(422).says("passwords do not match").says("value=\"Root\"").does_not_say(PASSWORD);
-        give_name(&mut browser, &link, "Root", PASSWORD, PASSWORD).await.leads_to("/setup/authenticator");
+    give_name(&mut browser, &link, "Root", "password1", "password1").await.is(422).says("first to be guessed");
+    give_name(&mut browser, &link, "Root", "latchkey", "latchkey")
+        .await
+        .is(422)
+        .says("made of the account name or the product name");
+    give_name(&mut browser, &link, "Root", "short", "short").await.is(422).says("shorter than 8");
+    give_name(&mut browser, &link, "a:b", PASSWORD, PASSWORD).await.is(422).says("without a colon").says("a:b");
+    let differs = give_name(&mut browser, &link, "Root", PASSWORD, "something else").await;
+    differs.is(422).says("passwords do not match").says("value=\"Root\"").does_not_say(PASSWORD);
+    give_name(&mut browser, &link, "Root", PASSWORD, PASSWORD).await.leads_to("/setup/authenticator");
 
-        let page = browser.get("/setup/authenticator").await;
-        page.says("<svg class=\"qr\"").says("otpauth://totp/Latchkey:Root?");
-        let wrong = browser.post("/setup/authenticator", &page.form_token(), &[("code", "000000")]).await;
-        wrong.is(422).says("does not match this QR code");
-        assert_eq!(seed_on(&wrong).expose(), seed_on(&page).expose(), "a wrong code changes nothing");
+    let page = browser.get("/setup/authenticator").await;
+    page.says("<svg class=\"qr\"").says("otpauth://totp/Latchkey:Root?");
+    let wrong = browser.post("/setup/authenticator", &page.form_token(), &[("code", "000000")]).await;
+    wrong.is(422).says("does not match this QR code");
+    assert_eq!(seed_on(&wrong).expose(), seed_on(&page).expose(), "a wrong code changes nothing");
 
-        let codes = enrol(&mut browser, product.clock.now()).await;
-        assert_eq!(codes.is_account_page().body.matches("<li><code>").count(), 10);
-        let keys = browser.get("/cam/capi").await;
-        keys.is_account_page().says("API Key Management").says("No keys yet").says("Root");
+    let codes = enrol(&mut browser, product.clock.now()).await;
+    assert_eq!(codes.is_account_page().body.matches("<li><code>").count(), 10);
+    let keys = browser.get("/cam/capi").await;
+    keys.is_account_page().says("API Key Management").says("No keys yet").says("Root");
 
-        // Once: neither the link nor the enrolment can be used again.
-        product.browser().get(&link).await.is(410).says("cannot be used");
-        browser.get("/setup/authenticator").await.leads_to("/login?notice=expired");
-        assert!(accounts::first_setup_link(&product.app).await.unwrap().is_none());
+    // Once: neither the link nor the enrolment can be used again.
+    product.browser().get(&link).await.is(410).says("cannot be used");
+    browser.get("/setup/authenticator").await.leads_to("/login?notice=expired");
+    assert!(accounts::first_setup_link(&product.app).await.unwrap().is_none());
+}
+
+/// By whom, does not matter: here, by an account that is there while the door is still open.
+#[apply(on_both_engines!)]
+async fn a_name_that_is_taken_is_said_beside_its_field(engine: Engine) {
+    let product = Product::start(engine).await;
+    let link = first_link(&product).await;
+    let mut late = product.browser();
+    give_name(&mut late, &link, "Root", PASSWORD, PASSWORD).await.leads_to("/setup/authenticator");
+    product.owner("root").await;
+    let statement = "update installation set set_up = false";
+    match product.store.db().await {
+        Db::Sqlite(pool, _) => sqlx::query(statement).execute(&pool).await.map(drop),
+        Db::Postgres(pool) => sqlx::query(statement).execute(&pool).await.map(drop),
     }
+    .unwrap();
 
-    /// By whom, does not matter: here, by an account that is there while the door is still open.
-    async fn a_name_that_is_taken_is_said_beside_its_field(engine) {
-        let product = Product::start(engine).await;
-        let link = first_link(&product).await;
-        let mut late = product.browser();
-        give_name(&mut late, &link, "Root", PASSWORD, PASSWORD).await.leads_to("/setup/authenticator");
-        product.owner("root").await;
-        let statement = "update installation set set_up = false";
-        match product.store.db().await {
-            Db::Sqlite(pool, _) => sqlx::query(statement).execute(&pool).await.map(drop),
-            Db::Postgres(pool) => sqlx::query(statement).execute(&pool).await.map(drop),
+    for (language, says) in [("en", "An account with this name already exists"), ("zh-CN", "该账号名称已被使用")]
+    {
+        let mut browser = product.browser();
+        browser.cookies.insert("__Host-latchkey-language".to_owned(), language.to_owned());
+        let page = give_name(&mut browser, &link, "ROOT", PASSWORD, PASSWORD).await;
+        page.is(422).says("value=\"ROOT\"").does_not_say(PASSWORD).does_not_say("could not be read");
+        assert!(page.between("id=\"name-error\"", "</p>").unwrap().contains(says), "{}", page.body);
+    }
+    // Where it was free at first, the page says so, and the link can be used again.
+    let page = enrol(&mut late, product.clock.now()).await;
+    page.is(422).says("Meanwhile, an account with this name was created").says("Open the set-up link again");
+    let mut browser = product.browser();
+    give_name(&mut browser, &link, "another", PASSWORD, PASSWORD).await.leads_to("/setup/authenticator");
+    enrol(&mut browser, product.clock.now()).await.is_account_page();
+}
+
+#[apply(on_both_engines!)]
+async fn the_enrolment_code_is_spent(engine: Engine) {
+    let product = Product::start(engine).await;
+    let link = first_link(&product).await;
+    let mut browser = product.browser();
+    give_name(&mut browser, &link, "root", PASSWORD, PASSWORD).await;
+    let page = browser.get("/setup/authenticator").await;
+    let code = seed_on(&page).code_at(product.clock.now());
+    enrol(&mut browser, product.clock.now()).await.is_account_page();
+
+    let mut other = product.browser();
+    other.submit("/login", "/login", &[("name", "root"), ("password", PASSWORD)]).await.leads_to("/login/code");
+    let again = other.submit("/login/code", "/login/code", &[("kind", "totp"), ("code", &code)]).await;
+    again.is(422).says("already used");
+}
+
+#[apply(on_both_engines!)]
+async fn of_two_set_ups_at_once_one_wins_and_the_door_closes(engine: Engine) {
+    let product = Product::start(engine).await;
+    let (one, two) = (first_link(&product).await, first_link(&product).await);
+    let mut browsers = Vec::new();
+    // Two links, and the first of them in two browsers: three enrolments, each in its own session.
+    for (at, link) in [&one, &one, &two].into_iter().enumerate() {
+        let mut browser = product.browser();
+        give_name(&mut browser, link, &format!("root{at}"), PASSWORD, PASSWORD).await.leads_to("/setup/authenticator");
+        browsers.push(browser);
+    }
+    let now = product.clock.now();
+    let tries =
+        browsers.into_iter().map(|mut browser| tokio::spawn(async move { enrol(&mut browser, now).await.status }));
+    let mut won = 0;
+    for attempt in tries {
+        match attempt.await.unwrap().as_u16() {
+            203 => won += 1,
+            410 => {}
+            other => panic!("{other}"),
         }
-        .unwrap();
-
-        for (language, says) in [("en", "An account with this name already exists"), ("zh-CN", "该账号名称已被使用")] {
-            let mut browser = product.browser();
-            browser.cookies.insert("__Host-latchkey-language".to_owned(), language.to_owned());
-            let page = give_name(&mut browser, &link, "ROOT", PASSWORD, PASSWORD).await;
-            page.is(422).says("value=\"ROOT\"").does_not_say(PASSWORD).does_not_say("could not be read");
-            assert!(page.between("id=\"name-error\"", "</p>").unwrap().contains(says), "{}", page.body);
-        }
-        // Where it was free at first, the page says so, and the link can be used again.
-        let page = enrol(&mut late, product.clock.now()).await;
-        page.is(422).says("Meanwhile, an account with this name was created").says("Open the set-up link again");
-        let mut browser = product.browser();
-        give_name(&mut browser, &link, "another", PASSWORD, PASSWORD).await.leads_to("/setup/authenticator");
-        enrol(&mut browser, product.clock.now()).await.is_account_page();
     }
-
-    async fn the_enrolment_code_is_spent(engine) {
-        let product = Product::start(engine).await;
-        let link = first_link(&product).await;
-        let mut browser = product.browser();
-        give_name(&mut browser, &link, "root", PASSWORD, PASSWORD).await;
-        let page = browser.get("/setup/authenticator").await;
-        let code = seed_on(&page).code_at(product.clock.now());
-        enrol(&mut browser, product.clock.now()).await.is_account_page();
-
-        let mut other = product.browser();
-        other.submit("/login", "/login", &[("name", "root"), ("password", PASSWORD)]).await.leads_to("/login/code");
-        let again = other.submit("/login/code", "/login/code", &[("kind", "totp"), ("code", &code)]).await;
-        again.is(422).says("already used");
+    assert_eq!(won, 1);
+    assert_eq!(latchkey::db::accounts::all(&product.app.db).await.unwrap().len(), 1);
+    for link in [&one, &two] {
+        product.browser().get(link).await.is(410);
     }
+}
 
-    async fn of_two_set_ups_at_once_one_wins_and_the_door_closes(engine) {
-        let product = Product::start(engine).await;
-        let (one, two) = (first_link(&product).await, first_link(&product).await);
-        let mut browsers = Vec::new();
-        // Two links, and the first of them in two browsers: three enrolments, each in its own session.
-        for (at, link) in [&one, &one, &two].into_iter().enumerate() {
-            let mut browser = product.browser();
-            give_name(&mut browser, link, &format!("root{at}"), PASSWORD, PASSWORD).await.leads_to("/setup/authenticator");
-            browsers.push(browser);
-        }
-        let now = product.clock.now();
-        let tries = browsers.into_iter().map(|mut browser| tokio::spawn(async move { enrol(&mut browser, now).await.status }));
-        let mut won = 0;
-        for attempt in tries {
-            match attempt.await.unwrap().as_u16() {
-                203 => won += 1,
-                410 => {}
-                other => panic!("{other}"),
-            }
-        }
-        assert_eq!(won, 1);
-        assert_eq!(latchkey::db::accounts::all(&product.app.db).await.unwrap().len(), 1);
-        for link in [&one, &two] {
-            product.browser().get(link).await.is(410);
-        }
-    }
+#[apply(on_both_engines!)]
+async fn nobody_else_can_touch_a_pending_enrolment(engine: Engine) {
+    let product = Product::start(engine).await;
+    let link = first_link(&product).await;
+    let mut browser = product.browser();
+    give_name(&mut browser, &link, "root", PASSWORD, PASSWORD).await;
+    let seed = seed_on(&browser.get("/setup/authenticator").await);
 
-    async fn nobody_else_can_touch_a_pending_enrolment(engine) {
-        let product = Product::start(engine).await;
-        let link = first_link(&product).await;
-        let mut browser = product.browser();
-        give_name(&mut browser, &link, "root", PASSWORD, PASSWORD).await;
-        let seed = seed_on(&browser.get("/setup/authenticator").await);
+    // A stranger, with and without the link, sees nothing of it and changes nothing.
+    let mut stranger = product.browser();
+    stranger.get("/setup/authenticator").await.leads_to("/login");
+    let posted = stranger.submit("/login", "/setup/authenticator", &[("code", "123456")]).await;
+    posted.leads_to("/login");
+    give_name(&mut stranger, &link, "other", PASSWORD, PASSWORD).await.leads_to("/setup/authenticator");
 
-        // A stranger, with and without the link, sees nothing of it and changes nothing.
-        let mut stranger = product.browser();
-        stranger.get("/setup/authenticator").await.leads_to("/login");
-        let posted = stranger.submit("/login", "/setup/authenticator", &[("code", "123456")]).await;
-        posted.leads_to("/login");
-        give_name(&mut stranger, &link, "other", PASSWORD, PASSWORD).await.leads_to("/setup/authenticator");
+    let still = browser.get("/setup/authenticator").await;
+    assert_eq!(seed_on(&still).expose(), seed.expose());
+    enrol(&mut browser, product.clock.now()).await.is_account_page();
+}
 
-        let still = browser.get("/setup/authenticator").await;
-        assert_eq!(seed_on(&still).expose(), seed.expose());
-        enrol(&mut browser, product.clock.now()).await.is_account_page();
-    }
+#[apply(on_both_engines!)]
+async fn a_link_from_the_command_line_completes_its_account(engine: Engine) {
+    let product = Product::start(engine).await;
+    let before = first_link(&product).await;
+    let token = accounts::create_with_link(&product.app, "Ops").await.unwrap();
+    product.browser().get(&before).await.is(410);
 
-    async fn a_link_from_the_command_line_completes_its_account(engine) {
-        let product = Product::start(engine).await;
-        let before = first_link(&product).await;
-        let token = accounts::create_with_link(&product.app, "Ops").await.unwrap();
-        product.browser().get(&before).await.is(410);
+    let link = path_of(&account_setup::link_address(&product.url().parse().unwrap(), &token));
+    let mut browser = product.browser();
+    browser.get(&link).await.is(200).says("value=\"Ops\"").says("readonly");
+    // The name in the form does not matter; the account is the link's.
+    give_name(&mut browser, &link, "Mallory", PASSWORD, PASSWORD).await.leads_to("/setup/authenticator");
+    enrol(&mut browser, product.clock.now()).await.is_account_page();
+    browser.get("/cam/capi").await.says("Ops");
+}
 
-        let link = path_of(&account_setup::link_address(&product.url().parse().unwrap(), &token));
-        let mut browser = product.browser();
-        browser.get(&link).await.is(200).says("value=\"Ops\"").says("readonly");
-        // The name in the form does not matter; the account is the link's.
-        give_name(&mut browser, &link, "Mallory", PASSWORD, PASSWORD).await.leads_to("/setup/authenticator");
-        enrol(&mut browser, product.clock.now()).await.is_account_page();
-        browser.get("/cam/capi").await.says("Ops");
-    }
+#[apply(on_both_engines!)]
+async fn a_new_second_factor_needs_the_password(engine: Engine) {
+    let product = Product::start(engine).await;
+    let (owner, mut old) = product.signed_in("root").await;
+    let token = accounts::reset_mfa(&product.app, "ROOT").await.unwrap();
+    old.get("/cam/capi").await.leads_to("/login?notice=expired");
 
-    async fn a_new_second_factor_needs_the_password(engine) {
-        let product = Product::start(engine).await;
-        let (owner, mut old) = product.signed_in("root").await;
-        let token = accounts::reset_mfa(&product.app, "ROOT").await.unwrap();
-        old.get("/cam/capi").await.leads_to("/login?notice=expired");
+    let link = path_of(&account_setup::link_address(&product.url().parse().unwrap(), &token));
+    let mut browser = product.browser();
+    let fields = [("token", token_of(&link)), ("name", "root"), ("password", "not the password")];
+    browser.submit(&link, "/setup", &fields).await.is(422).says("password is wrong");
+    let fields = [("token", token_of(&link)), ("name", "root"), ("password", PASSWORD)];
+    browser.submit(&link, "/setup", &fields).await.leads_to("/setup/authenticator");
+    let page = browser.get("/setup/authenticator").await;
+    assert_ne!(seed_on(&page).expose(), owner.seed.expose());
+    enrol(&mut browser, product.clock.now()).await.is_account_page();
+    browser.get("/cam/capi").await.is_account_page();
+}
 
-        let link = path_of(&account_setup::link_address(&product.url().parse().unwrap(), &token));
-        let mut browser = product.browser();
-        let fields = [("token", token_of(&link)), ("name", "root"), ("password", "not the password")];
-        browser.submit(&link, "/setup", &fields).await.is(422).says("password is wrong");
-        let fields = [("token", token_of(&link)), ("name", "root"), ("password", PASSWORD)];
-        browser.submit(&link, "/setup", &fields).await.leads_to("/setup/authenticator");
-        let page = browser.get("/setup/authenticator").await;
-        assert_ne!(seed_on(&page).expose(), owner.seed.expose());
-        enrol(&mut browser, product.clock.now()).await.is_account_page();
-        browser.get("/cam/capi").await.is_account_page();
-    }
-
-    async fn a_link_ends_after_a_day(engine) {
-        let product = Product::start(engine).await;
-        let link = first_link(&product).await;
-        product.advance(std::time::Duration::from_secs(24 * 3600 - 1));
-        product.browser().get(&link).await.is(200);
-        product.advance(std::time::Duration::from_secs(1));
-        product.browser().get(&link).await.is(410);
-        product.browser().get("/setup?token=nothing").await.is(410);
-        product.browser().get("/setup").await.is(410);
-    }
+#[apply(on_both_engines!)]
+async fn a_link_ends_after_a_day(engine: Engine) {
+    let product = Product::start(engine).await;
+    let link = first_link(&product).await;
+    product.advance(std::time::Duration::from_secs(24 * 3600 - 1));
+    product.browser().get(&link).await.is(200);
+    product.advance(std::time::Duration::from_secs(1));
+    product.browser().get(&link).await.is(410);
+    product.browser().get("/setup?token=nothing").await.is(410);
+    product.browser().get("/setup").await.is(410);
 }

@@ -40,123 +40,135 @@ async fn execute(db: &Db, statement: &'static str) {
     .unwrap();
 }
 
-on_both_engines! {
-    /// Of a key that is called without end some calls are listed, and all are counted.
-    async fn every_call_counts(engine) {
-        let (product, _owner, mut browser, id) = with_key(engine).await;
-        let key = checked(&product, &id).await;
-        for _ in 0..3000 {
-            product.app.usage.record(&key.usage, call(START, None));
-        }
-        product.app.usage.record(&key.usage, call(START, Some(Reason::WrongSignature)));
-        assert_eq!(product.app.usage.waiting(), 101, "refused calls have a share of their own");
-        let page = browser.get(&format!("/cam/capi/keys/{id}")).await;
-        page.says(&format!("<title>{}: 3000 accepted, 1 refused</title>", START.utc_date()));
-        browser.get(&format!("/cam/capi/keys/{id}/disable")).await
-            .says("<dt>Calls in the last 24 hours</dt><dd class=\"num\">3000</dd>");
-        // The next second has a share of its own.
-        product.app.usage.record(&key.usage, call(START.plus(Duration::from_secs(1)), Some(Reason::WrongSignature)));
-        browser.get(&format!("/cam/capi/keys/{id}")).await.says("3000 accepted, 2 refused").says("Refused: wrong signature");
-    }
-
-    /// The last 24 hours begin in the middle of an hour.
-    async fn a_call_of_a_day_ago_is_not_of_the_last_24_hours(engine) {
-        let (product, _owner, _browser, id) = with_key(engine).await;
-        let key = checked(&product, &id).await;
-        let minutes = |minutes| START.plus(Duration::from_mins(minutes));
-        for at in [10, 20, 30, 70] {
-            product.app.usage.record(&key.usage, call(minutes(at), None));
-        }
-        product.app.usage.flush().await;
-        for (since, expected) in [(0, 4), (15, 3), (20, 3), (21, 2), (60, 1), (71, 0)] {
-            let accepted = counts::accepted(&product.app.db, &id, minutes(since)).await.unwrap();
-            assert_eq!(accepted, expected, "since minute {since}");
-        }
-    }
-
-    /// A call that was checked just before the key was disabled is written after it, and counts for the time before.
-    async fn a_call_counts_for_the_state_it_met(engine) {
-        let (product, _owner, mut browser, id) = with_key(engine).await;
-        let before = checked(&product, &id).await;
-        product.advance(Duration::from_secs(1));
-        browser.operate(&format!("/cam/capi/keys/{id}/disable"), &[]).await;
-        let after = checked(&product, &id).await;
-        product.app.usage.record(&before.usage, call(product.clock.now(), None));
-        product.app.usage.record(&after.usage, call(product.clock.now(), Some(Reason::Disabled)));
-        let page = browser.get(&format!("/cam/capi/keys/{id}")).await;
-        page.says("0 accepted and 1 refused since then").says("1 accepted, 1 refused</title>");
-    }
-
-    /// The last use that was noted is the last one, listed or not.
-    async fn the_last_use_is_known_though_it_is_not_listed(engine) {
-        let (product, owner, _browser, id) = with_key(engine).await;
-        let key = checked(&product, &id).await;
-        let later = START.plus(Duration::from_millis(700));
-        for at in std::iter::repeat_n(START, 1000).chain([later]) {
-            product.app.usage.record(&key.usage, call(at, None));
-        }
-        product.app.usage.flush().await;
-        let keys = latchkey::db::api_keys::list(&product.app.db, owner.uin).await.unwrap();
-        assert_eq!(keys[0].last_used_at, Some(later));
-    }
-
-    async fn counts_that_could_not_be_written_are_written_later(engine) {
-        let (product, _owner, _browser, id) = with_key(engine).await;
-        let key = checked(&product, &id).await;
-        let db = &product.app.db;
-        execute(db, "alter table use_count rename to away").await;
+/// Of a key that is called without end some calls are listed, and all are counted.
+#[apply(on_both_engines!)]
+async fn every_call_counts(engine: Engine) {
+    let (product, _owner, mut browser, id) = with_key(engine).await;
+    let key = checked(&product, &id).await;
+    for _ in 0..3000 {
         product.app.usage.record(&key.usage, call(START, None));
-        product.app.usage.flush().await;
-        product.app.usage.record(&key.usage, call(START, None));
-        execute(db, "alter table away rename to use_count").await;
-        product.app.usage.flush().await;
-        assert_eq!(counts::accepted(db, &id, START).await.unwrap(), 2);
     }
+    product.app.usage.record(&key.usage, call(START, Some(Reason::WrongSignature)));
+    assert_eq!(product.app.usage.waiting(), 101, "refused calls have a share of their own");
+    let page = browser.get(&format!("/cam/capi/keys/{id}")).await;
+    page.says(&format!("<title>{}: 3000 accepted, 1 refused</title>", START.utc_date()));
+    browser
+        .get(&format!("/cam/capi/keys/{id}/disable"))
+        .await
+        .says("<dt>Calls in the last 24 hours</dt><dd class=\"num\">3000</dd>");
+    // The next second has a share of its own.
+    product.app.usage.record(&key.usage, call(START.plus(Duration::from_secs(1)), Some(Reason::WrongSignature)));
+    browser
+        .get(&format!("/cam/capi/keys/{id}"))
+        .await
+        .says("3000 accepted, 2 refused")
+        .says("Refused: wrong signature");
+}
 
-    async fn counts_are_kept_for_ninety_days(engine) {
-        let (product, _owner, _browser, id) = with_key(engine).await;
-        let key = checked(&product, &id).await;
-        let days = |days: u64| Duration::from_hours(24 * days);
-        for age in [91, 90, 89] {
-            product.app.usage.record(&key.usage, call(START.minus(days(age)), None));
-        }
-        product.app.usage.flush().await;
-        latchkey::check::usage::purge(&product.app.db, START).await.unwrap();
-        assert_eq!(counts::accepted(&product.app.db, &id, START.minus(days(100))).await.unwrap(), 2);
+/// The last 24 hours begin in the middle of an hour.
+#[apply(on_both_engines!)]
+async fn a_call_of_a_day_ago_is_not_of_the_last_24_hours(engine: Engine) {
+    let (product, _owner, _browser, id) = with_key(engine).await;
+    let key = checked(&product, &id).await;
+    let minutes = |minutes| START.plus(Duration::from_mins(minutes));
+    for at in [10, 20, 30, 70] {
+        product.app.usage.record(&key.usage, call(minutes(at), None));
     }
+    product.app.usage.flush().await;
+    for (since, expected) in [(0, 4), (15, 3), (20, 3), (21, 2), (60, 1), (71, 0)] {
+        let accepted = counts::accepted(&product.app.db, &id, minutes(since)).await.unwrap();
+        assert_eq!(accepted, expected, "since minute {since}");
+    }
+}
 
-    /// Also of a key that is called without end, long before the next clearing out.
-    async fn a_key_keeps_the_number_of_records_that_is_said(engine) {
-        let (product, _owner, _browser, id) = with_key(engine).await;
-        let key = checked(&product, &id).await;
-        for second in 0..120 {
-            for _ in 0..100 {
-                product.app.usage.record(&key.usage, call(START.plus(Duration::from_secs(second)), None));
-            }
-            product.app.usage.finish().await;
-        }
-        let kept = count(&product.app.db, "select count(*) from use_record").await;
-        assert!((10_000..=10_500).contains(&kept), "{kept}");
-    }
+/// A call that was checked just before the key was disabled is written after it, and counts for the time before.
+#[apply(on_both_engines!)]
+async fn a_call_counts_for_the_state_it_met(engine: Engine) {
+    let (product, _owner, mut browser, id) = with_key(engine).await;
+    let before = checked(&product, &id).await;
+    product.advance(Duration::from_secs(1));
+    browser.operate(&format!("/cam/capi/keys/{id}/disable"), &[]).await;
+    let after = checked(&product, &id).await;
+    product.app.usage.record(&before.usage, call(product.clock.now(), None));
+    product.app.usage.record(&after.usage, call(product.clock.now(), Some(Reason::Disabled)));
+    let page = browser.get(&format!("/cam/capi/keys/{id}")).await;
+    page.says("0 accepted and 1 refused since then").says("1 accepted, 1 refused</title>");
+}
 
-    /// Old records are dropped a few at a time, and whoever changes a key in between need not wait for the end of it.
-    async fn a_change_is_let_in_while_records_are_dropped(engine) {
-        let (product, owner, _browser, id) = with_key(engine).await;
-        crowd(&product, &id, 60_000).await;
-        let purging = tokio::spawn({
-            let db = product.app.db.clone();
-            async move { latchkey::check::usage::purge(&db, START).await.unwrap() }
-        });
-        let mut changes = 0;
-        while !purging.is_finished() {
-            lifecycle::disable(&product.app, &Origin::operator(), owner.uin, &id).await.unwrap();
-            lifecycle::enable(&product.app, &Origin::operator(), owner.uin, &id).await.unwrap();
-            changes += 2;
-        }
-        purging.await.unwrap();
-        assert!(changes > 10, "{changes} changes while 60,000 records were dropped");
-        assert_eq!(count(&product.app.db, "select count(*) from use_record").await, 0);
+/// The last use that was noted is the last one, listed or not.
+#[apply(on_both_engines!)]
+async fn the_last_use_is_known_though_it_is_not_listed(engine: Engine) {
+    let (product, owner, _browser, id) = with_key(engine).await;
+    let key = checked(&product, &id).await;
+    let later = START.plus(Duration::from_millis(700));
+    for at in std::iter::repeat_n(START, 1000).chain([later]) {
+        product.app.usage.record(&key.usage, call(at, None));
     }
+    product.app.usage.flush().await;
+    let keys = latchkey::db::api_keys::list(&product.app.db, owner.uin).await.unwrap();
+    assert_eq!(keys[0].last_used_at, Some(later));
+}
+
+#[apply(on_both_engines!)]
+async fn counts_that_could_not_be_written_are_written_later(engine: Engine) {
+    let (product, _owner, _browser, id) = with_key(engine).await;
+    let key = checked(&product, &id).await;
+    let db = &product.app.db;
+    execute(db, "alter table use_count rename to away").await;
+    product.app.usage.record(&key.usage, call(START, None));
+    product.app.usage.flush().await;
+    product.app.usage.record(&key.usage, call(START, None));
+    execute(db, "alter table away rename to use_count").await;
+    product.app.usage.flush().await;
+    assert_eq!(counts::accepted(db, &id, START).await.unwrap(), 2);
+}
+
+#[apply(on_both_engines!)]
+async fn counts_are_kept_for_ninety_days(engine: Engine) {
+    let (product, _owner, _browser, id) = with_key(engine).await;
+    let key = checked(&product, &id).await;
+    let days = |days: u64| Duration::from_hours(24 * days);
+    for age in [91, 90, 89] {
+        product.app.usage.record(&key.usage, call(START.minus(days(age)), None));
+    }
+    product.app.usage.flush().await;
+    latchkey::check::usage::purge(&product.app.db, START).await.unwrap();
+    assert_eq!(counts::accepted(&product.app.db, &id, START.minus(days(100))).await.unwrap(), 2);
+}
+
+/// Also of a key that is called without end, long before the next clearing out.
+#[apply(on_both_engines!)]
+async fn a_key_keeps_the_number_of_records_that_is_said(engine: Engine) {
+    let (product, _owner, _browser, id) = with_key(engine).await;
+    let key = checked(&product, &id).await;
+    for second in 0..120 {
+        for _ in 0..100 {
+            product.app.usage.record(&key.usage, call(START.plus(Duration::from_secs(second)), None));
+        }
+        product.app.usage.finish().await;
+    }
+    let kept = count(&product.app.db, "select count(*) from use_record").await;
+    assert!((10_000..=10_500).contains(&kept), "{kept}");
+}
+
+/// Old records are dropped a few at a time, and whoever changes a key in between need not wait for the end of it.
+#[apply(on_both_engines!)]
+async fn a_change_is_let_in_while_records_are_dropped(engine: Engine) {
+    let (product, owner, _browser, id) = with_key(engine).await;
+    crowd(&product, &id, 60_000).await;
+    let purging = tokio::spawn({
+        let db = product.app.db.clone();
+        async move { latchkey::check::usage::purge(&db, START).await.unwrap() }
+    });
+    let mut changes = 0;
+    while !purging.is_finished() {
+        lifecycle::disable(&product.app, &Origin::operator(), owner.uin, &id).await.unwrap();
+        lifecycle::enable(&product.app, &Origin::operator(), owner.uin, &id).await.unwrap();
+        changes += 2;
+    }
+    purging.await.unwrap();
+    assert!(changes > 10, "{changes} changes while 60,000 records were dropped");
+    assert_eq!(count(&product.app.db, "select count(*) from use_record").await, 0);
 }
 
 /// Records that are being written hold nothing that a change needs. On SQLite there is one writer at a time.

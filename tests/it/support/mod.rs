@@ -24,15 +24,15 @@ use tokio::task::JoinHandle;
 pub use browser::{Browser, Page};
 pub use owner::Owner;
 
-/// Writes each test twice, once an engine.
+/// Makes two tests of one, `…::sqlite` and `…::postgres`: `#[apply(on_both_engines!)] async fn name(engine: Engine) { … }`.
 macro_rules! on_both_engines {
-    ($($(#[$meta:meta])* async fn $name:ident($engine:ident) $body:block)*) => {$(
+    ($(#[$meta:meta])* async fn $name:ident($engine:ident: $type:ty) $body:block) => {
         mod $name {
             #[allow(unused_imports)]
             use super::*;
 
             $(#[$meta])*
-            async fn check($engine: crate::support::Engine) $body
+            async fn check($engine: $type) $body
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn sqlite() {
@@ -44,7 +44,7 @@ macro_rules! on_both_engines {
                 check(crate::support::Engine::Postgres).await;
             }
         }
-    )*};
+    };
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
