@@ -23,12 +23,12 @@ fn check_place(row: &str) -> Place<'_> {
 }
 
 /// Is the key that the vault has under this number the one that the database knows?
-pub fn opens(vault: &Vault, check: &Sealed) -> bool {
+pub(crate) fn opens(vault: &Vault, check: &Sealed) -> bool {
     vault.try_open(check_place(&check.key_version.to_string()), check).is_ok()
 }
 
 /// The vault for a database: of the master key that the settings give, which is made if the database has none.
-pub async fn open(settings: &Settings, database: &Db, clock: &Clock) -> Result<Vault, StartError> {
+pub(crate) async fn open(settings: &Settings, database: &Db, clock: &Clock) -> Result<Vault, StartError> {
     let known = installation::master_key_versions(database).await.map_err(Error::from)?;
     let vault = with_text(settings, &settings.master_key(known.is_empty())?)?;
     check(database, &vault, &known).await?;
@@ -44,7 +44,7 @@ pub async fn open(settings: &Settings, database: &Db, clock: &Clock) -> Result<V
 }
 
 /// The same for a database that is only looked at.
-pub async fn open_existing(settings: &Settings, database: &Db) -> Result<Vault, StartError> {
+pub(crate) async fn open_existing(settings: &Settings, database: &Db) -> Result<Vault, StartError> {
     let known = installation::master_key_versions(database).await.map_err(Error::from)?;
     let vault = with_text(settings, &settings.master_key(false)?)?;
     check(database, &vault, &known).await?;
@@ -73,14 +73,14 @@ async fn check(database: &Db, vault: &Vault, known: &[Sealed]) -> Result<(), Sta
 }
 
 /// Makes `version`, which the vault has, one that the database knows.
-pub async fn add_version(vault: &Vault, tx: &mut Tx, version: i64, clock: &Clock) -> Result<(), Error> {
+pub(crate) async fn add_version(vault: &Vault, tx: &mut Tx, version: i64, clock: &Clock) -> Result<(), Error> {
     installation::hold_master_key(tx).await?;
     let check = vault.seal_under(version, check_place(&version.to_string()), CHECK_TEXT)?;
     Ok(installation::insert_master_key(tx, &check, clock.now()).await?)
 }
 
 /// Seals `plain` for a row that `tx` writes.
-pub async fn seal(vault: &Vault, tx: &mut Tx, place: Place<'_>, plain: &[u8]) -> Result<Sealed, Error> {
+pub(crate) async fn seal(vault: &Vault, tx: &mut Tx, place: Place<'_>, plain: &[u8]) -> Result<Sealed, Error> {
     let newest = installation::hold_master_key(tx).await?;
     let newest = newest.ok_or_else(|| Error::internal("the database knows no master key"))?;
     // What would be sealed under another key of the same number could not be opened by anybody else.

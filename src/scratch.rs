@@ -19,7 +19,7 @@ const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 const TRIES: usize = 100;
 
 /// A new empty file in `directory`, for its owner only, that is gone when dropped unless it is given a name.
-pub fn file_in(directory: &Path) -> io::Result<NamedTempFile> {
+pub(crate) fn file_in(directory: &Path) -> io::Result<NamedTempFile> {
     remove_left_files(directory);
     for _ in 0..TRIES {
         let file = Builder::new().prefix(PREFIX).suffix(SUFFIX).tempfile_in(directory)?;
@@ -32,7 +32,7 @@ pub fn file_in(directory: &Path) -> io::Result<NamedTempFile> {
 }
 
 /// Removes the files that killed processes have left in `directory`. What cannot be removed stays.
-pub fn remove_left_files(directory: &Path) {
+pub(crate) fn remove_left_files(directory: &Path) {
     for path in entries(directory, PREFIX) {
         let name = path.to_string_lossy();
         let whole = BESIDE.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
@@ -49,7 +49,7 @@ pub fn remove_left_files(directory: &Path) {
 
 /// A directory in the system's place for temporary ones, removed when dropped.
 #[derive(Debug)]
-pub struct Directory {
+pub(crate) struct Directory {
     directory: TempDir,
     /// Holds the lock.
     _open: File,
@@ -57,19 +57,19 @@ pub struct Directory {
 
 impl Directory {
     /// Where it is.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
 
     /// Removes it and says whether that went well.
-    pub fn close(self) -> io::Result<()> {
+    pub(crate) fn close(self) -> io::Result<()> {
         self.directory.close()
     }
 }
 
 /// A new empty directory, for its owner only, whose name begins with `prefix`. Removes those that killed processes have
 /// left.
-pub fn directory(prefix: &str) -> io::Result<Directory> {
+pub(crate) fn directory(prefix: &str) -> io::Result<Directory> {
     for path in entries(&std::env::temp_dir(), prefix) {
         if is_ours(&path, fs::Metadata::is_dir) && nobody_holds(&path) {
             let _ = fs::remove_dir_all(&path);

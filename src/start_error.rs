@@ -11,7 +11,6 @@ use crate::types::error::Error;
 
 /// Why the program does not start or a command fails: one line that says what is wrong and what to do.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
 pub enum StartError {
     #[error("cannot read the settings file {path}: {cause}")]
     ConfigFile { path: String, cause: String },

@@ -42,7 +42,7 @@ impl LogFormat {
 
 /// The log, until it is dropped.
 #[derive(Debug)]
-pub struct Log(Option<Lines>);
+pub(crate) struct Log(Option<Lines>);
 
 /// What the thread is given.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ enum Message {
 
 /// Starts logging. `filter` is written as in `RUST_LOG`. Without one, `info` is logged, and of the database driver only what
 /// is wrong.
-pub fn start(filter: Option<&str>, format: LogFormat) -> Log {
+pub(crate) fn start(filter: Option<&str>, format: LogFormat) -> Log {
     let filter =
         filter.and_then(|filter| EnvFilter::try_new(filter).ok()).unwrap_or_else(|| EnvFilter::new("info,sqlx=warn"));
     let (sender, waiting) = bounded(WAITING_LINES);
@@ -88,7 +88,7 @@ fn write_field(line: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::
 }
 
 /// How many lines of the log were lost.
-pub fn lines_lost() -> u64 {
+pub(crate) fn lines_lost() -> u64 {
     LINES_LOST.load(Ordering::Relaxed)
 }
 
@@ -119,7 +119,7 @@ fn write_out(waiting: &Receiver<Message>) {
 impl Log {
     /// Writes what is left of the log, and after it the line that says how the program ended; within a bound, for whoever
     /// should read it may have stopped reading.
-    pub fn finish(mut self, last: &str) {
+    pub(crate) fn finish(mut self, last: &str) {
         self.end(format!("{last}\n"));
     }
 

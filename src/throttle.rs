@@ -16,15 +16,30 @@ use crate::secret::token::TokenDigest;
 use crate::types::clock::Timestamp;
 use crate::types::error::Error;
 use crate::types::id::Uin;
+use crate::types::stored_names::stored_names;
 use crate::types::subscriber::Subscriber;
 
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
-/// The one scope whose counters are remembered for a month.
-const CODE: &str = "code";
-/// The one scope of which strangers can make any number of rows, if they have any number of addresses.
-const ADDRESS: &str = "password/address";
+stored_names! {
+    /// What failures are counted for.
+    Scope {
+        /// Wrong passwords for a name.
+        Account = "password/account",
+        /// Wrong passwords from a known browser.
+        Device = "password/device",
+        /// Wrong passwords from an address. Strangers with any number of addresses can make any number of these rows.
+        Address = "password/address",
+        /// Wrong passwords at step-up.
+        StepUp = "password/verification",
+        /// Uses of passkeys that were not proved.
+        Passkey = "passkey",
+        /// Wrong codes. The only counters that are remembered for a month.
+        Code = "code",
+    }
+}
+
 /// So many addresses are counted at a time. Beyond, the longest unseen are forgotten.
 const MOST_ADDRESSES: i64 = 100_000;
 
@@ -41,7 +56,7 @@ struct Policy {
 /// What is counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
-    scope: &'static str,
+    scope: Scope,
     name: String,
 }
 
@@ -54,49 +69,49 @@ impl Subject {
     /// Wrong passwords for the name of an account, from browsers that are not known.
     pub fn account(canonical_name: &str) -> Self {
         // Hashed: whatever somebody types as a name, the row is of one size and does not repeat it.
-        Self { scope: "password/account", name: hashed(canonical_name) }
+        Self { scope: Scope::Account, name: hashed(canonical_name) }
     }
 
     /// Wrong passwords for a name that nobody has. They cost what those for a name cost that somebody has; but names can be
     /// made up without end, so many of them share a counter.
     pub fn nobody(canonical_name: &str) -> Self {
         let shared = &hashed(canonical_name)[..4];
-        Self { scope: "password/account", name: format!("nobody/{shared}") }
+        Self { scope: Scope::Account, name: format!("nobody/{shared}") }
     }
 
     /// Wrong passwords from a browser that has signed in to the account before.
     pub fn device(token: &TokenDigest) -> Self {
-        Self { scope: "password/device", name: token.to_hex() }
+        Self { scope: Scope::Device, name: token.to_hex() }
     }
 
     /// Wrong passwords from an address, or the /64 of one.
     pub fn address(address: IpAddr) -> Self {
-        Self { scope: ADDRESS, name: Subscriber::from(address).to_string() }
+        Self { scope: Scope::Address, name: Subscriber::from(address).to_string() }
     }
 
     /// Wrong passwords given by a signed-in session to confirm who it is.
     pub fn verification(uin: Uin) -> Self {
-        Self { scope: "password/verification", name: uin.to_string() }
+        Self { scope: Scope::StepUp, name: uin.to_string() }
     }
 
     /// Uses of the account's passkeys that were not proved, at sign-in.
     pub fn passkey(uin: Uin) -> Self {
-        Self { scope: "passkey", name: uin.to_string() }
+        Self { scope: Scope::Passkey, name: uin.to_string() }
     }
 
     /// Wrong codes after a right password.
     pub fn code(uin: Uin) -> Self {
-        Self { scope: CODE, name: uin.to_string() }
+        Self { scope: Scope::Code, name: uin.to_string() }
     }
 
     fn policy(&self) -> Policy {
         let second = Duration::from_secs(1);
         match self.scope {
-            CODE => Policy { free: 9, first: HOUR, longest: DAY, forget: 30 * DAY },
-            ADDRESS => Policy { free: 19, first: second, longest: HOUR / 4, forget: DAY },
+            Scope::Code => Policy { free: 9, first: HOUR, longest: DAY, forget: 30 * DAY },
+            Scope::Address => Policy { free: 19, first: second, longest: HOUR / 4, forget: DAY },
             // Strangers can cause these, so they stay short; one guess a minute gets nowhere.
-            "password/account" | "passkey" => Policy { free: 4, first: second, longest: HOUR / 60, forget: DAY },
-            _ => Policy { free: 4, first: second, longest: HOUR / 4, forget: DAY },
+            Scope::Account | Scope::Passkey => Policy { free: 4, first: second, longest: HOUR / 60, forget: DAY },
+            Scope::Device | Scope::StepUp => Policy { free: 4, first: second, longest: HOUR / 4, forget: DAY },
         }
     }
 
@@ -109,13 +124,13 @@ impl Subject {
 
 /// How long the subject is made to wait from `now` on, if at all.
 pub async fn wait(database: &Db, subject: &Subject, now: Timestamp) -> Result<Option<Duration>, Error> {
-    let until = db::blocked_until(database, subject.scope, &subject.name).await?;
+    let until = db::blocked_until(database, subject.scope.as_str(), &subject.name).await?;
     Ok(until.filter(|until| *until > now).map(|until| until.since(now)))
 }
 
 /// Is the subject made to wait at `now`?
 pub async fn is_blocked_in(tx: &mut Tx, subject: &Subject, now: Timestamp) -> Result<bool, Error> {
-    let row = db::get(tx, subject.scope, &subject.name).await?;
+    let row = db::get(tx, subject.scope.as_str(), &subject.name).await?;
     Ok(row.is_some_and(|row| row.blocked_until > now))
 }
 
@@ -134,13 +149,13 @@ pub enum Settled {
 pub async fn settle(tx: &mut Tx, subject: &Subject, right: bool, now: Timestamp) -> Result<Settled, Error> {
     // Each lost race means that another try was counted, so a handful of rounds is only exceeded under a flood.
     for _ in 0..16 {
-        let before = db::get(tx, subject.scope, &subject.name).await?;
+        let before = db::get(tx, subject.scope.as_str(), &subject.name).await?;
         if before.is_some_and(|row| row.blocked_until > now) {
             return Ok(Settled::Waiting);
         }
         if right {
             if before.is_some() {
-                db::clear(tx, subject.scope, &subject.name).await?;
+                db::clear(tx, subject.scope.as_str(), &subject.name).await?;
             }
             return Ok(Settled::Accepted);
         }
@@ -148,7 +163,7 @@ pub async fn settle(tx: &mut Tx, subject: &Subject, right: bool, now: Timestamp)
             before.filter(|row| row.updated_at.plus(subject.policy().forget) > now).map_or(0, |row| row.failures);
         let failures = counted + 1;
         let after = ThrottleRow { failures, blocked_until: now.plus(subject.delay_after(failures)), updated_at: now };
-        if db::compare_and_set(tx, subject.scope, &subject.name, before, after).await? {
+        if db::compare_and_set(tx, subject.scope.as_str(), &subject.name, before, after).await? {
             return Ok(Settled::Counted);
         }
     }
@@ -157,13 +172,13 @@ pub async fn settle(tx: &mut Tx, subject: &Subject, right: bool, now: Timestamp)
 
 /// Forgets the failures of a subject.
 pub async fn clear(tx: &mut Tx, subject: &Subject) -> Result<(), Error> {
-    Ok(db::clear(tx, subject.scope, &subject.name).await?)
+    Ok(db::clear(tx, subject.scope.as_str(), &subject.name).await?)
 }
 
 /// Drops counters that would begin anew. Most are of what strangers have typed, so they are kept no longer than they count.
 pub async fn purge(database: &Db, now: Timestamp) -> Result<(), Error> {
-    db::purge(database, now.minus(DAY), CODE, now.minus(30 * DAY), now).await?;
-    Ok(db::trim(database, ADDRESS, MOST_ADDRESSES).await?)
+    db::purge(database, now.minus(DAY), Scope::Code.as_str(), now.minus(30 * DAY), now).await?;
+    Ok(db::trim(database, Scope::Address.as_str(), MOST_ADDRESSES).await?)
 }
 
 #[cfg(test)]
