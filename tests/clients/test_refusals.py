@@ -204,7 +204,7 @@ def test_a_request_that_is_not_signed(client: Client, key: Key) -> None:
 def test_bodies_that_no_action_takes(client: Client, key: Key) -> None:
     # Refused for what they are: their signatures, over the bytes on the wire, are right.
     for body in ({"octets": "x"}, {"params": {"a": "b"}, "multipart": True}):
-        code = refusal(client, key, "cam", "ListAccessKeys", about="the body", in_english_only=True, **body)
+        code = refusal(client, key, "cam", "ListAccessKeys", about="The body", in_english_only=True, **body)
         assert code == "InvalidParameter"
 
 
