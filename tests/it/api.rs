@@ -116,8 +116,9 @@ async fn messages_are_in_the_callers_language(engine: Engine) {
         [("ja-JP", "署名がリクエストと一致しません"), ("zh-CN", "签名与请求不符"), ("en-US", "does not match")]
     {
         let mut call = f.signer.v1_identity(f.product.clock.now(), true, true);
+        let of_another = f.signer.v1_signature(&call);
         call.params.push(("Language".to_owned(), language.to_owned()));
-        let refused = f.signer.send_v1(&call, "wrong").await;
+        let refused = f.signer.send_v1(&call, &of_another).await;
         assert!(refused["Error"]["Message"].as_str().unwrap().contains(words), "{refused}");
     }
 }
