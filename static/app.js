@@ -107,8 +107,20 @@
   }
 
   for (const choice of document.querySelectorAll('select[data-submits]')) {
-    choice.form.querySelector('button').hidden = true;
-    choice.addEventListener('change', () => choice.form.submit());
+    const button = choice.form.querySelector('button');
+    let byKeyboard = false;
+    button.hidden = true;
+    choice.addEventListener('pointerdown', () => {
+      byKeyboard = false;
+    });
+    choice.addEventListener('keydown', () => {
+      byKeyboard = true;
+    });
+    // An arrow key on a closed list chooses at once. Whoever looks through the list like this sends it by the button.
+    choice.addEventListener('change', () => {
+      if (byKeyboard) button.hidden = false;
+      else choice.form.submit();
+    });
   }
 
   document.querySelector('.summary')?.focus();

@@ -116,5 +116,12 @@ test('An owner sets up, uses and deletes a key by keyboard alone', { timeout: 18
   await heading('Security');
   await activate(page, 'Sign out');
   await heading('Sign in');
+
+  // Looking through the languages does not choose one.
+  await tabTo(page, 'Language');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('ArrowDown');
+  await activate(page, 'Change');
+  await heading('サインイン');
   await context.close();
 });
