@@ -3,7 +3,7 @@
 //!
 //! Invariant: what a transaction stores is sealed under the highest version that the database knows, and no version is
 //! added while such a transaction is under way ([`installation::hold_master_key`]). So once a version is added, nothing
-//! more comes under an older one, whichever processes run, and what is there can be sealed anew in any number of steps.
+//! more comes under an older one, whichever processes run, and what is there can be resealed in any number of steps.
 //! A process that meets a version it has not got reads the master key again ([`Vault::reading_again`]).
 
 use secrecy::SecretString;

@@ -49,7 +49,7 @@ struct Policy {
     /// The delay after the next one; it doubles from there.
     first: Duration,
     longest: Duration,
-    /// A counter that has not moved for this long starts anew.
+    /// A counter that has not moved for this long starts again.
     forget: Duration,
 }
 
@@ -175,7 +175,7 @@ pub async fn clear(tx: &mut Tx, subject: &Subject) -> Result<(), Error> {
     Ok(db::clear(tx, subject.scope.as_str(), &subject.name).await?)
 }
 
-/// Drops counters that would begin anew. Most are of what strangers have typed, so they are kept no longer than they count.
+/// Drops counters that would begin again. Most are of what strangers have typed, so they are kept no longer than they count.
 pub async fn purge(database: &Db, now: Timestamp) -> Result<(), Error> {
     db::purge(database, now.minus(DAY), Scope::Code.as_str(), now.minus(30 * DAY), now).await?;
     Ok(db::trim(database, Scope::Address.as_str(), MOST_ADDRESSES).await?)

@@ -30,8 +30,8 @@ pub struct NewPassword(SecretString);
 
 impl NewPassword {
     /// Judged as at set-up. [`Error::PasswordUnfit`] says what is wrong with it.
-    pub fn judge(typed: SecretString, account_name: &str) -> Result<Self, Error> {
-        password::judge(&typed, account_name).map_err(Error::PasswordUnfit)?;
+    pub fn validate(typed: SecretString, account_name: &str) -> Result<Self, Error> {
+        password::validate(&typed, account_name).map_err(Error::PasswordUnfit)?;
         Ok(Self(typed))
     }
 }

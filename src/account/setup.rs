@@ -144,7 +144,7 @@ pub async fn begin(
             None
         }
         Purpose::First | Purpose::Account(_) => {
-            password::judge(&new_password, &name).map_err(Error::PasswordUnfit)?;
+            password::validate(&new_password, &name).map_err(Error::PasswordUnfit)?;
             Some(app.hasher.hash(new_password).await?)
         }
     };
@@ -191,7 +191,7 @@ pub async fn confirm(app: &App, origin: &Origin, enrolment: &Enrolment, code: &s
     }
     let uin = match enrolment.purpose {
         Purpose::First => {
-            if !installation::close_door(&mut tx).await? {
+            if !installation::close_first_setup(&mut tx).await? {
                 return Err(Error::SetupLinkInvalid);
             }
             insert_account(app, &mut tx, origin, &enrolment.name).await?.0

@@ -105,7 +105,7 @@ impl Assertion {
     }
 }
 
-/// What authenticators know the account by. Its number, which is no secret, so that a passkey made anew on the same
+/// What authenticators know the account by. Its number, which is no secret, so that a passkey made again on the same
 /// authenticator takes the place of the old one.
 fn user_handle(uin: Uin) -> Uuid {
     Uuid::from_u128(uin.0.unsigned_abs().into())

@@ -11,9 +11,9 @@ use crate::types::clock::Clock;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Make a new master key, and seal every secret anew under it, while the server runs
+    /// Make a new master key, and reseal every secret under it, while the server runs
     ///
-    /// Adds a new version to the file of the master key, seals everything anew under it, and takes the old version out of
+    /// Adds a new version to the file of the master key, reseals everything under it, and takes the old version out of
     /// the file. Servers need not be stopped: they read the file again. If it is interrupted, run it again: it goes on.
     ///
     /// Where the key comes from LATCHKEY_MASTER_KEY or a credential of systemd, add a version by hand, restart every
@@ -41,9 +41,7 @@ pub(super) async fn run(command: Command, settings: Settings) -> Result<(), Star
 async fn rotate(app: &App, file: Result<&MasterKeyFile, &String>, keep_old: bool) -> Result<(), StartError> {
     let version = match (master_key::unfinished(app).await?, file) {
         (Some(version), _) => {
-            output::remark(format_args!(
-                "older versions are in use: everything is sealed anew under version {version}"
-            ));
+            output::remark(format_args!("older versions are in use: everything is resealed under version {version}"));
             version
         }
         (None, Ok(file)) => begin(app, file).await?,
@@ -57,7 +55,7 @@ async fn rotate(app: &App, file: Result<&MasterKeyFile, &String>, keep_old: bool
     };
     let resealed = master_key::reseal(app, version).await?;
     // What is said is said at the end: that nobody reads it is no reason to stop half way.
-    let mut said = format!("{} secrets are sealed anew under version {version}\n", resealed.values);
+    let mut said = format!("{} secrets are resealed under version {version}\n", resealed.values);
     if resealed.unreadable > 0 {
         output::write(said.as_bytes())?;
         return Err(StartError::Setting(format!(

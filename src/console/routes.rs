@@ -41,7 +41,7 @@ pub fn router(app: App, site: Site) -> Router {
         .layer(from_fn(tracked::note_route))
         .layer(from_fn_with_state(console.clone(), headers::secure))
         .layer(compression::layer())
-        .layer(from_fn(compression::judge))
+        .layer(from_fn(compression::decide))
         .layer(from_fn_with_state(console.clone(), reader::read))
         .layer(from_fn(error_page::render))
         .layer(CatchPanicLayer::custom(rendered_panic))

@@ -23,7 +23,7 @@ use crate::types::error::Error;
 use crate::types::id::SecretId;
 
 /// What an act is done to.
-pub enum About {
+pub enum StepUpSubject {
     /// The account as a whole.
     Account,
     /// A key.
@@ -35,13 +35,13 @@ pub enum About {
 }
 
 /// What is about to be done.
-pub struct Ask {
+pub struct StepUpPrompt {
     /// The heading.
     pub title: &'static str,
     /// What it does.
     pub text: &'static str,
     /// To what.
-    pub about: About,
+    pub about: StepUpSubject,
     /// The act's address.
     pub action: String,
     /// The page that leads here.
@@ -58,14 +58,14 @@ pub struct Ask {
 pub struct VerifyPage {
     page: Page,
     account_name: String,
-    ask: Ask,
+    ask: StepUpPrompt,
     asks_proof: bool,
     has_passkeys: bool,
     form: FormState,
 }
 
 /// The page, as an answer to `GET`.
-pub async fn page(console: &Console, owner: SignedIn, ask: Ask) -> Result<AccountPage<VerifyPage>, PageError> {
+pub async fn page(console: &Console, owner: SignedIn, ask: StepUpPrompt) -> Result<AccountPage<VerifyPage>, PageError> {
     Ok(AccountPage(form(console, owner, ask, FormState::default()).await?))
 }
 
@@ -74,7 +74,12 @@ pub async fn can_use_passkey(console: &Console, owner: &SignedIn) -> Result<bool
     Ok(console.site.passkeys.is_some() && !passkeys::list(&console.app, owner.uin()).await?.is_empty())
 }
 
-async fn form(console: &Console, mut owner: SignedIn, ask: Ask, form: FormState) -> Result<VerifyPage, PageError> {
+async fn form(
+    console: &Console,
+    mut owner: SignedIn,
+    ask: StepUpPrompt,
+    form: FormState,
+) -> Result<VerifyPage, PageError> {
     let page = owner.page(console).await?;
     let asks_proof = owner.verified(console).is_none();
     let has_passkeys = asks_proof && can_use_passkey(console, &owner).await?;
@@ -83,7 +88,7 @@ async fn form(console: &Console, mut owner: SignedIn, ask: Ask, form: FormState)
 
 /// Password and code, or the use of a passkey, as a form brings them; nothing within the window of an earlier verification.
 #[derive(Deserialize)]
-pub struct Proof {
+pub struct StepUpForm {
     /// The account's password.
     pub password: Option<SecretString>,
     /// From its authenticator.
@@ -93,7 +98,7 @@ pub struct Proof {
 }
 
 /// Why it is not shown who asks.
-pub enum Unproved {
+pub enum StepUpError {
     /// Password or code is missing, and no earlier verification holds.
     Missing,
     /// Not the password, or too many tries.
@@ -108,31 +113,31 @@ pub enum Unproved {
 
 /// Checks what is given, under a new session id, and looks for an earlier verification where
 /// they are not.
-pub async fn check(console: &Console, owner: &mut SignedIn, proof: Proof) -> Result<Verified, Unproved> {
+pub async fn check(console: &Console, owner: &mut SignedIn, proof: StepUpForm) -> Result<Verified, StepUpError> {
     let (app, origin, uin) = (&console.app, owner.origin(), owner.uin());
     let outcome = match (proof, &console.site.passkeys) {
-        (Proof { passkey: Some(credential), .. }, Some(site)) => {
+        (StepUpForm { passkey: Some(credential), .. }, Some(site)) => {
             let answer = Answer { site, challenge: owner.challenge(), credential: &credential };
             verification::verify_with_passkey(app, origin, uin, answer).await
         }
-        (Proof { password: Some(password), code: Some(code), .. }, _) => {
+        (StepUpForm { password: Some(password), code: Some(code), .. }, _) => {
             verification::verify(app, origin, uin, password, code.expose_secret()).await
         }
-        _ => return owner.verified(console).ok_or(Unproved::Missing),
+        _ => return owner.verified(console).ok_or(StepUpError::Missing),
     };
     match outcome {
         Ok(verified) => {
-            owner.remember_verification(console).await.map_err(Unproved::Failed)?;
+            owner.remember_verification(console).await.map_err(StepUpError::Failed)?;
             Ok(verified)
         }
-        Err(Error::PasswordWrong) => Err(Unproved::PasswordWrong),
-        Err(Error::CodeRefused) => Err(Unproved::CodeRefused),
-        Err(Error::PasskeyRefused) => Err(Unproved::PasskeyRefused),
-        Err(error) => Err(Unproved::Failed(error.into())),
+        Err(Error::PasswordWrong) => Err(StepUpError::PasswordWrong),
+        Err(Error::CodeRefused) => Err(StepUpError::CodeRefused),
+        Err(Error::PasskeyRefused) => Err(StepUpError::PasskeyRefused),
+        Err(error) => Err(StepUpError::Failed(error.into())),
     }
 }
 
-impl Unproved {
+impl StepUpError {
     /// What is wrong, beside the field it is wrong with.
     pub fn errors(self, texts: &Texts) -> Result<FormState, PageError> {
         match self {
@@ -145,7 +150,7 @@ impl Unproved {
     }
 
     /// The page again, with what is wrong on it.
-    pub async fn answer(self, console: &Console, owner: SignedIn, ask: Ask) -> Result<Response, PageError> {
+    pub async fn answer(self, console: &Console, owner: SignedIn, ask: StepUpPrompt) -> Result<Response, PageError> {
         if let Self::Missing = self {
             return Ok(Redirect::to(&ask.action).into_response());
         }

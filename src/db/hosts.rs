@@ -77,7 +77,7 @@ impl Address {
     }
 
     /// Has the pool make its connections to the host that will do, for as long as the pool is open. Those that are there end
-    /// with the server they lead to: PostgreSQL becomes a standby only by starting anew.
+    /// with the server they lead to: PostgreSQL becomes a standby only by starting again.
     async fn follow(self, pool: PgPool, mut elected: PgConnectOptions) {
         let mut watched: Option<PgConnection> = None;
         let mut tick = tokio::time::interval(LOOK_EVERY);

@@ -1,4 +1,4 @@
-//! What belongs to the installation as a whole: the door of the first set-up, set-up links, master key versions and
+//! What belongs to the installation as a whole: the first set-up, set-up links, master key versions and
 //! the product's own sealed keys.
 
 use sqlx::FromRow;
@@ -22,8 +22,8 @@ pub async fn try_write(db: &Db) -> sqlx::Result<()> {
     tx.commit().await
 }
 
-/// Closes the door of the first set-up. True for the one who closed it.
-pub async fn close_door(tx: &mut Tx) -> sqlx::Result<bool> {
+/// Closes the first set-up. True for the one who closed it.
+pub async fn close_first_setup(tx: &mut Tx) -> sqlx::Result<bool> {
     let statement = "update installation set set_up = true where id = 1 and set_up = false";
     on_tx!(tx, c => sqlx::query(statement).execute(c).await.map(|done| done.rows_affected() == 1))
 }

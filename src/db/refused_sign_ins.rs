@@ -13,7 +13,7 @@ pub async fn count(tx: &mut Tx, uin: Option<Uin>) -> sqlx::Result<()> {
     on_tx!(tx, c => sqlx::query(statement).bind(uin.unwrap_or(NOBODY)).execute(c).await.map(drop))
 }
 
-/// How many they were, and begins anew.
+/// How many they were, and begins again.
 pub async fn take(tx: &mut Tx, uin: Uin) -> sqlx::Result<i64> {
     let statement = "delete from refused_sign_in where uin = $1 returning tries";
     let tries: Option<i64> = on_tx!(tx, c => sqlx::query_scalar(statement).bind(uin).fetch_optional(c).await)?;

@@ -1,4 +1,4 @@
-//! Every column that holds something sealed, declared once: what seals and opens, what seals anew under another version of
+//! Every column that holds something sealed, declared once: what seals and opens, what reseals under another version of
 //! the master key, and what counts all go by the same declaration.
 
 use sqlx::AssertSqlSafe;
@@ -71,11 +71,11 @@ pub static PENDING_SEED: Column =
 pub static DATA_KEY: Column =
     Column { table: "data_key", name: "sealed", version: "key_version", row: Key::Text("name"), owner: None };
 
-/// The known text under each version. The one column that is never sealed anew: each row stands for its own version.
+/// The known text under each version. The one column that is never resealed: each row stands for its own version.
 pub static MASTER_KEY_CHECK: Column =
     Column { table: "master_key", name: "check_value", version: "version", row: Key::Number("version"), owner: None };
 
-/// All that is sealed anew when the master key changes. Whatever the schema gets another version of the master key for
+/// All that is resealed when the master key changes. Whatever the schema gets another version of the master key for
 /// belongs here.
 pub static COLUMNS: [&Column; 4] = [&DATA_KEY, &TOTP_SEED, &PENDING_SEED, &API_KEY_SECRET];
 

@@ -60,7 +60,7 @@ pub async fn find(app: &App, name: &str) -> Result<AccountRow, Error> {
     accounts::by_name(&app.db, &canonical_name(name)).await?.ok_or(Error::NoSuchAccount)
 }
 
-/// Makes an account and a link to set it up by; closes the door of the first set-up.
+/// Makes an account and a link to set it up by; closes the first set-up.
 pub async fn create_with_link(app: &App, name: &str) -> Result<Token, Error> {
     begin_with_link(app, name).await?.commit().await
 }
@@ -70,14 +70,14 @@ pub async fn begin_with_link(app: &App, name: &str) -> Result<Uncommitted<Token>
     let origin = Origin::operator();
     let name = check_name(name)?;
     let mut tx = app.db.begin().await?;
-    installation::close_door(&mut tx).await?;
+    installation::close_first_setup(&mut tx).await?;
     let (uin, _) = setup::insert_account(app, &mut tx, &origin, name).await?;
     let link = setup::create_link(app, &mut tx, Purpose::Account(uin)).await?;
     app.audit.append(&mut tx, &origin, Event::done(Action::SetupLinkCreated, uin)).await?;
     Ok(Uncommitted { shown: link, tx })
 }
 
-/// Makes a complete account; closes the door of the first set-up.
+/// Makes a complete account; closes the first set-up.
 pub async fn create_complete(app: &App, name: &str, password: SecretString) -> Result<CompleteAccount, Error> {
     begin_complete(app, name, password).await?.commit().await
 }
@@ -90,12 +90,12 @@ pub async fn begin_complete(
 ) -> Result<Uncommitted<CompleteAccount>, Error> {
     let origin = Origin::operator();
     let name = check_name(name)?;
-    password::judge(&password, name).map_err(Error::PasswordUnfit)?;
+    password::validate(&password, name).map_err(Error::PasswordUnfit)?;
     let hash = app.hasher.hash(password).await?;
     let seed = Seed::generate();
 
     let mut tx = app.db.begin().await?;
-    installation::close_door(&mut tx).await?;
+    installation::close_first_setup(&mut tx).await?;
     let (uin, app_id) = setup::insert_account(app, &mut tx, &origin, name).await?;
     accounts::set_password(&mut tx, uin, &hash).await?;
     // No code has been used yet, so no step is spent.
@@ -150,7 +150,7 @@ pub async fn end_sessions(app: &App, name: &str) -> Result<u64, Error> {
     Ok(ended)
 }
 
-/// Where no account exists: a new link for the first set-up. None where the door is closed.
+/// Where no account exists: a new link for the first set-up. None where it is closed.
 pub async fn first_setup_link(app: &App) -> Result<Option<Token>, Error> {
     if installation::is_set_up(&app.db).await? {
         return Ok(None);

@@ -36,19 +36,19 @@ pub async fn begin(app: &App, version: i64) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// How far sealing anew has come.
+/// How far resealing has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Resealed {
-    /// Values sealed anew.
+    /// Values resealed.
     pub values: u64,
     /// Values that do not open, which stay as they are.
     pub unreadable: u64,
 }
 
-/// Values sealed anew in one transaction.
+/// Values resealed in one transaction.
 const PAGE: i64 = 100;
 
-/// Seals everything under versions below `version` anew under it, while everybody goes on working.
+/// Reseals under `version` everything that is under versions below it, while everybody goes on working.
 pub async fn reseal(app: &App, version: i64) -> Result<Resealed, Error> {
     let mut all = Resealed::default();
     for column in sealed::COLUMNS {

@@ -47,7 +47,7 @@ impl From<HashError> for Error {
 }
 
 /// Judges a new password for the account `name`. Any Unicode is allowed and nothing about its composition is asked.
-pub fn judge(password: &SecretString, name: &str) -> Result<(), PasswordFlaw> {
+pub fn validate(password: &SecretString, name: &str) -> Result<(), PasswordFlaw> {
     let password = password.expose_secret();
     let chars = password.chars().count();
     if chars < MIN_CHARS {
@@ -211,11 +211,11 @@ mod tests {
     use super::*;
 
     fn flaw(password: &str) -> Option<PasswordFlaw> {
-        judge(&password.to_owned().into(), "Margarethe").err()
+        validate(&password.to_owned().into(), "Margarethe").err()
     }
 
     #[test]
-    fn judges_a_new_password_and_says_why() {
+    fn validates_a_new_password_and_says_why() {
         assert_eq!(flaw("kurz"), Some(PasswordFlaw::TooShort));
         assert_eq!(flaw(&"ä".repeat(129)), Some(PasswordFlaw::TooLong));
         for common in ["password", "Passw0rd", "password123", "12345678", "qwertyuiop", "iloveyou", "aaaaaaaaaa"] {

@@ -41,7 +41,7 @@ impl Host {
         Self { address, standby, cut }
     }
 
-    /// As when a server starts anew in the other role.
+    /// As when a server starts again in the other role.
     fn becomes_standby(&self, standby: bool) {
         self.standby.store(standby, Ordering::SeqCst);
         self.cut.send_replace(());

@@ -226,7 +226,7 @@ async fn a_flood_of_refused_sign_ins_is_counted_and_not_recorded(engine: Engine)
     owner.sign_in_with(&product, &mut known).await;
     known.get("/cam/capi").await.says("11 failed attempts since");
     assert!(matches!(verdict(&product).await, Verdict::Intact { .. }));
-    // Counted anew from here on.
+    // Counted again from here on.
     known.submit("/cam/capi", "/logout", &[]).await;
     owner.sign_in_with(&product, &mut known).await;
     known.get("/cam/capi").await.says("No failed attempts since");

@@ -10,7 +10,7 @@ use crate::support::{Browser, Engine, Product, Store, statement};
 
 const PASSWORD: &str = "a quiet blue lantern";
 
-/// Moves the key with its sealed secret to the other account, so that every process reads it anew.
+/// Moves the key with its sealed secret to the other account, so that every process reads it again.
 async fn move_key(store: &Store, key: &str, to: &str) {
     let db = store.db().await;
     statement(&db, "update key_change set number = number + 1").await;
@@ -97,7 +97,7 @@ async fn whatever_does_not_open_raises_the_alarm(engine: Engine) {
     assert!(places.contains(&["api_key", "secret", &key].map(str::to_owned)), "{alarms:?}");
 }
 
-/// Every column of the schema that goes with a version of the master key is one that is sealed anew and counted.
+/// Every column of the schema that goes with a version of the master key is one that is resealed and counted.
 #[apply(on_both_engines!)]
 async fn every_sealed_column_is_known(engine: Engine) {
     let product = Product::start(engine).await;

@@ -28,7 +28,7 @@ pub fn layer() -> CompressionLayer<impl Predicate> {
 }
 
 /// Middleware inside [`layer`]: marks the pages that may be compressed.
-pub async fn judge(request: Request, next: Next) -> Response {
+pub async fn decide(request: Request, next: Next) -> Response {
     // Browsers tell this themselves, no script can change it, and a page elsewhere makes it `cross-site` or `same-site`.
     let from_here = request.headers().get("sec-fetch-site").is_some_and(|site| site == "same-origin" || site == "none");
     let mut response = next.run(request).await;

@@ -11,7 +11,7 @@ use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::OwnForm;
-use crate::console::step_up::{self, Proof, Unproved};
+use crate::console::step_up::{self, StepUpError, StepUpForm};
 use crate::keys::lifecycle::{self, StopBy};
 use crate::types::key_state::KeyState;
 
@@ -60,11 +60,11 @@ pub async fn ask_page(console: Console, mut owner: SignedIn) -> Result<Response,
 pub async fn disable_all(
     console: Console,
     mut owner: SignedIn,
-    OwnForm(proof): OwnForm<Proof>,
+    OwnForm(proof): OwnForm<StepUpForm>,
 ) -> Result<Response, PageError> {
     let verified = match step_up::check(&console, &mut owner, proof).await {
         Ok(verified) => verified,
-        Err(Unproved::Missing) => return Ok(Redirect::to(urls::DISABLE_ALL).into_response()),
+        Err(StepUpError::Missing) => return Ok(Redirect::to(urls::DISABLE_ALL).into_response()),
         Err(unproved) => {
             let errors = unproved.errors(owner.texts())?;
             return match ask(&console, &mut owner, errors).await? {

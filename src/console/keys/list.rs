@@ -17,7 +17,7 @@ use crate::console::frame::problem::{PageError, Problem};
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::OwnForm;
-use crate::console::step_up::{self, About, Ask, Proof, VerifyPage};
+use crate::console::step_up::{self, StepUpForm, StepUpPrompt, StepUpSubject, VerifyPage};
 use crate::keys::{lifecycle, reveal};
 use crate::texts::Texts;
 use crate::types::error::Error;
@@ -234,11 +234,11 @@ pub async fn delete_page(
     confirm_page(&console, owner, &secret_id, KeyState::Disabled).await
 }
 
-fn ask_to_show(texts: &Texts, secret_id: &SecretId) -> Ask {
-    Ask {
+fn ask_to_show(texts: &Texts, secret_id: &SecretId) -> StepUpPrompt {
+    StepUpPrompt {
         title: texts.step_up.title,
         text: texts.step_up.secret_key_at_stake,
-        about: About::Key(secret_id.clone()),
+        about: StepUpSubject::Key(secret_id.clone()),
         action: urls::show(secret_id),
         back: urls::KEYS,
         button: texts.common.show,
@@ -262,7 +262,7 @@ pub async fn show(
     console: Console,
     mut owner: SignedIn,
     Path(secret_id): Path<String>,
-    OwnForm(proof): OwnForm<Proof>,
+    OwnForm(proof): OwnForm<StepUpForm>,
 ) -> Result<Response, PageError> {
     let app = &console.app;
     let key = lifecycle::find(app, owner.uin(), &named(&secret_id)?).await?;

@@ -13,15 +13,15 @@ use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::OwnForm;
-use crate::console::step_up::{self, About, Ask, Proof, VerifyPage};
+use crate::console::step_up::{self, StepUpForm, StepUpPrompt, StepUpSubject, VerifyPage};
 use crate::texts::Texts;
 use crate::types::error::Error;
 
-fn ask(texts: &Texts) -> Ask {
-    Ask {
+fn ask(texts: &Texts) -> StepUpPrompt {
+    StepUpPrompt {
         title: texts.security.replace_authenticator_title,
         text: texts.security.replace_authenticator_effect,
-        about: About::Account,
+        about: StepUpSubject::Account,
         action: urls::AUTHENTICATOR.to_owned(),
         back: urls::SECURITY,
         button: texts.common.next,
@@ -35,11 +35,11 @@ pub async fn replace_page(console: Console, owner: SignedIn) -> Result<AccountPa
     step_up::page(&console, owner, ask).await
 }
 
-/// `POST /cam/security/authenticator`: begins, also anew.
+/// `POST /cam/security/authenticator`: begins, or begins again.
 pub async fn begin(
     console: Console,
     mut owner: SignedIn,
-    OwnForm(proof): OwnForm<Proof>,
+    OwnForm(proof): OwnForm<StepUpForm>,
 ) -> Result<Response, PageError> {
     let ask = ask(owner.texts());
     let verified = match step_up::check(&console, &mut owner, proof).await {

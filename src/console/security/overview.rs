@@ -15,7 +15,7 @@ use crate::console::frame::problem::{PageError, Problem};
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::OwnForm;
-use crate::console::step_up::{self, About, Ask, Proof, VerifyPage};
+use crate::console::step_up::{self, StepUpForm, StepUpPrompt, StepUpSubject, VerifyPage};
 use crate::texts::Texts;
 use crate::types::id::SessionHandle;
 
@@ -58,13 +58,13 @@ async fn named(console: &Console, owner: &SignedIn, handle: &str) -> Result<Sess
     Ok(sessions::find(&console.app, owner.uin(), &handle).await?)
 }
 
-fn ask_to_end(owner: &SignedIn, session: SessionRow) -> Ask {
+fn ask_to_end(owner: &SignedIn, session: SessionRow) -> StepUpPrompt {
     let texts = owner.texts();
-    Ask {
+    StepUpPrompt {
         title: texts.security.end_title,
         text: texts.security.end_effect,
         action: urls::end_session(&session.handle),
-        about: About::Session(SessionView::new(texts, owner, session)),
+        about: StepUpSubject::Session(SessionView::new(texts, owner, session)),
         back: urls::SECURITY,
         button: texts.security.end,
         danger: true,
@@ -87,7 +87,7 @@ pub async fn end(
     console: Console,
     mut owner: SignedIn,
     Path(handle): Path<String>,
-    OwnForm(proof): OwnForm<Proof>,
+    OwnForm(proof): OwnForm<StepUpForm>,
 ) -> Result<Response, PageError> {
     let session = named(&console, &owner, &handle).await?;
     let handle = session.handle.clone();
@@ -101,11 +101,11 @@ pub async fn end(
     Ok(Redirect::to(urls::SECURITY).into_response())
 }
 
-fn ask_to_end_others(texts: &Texts) -> Ask {
-    Ask {
+fn ask_to_end_others(texts: &Texts) -> StepUpPrompt {
+    StepUpPrompt {
         title: texts.security.end_others_title,
         text: texts.security.end_others_effect,
-        about: About::Account,
+        about: StepUpSubject::Account,
         action: urls::END_OTHERS.to_owned(),
         back: urls::SECURITY,
         button: texts.security.end_others,
@@ -123,7 +123,7 @@ pub async fn end_others_page(console: Console, owner: SignedIn) -> Result<Accoun
 pub async fn end_others(
     console: Console,
     mut owner: SignedIn,
-    OwnForm(proof): OwnForm<Proof>,
+    OwnForm(proof): OwnForm<StepUpForm>,
 ) -> Result<Response, PageError> {
     let ask = ask_to_end_others(owner.texts());
     let verified = match step_up::check(&console, &mut owner, proof).await {

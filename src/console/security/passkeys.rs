@@ -19,7 +19,7 @@ use crate::console::frame::problem::{PageError, Problem};
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::{Nothing, OwnForm};
-use crate::console::step_up::{self, About, Ask, Proof, VerifyPage};
+use crate::console::step_up::{self, StepUpForm, StepUpPrompt, StepUpSubject, VerifyPage};
 use crate::texts::Texts;
 use crate::types::error::Error;
 use crate::types::id::PasskeyHandle;
@@ -58,11 +58,11 @@ pub async fn ask_for_own(
     Ok(Json(options))
 }
 
-fn ask_to_add(texts: &Texts) -> Ask {
-    Ask {
+fn ask_to_add(texts: &Texts) -> StepUpPrompt {
+    StepUpPrompt {
         title: texts.passkeys.add_title,
         text: texts.passkeys.add_effect,
-        about: About::Account,
+        about: StepUpSubject::Account,
         action: urls::ADD_PASSKEY.to_owned(),
         back: urls::SECURITY,
         button: texts.common.next,
@@ -81,7 +81,7 @@ pub async fn add_page(console: Console, owner: SignedIn) -> Result<AccountPage<V
 pub async fn begin(
     console: Console,
     mut owner: SignedIn,
-    OwnForm(proof): OwnForm<Proof>,
+    OwnForm(proof): OwnForm<StepUpForm>,
 ) -> Result<Response, PageError> {
     console.relying_party()?;
     let ask = ask_to_add(owner.texts());
@@ -215,11 +215,11 @@ pub async fn rename(
     tell(&mut owner, Flash::PasskeyRenamed).await
 }
 
-fn ask_to_remove(texts: &Texts, passkey: &PasskeyRow) -> Ask {
-    Ask {
+fn ask_to_remove(texts: &Texts, passkey: &PasskeyRow) -> StepUpPrompt {
+    StepUpPrompt {
         title: texts.passkeys.remove_title,
         text: texts.passkeys.remove_effect,
-        about: About::Passkey(passkey.name.clone()),
+        about: StepUpSubject::Passkey(passkey.name.clone()),
         action: urls::remove_passkey(&passkey.handle),
         back: urls::SECURITY,
         button: texts.passkeys.remove,
@@ -242,7 +242,7 @@ pub async fn remove(
     console: Console,
     mut owner: SignedIn,
     Path(handle): Path<String>,
-    OwnForm(proof): OwnForm<Proof>,
+    OwnForm(proof): OwnForm<StepUpForm>,
 ) -> Result<Response, PageError> {
     let passkey = named(&console, &owner, &handle).await?;
     let ask = ask_to_remove(owner.texts(), &passkey);

@@ -13,7 +13,7 @@ use crate::console::frame::problem::{self, PageError};
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::OwnForm;
-use crate::console::step_up::{self, Proof};
+use crate::console::step_up::{self, StepUpForm};
 use crate::types::error::Error;
 
 /// The page.
@@ -73,12 +73,12 @@ async fn try_change(
     if new.expose_secret() != again.expose_secret() {
         return Ok(Err(FormState::with_error("again", texts.credentials.password_differs)));
     }
-    let new = match NewPassword::judge(new, &owner.account.name) {
+    let new = match NewPassword::validate(new, &owner.account.name) {
         Ok(new) => new,
         Err(Error::PasswordUnfit(flaw)) => return Ok(Err(FormState::with_error("new", problem::of_flaw(flaw, texts)))),
         Err(error) => return Err(error.into()),
     };
-    let proof = Proof { password: Some(password.clone()), code, passkey: None };
+    let proof = StepUpForm { password: Some(password.clone()), code, passkey: None };
     let verified = match step_up::check(console, owner, proof).await {
         Ok(verified) => verified,
         Err(unproved) => return unproved.errors(texts).map(Err),

@@ -10,14 +10,14 @@ use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::OwnForm;
-use crate::console::step_up::{self, About, Ask, Proof, VerifyPage};
+use crate::console::step_up::{self, StepUpForm, StepUpPrompt, StepUpSubject, VerifyPage};
 use crate::texts::Texts;
 
-fn ask(texts: &Texts) -> Ask {
-    Ask {
+fn ask(texts: &Texts) -> StepUpPrompt {
+    StepUpPrompt {
         title: texts.security.new_recovery_codes_title,
         text: texts.security.new_recovery_codes_effect,
-        about: About::Account,
+        about: StepUpSubject::Account,
         action: urls::RECOVERY_CODES.to_owned(),
         back: urls::SECURITY,
         button: texts.security.generate_codes,
@@ -35,7 +35,7 @@ pub async fn replace_page(console: Console, owner: SignedIn) -> Result<AccountPa
 pub async fn replace(
     console: Console,
     mut owner: SignedIn,
-    OwnForm(proof): OwnForm<Proof>,
+    OwnForm(proof): OwnForm<StepUpForm>,
 ) -> Result<Response, PageError> {
     let ask = ask(owner.texts());
     let verified = match step_up::check(&console, &mut owner, proof).await {

@@ -18,7 +18,7 @@ use self::pace::Pace;
 
 /// Of a refused body, this much is still read, and thrown away, so that its sender hears the answer: most clients do not
 /// listen before they have sent all.
-const HEARD_OUT: u64 = 64 * 1024 * 1024;
+const DISCARD_LIMIT: u64 = 64 * 1024 * 1024;
 /// The same of a body that announces more than that. Whoever listens while sending will have heard the answer by then.
 const HEARD_OF_ENDLESS: u64 = 1024 * 1024;
 /// A body up to this long is read without further ado.
@@ -151,7 +151,7 @@ fn hear_out<B>(mut body: B)
 where
     B: HttpBody<Data = Bytes, Error: Send> + Send + Unpin + 'static,
 {
-    let most = if body.size_hint().lower() > HEARD_OUT { HEARD_OF_ENDLESS } else { HEARD_OUT };
+    let most = if body.size_hint().lower() > DISCARD_LIMIT { HEARD_OF_ENDLESS } else { DISCARD_LIMIT };
     tokio::spawn(async move {
         let (mut pace, mut length) = (Pace::default(), 0);
         while let Ok(Some(frame)) = pace.frame(&mut body).await {

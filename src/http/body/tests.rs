@@ -126,7 +126,7 @@ async fn what_turns_out_too_long_is_refused_at_once_and_heard_out() {
     assert_eq!(reading.await.unwrap().unwrap_err(), Unread::TooLong);
     assert_eq!((begun.elapsed(), budget.0.held()), (Duration::ZERO, 0));
     // The rest goes nowhere, for a while.
-    for _ in 0..HEARD_OUT / MIB as u64 {
+    for _ in 0..DISCARD_LIMIT / MIB as u64 {
         sender.send(zeros(MIB)).unwrap();
     }
     settle().await;
