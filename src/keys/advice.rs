@@ -1,19 +1,16 @@
 //! What an owner should look after: keys that are old or not used, recovery codes that run out. Nothing of it is stored; it
 //! is read off the account's state and follows the clock.
 
-use std::time::Duration;
-
 use crate::account::{credentials, passkeys};
 use crate::app::App;
 use crate::db::accounts::AccountRow;
 use crate::db::api_keys::ApiKeyRow;
 use crate::keys::lifecycle;
+use crate::keys::recent_use::DAY;
 use crate::types::clock::Timestamp;
 use crate::types::error::Error;
 use crate::types::id::SecretId;
 use crate::types::key_state::KeyState;
-
-const DAY: Duration = Duration::from_hours(24);
 
 /// A key that is older should be replaced.
 pub const ROTATE_AFTER_DAYS: i64 = 90;

@@ -10,7 +10,7 @@ use crate::types::id::SecretId;
 const KEEP_FOR: Duration = Duration::from_hours(90 * 24);
 const KEEP_PER_KEY: i64 = 10_000;
 /// The longest pause between two steps of work that is in no hurry.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Drops records that are too old or too many, a few at a time.
 pub async fn purge(database: &Db, now: Timestamp) -> Result<(), Error> {
@@ -38,10 +38,15 @@ async fn drop_until(database: &Db, secret_id: &SecretId, before: Timestamp) -> R
     Ok(())
 }
 
-/// Some work on the database that is in no hurry, and then a pause as long as it took.
+/// Some work on the database that is in no hurry, and then a pause.
 async fn paced<T>(work: impl Future<Output = sqlx::Result<T>>) -> Result<T, Error> {
     let begun = Instant::now();
     let done = work.await?;
-    tokio::time::sleep(begun.elapsed().min(LONGEST_PAUSE)).await;
+    pause_after(begun).await;
     Ok(done)
+}
+
+/// Lets others at the database for as long as the step took that began at `begun`.
+pub(super) async fn pause_after(begun: Instant) {
+    tokio::time::sleep(begun.elapsed().min(LONGEST_PAUSE)).await;
 }

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::buffer::{Batch, Buffer};
 use super::call::UseRecord;
 use super::counter::{UsageCounter, Waiting};
-use super::retention::{LONGEST_PAUSE, trim};
+use super::retention::{pause_after, trim};
 use crate::db::usage::{self as db, LastUse};
 use crate::db::{Db, Tx, refused_calls};
 use crate::types::error::Error;
@@ -68,7 +68,7 @@ async fn write_batch(database: &Db, buffer: &Buffer, Batch { records, keys }: Ba
     }
     for some in rest.chunks(db::ROWS) {
         // Whoever changes something is let in between: records take half of the time at most.
-        tokio::time::sleep(begun.elapsed().min(LONGEST_PAUSE)).await;
+        pause_after(begun).await;
         begun = Instant::now();
         let written = async { Ok::<_, Error>(write(database, &[], some).await?.commit().await?) };
         if let Err(error) = written.await {

@@ -126,6 +126,16 @@ async fn tell(owner: &mut SignedIn, from: &SentFrom, flash: Flash) -> Result<Red
     Ok(Redirect::to(&from.address()))
 }
 
+/// What the next page says of a change to a key: that it was done, or why it could not be.
+fn outcome(changed: Result<(), Error>, id: SecretId, done: fn(SecretId) -> Flash) -> Result<Flash, Error> {
+    match changed {
+        Ok(()) => Ok(done(id)),
+        Err(Error::KeyAlready(state)) => Ok(Flash::KeyAlready(id, state)),
+        Err(Error::KeyNotDisabled) => Ok(Flash::KeyNotDisabled(id)),
+        Err(error) => Err(error),
+    }
+}
+
 /// `POST /cam/capi/keys`
 pub async fn create(
     console: Console,
@@ -148,12 +158,8 @@ pub async fn disable(
     OwnForm(from): OwnForm<SentFrom>,
 ) -> Result<Redirect, PageError> {
     let id = named(&secret_id)?;
-    let flash = match lifecycle::disable(&console.app, owner.origin(), owner.uin(), &id).await {
-        Ok(()) => Flash::KeyDisabled(id),
-        Err(Error::KeyAlready(state)) => Flash::KeyAlready(id, state),
-        Err(error) => return Err(error.into()),
-    };
-    tell(&mut owner, &from, flash).await
+    let changed = lifecycle::disable(&console.app, owner.origin(), owner.uin(), &id).await;
+    tell(&mut owner, &from, outcome(changed, id, Flash::KeyDisabled)?).await
 }
 
 /// `POST /cam/capi/keys/{id}/enable`
@@ -164,12 +170,8 @@ pub async fn enable(
     OwnForm(from): OwnForm<SentFrom>,
 ) -> Result<Redirect, PageError> {
     let id = named(&secret_id)?;
-    let flash = match lifecycle::enable(&console.app, owner.origin(), owner.uin(), &id).await {
-        Ok(()) => Flash::KeyEnabled(id),
-        Err(Error::KeyAlready(state)) => Flash::KeyAlready(id, state),
-        Err(error) => return Err(error.into()),
-    };
-    tell(&mut owner, &from, flash).await
+    let changed = lifecycle::enable(&console.app, owner.origin(), owner.uin(), &id).await;
+    tell(&mut owner, &from, outcome(changed, id, Flash::KeyEnabled)?).await
 }
 
 /// `POST /cam/capi/keys/{id}/delete`
@@ -180,12 +182,8 @@ pub async fn delete(
     OwnForm(from): OwnForm<SentFrom>,
 ) -> Result<Redirect, PageError> {
     let id = named(&secret_id)?;
-    let flash = match lifecycle::delete(&console.app, owner.origin(), owner.uin(), &id).await {
-        Ok(()) => Flash::KeyDeleted(id),
-        Err(Error::KeyNotDisabled) => Flash::KeyNotDisabled(id),
-        Err(error) => return Err(error.into()),
-    };
-    tell(&mut owner, &from, flash).await
+    let changed = lifecycle::delete(&console.app, owner.origin(), owner.uin(), &id).await;
+    tell(&mut owner, &from, outcome(changed, id, Flash::KeyDeleted)?).await
 }
 
 #[derive(Template)]

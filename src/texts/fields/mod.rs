@@ -1,6 +1,6 @@
 //! The texts that every language has. What each says is in the language's file, and read best in the English one.
 
-#![allow(missing_docs, reason = "the English texts say what each field is")]
+#![expect(missing_docs, reason = "the English texts say what each field is")]
 
 mod account;
 mod api;

@@ -150,7 +150,7 @@ impl Product {
     pub async fn start_with(engine: Engine, change: impl FnOnce(GivenSettings) -> GivenSettings) -> Self {
         let store = std::sync::Arc::new(Store::new(engine).await);
         let given = change(store.given());
-        // A machine may be busy: how fast it is is not what is tested.
+        // The machine may be busy, and its speed is not what is tested.
         Self::run(store, Settings::resolve(given).unwrap().for_command(), Clock::manual(START)).await
     }
 
