@@ -8,6 +8,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use super::owner::Owner;
 use super::pending_seed::PendingSeed;
 use super::sessions::Present;
 use super::verification::{self, Verified};
@@ -19,7 +20,7 @@ use crate::secret::password;
 use crate::secret::totp::{Code, Seed};
 use crate::types::clock::Timestamp;
 use crate::types::error::Error;
-use crate::types::event::{Action, Detail, Origin};
+use crate::types::event::{Action, Detail};
 use crate::types::id::Uin;
 
 /// How long a new authenticator waits for its first code.
@@ -40,20 +41,20 @@ impl NewPassword {
 /// epoch, in which the present session goes on.
 pub async fn change_password(
     app: &App,
-    origin: &Origin,
     verified: &Verified,
     present: &Present,
     current: SecretString,
     new: NewPassword,
 ) -> Result<i64, Error> {
-    let uin = verified.uin();
+    let owner = verified.owner();
+    let uin = owner.uin();
     let account = accounts::by_uin(&app.db, uin).await?.ok_or(Error::SessionOver)?;
-    verification::prove_password(app, origin, &account, current, Action::PasswordChanged).await?;
+    verification::prove_password(app, owner.origin(), &account, current, Action::PasswordChanged).await?;
     let hash = app.hasher.hash(new.0).await?;
-    let mut tx = present.begin(app, uin).await?;
+    let mut tx = present.begin(app, owner).await?;
     let epoch = accounts::set_password(&mut tx, uin, &hash).await?;
     end_everything_else(&mut tx, uin, present).await?;
-    app.audit.append(&mut tx, origin, Event::done(Action::PasswordChanged, uin)).await?;
+    app.audit.append(&mut tx, owner.origin(), Event::done(Action::PasswordChanged, uin)).await?;
     tx.commit().await?;
     Ok(epoch)
 }
@@ -68,7 +69,7 @@ pub struct Replacement {
 impl Replacement {
     /// Begins one. The old authenticator holds until [`confirm_totp`].
     pub async fn begin(app: &App, verified: &Verified) -> Result<Self, Error> {
-        let seed = PendingSeed::generate(app, Some(verified.uin()), REPLACEMENT_LIFETIME).await?;
+        let seed = PendingSeed::generate(app, Some(verified.owner().uin()), REPLACEMENT_LIFETIME).await?;
         Ok(Self { seed, since: app.clock.now() })
     }
 
@@ -87,24 +88,24 @@ impl Replacement {
 /// the present session goes on. [`Error::CodeRefused`] leaves everything as it was.
 pub async fn confirm_totp(
     app: &App,
-    origin: &Origin,
-    uin: Uin,
+    owner: &Owner,
     present: &Present,
     replacement: &Replacement,
     code: &str,
 ) -> Result<i64, Error> {
+    let uin = owner.uin();
     let seed = replacement.seed.open(app).await?;
     let step = Code::parse(code).and_then(|code| seed.as_ref()?.matching_step(&code, app.clock.now()));
-    let mut tx = present.begin(app, uin).await?;
+    let mut tx = present.begin(app, owner).await?;
     let (Some(seed), Some(step)) = (seed, step.filter(|_| replacement.is_open(app))) else {
-        app.audit.append(&mut tx, origin, Event::refused(Action::TotpReplaced, uin, Detail::Code)).await?;
+        app.audit.append(&mut tx, owner.origin(), Event::refused(Action::TotpReplaced, uin, Detail::Code)).await?;
         tx.commit().await?;
         return Err(Error::CodeRefused);
     };
     let epoch = store_totp_seed(app, &mut tx, uin, &seed, step).await?;
     replacement.seed.forget(&mut tx).await?;
     end_everything_else(&mut tx, uin, present).await?;
-    app.audit.append(&mut tx, origin, Event::done(Action::TotpReplaced, uin)).await?;
+    app.audit.append(&mut tx, owner.origin(), Event::done(Action::TotpReplaced, uin)).await?;
     tx.commit().await?;
     Ok(epoch)
 }
@@ -118,19 +119,18 @@ async fn end_everything_else(tx: &mut Tx, uin: Uin, present: &Present) -> Result
 /// Ten new recovery codes, to be shown this once. The old ones are void.
 pub async fn replace_recovery_codes(
     app: &App,
-    origin: &Origin,
     verified: &Verified,
     present: &Present,
 ) -> Result<Vec<SecretString>, Error> {
-    let uin = verified.uin();
-    let mut tx = present.begin(app, uin).await?;
+    let owner = verified.owner();
+    let (uin, mut tx) = (owner.uin(), present.begin(app, owner).await?);
     let codes = setup::new_recovery_codes(&mut tx, uin).await?;
-    app.audit.append(&mut tx, origin, Event::done(Action::RecoveryCodesReplaced, uin)).await?;
+    app.audit.append(&mut tx, owner.origin(), Event::done(Action::RecoveryCodesReplaced, uin)).await?;
     tx.commit().await?;
     Ok(codes)
 }
 
 /// How many recovery codes are left.
-pub async fn recovery_codes_left(app: &App, uin: Uin) -> Result<i64, Error> {
-    Ok(accounts::recovery_codes_left(&app.db, uin).await?)
+pub async fn recovery_codes_left(app: &App, owner: &Owner) -> Result<i64, Error> {
+    Ok(accounts::recovery_codes_left(&app.db, owner.uin()).await?)
 }

@@ -1,10 +1,13 @@
-//! Root accounts: setting one up, signing in, proving again who one is (step-up), credentials, passkeys and sessions. Every
-//! proof of identity is made here and nowhere else. May import `app` and what is below; knows no HTTP and no key pair.
+//! Root accounts: setting one up, signing in, proving again who one is (step-up), credentials, passkeys, sessions, and the
+//! owner's own records. Every proof of identity is made here, but for that of a signature. May import `app` and what is below;
+//! knows no HTTP and does nothing to key pairs.
 
 pub mod credentials;
+pub mod owner;
 pub mod passkey_use;
 pub mod passkeys;
 pub mod pending_seed;
+pub mod records;
 pub mod second_factor;
 pub mod session_rows;
 pub mod sessions;

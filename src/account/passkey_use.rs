@@ -12,6 +12,7 @@ use std::net::IpAddr;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::owner::Owner;
 use super::webauthn::{Assertion, CHALLENGE_LIFETIME, Ceremony, Options, RelyingParty};
 use crate::app::App;
 use crate::db::Tx;
@@ -129,13 +130,13 @@ pub async fn ask_for_any(
 }
 
 /// Asks for the use of one of the account's. [`Error::PasskeyNotFound`] if it has none.
-pub async fn ask_for_own(app: &App, site: &RelyingParty, uin: Uin) -> Result<(Options, Challenge), Error> {
-    let own = db::credential_ids(&app.db, uin).await?;
+pub async fn ask_for_own(app: &App, site: &RelyingParty, owner: &Owner) -> Result<(Options, Challenge), Error> {
+    let own = db::credential_ids(&app.db, owner.uin()).await?;
     if own.is_empty() {
         return Err(Error::PasskeyNotFound);
     }
     let (options, ceremony) = site.ask_for_use(&own)?;
-    Ok((options, Challenge::keep(app, &Asker::Account(uin), &ceremony).await?))
+    Ok((options, Challenge::keep(app, &Asker::Account(owner.uin()), &ceremony).await?))
 }
 
 /// The claim that a passkey was used, not checked yet.

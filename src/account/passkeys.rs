@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::owner::Owner;
 use super::passkey_use::{Answer, Asker, Challenge};
 use super::sessions::Present;
 use super::verification::Verified;
@@ -22,8 +23,8 @@ use crate::db::passkeys::{self as db, NewPasskey};
 pub use crate::db::passkeys::PasskeyRow;
 use crate::types::clock::Timestamp;
 use crate::types::error::Error;
-use crate::types::event::{Action, Origin};
-use crate::types::id::{PasskeyHandle, Uin};
+use crate::types::event::Action;
+use crate::types::id::PasskeyHandle;
 
 pub use super::webauthn::{Options, RelyingParty};
 
@@ -47,13 +48,13 @@ impl Name {
 }
 
 /// The account's passkeys, oldest first.
-pub async fn list(app: &App, uin: Uin) -> Result<Vec<PasskeyRow>, Error> {
-    Ok(db::list(&app.db, uin).await?)
+pub async fn list(app: &App, owner: &Owner) -> Result<Vec<PasskeyRow>, Error> {
+    Ok(db::list(&app.db, owner.uin()).await?)
 }
 
 /// One of them, or [`Error::PasskeyNotFound`].
-pub async fn find(app: &App, uin: Uin, handle: &PasskeyHandle) -> Result<PasskeyRow, Error> {
-    list(app, uin).await?.into_iter().find(|passkey| passkey.handle == *handle).ok_or(Error::PasskeyNotFound)
+pub async fn find(app: &App, owner: &Owner, handle: &PasskeyHandle) -> Result<PasskeyRow, Error> {
+    list(app, owner).await?.into_iter().find(|passkey| passkey.handle == *handle).ok_or(Error::PasskeyNotFound)
 }
 
 /// Leave to add one passkey. Kept in the session; only a verification gives it.
@@ -90,8 +91,7 @@ pub async fn ask_for_new(
 /// already; [`Error::PasskeyLimit`] if the account has as many as it may.
 pub async fn add(
     app: &App,
-    origin: &Origin,
-    uin: Uin,
+    owner: &Owner,
     present: &Present,
     _: &Addition,
     name: &Name,
@@ -101,7 +101,7 @@ pub async fn add(
     let passkey = answer.site.check_new(&ceremony, answer.credential).ok_or(Error::PasskeyRefused)?;
     let credential = serde_json::to_string(&passkey).map_err(Error::internal)?;
     let (handle, now) = (PasskeyHandle::generate(), app.clock.now());
-    let mut tx = present.begin(app, uin).await?;
+    let (uin, mut tx) = (owner.uin(), present.begin(app, owner).await?);
     let limit = i64::try_from(LIMIT).map_err(Error::internal)?;
     let new =
         NewPasskey { handle: &handle, uin, credential_id: passkey.cred_id(), credential: &credential, name: &name.0 };
@@ -111,40 +111,33 @@ pub async fn add(
         Err(sqlx::Error::Database(cause)) if cause.is_unique_violation() => return Err(Error::PasskeyRefused),
         Err(cause) => return Err(cause.into()),
     }
-    app.audit.append(&mut tx, origin, Event::done(Action::PasskeyAdded, uin).on_passkey(&handle)).await?;
+    app.audit.append(&mut tx, owner.origin(), Event::done(Action::PasskeyAdded, uin).on_passkey(&handle)).await?;
     Ok(tx.commit().await?)
 }
 
 /// Renames a passkey of the account.
 pub async fn rename(
     app: &App,
-    origin: &Origin,
-    uin: Uin,
+    owner: &Owner,
     present: &Present,
     handle: &PasskeyHandle,
     name: &Name,
 ) -> Result<(), Error> {
-    let mut tx = present.begin(app, uin).await?;
+    let (uin, mut tx) = (owner.uin(), present.begin(app, owner).await?);
     if !db::rename(&mut tx, uin, handle, &name.0).await? {
         return Err(Error::PasskeyNotFound);
     }
-    app.audit.append(&mut tx, origin, Event::done(Action::PasskeyRenamed, uin).on_passkey(handle)).await?;
+    app.audit.append(&mut tx, owner.origin(), Event::done(Action::PasskeyRenamed, uin).on_passkey(handle)).await?;
     Ok(tx.commit().await?)
 }
 
 /// Removes a passkey of the account: from when this returns, nothing can be proved with it. Sessions go on.
-pub async fn remove(
-    app: &App,
-    origin: &Origin,
-    verified: &Verified,
-    present: &Present,
-    handle: &PasskeyHandle,
-) -> Result<(), Error> {
-    let uin = verified.uin();
-    let mut tx = present.begin(app, uin).await?;
+pub async fn remove(app: &App, verified: &Verified, present: &Present, handle: &PasskeyHandle) -> Result<(), Error> {
+    let owner = verified.owner();
+    let (uin, mut tx) = (owner.uin(), present.begin(app, owner).await?);
     if !db::delete(&mut tx, uin, handle).await? {
         return Err(Error::PasskeyNotFound);
     }
-    app.audit.append(&mut tx, origin, Event::done(Action::PasskeyRemoved, uin).on_passkey(handle)).await?;
+    app.audit.append(&mut tx, owner.origin(), Event::done(Action::PasskeyRemoved, uin).on_passkey(handle)).await?;
     Ok(tx.commit().await?)
 }

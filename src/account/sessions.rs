@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::owner::Owner;
 use super::verification::Verified;
 use crate::app::App;
 use crate::audit::Event;
@@ -29,8 +30,9 @@ pub struct Present {
 impl Present {
     /// Begins its change of the account. [`Error::SessionOver`] if it has been ended since it was looked up, by itself or
     /// by a change of credentials: of two sessions that end each other, one wins.
-    pub(super) async fn begin(&self, app: &App, uin: Uin) -> Result<Tx, Error> {
+    pub(super) async fn begin(&self, app: &App, owner: &Owner) -> Result<Tx, Error> {
         let mut tx = app.db.begin().await?;
+        let uin = owner.uin();
         let alive =
             accounts::hold_epoch(&mut tx, uin, self.epoch).await? && db::is_alive(&mut tx, uin, &self.handle).await?;
         if alive { Ok(tx) } else { Err(Error::SessionOver) }
@@ -49,9 +51,10 @@ pub async fn begin(
     Ok(handle)
 }
 
-/// The account of a session, unless the session is of an older credential epoch.
-pub async fn account(app: &App, uin: Uin, epoch: i64) -> Result<Option<AccountRow>, Error> {
-    Ok(accounts::by_uin(&app.db, uin).await?.filter(|account| account.credential_epoch == epoch))
+/// The owner that a session is of, and the account. None if the session is of an older credential epoch.
+pub async fn owner(app: &App, origin: &Origin, uin: Uin, epoch: i64) -> Result<Option<(Owner, AccountRow)>, Error> {
+    let account = accounts::by_uin(&app.db, uin).await?.filter(|account| account.credential_epoch == epoch);
+    Ok(account.map(|account| (Owner::in_session(uin, origin), account)))
 }
 
 /// Signs out: from when this returns, none of the session's requests is answered.
@@ -63,42 +66,36 @@ pub async fn sign_out(app: &App, origin: &Origin, uin: Uin, handle: &SessionHand
 }
 
 /// The account's live sessions, the latest used first.
-pub async fn list(app: &App, uin: Uin) -> Result<Vec<SessionRow>, Error> {
+pub async fn list(app: &App, owner: &Owner) -> Result<Vec<SessionRow>, Error> {
     let now = app.clock.now();
-    Ok(db::list(&app.db, uin, now, now.minus(app.settings.session_idle)).await?)
+    Ok(db::list(&app.db, owner.uin(), now, now.minus(app.settings.session_idle)).await?)
 }
 
 /// One live session of the account, or [`Error::SessionNotFound`].
-pub async fn find(app: &App, uin: Uin, handle: &SessionHandle) -> Result<SessionRow, Error> {
-    list(app, uin).await?.into_iter().find(|session| session.handle == *handle).ok_or(Error::SessionNotFound)
+pub async fn find(app: &App, owner: &Owner, handle: &SessionHandle) -> Result<SessionRow, Error> {
+    list(app, owner).await?.into_iter().find(|session| session.handle == *handle).ok_or(Error::SessionNotFound)
 }
 
 /// Ends a session of the account: from when this returns, none of its requests is answered.
-pub async fn end(
-    app: &App,
-    origin: &Origin,
-    verified: &Verified,
-    present: &Present,
-    handle: &SessionHandle,
-) -> Result<(), Error> {
-    let uin = verified.uin();
-    let mut tx = present.begin(app, uin).await?;
+pub async fn end(app: &App, verified: &Verified, present: &Present, handle: &SessionHandle) -> Result<(), Error> {
+    let owner = verified.owner();
+    let (uin, mut tx) = (owner.uin(), present.begin(app, owner).await?);
     if !db::end(&mut tx, uin, handle).await? {
         return Err(Error::SessionNotFound);
     }
-    app.audit.append(&mut tx, origin, Event::done(Action::SessionEnded, uin).on_session(handle)).await?;
+    app.audit.append(&mut tx, owner.origin(), Event::done(Action::SessionEnded, uin).on_session(handle)).await?;
     Ok(tx.commit().await?)
 }
 
 /// Ends every session of the account but the present one, and every sign-in under way. Returns the new credential epoch,
 /// in which the present session goes on.
-pub async fn end_others(app: &App, origin: &Origin, verified: &Verified, present: &Present) -> Result<i64, Error> {
-    let uin = verified.uin();
-    let mut tx = present.begin(app, uin).await?;
+pub async fn end_others(app: &App, verified: &Verified, present: &Present) -> Result<i64, Error> {
+    let owner = verified.owner();
+    let (uin, mut tx) = (owner.uin(), present.begin(app, owner).await?);
     let epoch = accounts::raise_epoch(&mut tx, uin).await?;
     db::end_others(&mut tx, uin, &present.handle).await?;
     let event = Event::done(Action::SessionsEnded, uin).with_detail(Detail::AllButTheAsking);
-    app.audit.append(&mut tx, origin, event).await?;
+    app.audit.append(&mut tx, owner.origin(), event).await?;
     tx.commit().await?;
     Ok(epoch)
 }

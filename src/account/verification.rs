@@ -2,6 +2,7 @@
 
 use secrecy::SecretString;
 
+use super::owner::Owner;
 use super::passkey_use::{Answer, Claim};
 use super::second_factor::{self, SecondFactor};
 use crate::app::App;
@@ -13,35 +14,36 @@ use crate::types::error::Error;
 use crate::types::event::{Action, Detail, Origin};
 use crate::types::id::Uin;
 
-/// Whoever holds this has just proved, or within the window had proved, to be the account's owner. Made here only.
+/// Proof that the account's owner has just been verified, or was verified within the window. The operator at the command
+/// line needs no verification.
 #[derive(Debug)]
 #[must_use]
 pub struct Verified {
-    uin: Uin,
+    owner: Owner,
 }
 
 impl Verified {
-    /// The account.
-    pub fn uin(&self) -> Uin {
-        self.uin
+    /// Whose operation it is.
+    pub fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    /// The operator at the command line, acting for any account.
+    pub fn by_operator(uin: Uin) -> Self {
+        Self { owner: Owner::by_operator(uin) }
     }
 
     /// From a verification the session remembers, if its window is still open. A window of zero never is.
-    pub fn within_window(app: &App, uin: Uin, verified_at: Option<Timestamp>) -> Option<Self> {
+    pub fn within_window(app: &App, owner: &Owner, verified_at: Option<Timestamp>) -> Option<Self> {
         let open_until = verified_at?.plus(app.settings.verification_window);
-        (app.clock.now() < open_until).then_some(Self { uin })
+        (app.clock.now() < open_until).then(|| Self { owner: owner.clone() })
     }
 }
 
 /// Checks password and code. [`Error::PasswordWrong`] or [`Error::CodeRefused`] say which of the two failed: whoever asks
 /// is signed in already. The code is only looked at, and spent, after a right password.
-pub async fn verify(
-    app: &App,
-    origin: &Origin,
-    uin: Uin,
-    password: SecretString,
-    code: &str,
-) -> Result<Verified, Error> {
+pub async fn verify(app: &App, owner: &Owner, password: SecretString, code: &str) -> Result<Verified, Error> {
+    let uin = owner.uin();
     let account = accounts::by_uin(&app.db, uin).await?.ok_or(Error::PasswordWrong)?;
     let right = app.hasher.verify(password, account.password_hash.clone()).await?;
     let mut tx = app.db.begin().await?;
@@ -57,17 +59,18 @@ pub async fn verify(
         Some((why, _)) => Event::refused(Action::Verification, uin, why),
         None => Event::done(Action::Verification, uin),
     };
-    app.audit.append(&mut tx, origin, event).await?;
+    app.audit.append(&mut tx, owner.origin(), event).await?;
     tx.commit().await?;
     match refusal {
         Some((_, error)) => Err(error),
-        None => Ok(Verified { uin }),
+        None => Ok(Verified { owner: owner.clone() }),
     }
 }
 
 /// Checks the use of one of the account's passkeys. [`Error::PasskeyRefused`] in any other case, also of another account's
 /// passkey; it counts as a wrong password does in [`verify`].
-pub async fn verify_with_passkey(app: &App, origin: &Origin, uin: Uin, answer: Answer<'_>) -> Result<Verified, Error> {
+pub async fn verify_with_passkey(app: &App, owner: &Owner, answer: Answer<'_>) -> Result<Verified, Error> {
+    let uin = owner.uin();
     let now = app.clock.now();
     let claim = Claim::read(app, answer).await?;
     let subject = Subject::verification(uin);
@@ -84,9 +87,9 @@ pub async fn verify_with_passkey(app: &App, origin: &Origin, uin: Uin, answer: A
     } else {
         Event::refused(Action::Verification, Some(uin), Detail::Passkey)
     };
-    app.audit.append(&mut tx, origin, event).await?;
+    app.audit.append(&mut tx, owner.origin(), event).await?;
     tx.commit().await?;
-    if accepted { Ok(Verified { uin }) } else { Err(Error::PasskeyRefused) }
+    if accepted { Ok(Verified { owner: owner.clone() }) } else { Err(Error::PasskeyRefused) }
 }
 
 /// Checks the password alone, for an `action` that a code, too, has been or will be given for. A wrong one counts as in

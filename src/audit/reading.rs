@@ -1,103 +1,11 @@
-//! Reading the record of operations: an account's own, filtered and a page at a time, and as CSV.
-//!
-//! Records are read newest first by their time, and by their number where that is the same: a page begins at a
-//! position, not at a count, so that none is missed or shown twice while new ones come in, and the millionth page is as
-//! fast as the first.
+//! Reading the log: the chain of all records, in order, and records as CSV.
 
 use std::borrow::Cow;
 
-use crate::db::records::{self as db, Order};
 use crate::db::{Db, audit};
 use crate::types::error::Error;
-use crate::types::id::Uin;
 
 pub use crate::db::audit::AuditRow;
-pub use crate::db::records::{Filter, Position};
-
-/// Records on a page.
-pub const PAGE: usize = 50;
-
-/// Where a page begins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Start {
-    /// With the newest record.
-    #[default]
-    Newest,
-    /// With the record before this one.
-    Before(Position),
-    /// So that it ends with the record after this one.
-    After(Position),
-}
-
-/// Some records, newest first.
-#[derive(Debug)]
-pub struct Page {
-    /// At most [`PAGE`] of them.
-    pub rows: Vec<AuditRow>,
-    /// There are, or may be, newer ones: after this position.
-    pub newer: Option<Position>,
-    /// There are older ones: before this position.
-    pub older: Option<Position>,
-}
-
-/// A page of the account's records.
-pub async fn page(database: &Db, uin: Uin, filter: &Filter, start: Start) -> Result<Page, Error> {
-    if let Start::After(after) = start {
-        let (mut rows, more) = read(database, uin, filter, (after, Position::LAST), Order::OldestFirst, PAGE).await?;
-        if more {
-            rows.reverse();
-            let ends = |row: Option<&AuditRow>| row.map(Position::of);
-            return Ok(Page { newer: ends(rows.first()), older: ends(rows.last()), rows });
-        }
-        // No more than a page is newer, so it is the first one.
-    }
-    let before = if let Start::Before(before) = start { before } else { Position::LAST };
-    let (rows, more) = read(database, uin, filter, (Position::FIRST, before), Order::NewestFirst, PAGE).await?;
-    let newer = rows.first().map(Position::of).filter(|_| before != Position::LAST);
-    let older = rows.last().map(Position::of).filter(|_| more);
-    Ok(Page { rows, newer, older })
-}
-
-/// Up to `limit` records from one end of the range, and whether there are more.
-async fn read(
-    database: &Db,
-    uin: Uin,
-    filter: &Filter,
-    (after, before): (Position, Position),
-    order: Order,
-    limit: usize,
-) -> Result<(Vec<AuditRow>, bool), Error> {
-    let range = filter.within(after, before);
-    let one_more = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
-    let mut rows = db::page(database, uin, filter, range, order, one_more).await?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    Ok((rows, more))
-}
-
-/// Reads all of an account's records that match, newest first, some at a time.
-#[derive(Debug)]
-pub struct Reader {
-    uin: Uin,
-    filter: Filter,
-    before: Option<Position>,
-}
-
-impl Reader {
-    /// From the newest record on.
-    pub fn new(uin: Uin, filter: Filter) -> Self {
-        Self { uin, filter, before: Some(Position::LAST) }
-    }
-
-    /// The next up to `limit` records; none when all have been read.
-    pub async fn next(&mut self, database: &Db, limit: usize) -> Result<Vec<AuditRow>, Error> {
-        let Some(before) = self.before else { return Ok(Vec::new()) };
-        let range = (Position::FIRST, before);
-        let (rows, more) = read(database, self.uin, &self.filter, range, Order::NewestFirst, limit).await?;
-        self.before = rows.last().map(Position::of).filter(|_| more);
-        Ok(rows)
-    }
-}
 
 /// Up to `limit` records of the chain after number `after`, in order, of all accounts. None where one cannot be read.
 pub async fn chain(database: &Db, after: i64, limit: i64) -> Result<Option<Vec<AuditRow>>, Error> {
@@ -186,7 +94,6 @@ fn inert(field: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::clock::Timestamp;
 
     #[test]
     fn lines_are_quoted_and_inert() {
@@ -195,14 +102,5 @@ mod tests {
         csv.line(fields.into_iter()).unwrap();
         let lines = String::from_utf8(csv.into_bytes().unwrap()).unwrap();
         assert_eq!(lines, "'=1+1,'+1,'-1,'@x,'\tx,\"'\rx\",\"a,b\",\"say \"\"so\"\"\",,１,a=b\r\n");
-    }
-
-    #[test]
-    fn positions_are_read_as_they_are_written() {
-        let position = Position { at: Timestamp(-5), number: 7 };
-        assert_eq!(position.to_string().parse::<Position>().unwrap(), position);
-        for bad in ["", "7", "-", "a-1", "1-", "99999999999999999999-1"] {
-            assert!(bad.parse::<Position>().is_err(), "{bad:?}");
-        }
     }
 }

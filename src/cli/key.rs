@@ -6,15 +6,16 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::output;
+use crate::account::owner::Owner;
+use crate::account::verification::Verified;
 use crate::app::App;
 use crate::config::Settings;
-use crate::keys::lifecycle::{self, KeyOfAccount, StopBy};
+use crate::keys::lifecycle::{self, KeyOfAccount};
 use crate::operate::accounts;
 use crate::start_error::StartError;
 use crate::types::clock::{Clock, Timestamp};
 use crate::types::error::Error;
-use crate::types::event::Origin;
-use crate::types::id::{SecretId, Uin};
+use crate::types::id::SecretId;
 use crate::types::key_state::KeyState;
 
 #[derive(Debug, Subcommand)]
@@ -77,7 +78,7 @@ async fn dispatch(command: Command, app: &App) -> Result<(), StartError> {
 
 async fn disable_all(app: &App, account: &str) -> Result<(), StartError> {
     let account = accounts::find(app, account).await?;
-    let disabled = lifecycle::disable_all(app, &Origin::operator(), StopBy::Operator(account.uin)).await?;
+    let disabled = lifecycle::disable_all(app, &Verified::by_operator(account.uin)).await?;
     if disabled.is_empty() {
         return output::line("the account has no enabled key");
     }
@@ -88,8 +89,8 @@ async fn disable_all(app: &App, account: &str) -> Result<(), StartError> {
 async fn move_all(app: &App, secret_ids: &[SecretId], to: KeyState) -> Result<(), StartError> {
     let (mut failed, mut said) = (0, Ok(()));
     for secret_id in secret_ids {
-        let moved = match lifecycle::owner(app, secret_id).await {
-            Ok(uin) => move_one(app, uin, secret_id, to).await,
+        let moved = match lifecycle::for_operator(app, secret_id).await {
+            Ok(owner) => move_one(app, &owner, secret_id, to).await,
             Err(error) => Err(error),
         };
         match moved {
@@ -109,11 +110,10 @@ async fn move_all(app: &App, secret_ids: &[SecretId], to: KeyState) -> Result<()
 }
 
 /// What was done, in a word. To be in that state already is as good.
-async fn move_one(app: &App, uin: Uin, secret_id: &SecretId, to: KeyState) -> Result<String, Error> {
-    let origin = Origin::operator();
+async fn move_one(app: &App, owner: &Owner, secret_id: &SecretId, to: KeyState) -> Result<String, Error> {
     let done = match to {
-        KeyState::Enabled => lifecycle::enable(app, &origin, uin, secret_id).await,
-        KeyState::Disabled | KeyState::Deleted => lifecycle::disable(app, &origin, uin, secret_id).await,
+        KeyState::Enabled => lifecycle::enable(app, owner, secret_id).await,
+        KeyState::Disabled | KeyState::Deleted => lifecycle::disable(app, owner, secret_id).await,
     };
     match done {
         Ok(()) => Ok(to.to_string()),

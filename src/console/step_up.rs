@@ -71,7 +71,7 @@ pub async fn page(console: &Console, owner: SignedIn, ask: StepUpPrompt) -> Resu
 
 /// Can the owner verify with a passkey?
 pub async fn can_use_passkey(console: &Console, owner: &SignedIn) -> Result<bool, PageError> {
-    Ok(console.site.passkeys.is_some() && !passkeys::list(&console.app, owner.uin()).await?.is_empty())
+    Ok(console.site.passkeys.is_some() && !passkeys::list(&console.app, owner.proof()).await?.is_empty())
 }
 
 async fn form(
@@ -114,14 +114,14 @@ pub enum StepUpError {
 /// Checks what is given, under a new session id, and looks for an earlier verification where
 /// they are not.
 pub async fn check(console: &Console, owner: &mut SignedIn, proof: StepUpForm) -> Result<Verified, StepUpError> {
-    let (app, origin, uin) = (&console.app, owner.origin(), owner.uin());
+    let app = &console.app;
     let outcome = match (proof, &console.site.passkeys) {
         (StepUpForm { passkey: Some(credential), .. }, Some(site)) => {
             let answer = Answer { site, challenge: owner.challenge(), credential: &credential };
-            verification::verify_with_passkey(app, origin, uin, answer).await
+            verification::verify_with_passkey(app, owner.proof(), answer).await
         }
         (StepUpForm { password: Some(password), code: Some(code), .. }, _) => {
-            verification::verify(app, origin, uin, password, code.expose_secret()).await
+            verification::verify(app, owner.proof(), password, code.expose_secret()).await
         }
         _ => return owner.verified(console).ok_or(StepUpError::Missing),
     };

@@ -1,6 +1,7 @@
 //! What an owner should look after: keys that are old or not used, recovery codes that run out. Nothing of it is stored; it
 //! is read off the account's state and follows the clock.
 
+use crate::account::owner::Owner;
 use crate::account::{credentials, passkeys};
 use crate::app::App;
 use crate::db::accounts::AccountRow;
@@ -85,11 +86,11 @@ fn of_key(key: &ApiKeyRow, now: Timestamp) -> Option<Advice> {
 }
 
 /// What applies to the account with these keys, oldest first.
-pub async fn advice(app: &App, account: &AccountRow, keys: &[ApiKeyRow]) -> Result<Vec<Advice>, Error> {
-    let passkeys = passkeys::list(app, account.uin).await?;
+pub async fn advice(app: &App, owner: &Owner, account: &AccountRow, keys: &[ApiKeyRow]) -> Result<Vec<Advice>, Error> {
+    let passkeys = passkeys::list(app, owner).await?;
     let situation = Situation {
         keys,
-        recovery_codes: credentials::recovery_codes_left(app, account.uin).await?,
+        recovery_codes: credentials::recovery_codes_left(app, owner).await?,
         devices: usize::from(account.sealed_totp_seed().is_some()) + passkeys.len(),
         now: app.clock.now(),
     };

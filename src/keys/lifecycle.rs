@@ -6,6 +6,7 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use super::secret_place;
+use crate::account::owner::Owner;
 use crate::account::verification::Verified;
 use crate::app::App;
 use crate::audit::Event;
@@ -16,7 +17,7 @@ pub use crate::db::api_keys::{ApiKeyRow, KeyOfAccount};
 use crate::master_key;
 use crate::secret::vault::{Sealed, Vault};
 use crate::types::error::Error;
-use crate::types::event::{Action, Detail, Origin};
+use crate::types::event::{Action, Detail};
 use crate::types::id::{SecretId, Uin};
 use crate::types::key_state::KeyState;
 use crate::types::random;
@@ -48,7 +49,7 @@ pub struct Created {
 }
 
 /// Makes a key. [`Error::KeyLimit`] if the account has two.
-pub async fn create(app: &App, origin: &Origin, uin: Uin, remark: Option<&str>) -> Result<Created, Error> {
+pub async fn create(app: &App, owner: &Owner, remark: Option<&str>) -> Result<Created, Error> {
     let remark = remark.map(check_remark).transpose()?.flatten();
     let secret_id = SecretId::generate();
     let secret_key: SecretString = random::alphanumeric(SECRET_KEY_CHARS).into();
@@ -56,23 +57,23 @@ pub async fn create(app: &App, origin: &Origin, uin: Uin, remark: Option<&str>) 
     let mut tx = app.db.begin().await?;
     let change = db::next_change_number(&mut tx).await?;
     let plain = secret_key.expose_secret().as_bytes();
-    let sealed = master_key::seal(&app.vault, &mut tx, secret_place(uin, &secret_id), plain).await?;
-    if !db::insert(&mut tx, uin, &secret_id, &sealed, remark, app.clock.now(), change).await? {
+    let sealed = master_key::seal(&app.vault, &mut tx, secret_place(owner.uin(), &secret_id), plain).await?;
+    if !db::insert(&mut tx, owner.uin(), &secret_id, &sealed, remark, app.clock.now(), change).await? {
         return Err(Error::KeyLimit);
     }
-    app.audit.append(&mut tx, origin, Event::done(Action::KeyCreated, uin).on_key(&secret_id)).await?;
+    app.audit.append(&mut tx, owner.origin(), Event::done(Action::KeyCreated, owner.uin()).on_key(&secret_id)).await?;
     tx.commit().await?;
     Ok(Created { secret_id, secret_key })
 }
 
 /// The account's live keys, oldest first.
-pub async fn list(app: &App, uin: Uin) -> Result<Vec<ApiKeyRow>, Error> {
-    Ok(db::list(&app.db, uin).await?)
+pub async fn list(app: &App, owner: &Owner) -> Result<Vec<ApiKeyRow>, Error> {
+    Ok(db::list(&app.db, owner.uin()).await?)
 }
 
 /// Up to `limit` of the account's keys and their states, deleted ones included, the newest first.
-pub async fn latest(app: &App, uin: Uin, limit: i64) -> Result<Vec<(SecretId, KeyState)>, Error> {
-    Ok(db::latest(&app.db, uin, limit).await?)
+pub async fn latest(app: &App, owner: &Owner, limit: i64) -> Result<Vec<(SecretId, KeyState)>, Error> {
+    Ok(db::latest(&app.db, owner.uin(), limit).await?)
 }
 
 /// The live keys of all accounts, for the operator.
@@ -80,56 +81,44 @@ pub async fn of_all_accounts(app: &App) -> Result<Vec<KeyOfAccount>, Error> {
     Ok(db::of_all_accounts(&app.db).await?)
 }
 
-/// The account that a live key belongs to, for the operator, or [`Error::KeyNotFound`].
-pub async fn owner(app: &App, secret_id: &SecretId) -> Result<Uin, Error> {
-    db::owner(&app.db, secret_id).await?.ok_or(Error::KeyNotFound)
+/// Lets the operator act for the account that a live key belongs to. [`Error::KeyNotFound`] if there is no such key.
+pub async fn for_operator(app: &App, secret_id: &SecretId) -> Result<Owner, Error> {
+    db::owner(&app.db, secret_id).await?.map(Owner::by_operator).ok_or(Error::KeyNotFound)
 }
 
 /// One live key of the account, or [`Error::KeyNotFound`].
-pub async fn find(app: &App, uin: Uin, secret_id: &SecretId) -> Result<ApiKeyRow, Error> {
-    db::find(&app.db, uin, secret_id).await?.ok_or(Error::KeyNotFound)
+pub async fn find(app: &App, owner: &Owner, secret_id: &SecretId) -> Result<ApiKeyRow, Error> {
+    db::find(&app.db, owner.uin(), secret_id).await?.ok_or(Error::KeyNotFound)
 }
 
 /// From when this returns, no request signed with the key is accepted.
-pub async fn disable(app: &App, origin: &Origin, uin: Uin, secret_id: &SecretId) -> Result<(), Error> {
-    change_state(app, origin, uin, secret_id, KeyState::Enabled, KeyState::Disabled, Action::KeyDisabled).await
+pub async fn disable(app: &App, owner: &Owner, secret_id: &SecretId) -> Result<(), Error> {
+    change_state(app, owner, secret_id, KeyState::Enabled, KeyState::Disabled, Action::KeyDisabled).await
 }
 
 /// From when this returns, requests signed with the key are accepted again.
-pub async fn enable(app: &App, origin: &Origin, uin: Uin, secret_id: &SecretId) -> Result<(), Error> {
-    change_state(app, origin, uin, secret_id, KeyState::Disabled, KeyState::Enabled, Action::KeyEnabled).await
-}
-
-/// On whose word every key of an account is disabled.
-#[derive(Debug)]
-pub enum StopBy<'a> {
-    /// The owner's, who has just proved to be it.
-    Owner(&'a Verified),
-    /// The operator's, for this account.
-    Operator(Uin),
+pub async fn enable(app: &App, owner: &Owner, secret_id: &SecretId) -> Result<(), Error> {
+    change_state(app, owner, secret_id, KeyState::Disabled, KeyState::Enabled, Action::KeyEnabled).await
 }
 
 /// The emergency stop: from when this returns, no request signed with any key of the account is accepted. Returns the keys
 /// that were enabled.
-pub async fn disable_all(app: &App, origin: &Origin, by: StopBy<'_>) -> Result<Vec<SecretId>, Error> {
-    let uin = match by {
-        StopBy::Owner(verified) => verified.uin(),
-        StopBy::Operator(uin) => uin,
-    };
+pub async fn disable_all(app: &App, verified: &Verified) -> Result<Vec<SecretId>, Error> {
+    let owner = verified.owner();
     let mut tx = app.db.begin().await?;
     // Before the keys are looked at: none is created or enabled from here on.
     let mut change = db::next_change_number(&mut tx).await?;
-    let enabled = db::enabled(&mut tx, uin).await?;
+    let enabled = db::enabled(&mut tx, owner.uin()).await?;
     for (done, secret_id) in enabled.iter().enumerate() {
         if done > 0 {
             change = db::next_change_number(&mut tx).await?;
         }
         let (from, to) = (KeyState::Enabled, KeyState::Disabled);
-        if !db::set_state(&mut tx, uin, secret_id, from, to, app.clock.now(), change).await? {
+        if !db::set_state(&mut tx, owner.uin(), secret_id, from, to, app.clock.now(), change).await? {
             return Err(Error::internal("an enabled key could not be disabled"));
         }
-        let event = Event::done(Action::KeyDisabled, uin).on_key(secret_id).with_detail(Detail::AllKeys);
-        app.audit.append(&mut tx, origin, event).await?;
+        let event = Event::done(Action::KeyDisabled, owner.uin()).on_key(secret_id).with_detail(Detail::AllKeys);
+        app.audit.append(&mut tx, owner.origin(), event).await?;
     }
     if !enabled.is_empty() {
         tx.commit().await?;
@@ -139,8 +128,7 @@ pub async fn disable_all(app: &App, origin: &Origin, by: StopBy<'_>) -> Result<V
 
 async fn change_state(
     app: &App,
-    origin: &Origin,
-    uin: Uin,
+    owner: &Owner,
     secret_id: &SecretId,
     from: KeyState,
     to: KeyState,
@@ -148,10 +136,10 @@ async fn change_state(
 ) -> Result<(), Error> {
     let mut tx = app.db.begin().await?;
     let change = db::next_change_number(&mut tx).await?;
-    if !db::set_state(&mut tx, uin, secret_id, from, to, app.clock.now(), change).await? {
-        return Err(why_unchanged(&mut tx, uin, secret_id, from).await?);
+    if !db::set_state(&mut tx, owner.uin(), secret_id, from, to, app.clock.now(), change).await? {
+        return Err(why_unchanged(&mut tx, owner.uin(), secret_id, from).await?);
     }
-    app.audit.append(&mut tx, origin, Event::done(action, uin).on_key(secret_id)).await?;
+    app.audit.append(&mut tx, owner.origin(), Event::done(action, owner.uin()).on_key(secret_id)).await?;
     Ok(tx.commit().await?)
 }
 
@@ -165,26 +153,26 @@ async fn why_unchanged(tx: &mut Tx, uin: Uin, secret_id: &SecretId, from: KeySta
 }
 
 /// Destroys the secret of a disabled key for good. [`Error::KeyNotDisabled`] for an enabled one.
-pub async fn delete(app: &App, origin: &Origin, uin: Uin, secret_id: &SecretId) -> Result<(), Error> {
+pub async fn delete(app: &App, owner: &Owner, secret_id: &SecretId) -> Result<(), Error> {
     let mut tx = app.db.begin().await?;
     let change = db::next_change_number(&mut tx).await?;
-    if !db::delete(&mut tx, uin, secret_id, app.clock.now(), change).await? {
-        let state = db::state(&mut tx, uin, secret_id).await?;
+    if !db::delete(&mut tx, owner.uin(), secret_id, app.clock.now(), change).await? {
+        let state = db::state(&mut tx, owner.uin(), secret_id).await?;
         return Err(state.map_or(Error::KeyNotFound, |_| Error::KeyNotDisabled));
     }
-    app.audit.append(&mut tx, origin, Event::done(Action::KeyDeleted, uin).on_key(secret_id)).await?;
+    app.audit.append(&mut tx, owner.origin(), Event::done(Action::KeyDeleted, owner.uin()).on_key(secret_id)).await?;
     Ok(tx.commit().await?)
 }
 
 /// Sets the key's remark; an empty one clears it.
-pub async fn set_remark(app: &App, origin: &Origin, uin: Uin, secret_id: &SecretId, remark: &str) -> Result<(), Error> {
+pub async fn set_remark(app: &App, owner: &Owner, secret_id: &SecretId, remark: &str) -> Result<(), Error> {
     let remark = check_remark(remark)?;
     let mut tx = app.db.begin().await?;
     let change = db::next_change_number(&mut tx).await?;
-    if !db::set_remark(&mut tx, uin, secret_id, remark, change).await? {
+    if !db::set_remark(&mut tx, owner.uin(), secret_id, remark, change).await? {
         return Err(Error::KeyNotFound);
     }
-    app.audit.append(&mut tx, origin, Event::done(Action::KeyRemarked, uin).on_key(secret_id)).await?;
+    app.audit.append(&mut tx, owner.origin(), Event::done(Action::KeyRemarked, owner.uin()).on_key(secret_id)).await?;
     Ok(tx.commit().await?)
 }
 

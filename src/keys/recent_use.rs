@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use crate::account::owner::Owner;
 use crate::app::App;
 use crate::db::api_keys::ApiKeyRow;
 use crate::db::{refused_calls, usage};
 use crate::types::clock::Timestamp;
 use crate::types::error::Error;
-use crate::types::id::{RequestId, SecretId, Uin};
+use crate::types::id::{RequestId, SecretId};
 
 pub use crate::db::refused_calls::RefusedCallRow;
 pub use crate::db::usage::DayCounts;
@@ -47,6 +48,6 @@ pub async fn addresses(app: &App, secret_id: &SecretId, limit: i64) -> Result<Ve
 }
 
 /// What the server made of a refused call of the account, by its request's id.
-pub async fn refused_call(app: &App, uin: Uin, request_id: RequestId) -> Result<Option<RefusedCallRow>, Error> {
-    Ok(refused_calls::find(&app.db, uin, request_id).await?)
+pub async fn refused_call(app: &App, owner: &Owner, request_id: RequestId) -> Result<Option<RefusedCallRow>, Error> {
+    Ok(refused_calls::find(&app.db, owner.uin(), request_id).await?)
 }

@@ -6,14 +6,15 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::secret_place;
+use crate::account::owner::Owner;
 use crate::account::verification::Verified;
 use crate::app::App;
 use crate::audit::Event;
 use crate::db::api_keys as db;
 use crate::secret::token::{Token, TokenDigest};
 use crate::types::error::Error;
-use crate::types::event::{Action, Origin};
-use crate::types::id::{SecretId, Uin};
+use crate::types::event::Action;
+use crate::types::id::SecretId;
 
 /// A reveal that has been recorded and not yet been used: for one look, within a minute. Kept in the session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,29 +26,29 @@ pub struct RevealTicket {
 const REVEAL_LIFETIME: Duration = Duration::from_mins(1);
 
 /// Records that the key's secret is about to be shown. What it returns opens the secret once.
-pub async fn record_reveal(
-    app: &App,
-    origin: &Origin,
-    verified: &Verified,
-    secret_id: &SecretId,
-) -> Result<RevealTicket, Error> {
-    let uin = verified.uin();
+pub async fn record_reveal(app: &App, verified: &Verified, secret_id: &SecretId) -> Result<RevealTicket, Error> {
+    let owner = verified.owner();
+    let uin = owner.uin();
     let token_hash = Token::generate().digest();
     let mut tx = app.db.begin().await?;
     db::state(&mut tx, uin, secret_id).await?.ok_or(Error::KeyNotFound)?;
     db::insert_reveal(&mut tx, &token_hash, uin, secret_id, app.clock.now().plus(REVEAL_LIFETIME)).await?;
-    app.audit.append(&mut tx, origin, Event::done(Action::KeyRevealed, uin).on_key(secret_id)).await?;
+    app.audit.append(&mut tx, owner.origin(), Event::done(Action::KeyRevealed, uin).on_key(secret_id)).await?;
     tx.commit().await?;
     Ok(RevealTicket { token_hash })
 }
 
 /// Opens the secret of a recorded reveal, which is used up by it. None if it has been used, is too old, or its key is
 /// gone.
-pub async fn reveal(app: &App, uin: Uin, ticket: &RevealTicket) -> Result<Option<(SecretId, SecretString)>, Error> {
-    let Some(secret_id) = db::take_reveal(&app.db, &ticket.token_hash, uin, app.clock.now()).await? else {
+pub async fn reveal(
+    app: &App,
+    owner: &Owner,
+    ticket: &RevealTicket,
+) -> Result<Option<(SecretId, SecretString)>, Error> {
+    let Some(secret_id) = db::take_reveal(&app.db, &ticket.token_hash, owner.uin(), app.clock.now()).await? else {
         return Ok(None);
     };
-    let Some(sealed) = db::sealed_secret(&app.db, uin, &secret_id).await? else { return Ok(None) };
-    let secret_key = app.vault.open_text(secret_place(uin, &secret_id), &sealed)?;
+    let Some(sealed) = db::sealed_secret(&app.db, owner.uin(), &secret_id).await? else { return Ok(None) };
+    let secret_key = app.vault.open_text(secret_place(owner.uin(), &secret_id), &sealed)?;
     Ok(Some((secret_id, secret_key)))
 }

@@ -2,11 +2,12 @@
 //! account's two keys and their use.
 
 use super::recent_use;
+use crate::account::owner::Owner;
 use crate::app::App;
 use crate::db::api_keys::ApiKeyRow;
 use crate::keys::lifecycle;
 use crate::types::error::Error;
-use crate::types::id::{SecretId, Uin};
+use crate::types::id::SecretId;
 use crate::types::key_state::KeyState;
 
 /// How far the rotation of a key has come.
@@ -109,9 +110,9 @@ impl Steps {
 }
 
 /// The rotation of one of the account's keys, or [`Error::KeyNotFound`].
-pub async fn rotation(app: &App, uin: Uin, secret_id: &SecretId) -> Result<Rotation, Error> {
+pub async fn rotation(app: &App, owner: &Owner, secret_id: &SecretId) -> Result<Rotation, Error> {
     let (mut found, mut others): (Vec<ApiKeyRow>, Vec<ApiKeyRow>) =
-        lifecycle::list(app, uin).await?.into_iter().partition(|key| key.secret_id == *secret_id);
+        lifecycle::list(app, owner).await?.into_iter().partition(|key| key.secret_id == *secret_id);
     let old = found.pop().ok_or(Error::KeyNotFound)?;
     let other = others.pop();
     let disabled = old.state == KeyState::Disabled;

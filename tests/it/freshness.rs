@@ -9,23 +9,22 @@ use latchkey::check::registry::Registry;
 use latchkey::db::Db;
 use latchkey::keys::lifecycle;
 use latchkey::metrics::Metrics;
-use latchkey::types::event::Origin;
-use latchkey::types::id::{SecretId, Uin};
+use latchkey::types::id::SecretId;
 use latchkey::types::key_state::KeyState;
 
-use crate::support::{Engine, Product};
+use crate::support::{Engine, Owner, Product};
 
-async fn key_of(product: &Product) -> (Uin, SecretId) {
+async fn key_of(product: &Product) -> (Owner, SecretId) {
     let owner = product.owner("root").await;
-    let created = lifecycle::create(&product.app, &Origin::operator(), owner.uin, None).await.unwrap();
-    (owner.uin, created.secret_id)
+    let created = lifecycle::create(&product.app, &owner.proof(), None).await.unwrap();
+    (owner, created.secret_id)
 }
 
 /// A read that began before a change does not serve a request that arrived after it.
 #[apply(on_both_engines!)]
 async fn a_request_after_a_change_sees_it(engine: Engine) {
     let product = Product::start(engine).await;
-    let (uin, id) = key_of(&product).await;
+    let (owner, id) = key_of(&product).await;
     let app = &product.app;
     // They ask without end, so that at any moment a read is under way.
     let stop = Arc::new(AtomicBool::new(false));
@@ -42,9 +41,9 @@ async fn a_request_after_a_change_sees_it(engine: Engine) {
     for round in 0..100 {
         let enabled = round % 2 == 1;
         if enabled {
-            lifecycle::enable(app, &Origin::operator(), uin, &id).await.unwrap();
+            lifecycle::enable(app, &owner.proof(), &id).await.unwrap();
         } else {
-            lifecycle::disable(app, &Origin::operator(), uin, &id).await.unwrap();
+            lifecycle::disable(app, &owner.proof(), &id).await.unwrap();
         }
         let fresh = app.registry.fresh().await.unwrap();
         let state = app.registry.get(&fresh, id.as_str()).unwrap().state;
@@ -76,13 +75,13 @@ async fn at_the_end_everybody_is_answered(engine: Engine) {
 #[apply(on_both_engines!)]
 async fn a_change_while_keys_are_taken_in_is_seen(engine: Engine) {
     let product = Product::start(engine).await;
-    let (uin, id) = key_of(&product).await;
+    let (owner, id) = key_of(&product).await;
     for round in 0..20 {
         let starting = Registry::start(product.app.db.clone(), product.app.vault.clone(), Metrics::default());
         if round % 2 == 0 {
-            lifecycle::disable(&product.app, &Origin::operator(), uin, &id).await.unwrap();
+            lifecycle::disable(&product.app, &owner.proof(), &id).await.unwrap();
         } else {
-            lifecycle::enable(&product.app, &Origin::operator(), uin, &id).await.unwrap();
+            lifecycle::enable(&product.app, &owner.proof(), &id).await.unwrap();
         }
         let fresh = starting.fresh().await.unwrap();
         let enabled = starting.get(&fresh, id.as_str()).unwrap().state == KeyState::Enabled;

@@ -4,7 +4,6 @@ use std::fs;
 
 use latchkey::db::Db;
 use latchkey::keys::lifecycle;
-use latchkey::types::event::Origin;
 use latchkey::types::id::SecretId;
 
 use crate::support::process::{self, latchkey};
@@ -83,9 +82,9 @@ async fn a_database_that_went_back_is_followed(engine: Engine) {
         assert_eq!(i.code().await, None);
         i.put_back_the_copy().await;
         for _ in 0..others {
-            lifecycle::set_remark(&i.product.app, &Origin::operator(), i.owner.uin, &i.id, "again").await.unwrap();
+            lifecycle::set_remark(&i.product.app, &i.owner.proof(), &i.id, "again").await.unwrap();
         }
-        lifecycle::disable(&i.product.app, &Origin::operator(), i.owner.uin, &i.id).await.unwrap();
+        lifecycle::disable(&i.product.app, &i.owner.proof(), &i.id).await.unwrap();
         assert_eq!(i.code().await.as_deref(), Some(UNKNOWN), "after {others} other changes");
     }
 }
@@ -127,7 +126,7 @@ async fn a_database_file_that_is_gone_is_missed() {
         assert_eq!(i.code().await.as_deref(), Some("InternalError"));
         assert_eq!(reqwest::get(&ready).await.unwrap().status(), 503);
         i.browser.get("/cam/capi").await.is(503).says("is not available");
-        let refused = lifecycle::disable(&i.product.app, &Origin::operator(), i.owner.uin, &i.id).await;
+        let refused = lifecycle::disable(&i.product.app, &i.owner.proof(), &i.id).await;
         assert!(matches!(refused, Err(latchkey::types::error::Error::Unavailable(_))), "{refused:?}");
         if !replaced {
             let said = process::failure(latchkey(&i.product.store, &["key", "disable", i.id.as_str()]), 1);

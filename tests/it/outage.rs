@@ -6,7 +6,6 @@ use std::time::Duration;
 use latchkey::db::Db;
 use latchkey::keys::lifecycle;
 use latchkey::types::error::Error;
-use latchkey::types::event::Origin;
 use rustix::process::{Resource, Rlimit, prlimit};
 use sqlx::{Connection, Executor, SqliteConnection};
 
@@ -101,17 +100,16 @@ async fn a_lock_that_is_held_holds_up_no_stop() {
 async fn transactions_that_break_off_leave_no_trace(engine: Engine) {
     let product = Product::start(engine).await;
     let owner = product.owner("root").await;
-    let origin = Origin::operator();
-    let id = lifecycle::create(&product.app, &origin, owner.uin, None).await.unwrap().secret_id;
+    let id = lifecycle::create(&product.app, &owner.proof(), None).await.unwrap().secret_id;
     for _ in 0..20 {
         let mut tx = product.app.db.begin().await.unwrap();
         latchkey::db::api_keys::next_change_number(&mut tx).await.unwrap();
         drop(tx);
         // Refused in the middle of its transaction.
-        let refused = lifecycle::enable(&product.app, &origin, owner.uin, &id).await;
+        let refused = lifecycle::enable(&product.app, &owner.proof(), &id).await;
         assert!(matches!(refused, Err(Error::KeyAlready(_))), "{refused:?}");
     }
-    lifecycle::disable(&product.app, &origin, owner.uin, &id).await.unwrap();
+    lifecycle::disable(&product.app, &owner.proof(), &id).await.unwrap();
 }
 
 /// On PostgreSQL a connection that is silent, in the middle of whatever it is at, holds nobody up for long.

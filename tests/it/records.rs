@@ -6,9 +6,9 @@ mod scale;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use latchkey::account::records::PAGE;
 use latchkey::account::setup as account_setup;
 use latchkey::audit::Event;
-use latchkey::audit::reading::PAGE;
 use latchkey::db::Db;
 use latchkey::db::audit as chain;
 use latchkey::db::records::Position;

@@ -9,7 +9,6 @@ use latchkey::db::usage::{LastUse, NewUse};
 use latchkey::db::{Db, usage as counts};
 use latchkey::keys::lifecycle;
 use latchkey::types::clock::Timestamp;
-use latchkey::types::event::Origin;
 use latchkey::types::id::SecretId;
 use latchkey::types::reason::Reason;
 
@@ -162,8 +161,8 @@ async fn a_change_is_let_in_while_records_are_dropped(engine: Engine) {
     });
     let mut changes = 0;
     while !purging.is_finished() {
-        lifecycle::disable(&product.app, &Origin::operator(), owner.uin, &id).await.unwrap();
-        lifecycle::enable(&product.app, &Origin::operator(), owner.uin, &id).await.unwrap();
+        lifecycle::disable(&product.app, &owner.proof(), &id).await.unwrap();
+        lifecycle::enable(&product.app, &owner.proof(), &id).await.unwrap();
         changes += 2;
     }
     purging.await.unwrap();
@@ -189,12 +188,12 @@ async fn records_that_are_being_written_hold_up_no_change() {
     counts::add_counts(&mut tx, &[((&id, START, 0), (1, 0))]).await.unwrap();
     counts::note_last_uses(&mut tx, &[(&id, &last)]).await.unwrap();
     for _ in 0..3 {
-        lifecycle::disable(&product.app, &Origin::operator(), owner.uin, &id).await.unwrap();
-        lifecycle::set_remark(&product.app, &Origin::operator(), owner.uin, &id, "busy").await.unwrap();
-        lifecycle::enable(&product.app, &Origin::operator(), owner.uin, &id).await.unwrap();
+        lifecycle::disable(&product.app, &owner.proof(), &id).await.unwrap();
+        lifecycle::set_remark(&product.app, &owner.proof(), &id, "busy").await.unwrap();
+        lifecycle::enable(&product.app, &owner.proof(), &id).await.unwrap();
     }
-    lifecycle::disable(&product.app, &Origin::operator(), owner.uin, &id).await.unwrap();
-    lifecycle::delete(&product.app, &Origin::operator(), owner.uin, &id).await.unwrap();
+    lifecycle::disable(&product.app, &owner.proof(), &id).await.unwrap();
+    lifecycle::delete(&product.app, &owner.proof(), &id).await.unwrap();
     tx.commit().await.unwrap();
 }
 

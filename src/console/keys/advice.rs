@@ -22,7 +22,7 @@ pub(crate) async fn cards(app: &App, owner: &SignedIn, keys: &[ApiKeyRow]) -> Re
         let (text, act) = words(&advice, texts);
         Card { text, act, address: address(&advice) }
     };
-    Ok(advice::advice(app, &owner.account, keys).await?.into_iter().map(card).collect())
+    Ok(advice::advice(app, owner.proof(), &owner.account, keys).await?.into_iter().map(card).collect())
 }
 
 /// The page where something can be done about it.

@@ -96,7 +96,7 @@ pub async fn key_page(
     headers: HeaderMap,
 ) -> Result<AccountPage<KeyPage>, PageError> {
     let app = &console.app;
-    let key = lifecycle::find(app, owner.uin(), &named(&secret_id)?).await?;
+    let key = lifecycle::find(app, owner.proof(), &named(&secret_id)?).await?;
     app.usage.flush().await;
     let now = app.clock.now();
     let first_day = now.day() - DAYS + 1;

@@ -12,7 +12,7 @@ use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::OwnForm;
 use crate::console::step_up::{self, StepUpError, StepUpForm};
-use crate::keys::lifecycle::{self, StopBy};
+use crate::keys::lifecycle;
 use crate::types::key_state::KeyState;
 
 #[derive(Template)]
@@ -30,7 +30,7 @@ struct DisableAllPage {
 async fn ask(console: &Console, owner: &mut SignedIn, form: FormState) -> Result<Option<DisableAllPage>, PageError> {
     console.app.usage.flush().await;
     let mut keys = Vec::new();
-    for key in lifecycle::list(&console.app, owner.uin()).await? {
+    for key in lifecycle::list(&console.app, owner.proof()).await? {
         if key.state == KeyState::Enabled {
             keys.push(KeyView::new(console, key).await?);
         }
@@ -73,6 +73,6 @@ pub async fn disable_all(
             };
         }
     };
-    let disabled = lifecycle::disable_all(&console.app, owner.origin(), StopBy::Owner(&verified)).await?;
+    let disabled = lifecycle::disable_all(&console.app, &verified).await?;
     tell(&mut owner, disabled.len()).await
 }

@@ -68,14 +68,14 @@ impl PreviousSignIn {
 pub async fn keys_page(console: Console, mut owner: SignedIn) -> Result<Response, PageError> {
     let app = &console.app;
     app.usage.flush().await;
-    let rows = lifecycle::list(app, owner.uin()).await?;
+    let rows = lifecycle::list(app, owner.proof()).await?;
     let cards = advice::cards(app, &owner, &rows).await?;
     let mut keys = Vec::new();
     for key in rows {
         keys.push(KeyView::new(&console, key).await?);
     }
     if let Some(ticket) = owner.take_reveal().await?
-        && let Some((secret_id, secret_key)) = reveal::reveal(app, owner.uin(), &ticket).await?
+        && let Some((secret_id, secret_key)) = reveal::reveal(app, owner.proof(), &ticket).await?
         && let Some(key) = keys.iter_mut().find(|key| key.secret_id == secret_id)
     {
         key.revealed = Some(secret_key.expose_secret().to_owned());
@@ -142,7 +142,7 @@ pub async fn create(
     mut owner: SignedIn,
     OwnForm(from): OwnForm<SentFrom>,
 ) -> Result<Redirect, PageError> {
-    let flash = match lifecycle::create(&console.app, owner.origin(), owner.uin(), None).await {
+    let flash = match lifecycle::create(&console.app, owner.proof(), None).await {
         Ok(created) => Flash::KeyCreated(created.secret_id),
         Err(Error::KeyLimit) => Flash::KeyLimit,
         Err(error) => return Err(error.into()),
@@ -158,7 +158,7 @@ pub async fn disable(
     OwnForm(from): OwnForm<SentFrom>,
 ) -> Result<Redirect, PageError> {
     let id = named(&secret_id)?;
-    let changed = lifecycle::disable(&console.app, owner.origin(), owner.uin(), &id).await;
+    let changed = lifecycle::disable(&console.app, owner.proof(), &id).await;
     tell(&mut owner, &from, outcome(changed, id, Flash::KeyDisabled)?).await
 }
 
@@ -170,7 +170,7 @@ pub async fn enable(
     OwnForm(from): OwnForm<SentFrom>,
 ) -> Result<Redirect, PageError> {
     let id = named(&secret_id)?;
-    let changed = lifecycle::enable(&console.app, owner.origin(), owner.uin(), &id).await;
+    let changed = lifecycle::enable(&console.app, owner.proof(), &id).await;
     tell(&mut owner, &from, outcome(changed, id, Flash::KeyEnabled)?).await
 }
 
@@ -182,7 +182,7 @@ pub async fn delete(
     OwnForm(from): OwnForm<SentFrom>,
 ) -> Result<Redirect, PageError> {
     let id = named(&secret_id)?;
-    let changed = lifecycle::delete(&console.app, owner.origin(), owner.uin(), &id).await;
+    let changed = lifecycle::delete(&console.app, owner.proof(), &id).await;
     tell(&mut owner, &from, outcome(changed, id, Flash::KeyDeleted)?).await
 }
 
@@ -202,7 +202,7 @@ async fn confirm_page(
 ) -> Result<Response, PageError> {
     let id = named(secret_id)?;
     console.app.usage.flush().await;
-    let key = lifecycle::find(&console.app, owner.uin(), &id).await?;
+    let key = lifecycle::find(&console.app, owner.proof(), &id).await?;
     if key.state != about {
         let flash = match about {
             KeyState::Disabled => Flash::KeyNotDisabled(id),
@@ -250,7 +250,7 @@ pub async fn show_page(
     owner: SignedIn,
     Path(secret_id): Path<String>,
 ) -> Result<AccountPage<VerifyPage>, PageError> {
-    let key = lifecycle::find(&console.app, owner.uin(), &named(&secret_id)?).await?;
+    let key = lifecycle::find(&console.app, owner.proof(), &named(&secret_id)?).await?;
     let ask = ask_to_show(owner.texts(), &key.secret_id);
     step_up::page(&console, owner, ask).await
 }
@@ -263,13 +263,13 @@ pub async fn show(
     OwnForm(proof): OwnForm<StepUpForm>,
 ) -> Result<Response, PageError> {
     let app = &console.app;
-    let key = lifecycle::find(app, owner.uin(), &named(&secret_id)?).await?;
+    let key = lifecycle::find(app, owner.proof(), &named(&secret_id)?).await?;
     let ask = ask_to_show(owner.texts(), &key.secret_id);
     let verified = match step_up::check(&console, &mut owner, proof).await {
         Ok(verified) => verified,
         Err(unproved) => return unproved.answer(&console, owner, ask).await,
     };
-    let ticket = reveal::record_reveal(app, owner.origin(), &verified, &key.secret_id).await?;
+    let ticket = reveal::record_reveal(app, &verified, &key.secret_id).await?;
     owner.leave_reveal(ticket).await?;
     Ok(Redirect::to(&urls::key(&key.secret_id)).into_response())
 }
@@ -299,7 +299,7 @@ pub async fn set_remark(
     OwnForm(form): OwnForm<RemarkForm>,
 ) -> Result<Response, PageError> {
     let id = named(&secret_id)?;
-    match lifecycle::set_remark(&console.app, owner.origin(), owner.uin(), &id, &form.remark).await {
+    match lifecycle::set_remark(&console.app, owner.proof(), &id, &form.remark).await {
         Ok(()) => Ok(tell(&mut owner, &form.from, Flash::RemarkSaved(id)).await?.into_response()),
         Err(Error::RemarkInvalid) => {
             let page = owner.page(&console).await?.at(urls::KEYS);

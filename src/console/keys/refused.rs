@@ -60,7 +60,7 @@ pub async fn refused_page(
     let mut found = None;
     if let Ok(request_id) = asked.parse() {
         app.usage.flush().await;
-        found = recent_use::refused_call(app, owner.uin(), request_id).await?;
+        found = recent_use::refused_call(app, owner.proof(), request_id).await?;
     }
     let unknown = !asked.is_empty() && found.is_none();
     let form = if unknown { FormState::with_error("request_id", texts.refused.unknown) } else { FormState::default() };

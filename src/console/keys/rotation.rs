@@ -43,7 +43,7 @@ pub async fn rotation_page(
     let app = &console.app;
     let id = named(&secret_id)?;
     app.usage.flush().await;
-    let Rotation { old, other, steps } = rotation(app, owner.uin(), &id).await?;
+    let Rotation { old, other, steps } = rotation(app, owner.proof(), &id).await?;
     let addresses = recent_use::addresses(app, &id, ADDRESSES).await?;
     let other = shown(&console, other).await?;
     let old = KeyView::new(&console, old).await?;

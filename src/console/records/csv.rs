@@ -13,16 +13,14 @@ use tracing::Instrument;
 use url::form_urlencoded;
 
 use super::list::{InWords, RecordsQuery, refused};
+use crate::account::records::{self, Reader};
 use crate::app::App;
-use crate::audit::Event;
-use crate::audit::reading::{AuditRow, Csv, Reader};
+use crate::audit::reading::{AuditRow, Csv};
 use crate::console::Console;
 use crate::console::frame::problem::PageError;
 use crate::console::session::SignedIn;
 use crate::texts::Texts;
 use crate::types::error::Error;
-use crate::types::event::{Action, Origin};
-use crate::types::id::Uin;
 
 /// Records read and sent at a time.
 const CHUNK: usize = 500;
@@ -42,9 +40,9 @@ pub async fn download(
         Err(errors) => return refused(&console, owner, query, errors).await,
     };
     let app = console.app.clone();
-    let mut reader = Reader::new(owner.uin(), filter);
-    let rows = reader.next(&app.db, CHUNK).await?;
-    record(&app, owner.origin(), owner.uin()).await?;
+    let mut reader = Reader::new(owner.proof().clone(), filter);
+    let rows = reader.next(&app, CHUNK).await?;
+    records::record_download(&app, owner.proof()).await?;
     let csv = Csv::headed(&IN_WORDS)?;
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present".to_owned()),
@@ -55,12 +53,6 @@ pub async fn download(
     let (sender, chunks) = mpsc::channel(1);
     tokio::spawn(send(app, reader, (csv, rows), texts, sender).in_current_span());
     Ok((headers, Body::new(Chunks(chunks))).into_response())
-}
-
-async fn record(app: &App, origin: &Origin, uin: Uin) -> Result<(), Error> {
-    let mut tx = app.db.begin().await?;
-    app.audit.append(&mut tx, origin, Event::done(Action::RecordsDownloaded, uin)).await?;
-    Ok(tx.commit().await?)
 }
 
 /// Sends chunk after chunk until all is sent or the reader is gone. After a fault the connection is cut, so that nobody
@@ -90,7 +82,7 @@ async fn send_all(
         if sender.send(Ok(lines(csv, &rows, texts)?)).await.is_err() {
             return Ok(());
         }
-        rows = reader.next(&app.db, CHUNK).await?;
+        rows = reader.next(app, CHUNK).await?;
         if rows.is_empty() {
             return Ok(());
         }

@@ -9,7 +9,8 @@ use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::wording;
-use crate::audit::reading::{self, AuditRow, Filter, Position, Start};
+use crate::account::records::{self, Filter, Position, Start};
+use crate::audit::reading::AuditRow;
 use crate::console::Console;
 use crate::console::frame::moment::Moment;
 use crate::console::frame::page::{self, AccountPage, FieldError, FormState, Page};
@@ -154,7 +155,7 @@ impl RecordsPage {
             KeyState::Disabled => texts.common.disabled,
             KeyState::Deleted => texts.common.deleted,
         };
-        let keys = lifecycle::latest(&console.app, owner.uin(), KEYS_OFFERED).await?;
+        let keys = lifecycle::latest(&console.app, owner.proof(), KEYS_OFFERED).await?;
         Ok(Self {
             page,
             events: choices(events, &sent.event),
@@ -250,7 +251,7 @@ pub async fn records_page(
         Ok(filter) => filter,
         Err(errors) => return refused(&console, owner, query, errors).await,
     };
-    let found = reading::page(&console.app.db, owner.uin(), &filter, query.start()).await?;
+    let found = records::page(&console.app, owner.proof(), &filter, query.start()).await?;
     let link = |name: &str, at: Option<Position>| Some(query.address(urls::RECORDS, Some((name, at?))));
     let (newer, older) = (link("after", found.newer), link("before", found.older));
     let records = found.rows.into_iter().map(|row| RecordView::new(row, texts)).collect();

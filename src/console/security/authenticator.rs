@@ -81,7 +81,7 @@ pub async fn confirm(
         return Ok(Redirect::to(urls::AUTHENTICATOR).into_response());
     };
     let (code, present) = (form.code.expose_secret(), owner.present(&console));
-    match credentials::confirm_totp(app, owner.origin(), owner.uin(), &present, &replacement, code).await {
+    match credentials::confirm_totp(app, owner.proof(), &present, &replacement, code).await {
         Ok(epoch) => {
             owner.go_on(epoch, Flash::TotpReplaced).await?;
             Ok(Redirect::to(urls::SECURITY).into_response())

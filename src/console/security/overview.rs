@@ -36,11 +36,11 @@ pub struct SecurityPage {
 pub async fn security_page(console: Console, mut owner: SignedIn) -> Result<AccountPage<SecurityPage>, PageError> {
     let app = &console.app;
     let page = owner.page(&console).await?;
-    let left = credentials::recovery_codes_left(app, owner.uin()).await?;
-    let rows = sessions::list(app, owner.uin()).await?.into_iter();
+    let left = credentials::recovery_codes_left(app, owner.proof()).await?;
+    let rows = sessions::list(app, owner.proof()).await?.into_iter();
     let mut sessions: Vec<SessionView> = rows.map(|session| SessionView::new(page.t, &owner, session)).collect();
     sessions.sort_by_key(|session| !session.present);
-    let passkeys = passkeys::list(app, owner.uin()).await?;
+    let passkeys = passkeys::list(app, owner.proof()).await?;
     Ok(AccountPage(SecurityPage {
         verified: owner.verified(&console).is_some(),
         recovery_codes_left: (page.t.security.recovery_codes_left)(left),
@@ -55,7 +55,7 @@ pub async fn security_page(console: Console, mut owner: SignedIn) -> Result<Acco
 /// The session an address names, if it is a live one of the account's.
 async fn named(console: &Console, owner: &SignedIn, handle: &str) -> Result<SessionRow, PageError> {
     let handle = SessionHandle::parse(handle).ok_or(Problem::SessionNotFound)?;
-    Ok(sessions::find(&console.app, owner.uin(), &handle).await?)
+    Ok(sessions::find(&console.app, owner.proof(), &handle).await?)
 }
 
 fn ask_to_end(owner: &SignedIn, session: SessionRow) -> StepUpPrompt {
@@ -96,7 +96,7 @@ pub async fn end(
         Ok(verified) => verified,
         Err(unproved) => return unproved.answer(&console, owner, ask).await,
     };
-    sessions::end(&console.app, owner.origin(), &verified, &owner.present(&console), &handle).await?;
+    sessions::end(&console.app, &verified, &owner.present(&console), &handle).await?;
     owner.leave_flash(Flash::SessionEnded).await?;
     Ok(Redirect::to(urls::SECURITY).into_response())
 }
@@ -130,7 +130,7 @@ pub async fn end_others(
         Ok(verified) => verified,
         Err(unproved) => return unproved.answer(&console, owner, ask).await,
     };
-    let epoch = sessions::end_others(&console.app, owner.origin(), &verified, &owner.present(&console)).await?;
+    let epoch = sessions::end_others(&console.app, &verified, &owner.present(&console)).await?;
     owner.go_on(epoch, Flash::OtherSessionsEnded).await?;
     Ok(Redirect::to(urls::SECURITY).into_response())
 }

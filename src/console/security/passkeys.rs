@@ -53,7 +53,7 @@ pub async fn ask_for_own(
     mut owner: SignedIn,
     OwnForm(Nothing {}): OwnForm<Nothing>,
 ) -> Result<Json<Options>, PageError> {
-    let (options, challenge) = passkey_use::ask_for_own(&console.app, console.relying_party()?, owner.uin()).await?;
+    let (options, challenge) = passkey_use::ask_for_own(&console.app, console.relying_party()?, owner.proof()).await?;
     owner.keep_challenge(challenge).await?;
     Ok(Json(options))
 }
@@ -147,8 +147,8 @@ pub async fn add(
     let answer = Answer { site, challenge: owner.challenge(), credential: &sent.passkey };
     let outcome = match Name::check(&sent.name) {
         Ok(name) => {
-            let (app, origin, present) = (&console.app, owner.origin(), owner.present(&console));
-            passkeys::add(app, origin, owner.uin(), &present, addition, &name, answer).await
+            let present = owner.present(&console);
+            passkeys::add(&console.app, owner.proof(), &present, addition, &name, answer).await
         }
         Err(error) => Err(error),
     };
@@ -179,7 +179,7 @@ async fn tell(owner: &mut SignedIn, flash: Flash) -> Result<Response, PageError>
 /// The passkey an address names, if it is one of the account's.
 async fn named(console: &Console, owner: &SignedIn, handle: &str) -> Result<PasskeyRow, PageError> {
     let handle = PasskeyHandle::parse(handle).ok_or(Problem::PasskeyNotFound)?;
-    Ok(passkeys::find(&console.app, owner.uin(), &handle).await?)
+    Ok(passkeys::find(&console.app, owner.proof(), &handle).await?)
 }
 
 #[derive(Template)]
@@ -211,7 +211,7 @@ pub async fn rename(
         return Ok(page::refused(NamePage { page, handle: passkey.handle, name: sent.name, form }));
     };
     let present = owner.present(&console);
-    passkeys::rename(&console.app, owner.origin(), owner.uin(), &present, &passkey.handle, &name).await?;
+    passkeys::rename(&console.app, owner.proof(), &present, &passkey.handle, &name).await?;
     tell(&mut owner, Flash::PasskeyRenamed).await
 }
 
@@ -250,6 +250,6 @@ pub async fn remove(
         Ok(verified) => verified,
         Err(unproved) => return unproved.answer(&console, owner, ask).await,
     };
-    passkeys::remove(&console.app, owner.origin(), &verified, &owner.present(&console), &passkey.handle).await?;
+    passkeys::remove(&console.app, &verified, &owner.present(&console), &passkey.handle).await?;
     tell(&mut owner, Flash::PasskeyRemoved).await
 }

@@ -83,8 +83,8 @@ async fn try_change(
         Ok(verified) => verified,
         Err(unproved) => return unproved.errors(texts).map(Err),
     };
-    let (origin, present) = (owner.origin(), owner.present(console));
-    match credentials::change_password(&console.app, origin, &verified, &present, password, new).await {
+    let present = owner.present(console);
+    match credentials::change_password(&console.app, &verified, &present, password, new).await {
         Ok(epoch) => Ok(Ok(epoch)),
         Err(Error::PasswordWrong) => Ok(Err(FormState::with_error("password", texts.credentials.password_wrong))),
         Err(error) => Err(error.into()),

@@ -43,7 +43,7 @@ pub async fn replace(
         Err(unproved) => return unproved.answer(&console, owner, ask).await,
     };
     let present = owner.present(&console);
-    let codes = credentials::replace_recovery_codes(&console.app, owner.origin(), &verified, &present).await?;
+    let codes = credentials::replace_recovery_codes(&console.app, &verified, &present).await?;
     let page = owner.page(&console).await?;
     let page = RecoveryCodesPage::new(page, At::Replacement, &owner.account.name, &codes);
     Ok(Confidential(AccountPage(page)).into_response())

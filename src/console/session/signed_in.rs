@@ -8,6 +8,7 @@ use super::stage::{STAGE, SignedInState, Stage};
 use super::visitor::Visitor;
 use crate::account::AccountRow;
 use crate::account::credentials::Replacement;
+use crate::account::owner::Owner;
 use crate::account::passkey_use::Challenge;
 use crate::account::passkeys::Addition;
 use crate::account::sessions::{self, Present};
@@ -22,8 +23,7 @@ use crate::http::tracked::RequestSpan;
 use crate::keys::reveal::RevealTicket;
 use crate::secret::token::{Token, TokenDigest};
 use crate::texts::Texts;
-use crate::types::event::{Actor, Origin};
-use crate::types::id::{SessionHandle, Uin};
+use crate::types::id::SessionHandle;
 
 /// The owner of an account, signed in.
 pub struct SignedIn {
@@ -31,6 +31,7 @@ pub struct SignedIn {
     visitor: Visitor,
     /// The account.
     pub account: AccountRow,
+    proof: Owner,
     state: SignedInState,
 }
 
@@ -50,25 +51,20 @@ impl SignedIn {
     /// The visitor as an owner, if they are one. A session of an older credential epoch ends here.
     pub(crate) async fn of(mut visitor: Visitor, console: &Console) -> Result<Option<Self>, PageError> {
         let Some(Stage::SignedIn(state)) = visitor.stage.clone() else { return Ok(None) };
-        let Some(account) = sessions::account(&console.app, state.uin, state.epoch).await? else {
+        let found = sessions::owner(&console.app, &visitor.origin, state.uin, state.epoch).await?;
+        let Some((proof, account)) = found else {
             visitor.end().await?;
             return Ok(None);
         };
-        visitor.origin.actor = Actor::Account;
         if let Some(span) = visitor.extensions.get::<RequestSpan>() {
             span.name_account(account.uin);
         }
-        Ok(Some(Self { visitor, account, state: *state }))
+        Ok(Some(Self { visitor, account, proof, state: *state }))
     }
 
-    /// Whose operation this is, from where.
-    pub fn origin(&self) -> &Origin {
-        &self.visitor.origin
-    }
-
-    /// The account's number.
-    pub fn uin(&self) -> Uin {
-        self.account.uin
+    /// The proof of it, for whatever works on the account.
+    pub fn proof(&self) -> &Owner {
+        &self.proof
     }
 
     /// What the session is named by.
@@ -109,7 +105,7 @@ impl SignedIn {
 
     /// The proof that the last verification still holds.
     pub fn verified(&self, console: &Console) -> Option<Verified> {
-        Verified::within_window(&console.app, self.state.uin, self.state.verified_at)
+        Verified::within_window(&console.app, &self.proof, self.state.verified_at)
     }
 
     /// Remembers a verification, under a new session id.

@@ -5,11 +5,11 @@ use serde::ser::{SerializeStruct, Serializer};
 use serde_json::Value;
 
 use super::params::Params;
+use crate::account::owner::Owner;
 use crate::app::App;
 use crate::check::checker::Signed;
 use crate::entry::api_error::ApiError;
 use crate::http::tracked::Caller;
-use crate::types::event::{Actor, Origin};
 use crate::types::id::Uin;
 
 /// Calls of one action by one account, where the protocol documents a limit.
@@ -34,10 +34,9 @@ impl ActionCall<'_> {
         self.signed.uin()
     }
 
-    /// For the audit log.
-    pub(super) fn origin(&self) -> Origin {
-        let actor = Actor::Key(self.signed.secret_id().clone());
-        Origin::of_request(actor, self.caller.address, self.caller.request_id)
+    /// The proof that the key has signed, for whatever works on its account.
+    pub(super) fn owner(&self) -> Owner {
+        Owner::by_signature(self.signed, self.caller.address, self.caller.request_id)
     }
 
     /// Takes one call out of the account's rate for `action`.

@@ -13,7 +13,7 @@ use crate::types::key_state::KeyState;
 pub(super) async fn query_api_key(mut call: ActionCall<'_>) -> Result<ActionOutput, ApiError> {
     call.params.target_uin(call.uin())?;
     call.params.end()?;
-    let keys = lifecycle::list(call.app, call.uin()).await?;
+    let keys = lifecycle::list(call.app, &call.owner()).await?;
     let brief = |key: &ApiKeyRow| {
         let status = if key.state == KeyState::Enabled { 2 } else { 3 };
         json!({ "SecretId": key.secret_id, "CreateTime": key.created_at.seconds(), "Status": status })
@@ -28,8 +28,8 @@ pub(super) async fn create_access_key(mut call: ActionCall<'_>) -> Result<Action
     call.params.end()?;
     call.may_manage_keys()?;
     call.limit("CreateAccessKey", CHANGES_PER_SECOND)?;
-    let created = lifecycle::create(call.app, &call.origin(), call.uin(), description.as_deref()).await?;
-    let row = lifecycle::find(call.app, call.uin(), &created.secret_id).await?;
+    let created = lifecycle::create(call.app, &call.owner(), description.as_deref()).await?;
+    let row = lifecycle::find(call.app, &call.owner(), &created.secret_id).await?;
     let mut shown = access_key(&row);
     shown["SecretAccessKey"] = json!(created.secret_key.expose_secret());
     Ok(json!({ "AccessKey": shown }).into())
@@ -40,7 +40,7 @@ pub(super) async fn list_access_keys(mut call: ActionCall<'_>) -> Result<ActionO
     call.params.target_uin(call.uin())?;
     call.params.end()?;
     call.limit("ListAccessKeys", READS_PER_SECOND)?;
-    let keys = lifecycle::list(call.app, call.uin()).await?;
+    let keys = lifecycle::list(call.app, &call.owner()).await?;
     Ok(json!({ "AccessKeys": keys.iter().map(access_key).collect::<Vec<_>>() }).into())
 }
 
@@ -66,8 +66,8 @@ pub(super) async fn update_access_key(mut call: ActionCall<'_>) -> Result<Action
     call.may_manage_keys()?;
     call.limit("UpdateAccessKey", CHANGES_PER_SECOND)?;
     let done = match state {
-        KeyState::Enabled => lifecycle::enable(call.app, &call.origin(), call.uin(), &secret_id).await,
-        _ => lifecycle::disable(call.app, &call.origin(), call.uin(), &secret_id).await,
+        KeyState::Enabled => lifecycle::enable(call.app, &call.owner(), &secret_id).await,
+        _ => lifecycle::disable(call.app, &call.owner(), &secret_id).await,
     };
     match done {
         Ok(()) | Err(Error::KeyAlready(_)) => Ok(json!({}).into()),
@@ -81,7 +81,7 @@ pub(super) async fn delete_access_key(mut call: ActionCall<'_>) -> Result<Action
     let secret_id = call.params.access_key_id()?;
     call.params.end()?;
     call.may_manage_keys()?;
-    lifecycle::delete(call.app, &call.origin(), call.uin(), &secret_id).await?;
+    lifecycle::delete(call.app, &call.owner(), &secret_id).await?;
     Ok(json!({}).into())
 }
 
@@ -90,7 +90,7 @@ pub(super) async fn get_security_last_used(mut call: ActionCall<'_>) -> Result<A
     let asked = call.params.secret_id_list()?;
     call.params.end()?;
     call.app.usage.flush().await;
-    let keys = lifecycle::list(call.app, call.uin()).await?;
+    let keys = lifecycle::list(call.app, &call.owner()).await?;
     let mut rows = Vec::with_capacity(asked.len());
     for id in asked {
         let key = keys.iter().find(|key| key.secret_id == id).ok_or(ApiError::SecretNotExist)?;

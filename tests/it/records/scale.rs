@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use latchkey::audit::reading::{self, Start};
+use latchkey::account::records::{self, Start};
 use latchkey::db::Db;
 use latchkey::db::audit as chain;
 use latchkey::db::records::{Filter, Position};
@@ -60,7 +60,7 @@ async fn a_million_records_are_paged_as_fast_as_few() {
                 let mut found = 0;
                 for _ in 0..5 {
                     let began = Instant::now();
-                    found = reading::page(db, owner.uin, &filter, start).await.unwrap().rows.len();
+                    found = records::page(&product.app, &owner.proof(), &filter, start).await.unwrap().rows.len();
                     took = took.min(began.elapsed());
                 }
                 println!("{start:?}: {found} records in {took:?}");

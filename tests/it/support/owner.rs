@@ -21,6 +21,11 @@ pub struct Owner {
 }
 
 impl Owner {
+    /// For operations on the account past every entry point.
+    pub fn proof(&self) -> latchkey::account::owner::Owner {
+        latchkey::account::owner::Owner::by_operator(self.uin)
+    }
+
     pub async fn create(product: &Product, name: &str) -> Self {
         let made = accounts::create_complete(&product.app, name, PASSWORD.to_owned().into()).await.unwrap();
         let recovery_codes = made.recovery_codes.iter().map(|code| code.expose_secret().to_owned()).collect();
