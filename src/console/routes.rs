@@ -40,6 +40,7 @@ pub fn router(app: App, site: Site) -> Router {
     let layers = ServiceBuilder::new()
         .layer(from_fn(tracked::note_route))
         .layer(from_fn_with_state(console.clone(), headers::secure))
+        .layer(from_fn(compression::once))
         .layer(compression::layer())
         .layer(from_fn(compression::decide))
         .layer(from_fn_with_state(console.clone(), reader::read))

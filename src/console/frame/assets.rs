@@ -9,7 +9,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest as _, Sha256};
 
-use super::compression::Compressible;
+use super::compression::{CompressedForms, Compressible};
 use super::problem::{PageError, Problem};
 
 /// One file.
@@ -18,12 +18,18 @@ struct Asset {
     name: String,
     content_type: &'static str,
     body: &'static str,
+    compressed: CompressedForms,
 }
 
 impl Asset {
     fn new(stem: &str, extension: &str, content_type: &'static str, body: &'static str) -> Self {
         let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(body.as_bytes())[..8]);
-        Self { name: format!("{stem}-{hash}.{extension}"), content_type, body }
+        Self { name: format!("{stem}-{hash}.{extension}"), content_type, body, compressed: CompressedForms::default() }
+    }
+
+    fn answer(&'static self, cache: &'static str) -> Response {
+        let headers = [(header::CONTENT_TYPE, self.content_type), (header::CACHE_CONTROL, cache)];
+        (headers, Extension(Compressible), Extension(&self.compressed), self.body).into_response()
     }
 }
 
@@ -58,16 +64,13 @@ pub static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
 /// `GET /static/{name}`
 pub async fn serve(Path(name): Path<String>) -> Result<Response, PageError> {
     let file = FILES.iter().find(|file| file.name == name).ok_or(Problem::NotFound)?;
-    let headers =
-        [(header::CONTENT_TYPE, file.content_type), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
-    Ok((headers, Extension(Compressible), file.body).into_response())
+    Ok(file.answer("public, max-age=31536000, immutable"))
 }
 
 /// `GET /favicon.ico`, for what asks without looking at a page. The name stays while the picture may change.
 pub async fn favicon() -> impl IntoResponse {
     let [.., icon] = &*FILES;
-    let headers = [(header::CONTENT_TYPE, icon.content_type), (header::CACHE_CONTROL, "public, max-age=86400")];
-    (headers, Extension(Compressible), icon.body)
+    icon.answer("public, max-age=86400")
 }
 
 /// `GET /robots.txt`: nothing here is for search engines.

@@ -1,10 +1,12 @@
 //! Which answers are compressed: static files always, pages where nobody else can have caused the request, and pages that
 //! show a secret never. Why: `docs/adr/0008-what-is-compressed.md`.
 
+use axum::body::{Bytes, to_bytes};
 use axum::extract::Request;
-use axum::http::{Extensions, HeaderMap, StatusCode, Version};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use tokio::sync::OnceCell;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::Predicate;
@@ -19,6 +21,13 @@ pub(crate) struct Compressible;
 /// Marks an answer that shows a secret: [`super::page::Confidential`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ShowsSecret;
+
+/// What compression makes of a file that never changes.
+#[derive(Debug, Default)]
+pub(super) struct CompressedForms {
+    brotli: OnceCell<Bytes>,
+    gzip: OnceCell<Bytes>,
+}
 
 /// The layer that compresses what is marked.
 pub fn layer() -> CompressionLayer<impl Predicate> {
@@ -37,4 +46,25 @@ pub async fn decide(request: Request, next: Next) -> Response {
         extensions.insert(Compressible);
     }
     response
+}
+
+/// Middleware around [`layer`]: a file that brings its [`CompressedForms`] is compressed for the first who asks only.
+pub async fn once(request: Request, next: Next) -> Response {
+    // The answer to HEAD says how it would be compressed, and has nothing to keep.
+    let is_get = request.method() == Method::GET;
+    let (parts, body) = next.run(request).await.into_parts();
+    let forms = parts.extensions.get::<&'static CompressedForms>().filter(|_| is_get);
+    let form = match parts.headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+        Some(b"br") => forms.map(|forms| &forms.brotli),
+        Some(b"gzip") => forms.map(|forms| &forms.gzip),
+        _ => None,
+    };
+    let Some(form) = form else { return Response::from_parts(parts, body) };
+    match form.get_or_try_init(|| to_bytes(body, usize::MAX)).await {
+        Ok(compressed) => Response::from_parts(parts, compressed.clone().into()),
+        Err(error) => {
+            tracing::error!(%error, "a static file could not be compressed");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
 }
