@@ -21,6 +21,10 @@ const WAITING_LINES: usize = 8192;
 /// At the end of the program, how long the thread may take to come to its last line, and then to write it.
 const LAST_LINE: Duration = Duration::from_secs(1);
 
+/// Of the database driver only what is wrong. A cookie of a session that has ended, which any stranger can send, is nothing
+/// to warn of.
+const DEFAULT_FILTER: &str = "info,sqlx=warn,tower_sessions=error,tower_sessions_core=error";
+
 static LINES_LOST: AtomicU64 = AtomicU64::new(0);
 
 /// How the lines of the log are written.
@@ -52,11 +56,10 @@ enum Message {
     Last(String, Sender<()>),
 }
 
-/// Starts logging. `filter` is written as in `RUST_LOG`. Without one, `info` is logged, and of the database driver only what
-/// is wrong.
+/// Starts logging. `filter` is written as in `RUST_LOG`. Without one, [`DEFAULT_FILTER`] holds.
 pub(crate) fn start(filter: Option<&str>, format: LogFormat) -> Log {
     let filter =
-        filter.and_then(|filter| EnvFilter::try_new(filter).ok()).unwrap_or_else(|| EnvFilter::new("info,sqlx=warn"));
+        filter.and_then(|filter| EnvFilter::try_new(filter).ok()).unwrap_or_else(|| EnvFilter::new(DEFAULT_FILTER));
     let (sender, waiting) = bounded(WAITING_LINES);
     let lines = Lines(sender);
     // Without a thread, nobody receives them.

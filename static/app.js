@@ -89,6 +89,45 @@
     tick();
   }
 
+  // A form of a pop-up is answered in the pop-up while something is wrong with it.
+  const stay = async (form) => {
+    const response = await fetch(form.action, {
+      method: 'POST',
+      body: new URLSearchParams(new FormData(form)),
+      redirect: 'manual',
+    });
+    // It leads on, whereto a script is not told: to the page that shows the secret, or to sign-in from there.
+    if (response.type === 'opaqueredirect') return location.assign(form.dataset.stays);
+    const answer = new DOMParser().parseFromString(await response.text(), 'text/html');
+    const fields = [...form.querySelectorAll('[name=password], [name=code]')];
+    const wrong = fields.filter((field) => {
+      const said = answer.getElementById(`${field.name}-error`)?.textContent.trim() ?? '';
+      document.getElementById(`${field.id}-error`).textContent = said;
+      field.setAttribute('aria-invalid', said !== '');
+      return said;
+    });
+    if (!wrong.length) {
+      const problem = answer.querySelector('main h1 + p')?.textContent ?? '';
+      document.getElementById(`${fields[0].id}-error`).textContent = problem;
+      return fields[0].focus();
+    }
+    wrong[0].select();
+    return wrong[0].focus();
+  };
+  for (const form of document.querySelectorAll('form[data-stays]')) {
+    form.addEventListener('submit', async (event) => {
+      event.preventDefault();
+      event.submitter.disabled = true;
+      try {
+        await stay(form);
+      } catch {
+        form.submit(); // the browser says what is wrong with the connection
+      } finally {
+        event.submitter.disabled = false;
+      }
+    });
+  }
+
   const two = (number) => String(Math.floor(number)).padStart(2, '0');
   for (const time of document.querySelectorAll('time[datetime]')) {
     const at = new Date(time.dateTime);

@@ -10,7 +10,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::Console;
-use super::frame::page::{self, AccountPage, FormState, Page};
+use super::frame::form_state::FormState;
+use super::frame::page::{self, AccountPage, Page};
 use super::frame::problem::PageError;
 use super::security::session_view::SessionView;
 use super::session::SignedIn;

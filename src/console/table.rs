@@ -7,7 +7,7 @@ use axum::response::Redirect;
 use axum::routing::{self, MethodRouter};
 
 use super::frame::urls;
-use super::keys::{detail, disable_all, list, refused, rotation};
+use super::keys::{changes, detail, disable_all, list, refused, rotation, show};
 use super::preferences;
 use super::records::{csv, list as records};
 use super::security::{authenticator, overview, passkeys, password, recovery_codes};
@@ -67,16 +67,16 @@ pub fn routes() -> Vec<Route> {
         post(urls::SETUP_AUTHENTICATOR, Enrolling, setup::confirm),
         get(urls::KEYS, SignedIn, list::keys_page),
         get(urls::REFUSED, SignedIn, refused::refused_page),
-        post(urls::CREATE_KEY, SignedIn, list::create),
+        post(urls::CREATE_KEY, SignedIn, changes::create),
         get(urls::KEY, SignedIn, detail::key_page),
-        get(urls::SHOW_KEY, SignedIn, list::show_page),
-        post(urls::SHOW_KEY, SignedIn, list::show),
-        get(urls::DISABLE_KEY, SignedIn, list::disable_page),
-        post(urls::DISABLE_KEY, SignedIn, list::disable),
-        post(urls::ENABLE_KEY, SignedIn, list::enable),
-        get(urls::DELETE_KEY, SignedIn, list::delete_page),
-        post(urls::DELETE_KEY, SignedIn, list::delete),
-        post(urls::REMARK_KEY, SignedIn, list::set_remark),
+        get(urls::SHOW_KEY, SignedIn, show::show_page),
+        post(urls::SHOW_KEY, SignedIn, show::show),
+        get(urls::DISABLE_KEY, SignedIn, changes::disable_page),
+        post(urls::DISABLE_KEY, SignedIn, changes::disable),
+        post(urls::ENABLE_KEY, SignedIn, changes::enable),
+        get(urls::DELETE_KEY, SignedIn, changes::delete_page),
+        post(urls::DELETE_KEY, SignedIn, changes::delete),
+        post(urls::REMARK_KEY, SignedIn, changes::set_remark),
         get(urls::RECORDS, SignedIn, records::records_page),
         get(urls::RECORDS_CSV, SignedIn, csv::download),
         get(urls::ROTATE_KEY, SignedIn, rotation::rotation_page),

@@ -57,6 +57,8 @@ impl Other<ApiKeyRow> {
 pub enum Progress {
     /// There is nothing left to do.
     Done,
+    /// There was nothing to do.
+    NotNeeded,
     /// It is the one to take.
     Current,
     /// Another comes first.
@@ -66,7 +68,12 @@ pub enum Progress {
 impl Progress {
     /// Is there nothing left to do?
     pub fn is_done(self) -> bool {
-        self == Self::Done
+        matches!(self, Self::Done | Self::NotNeeded)
+    }
+
+    /// Was there nothing to do?
+    pub fn is_not_needed(self) -> bool {
+        self == Self::NotNeeded
     }
 
     /// Is it the one to take?
@@ -117,11 +124,15 @@ pub async fn rotation(app: &App, owner: &Owner, secret_id: &SecretId) -> Result<
     let other = others.pop();
     let disabled = old.state == KeyState::Disabled;
     let new_is_used = other.as_ref().is_some_and(|key| key.last_used_at.is_some());
-    // Where nothing has ever called the old key, there is nothing to move.
-    let moved = old.last_used_at.is_none() || new_is_used && (disabled || recent_use::is_quiet(&old, app.clock.now()));
+    let nothing_to_switch = old.last_used_at.is_none() && !new_is_used;
+    let switched = new_is_used && (disabled || recent_use::is_quiet(&old, app.clock.now()));
     let other = Other::beside(&old, other);
     let created = other.is_new();
-    Ok(Rotation { steps: Steps::new(created, created && moved, disabled), old, other })
+    let mut steps = Steps::new(created, created && (switched || nothing_to_switch), disabled);
+    if created && nothing_to_switch {
+        steps.take_into_use = Progress::NotNeeded;
+    }
+    Ok(Rotation { steps, old, other })
 }
 
 #[cfg(test)]

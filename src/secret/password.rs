@@ -46,20 +46,26 @@ impl From<HashError> for Error {
     }
 }
 
-/// Judges a new password for the account `name`. Any Unicode is allowed and nothing about its composition is asked.
+/// Checks a new password for the account `name`. The error is its first flaw.
 pub fn validate(password: &SecretString, name: &str) -> Result<(), PasswordFlaw> {
+    flaws(password, name).first().map_or(Ok(()), |flaw| Err(*flaw))
+}
+
+/// Everything that is wrong with a new password for the account `name`. Any Unicode is allowed, and no rule asks for digits or
+/// the like.
+pub fn flaws(password: &SecretString, name: &str) -> Vec<PasswordFlaw> {
     let password = password.expose_secret();
     let chars = password.chars().count();
-    if chars < MIN_CHARS {
-        return Err(PasswordFlaw::TooShort);
-    }
     if chars > MAX_CHARS {
-        return Err(PasswordFlaw::TooLong);
+        // What follows takes a time that grows with the length.
+        return vec![PasswordFlaw::TooLong];
     }
-    if made_of_a_name(password, name) {
-        return Err(PasswordFlaw::Name);
-    }
-    if is_common(password) { Err(PasswordFlaw::Common) } else { Ok(()) }
+    let found = [
+        (chars < MIN_CHARS, PasswordFlaw::TooShort),
+        (made_of_a_name(password, name), PasswordFlaw::Name),
+        (is_common(password), PasswordFlaw::Common),
+    ];
+    found.into_iter().filter_map(|(has, flaw)| has.then_some(flaw)).collect()
 }
 
 /// On the list that ships with `zxcvbn`, as it stands or in the usual disguises (case, digits for letters, reversed).

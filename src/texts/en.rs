@@ -143,7 +143,8 @@ pub(super) static TEXTS: Texts = Texts {
         note_identity: "A key has all the permissions of your account, just like your password. Never share its SecretKey.",
         note_rotate: "Keep your keys safe and rotate them regularly: create a new key, switch your programs to it, then disable and delete the old one.",
         create: "Create Key",
-        at_limit: "You have two keys, the maximum. Delete a disabled key to create another one.",
+        at_limit: "You have two keys, the maximum. To create another one, disable one of them and delete it.",
+        at_limit_with_disabled: "You have two keys, the maximum. Delete the disabled one to create another.",
         none: "No keys yet",
         none_hint: "Create a key to sign requests with. Its SecretKey stays hidden until you ask to see it.",
         app_id: "APPID",
@@ -232,6 +233,7 @@ pub(super) static TEXTS: Texts = Texts {
         title: "Rotate this key",
         intro: "Replace this key with a new one in four steps. Take your time between them: this page always shows how far you are.",
         step_done: "Done",
+        step_not_needed: "Not needed",
         step_current: "Now",
         step_later: "Later",
         create: "Create the new key",
@@ -241,6 +243,7 @@ pub(super) static TEXTS: Texts = Texts {
         rotate_older: "Rotate the older key",
         take_into_use: "Switch to the new key",
         take_into_use_text: "Give your programs the SecretId and SecretKey of the new key. Reload this page to see their calls move from the old key to the new one.",
+        nothing_to_switch: "Nothing has ever called the old key, so there is nothing to switch.",
         show_secret_key: "Show SecretKey",
         old_key: "Old key",
         new_key: "New key",
@@ -429,7 +432,7 @@ pub(super) static TEXTS: Texts = Texts {
         key_already_disabled: |key| {
             format!("Key {key} was already disabled, perhaps in another tab. Nothing has changed.")
         },
-        key_limit: "No key was created: you already have two keys. Delete a disabled key first.",
+        key_limit: "No key was created: you already have two keys. Disable and delete one of them first.",
         key_not_disabled: |key| {
             format!("Key {key} was not deleted, because it is enabled. Disable it first, then delete it.")
         },
@@ -516,7 +519,7 @@ pub(super) static TEXTS: Texts = Texts {
         ),
         not_done: "Not done",
         name_taken: "Meanwhile, an account with this name was created, so nothing was set up. Open the set-up link again and choose another name.",
-        key_limit: "Nothing was changed. You already have two keys; disabled keys count. Delete a disabled key first.",
+        key_limit: "Nothing was changed. You already have two keys; disabled keys count. Delete one of them first: disable it, then delete it.",
         key_not_disabled: "Nothing was changed. The key is enabled. Disable it first, then delete it.",
         key_already: "Nothing has changed. The key is already in this state, perhaps because of another tab.",
         try_again: |seconds| match seconds {

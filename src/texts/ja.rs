@@ -142,7 +142,8 @@ pub(super) static TEXTS: Texts = Texts {
         note_identity: "キーには、パスワードと同じく、アカウントのすべての権限があります。SecretKeyは誰にも教えないでください。",
         note_rotate: "キーは安全に保管し、定期的に交換してください。新しいキーを作成してプログラムを切り替えてから、古いキーを無効にして削除します。",
         create: "キーを作成",
-        at_limit: "キーは上限の2個に達しています。無効なキーを削除すると、新しく作成できます。",
+        at_limit: "キーは上限の2個に達しています。新しく作成するには、先に一方を無効にして削除してください。",
+        at_limit_with_disabled: "キーは上限の2個に達しています。無効なキーを削除すると、新しく作成できます。",
         none: "キーはまだありません",
         none_hint: "リクエストの署名に使用するキーを作成してください。SecretKeyは、表示を求めるまで隠されています。",
         app_id: "APPID",
@@ -226,6 +227,7 @@ pub(super) static TEXTS: Texts = Texts {
         title: "キーのローテーション",
         intro: "4つのステップで、このキーを新しいキーに置き換えます。ステップの間は急ぐ必要はありません。現在の進み具合は、いつでもこのページで確認できます。",
         step_done: "完了",
+        step_not_needed: "不要",
         step_current: "現在のステップ",
         step_later: "未完了",
         create: "新しいキーを作成する",
@@ -235,6 +237,7 @@ pub(super) static TEXTS: Texts = Texts {
         rotate_older: "古いほうのキーをローテーションする",
         take_into_use: "新しいキーに切り替える",
         take_into_use_text: "新しいキーのSecretIdとSecretKeyをプログラムに設定してください。このページを再読み込みすると、呼び出しが古いキーから新しいキーに移っていく様子を確認できます。",
+        nothing_to_switch: "古いキーは一度も使用されていないため、切り替えは不要です。",
         show_secret_key: "SecretKeyを表示",
         old_key: "古いキー",
         new_key: "新しいキー",
@@ -428,7 +431,7 @@ pub(super) static TEXTS: Texts = Texts {
         key_already_disabled: |key| {
             format!("キー{key}はすでに無効です。別のタブで操作された可能性があります。何も変更されていません。")
         },
-        key_limit: "キーを作成できませんでした。すでに2個のキーがあります。先に無効なキーを削除してください。",
+        key_limit: "キーを作成できませんでした。すでに2個のキーがあります。先に一方を無効にして削除してください。",
         key_not_disabled: |key| {
             format!("キー{key}は有効なため、削除できませんでした。無効にしてから削除してください。")
         },
@@ -518,7 +521,7 @@ pub(super) static TEXTS: Texts = Texts {
         ),
         not_done: "完了できませんでした",
         name_taken: "この間に同じ名前のアカウントが作成されたため、設定は完了しませんでした。設定リンクをもう一度開き、別の名前を入力してください。",
-        key_limit: "何も変更されていません。無効なキーも含めて、すでに2個のキーがあります。先に無効なキーを削除してください。",
+        key_limit: "何も変更されていません。無効なキーも含めて、すでに2個のキーがあります。先に一方を無効にして削除してください。",
         key_not_disabled: "何も変更されていません。キーは有効です。無効にしてから削除してください。",
         key_already: "何も変更されていません。キーはすでにこの状態です。別のタブで操作された可能性があります。",
         try_again: |seconds| match seconds {

@@ -193,11 +193,11 @@ async fn one_counter_for_every_spelling(engine: Engine) {
         for spelling in spellings {
             let spelling = if name == "root" { spelling.to_owned() } else { spelling.replace("root", "nobody") };
             let page = try_password(&mut product.browser(), &spelling, "wrong").await;
-            answers.push((page.status, page.between("<div class=\"summary\"", "</div>")));
+            answers.push((page.status, page.between("<div class=\"error\"", "</div>")));
         }
         // The fifth failure starts the delay: the right password is refused in the same words until it is over.
         let page = try_password(&mut product.browser(), "root", if name == "root" { PASSWORD } else { "x" }).await;
-        answers.push((page.status, page.between("<div class=\"summary\"", "</div>")));
+        answers.push((page.status, page.between("<div class=\"error\"", "</div>")));
         assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
         if name == "root" {
             product.advance(Duration::from_secs(2));

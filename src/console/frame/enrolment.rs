@@ -7,7 +7,8 @@ use qrcode::{Color, EcLevel, QrCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::page::{FormState, Page};
+use super::form_state::FormState;
+use super::page::Page;
 use super::urls;
 use crate::secret::totp::Seed;
 use crate::types::error::Error;

@@ -6,6 +6,7 @@ pub mod compression;
 pub mod enrolment;
 pub mod error_page;
 pub mod flash;
+pub mod form_state;
 pub mod form_token;
 pub mod headers;
 pub mod moment;

@@ -102,47 +102,6 @@ impl Page {
     }
 }
 
-/// A form as it was sent, with what is wrong with it. Only what may be shown again is kept: never a password or code.
-#[derive(Debug, Default)]
-pub struct FormState {
-    /// The name, to be shown again.
-    pub name: String,
-    /// What is wrong, in the order of the fields.
-    pub errors: Vec<FieldError>,
-}
-
-/// What is wrong with a field.
-#[derive(Clone, Debug)]
-pub struct FieldError {
-    /// The field's id.
-    pub field: &'static str,
-    /// In words, with what to do.
-    pub text: &'static str,
-}
-
-impl FormState {
-    /// A form with one error.
-    pub fn with_error(field: &'static str, text: &'static str) -> Self {
-        Self { name: String::new(), errors: vec![FieldError { field, text }] }
-    }
-
-    /// With the name to be shown again.
-    #[must_use]
-    pub fn with_name(self, name: String) -> Self {
-        Self { name, ..self }
-    }
-
-    /// Is there something wrong with this field?
-    pub fn has(&self, field: &str) -> bool {
-        self.error(field).is_some()
-    }
-
-    /// What is wrong with this field.
-    pub fn error(&self, field: &str) -> Option<&'static str> {
-        self.errors.iter().find(|error| error.field == field).map(|error| error.text)
-    }
-}
-
 /// A page of somebody's account. Such a page is no answer by itself: it is one in this, or with what is wrong with its form in
 /// [`refused`].
 ///

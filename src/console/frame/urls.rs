@@ -81,10 +81,8 @@ pub const RECORDS_CSV: &str = "/cam/records.csv";
 /// Disabling every key.
 pub const DISABLE_ALL: &str = "/cam/capi/disable-all";
 
-/// Where the row of a key is.
-pub fn key(secret_id: &SecretId) -> String {
-    format!("{KEYS}#{secret_id}")
-}
+/// The secret on the page of the keys, which takes the focus.
+pub const SHOWN_SECRET: &str = "/cam/capi#secret";
 
 /// The page of a key.
 pub fn key_page(secret_id: &SecretId) -> String {

@@ -5,8 +5,8 @@ use axum::extract::Path;
 use axum::http::{HeaderMap, header};
 use url::{Position, Url};
 
-use super::list::named;
 use super::reasons;
+use super::sent_from::named;
 use crate::check::usage;
 use crate::console::Console;
 use crate::console::frame::moment::Moment;

@@ -6,8 +6,9 @@ use serde::Deserialize;
 
 use super::reasons;
 use crate::console::Console;
+use crate::console::frame::form_state::FormState;
 use crate::console::frame::moment::Moment;
-use crate::console::frame::page::{AccountPage, FormState, Page};
+use crate::console::frame::page::{AccountPage, Page};
 use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;

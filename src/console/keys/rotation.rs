@@ -5,7 +5,7 @@
 use askama::Template;
 use axum::extract::Path;
 
-use super::list::named;
+use super::sent_from::{SentFrom, named};
 use super::view::KeyView;
 use crate::console::Console;
 use crate::console::frame::page::{AccountPage, Page};
@@ -32,6 +32,7 @@ pub struct RotationPage {
     addresses: Vec<String>,
     further_addresses: i64,
     steps: Steps,
+    from: SentFrom,
 }
 
 /// `GET /cam/capi/keys/{id}/rotate`
@@ -49,6 +50,7 @@ pub async fn rotation_page(
     let old = KeyView::new(&console, old).await?;
     Ok(AccountPage(RotationPage {
         steps,
+        from: SentFrom::rotation(&old.secret_id),
         further_addresses: (old.addresses_24h - ADDRESSES).max(0),
         page: owner.page(&console).await?,
         old,

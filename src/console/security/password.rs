@@ -8,8 +8,9 @@ use serde::Deserialize;
 use crate::account::credentials::{self, NewPassword};
 use crate::console::Console;
 use crate::console::frame::flash::Flash;
-use crate::console::frame::page::{self, AccountPage, FormState, Page};
-use crate::console::frame::problem::{self, PageError};
+use crate::console::frame::form_state::{self, FieldError, FormState};
+use crate::console::frame::page::{self, AccountPage, Page};
+use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::OwnForm;
@@ -62,7 +63,7 @@ pub async fn change(
     Ok(page::refused(form(&console, owner, errors).await?))
 }
 
-/// The new password is judged first, so that no code is spent on one that will not do.
+/// The new password is checked first, so that no code is spent on one that will not do.
 async fn try_change(
     console: &Console,
     owner: &mut SignedIn,
@@ -70,14 +71,14 @@ async fn try_change(
 ) -> Result<Result<i64, FormState>, PageError> {
     let texts = owner.texts();
     let ChangeForm { password, code, new, again } = sent;
+    let mut errors: Vec<FieldError> = form_state::of_new_password("new", &new, &owner.account.name, texts).collect();
     if new.expose_secret() != again.expose_secret() {
-        return Ok(Err(FormState::with_error("again", texts.credentials.password_differs)));
+        errors.push(FieldError { field: "again", text: texts.credentials.password_differs });
     }
-    let new = match NewPassword::validate(new, &owner.account.name) {
-        Ok(new) => new,
-        Err(Error::PasswordUnfit(flaw)) => return Ok(Err(FormState::with_error("new", problem::of_flaw(flaw, texts)))),
-        Err(error) => return Err(error.into()),
-    };
+    if !errors.is_empty() {
+        return Ok(Err(FormState::with_errors(errors)));
+    }
+    let new = NewPassword::validate(new, &owner.account.name)?;
     let proof = StepUpForm { password: Some(password.clone()), code, passkey: None };
     let verified = match step_up::check(console, owner, proof).await {
         Ok(verified) => verified,

@@ -7,11 +7,12 @@ use axum::response::{IntoResponse, Redirect, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use crate::account::setup::{self, Enrolment, Purpose};
-use crate::account::sign_in;
+use crate::account::setup::{self, Enrolment};
+use crate::account::{check_name, sign_in};
 use crate::console::Console;
 use crate::console::frame::enrolment::{At, AuthenticatorPage, ConfirmForm, RecoveryCodesPage};
-use crate::console::frame::page::{self, AccountPage, Confidential, FormState, Page};
+use crate::console::frame::form_state::{self, FieldError, FormState};
+use crate::console::frame::page::{self, AccountPage, Confidential, Page};
 use crate::console::frame::problem::{self, PageError, Problem};
 use crate::console::frame::urls;
 use crate::console::session::form::OwnForm;
@@ -81,9 +82,24 @@ pub async fn begin(
 ) -> Result<Response, PageError> {
     let SetupForm { token, name, password, again } = form;
     let texts = visitor.page(&console).t;
-    let (purpose, _) = setup::look_up(&console.app, &token).await?;
-    if differs(purpose, &password, again.as_ref()) {
-        let form = FormState::with_error("again", texts.credentials.password_differs).with_name(name);
+    let (purpose, account_name) = setup::look_up(&console.app, &token).await?;
+    let mut errors = Vec::new();
+    if purpose.asks_name() && check_name(&name).is_err() {
+        errors.push(FieldError { field: "name", text: texts.credentials.name_invalid });
+    }
+    if purpose.asks_new_password() {
+        errors.extend(form_state::of_new_password(
+            "password",
+            &password,
+            account_name.as_deref().unwrap_or(&name),
+            texts,
+        ));
+        if again.is_none_or(|again| again.expose_secret() != password.expose_secret()) {
+            errors.push(FieldError { field: "again", text: texts.credentials.password_differs });
+        }
+    }
+    if !errors.is_empty() {
+        let form = FormState::with_errors(errors).with_name(name);
         return Ok(Confidential(page::refused(first_page(&console, &visitor, token, form).await?)).into_response());
     }
     let (field, text) = match setup::begin(&console.app, &visitor.origin, &token, &name, password).await {
@@ -99,10 +115,6 @@ pub async fn begin(
     };
     let form = FormState::with_error(field, text).with_name(name);
     Ok(Confidential(page::refused(first_page(&console, &visitor, token, form).await?)).into_response())
-}
-
-fn differs(purpose: Purpose, password: &SecretString, again: Option<&SecretString>) -> bool {
-    purpose.asks_new_password() && again.is_none_or(|again| again.expose_secret() != password.expose_secret())
 }
 
 async fn authenticator(

@@ -1,0 +1,168 @@
+//! What is done to a key: create, disable, enable, delete, and its remark. What cannot be taken back at once has a page that
+//! asks first, for browsers without pop-ups.
+
+use askama::Template;
+use axum::extract::{Path, Query};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::sent_from::{SentFrom, named, tell};
+use super::view::KeyView;
+use crate::console::Console;
+use crate::console::frame::flash::Flash;
+use crate::console::frame::form_state::FormState;
+use crate::console::frame::page::{self, AccountPage, Page};
+use crate::console::frame::problem::PageError;
+use crate::console::frame::urls;
+use crate::console::session::SignedIn;
+use crate::console::session::form::OwnForm;
+use crate::keys::lifecycle;
+use crate::types::error::Error;
+use crate::types::id::SecretId;
+use crate::types::key_state::KeyState;
+
+/// What the next page says of a change to a key: that it was done, or why it could not be.
+fn outcome(changed: Result<(), Error>, id: SecretId, done: fn(SecretId) -> Flash) -> Result<Flash, Error> {
+    match changed {
+        Ok(()) => Ok(done(id)),
+        Err(Error::KeyAlready(state)) => Ok(Flash::KeyAlready(id, state)),
+        Err(Error::KeyNotDisabled) => Ok(Flash::KeyNotDisabled(id)),
+        Err(error) => Err(error),
+    }
+}
+
+/// `POST /cam/capi/keys`
+pub async fn create(
+    console: Console,
+    mut owner: SignedIn,
+    OwnForm(from): OwnForm<SentFrom>,
+) -> Result<Redirect, PageError> {
+    let flash = match lifecycle::create(&console.app, owner.proof(), None).await {
+        Ok(created) => Flash::KeyCreated(created.secret_id),
+        Err(Error::KeyLimit) => Flash::KeyLimit,
+        Err(error) => return Err(error.into()),
+    };
+    tell(&mut owner, &from, flash).await
+}
+
+/// `POST /cam/capi/keys/{id}/disable`
+pub async fn disable(
+    console: Console,
+    mut owner: SignedIn,
+    Path(secret_id): Path<String>,
+    OwnForm(from): OwnForm<SentFrom>,
+) -> Result<Redirect, PageError> {
+    let id = named(&secret_id)?;
+    let changed = lifecycle::disable(&console.app, owner.proof(), &id).await;
+    tell(&mut owner, &from, outcome(changed, id, Flash::KeyDisabled)?).await
+}
+
+/// `POST /cam/capi/keys/{id}/enable`
+pub async fn enable(
+    console: Console,
+    mut owner: SignedIn,
+    Path(secret_id): Path<String>,
+    OwnForm(from): OwnForm<SentFrom>,
+) -> Result<Redirect, PageError> {
+    let id = named(&secret_id)?;
+    let changed = lifecycle::enable(&console.app, owner.proof(), &id).await;
+    tell(&mut owner, &from, outcome(changed, id, Flash::KeyEnabled)?).await
+}
+
+/// `POST /cam/capi/keys/{id}/delete`
+pub async fn delete(
+    console: Console,
+    mut owner: SignedIn,
+    Path(secret_id): Path<String>,
+    OwnForm(from): OwnForm<SentFrom>,
+) -> Result<Redirect, PageError> {
+    let id = named(&secret_id)?;
+    let changed = lifecycle::delete(&console.app, owner.proof(), &id).await;
+    tell(&mut owner, &from, outcome(changed, id, Flash::KeyDeleted)?).await
+}
+
+#[derive(Template)]
+#[template(path = "key_confirm.html")]
+struct ConfirmPage {
+    page: Page,
+    key: KeyView,
+    from: SentFrom,
+}
+
+/// The full page in place of a pop-up, if the key is in the state it is about.
+async fn confirm_page(
+    console: &Console,
+    mut owner: SignedIn,
+    secret_id: &str,
+    from: SentFrom,
+    about: KeyState,
+) -> Result<Response, PageError> {
+    let id = named(secret_id)?;
+    console.app.usage.flush().await;
+    let key = lifecycle::find(&console.app, owner.proof(), &id).await?;
+    if key.state != about {
+        let flash = match about {
+            KeyState::Disabled => Flash::KeyNotDisabled(id),
+            _ => Flash::KeyAlready(id, key.state),
+        };
+        return Ok(tell(&mut owner, &from, flash).await?.into_response());
+    }
+    let key = KeyView::new(console, key).await?;
+    Ok(AccountPage(ConfirmPage { page: owner.page(console).await?, key, from }).into_response())
+}
+
+/// `GET /cam/capi/keys/{id}/disable`
+pub async fn disable_page(
+    console: Console,
+    owner: SignedIn,
+    Path(secret_id): Path<String>,
+    Query(from): Query<SentFrom>,
+) -> Result<Response, PageError> {
+    confirm_page(&console, owner, &secret_id, from, KeyState::Enabled).await
+}
+
+/// `GET /cam/capi/keys/{id}/delete`
+pub async fn delete_page(
+    console: Console,
+    owner: SignedIn,
+    Path(secret_id): Path<String>,
+    Query(from): Query<SentFrom>,
+) -> Result<Response, PageError> {
+    confirm_page(&console, owner, &secret_id, from, KeyState::Disabled).await
+}
+
+#[derive(Template)]
+#[template(path = "key_remark.html")]
+struct RemarkPage {
+    page: Page,
+    secret_id: SecretId,
+    remark: String,
+    form: FormState,
+}
+
+/// The remark.
+#[derive(Debug, Deserialize)]
+pub struct RemarkForm {
+    remark: String,
+    #[serde(flatten)]
+    from: SentFrom,
+}
+
+/// `POST /cam/capi/keys/{id}/remark`
+pub async fn set_remark(
+    console: Console,
+    mut owner: SignedIn,
+    Path(secret_id): Path<String>,
+    OwnForm(form): OwnForm<RemarkForm>,
+) -> Result<Response, PageError> {
+    let id = named(&secret_id)?;
+    match lifecycle::set_remark(&console.app, owner.proof(), &id, &form.remark).await {
+        Ok(()) => Ok(tell(&mut owner, &form.from, Flash::RemarkSaved(id)).await?.into_response()),
+        Err(Error::RemarkInvalid) => {
+            let page = owner.page(&console).await?.at(urls::KEYS);
+            let errors = FormState::with_error("remark", page.t.keys.remark_invalid);
+            Ok(page::refused(RemarkPage { page, secret_id: id, remark: form.remark, form: errors }))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
