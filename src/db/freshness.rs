@@ -4,8 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::OpenFlags;
-use sqlx::{Connection as _, FromRow, PgConnection, SqliteConnection, SqlitePool};
+use sqlx::{Connection as _, FromRow, PgConnection, SqliteConnection};
 
 use super::{Db, Embedded, within};
 use crate::secret::vault::Sealed;
@@ -56,8 +55,6 @@ pub struct Changes {
 /// Where a page of changed keys begins: behind this change number, and of the keys of that number behind this one.
 pub type Position = (i64, String);
 
-/// Readers wait for nobody in SQLite's write-ahead mode, but for whoever mends the log after a crash.
-const BUSY: Duration = Duration::from_millis(500);
 /// How long a connection to PostgreSQL may take to be made: some exchanges, over whatever distance.
 const CONNECT: Duration = Duration::from_secs(5);
 
@@ -106,12 +103,11 @@ impl ChangesRow {
     }
 }
 
-/// The registry's connection, or two of them.
+/// The registry's connection.
 #[derive(Debug)]
 pub enum Reader {
-    /// To SQLite, which is asked for the latest change on the spot: the answer is in memory, and handing the question to
-    /// another thread takes longer than answering it. What has changed is read as everything else is.
-    Sqlite(rusqlite::Connection, SqliteConnection, Arc<Embedded>),
+    /// To SQLite, as long as its file is the one that was opened.
+    Sqlite(SqliteConnection, Arc<Embedded>),
     /// To PostgreSQL.
     Postgres(PgConnection),
 }
@@ -122,10 +118,9 @@ impl Reader {
         match db {
             Db::Sqlite(pool, embedded) => {
                 embedded.check()?;
-                let number = open_sqlite(pool).map_err(failed)?;
-                let keys = SqliteConnection::connect_with(&pool.connect_options()).await?;
+                let connection = SqliteConnection::connect_with(&pool.connect_options()).await?;
                 embedded.check()?;
-                Ok(Self::Sqlite(number, keys, embedded.clone()))
+                Ok(Self::Sqlite(connection, embedded.clone()))
             }
             Db::Postgres(pool) => {
                 let options = pool.connect_options();
@@ -143,28 +138,17 @@ impl Reader {
     /// Closes it, and waits until it is.
     pub async fn close(self) -> sqlx::Result<()> {
         match self {
-            Self::Sqlite(number, keys, _) => {
-                number.close().map_err(|(_, error)| failed(error))?;
-                keys.close().await
-            }
+            Self::Sqlite(connection, _) => connection.close().await,
             Self::Postgres(connection) => connection.close().await,
         }
-    }
-
-    /// Is the latest change known without waiting for it?
-    pub fn answers_at_once(&self) -> bool {
-        matches!(self, Self::Sqlite(..))
     }
 
     /// The latest committed change to any key.
     pub async fn latest(&mut self) -> sqlx::Result<Change> {
         match self {
-            Self::Sqlite(connection, _, embedded) => {
+            Self::Sqlite(connection, embedded) => {
                 embedded.check()?;
-                let read = connection.prepare_cached(LATEST).and_then(|mut read| {
-                    read.query_row([], |row| Ok(Change { number: row.get(0)?, mark: row.get(1)? }))
-                });
-                read.map_err(failed)
+                sqlx::query_as(LATEST).fetch_one(connection).await
             }
             Self::Postgres(connection) => sqlx::query_as(LATEST).fetch_one(connection).await,
         }
@@ -186,7 +170,7 @@ impl Reader {
             };
         }
         let rows: Vec<ChangesRow> = match self {
-            Self::Sqlite(_, connection, _) => fetch!(&mut *connection),
+            Self::Sqlite(connection, _) => fetch!(&mut *connection),
             Self::Postgres(connection) => fetch!(&mut *connection),
         };
         let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
@@ -194,16 +178,4 @@ impl Reader {
         let follow = first.followed > 0;
         Ok(Changes { latest, follow, keys: rows.into_iter().filter_map(ChangesRow::key).collect() })
     }
-}
-
-fn open_sqlite(pool: &SqlitePool) -> rusqlite::Result<rusqlite::Connection> {
-    // Without the flag that makes a file where there is none.
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = rusqlite::Connection::open_with_flags(pool.connect_options().get_filename(), flags)?;
-    connection.busy_timeout(BUSY)?;
-    Ok(connection)
-}
-
-fn failed(error: rusqlite::Error) -> sqlx::Error {
-    sqlx::Error::AnyDriverError(Box::new(error))
 }

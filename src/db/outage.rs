@@ -21,9 +21,6 @@ pub fn is_outage(error: &sqlx::Error) -> bool {
             error.code().is_some_and(|code| code.parse().is_ok_and(is_outage_code))
         }
         sqlx::Error::Database(error) => error.code().is_some_and(|state| is_outage_of_postgres(&state)),
-        sqlx::Error::AnyDriverError(error) => error
-            .downcast_ref::<rusqlite::Error>()
-            .is_some_and(|error| error.sqlite_error().is_some_and(|error| is_outage_code(error.extended_code))),
         _ => false,
     }
 }

@@ -18,8 +18,7 @@ use crate::secret::vault::Vault;
 use crate::signature::SigningKeys;
 use crate::types::id::SecretId;
 
-/// Whoever waits longer than this is refused, at the latest after twice as long. On SQLite the read itself cannot be cut
-/// short, but for the half second that it waits for whoever mends the log.
+/// Whoever waits longer than this is refused, at the latest after twice as long.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// A database that takes longer than this to say what the latest change is does not answer.
 const SILENT: Duration = Duration::from_secs(2);
@@ -60,7 +59,7 @@ impl Barrier {
         while let Some(ask) = asked.recv().await {
             match ask {
                 Ask::Read => {
-                    self.next.until_due().await;
+                    SharedRead::until_due().await;
                     if let Some(read) = self.next.begin() {
                         self.read(read).await;
                     }
@@ -94,9 +93,6 @@ impl Barrier {
         self.metrics.barrier_requests.observe(waiting as f64);
         match (caught_up, read) {
             (Ok(()), Some(read)) => {
-                if !self.reader.as_ref().is_some_and(Reader::answers_at_once) {
-                    self.next.plan_early_start(waiting);
-                }
                 read.succeeded();
             }
             (Ok(()), None) => tracing::warn!(took = ?begun.elapsed(), "the database has answered at last"),

@@ -2,63 +2,31 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{Notify, SetOnce};
+use tokio::sync::SetOnce;
 
 /// A read, done or to come: did it succeed?
 pub(super) type ReadOutcome = Arc<SetOnce<bool>>;
 
 /// The read that has not begun, if anybody waits for it.
 #[derive(Debug, Default)]
-pub(super) struct SharedRead {
-    pending: Mutex<Pending>,
-    start_early: Notify,
-}
-
-#[derive(Debug, Default)]
-struct Pending {
-    read: Option<ReadOutcome>,
-    /// Start the read once this many callers wait; 0 turns early starts off.
-    early_start_at: usize,
-}
+pub(super) struct SharedRead(Mutex<Option<ReadOutcome>>);
 
 impl SharedRead {
     /// The next read, and whether this caller is the first to wait for it.
     pub(super) fn join(&self) -> (ReadOutcome, bool) {
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = pending.read.is_none();
-        let read = pending.read.get_or_insert_default().clone();
-        if waiting_for(&read) == pending.early_start_at {
-            self.start_early.notify_one();
-        }
-        (read, first)
+        let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = pending.is_none();
+        (pending.get_or_insert_default().clone(), first)
     }
 
-    /// Returns once every task that can run now has run, for it may be a request on its way here, or once enough callers
-    /// wait for an early start.
-    pub(super) async fn until_due(&self) {
-        tokio::select! {
-            biased;
-            () = self.start_early.notified() => {}
-            () = tokio::task::yield_now() => {}
-        }
+    /// Returns once every task that can run now has run: it may be a request on its way to join the read.
+    pub(super) async fn until_due() {
+        tokio::task::yield_now().await;
     }
 
     /// Starts the read: whoever joins from now on waits for another. None if nobody waits.
     pub(super) fn begin(&self) -> Option<StartedRead> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner).read.take().map(StartedRead)
-    }
-
-    /// Plans when the next read starts, after one that took its time and that `shared` callers waited for. Together with
-    /// those that have come meanwhile they are all the requests in progress. Once seven eighths of that number wait, the
-    /// next read starts; the rest are worked on while the database answers.
-    pub(super) fn plan_early_start(&self, shared: usize) {
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        let waiting = pending.read.as_ref().map_or(0, waiting_for);
-        let in_progress = shared + waiting;
-        pending.early_start_at = in_progress - in_progress / 8;
-        if waiting >= pending.early_start_at {
-            self.start_early.notify_one();
-        }
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().map(StartedRead)
     }
 }
 
@@ -91,32 +59,22 @@ fn waiting_for(read: &ReadOutcome) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt;
-
     use super::*;
 
-    #[tokio::test]
-    async fn a_read_starts_early_once_most_of_the_requests_in_progress_wait_for_it() {
+    #[test]
+    fn all_who_wait_for_a_read_learn_its_outcome_and_who_comes_later_waits_for_another() {
         let next = SharedRead::default();
-        let eight: Vec<_> = (0..8).map(|_| next.join()).collect();
-        assert!(next.until_due().now_or_never().is_none(), "nobody knows yet how many are in progress");
+        assert!(next.begin().is_none(), "nobody waits");
+        let waiting: Vec<_> = (0..8).map(|_| next.join()).collect();
+        assert_eq!(waiting.iter().filter(|(_, first)| *first).count(), 1);
         let read = next.begin().unwrap();
         assert_eq!(read.waiting(), 8);
-        assert_eq!(eight.iter().filter(|(_, first)| *first).count(), 1);
-        let _early = next.join();
-        next.plan_early_start(read.waiting());
+        let (later, first) = next.join();
+        assert!(first, "who comes now waits for another");
         read.succeeded();
-        assert!(eight.iter().all(|(read, _)| read.get() == Some(&true)));
-
-        let mut waiting: Vec<_> = (0..6).map(|_| next.join()).collect();
-        assert!(next.until_due().now_or_never().is_none(), "seven of the nine in progress");
-        waiting.push(next.join());
-        assert!(next.until_due().now_or_never().is_some(), "eight");
-        let read = next.begin().unwrap();
-        assert_eq!(read.waiting(), 8);
-        assert!(next.join().1, "who comes now waits for another");
-        next.plan_early_start(read.waiting());
-        drop(read);
-        assert!(waiting.iter().all(|(read, _)| read.get() == Some(&false)));
+        assert!(waiting.iter().all(|(read, _)| read.get() == Some(&true)));
+        assert_eq!(later.get(), None);
+        drop(next.begin());
+        assert_eq!(later.get(), Some(&false), "a read that was given up has failed");
     }
 }

@@ -1,11 +1,11 @@
-//! One timer for the headers of all requests of a connection, where hyper would make and clear one for each.
+//! How long a connection may wait for a request: three minutes between two requests, ten seconds from its first byte on.
 //!
 //! hyper asks for a deadline when it begins to wait for a request, and drops it when the headers are there: so the timer is
 //! what tells a connection's phase.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use hyper::rt::{Sleep, Timer};
@@ -16,18 +16,17 @@ use super::phase::Phase;
 /// themselves, so that it is not closed under a request.
 const REST: Duration = Duration::from_mins(3);
 
-/// Of one connection. The runtime is told of the first deadline; of a later one only once it has waited for those before.
+/// The timer of one connection.
 #[derive(Clone, Debug)]
 pub(super) struct HeaderTimer {
     timeout: Duration,
-    sleep: Arc<Mutex<Pin<Box<tokio::time::Sleep>>>>,
     phase: Arc<Phase>,
 }
 
 impl HeaderTimer {
     /// For headers that have `timeout` from when they begin to come; the first of a connection from when they are waited for.
     pub(super) fn new(timeout: Duration, phase: Arc<Phase>) -> Self {
-        Self { timeout, sleep: Arc::new(Mutex::new(Box::pin(tokio::time::sleep(timeout)))), phase }
+        Self { timeout, phase }
     }
 }
 
@@ -40,7 +39,8 @@ impl Timer for HeaderTimer {
         let at = tokio::time::Instant::from(deadline);
         let since = at.checked_sub(self.timeout).unwrap_or(at);
         let rests = self.phase.wait(since);
-        Box::pin(Deadline { timer: self.clone(), at: if rests { since + REST } else { at }, rests })
+        let sleep = Box::pin(tokio::time::sleep_until(if rests { since + REST } else { at }));
+        Box::pin(Deadline { timer: self.clone(), sleep, rests })
     }
 
     fn now(&self) -> Instant {
@@ -48,11 +48,11 @@ impl Timer for HeaderTimer {
     }
 }
 
-/// Over once it is `at`; dropped when the headers are there.
+/// Dropped when the headers are there.
 #[derive(Debug)]
 struct Deadline {
     timer: HeaderTimer,
-    at: tokio::time::Instant,
+    sleep: Pin<Box<tokio::time::Sleep>>,
     /// Has none of the request come yet, which is not the connection's first?
     rests: bool,
 }
@@ -71,19 +71,10 @@ impl Future for Deadline {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if self.rests && self.timer.phase.has_heard() {
             self.rests = false;
-            self.at = tokio::time::Instant::now() + self.timer.timeout;
+            let at = tokio::time::Instant::now() + self.timer.timeout;
+            self.sleep.as_mut().reset(at);
         }
-        let mut sleep = self.timer.sleep.lock().unwrap_or_else(PoisonError::into_inner);
-        if sleep.deadline() > self.at {
-            sleep.as_mut().reset(self.at);
-        }
-        loop {
-            ready!(sleep.as_mut().poll(cx));
-            if sleep.deadline() >= self.at {
-                return Poll::Ready(());
-            }
-            sleep.as_mut().reset(self.at);
-        }
+        self.sleep.as_mut().poll(cx)
     }
 }
 
