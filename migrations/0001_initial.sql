@@ -57,6 +57,8 @@ create table account (
     created_at           bigint not null,
     last_sign_in_at      bigint,
     last_sign_in_address text,
+    -- The operator's latest link for recovery; told at the next sign-in.
+    recovery_link_at     bigint,
     check ((totp_seed is null) = (totp_key_version is null))
 );
 
@@ -78,10 +80,11 @@ create table recovery_code (
 );
 
 -- One-time links: 'first' makes the first account, 'account' completes one made on the command line,
--- 'mfa' enrols a new second factor for one that lost its own.
+-- 'mfa' enrols a new second factor for one that lost its own, 'recovery' replaces password and second factor of an owner
+-- who has lost both.
 create table setup_link (
     token_hash bytea  primary key,
-    purpose    text   not null check (purpose in ('first', 'account', 'mfa')),
+    purpose    text   not null check (purpose in ('first', 'account', 'mfa', 'recovery')),
     uin        bigint references account (uin),
     expires_at bigint not null,
     used_at    bigint,

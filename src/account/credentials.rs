@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::owner::Owner;
 use super::pending_seed::PendingSeed;
+use super::second_factor::SecondFactor;
 use super::sessions::Present;
 use super::verification::{self, Verified};
 use super::{setup, store_totp_seed};
@@ -59,7 +60,8 @@ pub async fn change_password(
     Ok(epoch)
 }
 
-/// A new authenticator that waits for its first code. Kept in the session; only a verification begins one.
+/// A new authenticator that waits for its first code. Kept in the session. Only a verification begins one, or the password with
+/// a recovery code: that is for an owner who has lost the old one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Replacement {
     seed: PendingSeed,
@@ -69,7 +71,23 @@ pub struct Replacement {
 impl Replacement {
     /// Begins one. The old authenticator holds until [`confirm_totp`].
     pub async fn begin(app: &App, verified: &Verified) -> Result<Self, Error> {
-        let seed = PendingSeed::generate(app, Some(verified.owner().uin()), REPLACEMENT_LIFETIME).await?;
+        Self::of(app, verified.owner()).await
+    }
+
+    /// Begins one for an owner who has lost the old authenticator. The recovery code is spent by it; nothing else is verified.
+    /// [`Error::PasswordWrong`] or [`Error::CodeRefused`] say which of the two failed.
+    pub async fn begin_with_recovery_code(
+        app: &App,
+        owner: &Owner,
+        password: SecretString,
+        code: &str,
+    ) -> Result<Self, Error> {
+        verification::prove(app, owner, password, SecondFactor::Recovery(code)).await?;
+        Self::of(app, owner).await
+    }
+
+    async fn of(app: &App, owner: &Owner) -> Result<Self, Error> {
+        let seed = PendingSeed::generate(app, Some(owner.uin()), REPLACEMENT_LIFETIME).await?;
         Ok(Self { seed, since: app.clock.now() })
     }
 

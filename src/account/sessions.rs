@@ -71,9 +71,9 @@ pub async fn list(app: &App, owner: &Owner) -> Result<Vec<SessionRow>, Error> {
     Ok(db::list(&app.db, owner.uin(), now, now.minus(app.settings.session_idle)).await?)
 }
 
-/// One live session of the account, or [`Error::SessionNotFound`].
+/// A session of the account that has not been ended, or [`Error::SessionNotFound`].
 pub async fn find(app: &App, owner: &Owner, handle: &SessionHandle) -> Result<SessionRow, Error> {
-    list(app, owner).await?.into_iter().find(|session| session.handle == *handle).ok_or(Error::SessionNotFound)
+    db::find(&app.db, owner.uin(), handle).await?.ok_or(Error::SessionNotFound)
 }
 
 /// Ends a session of the account: from when this returns, none of its requests is answered.

@@ -13,16 +13,20 @@ use super::{canonical_name, check_name, store_totp_seed, verification};
 use crate::app::App;
 use crate::audit::Event;
 use crate::db::installation::SetupLink;
-use crate::db::{Tx, accounts, installation};
+use crate::db::{Tx, accounts, installation, passkeys, sessions};
 use crate::secret::token::{Token, TokenDigest};
 use crate::secret::totp::{Code, Seed};
 use crate::secret::{password, recovery};
+use crate::throttle::{self, Subject};
 use crate::types::error::Error;
 use crate::types::event::{Action, Detail, Origin};
 use crate::types::id::{AppId, Uin};
 
 /// How long a link can be used.
 pub const LINK_LIFETIME: Duration = Duration::from_hours(24);
+
+/// How long a link can be used that replaces what an account is signed in to with.
+pub const RECOVERY_LIFETIME: Duration = Duration::from_mins(15);
 
 /// How long an enrolment waits for its first code.
 pub const ENROLMENT_LIFETIME: Duration = Duration::from_mins(30);
@@ -36,6 +40,8 @@ pub enum Purpose {
     Account(Uin),
     /// Enrols a new second factor for an account that has a password.
     Mfa(Uin),
+    /// Replaces password and second factor of an owner who has lost both.
+    Recovery(Uin),
 }
 
 impl Purpose {
@@ -44,6 +50,7 @@ impl Purpose {
             Self::First => ("first", None),
             Self::Account(uin) => ("account", Some(uin)),
             Self::Mfa(uin) => ("mfa", Some(uin)),
+            Self::Recovery(uin) => ("recovery", Some(uin)),
         }
     }
 
@@ -52,6 +59,7 @@ impl Purpose {
             ("first", None) => Ok(Self::First),
             ("account", Some(uin)) => Ok(Self::Account(uin)),
             ("mfa", Some(uin)) => Ok(Self::Mfa(uin)),
+            ("recovery", Some(uin)) => Ok(Self::Recovery(uin)),
             _ => Err(Error::internal("a set-up link of unknown purpose")),
         }
     }
@@ -65,6 +73,10 @@ impl Purpose {
     pub fn asks_new_password(self) -> bool {
         !matches!(self, Self::Mfa(_))
     }
+
+    fn lifetime(self) -> Duration {
+        if matches!(self, Self::Recovery(_)) { RECOVERY_LIFETIME } else { LINK_LIFETIME }
+    }
 }
 
 /// Makes a link for `purpose` and returns its token.
@@ -75,7 +87,7 @@ pub async fn create_link(app: &App, tx: &mut Tx, purpose: Purpose) -> Result<Tok
     if let Some(uin) = uin {
         installation::revoke_setup_links(tx, uin, now).await?;
     }
-    installation::insert_setup_link(tx, &token.digest(), name, uin, now.plus(LINK_LIFETIME)).await?;
+    installation::insert_setup_link(tx, &token.digest(), name, uin, now.plus(purpose.lifetime())).await?;
     Ok(token)
 }
 
@@ -143,7 +155,7 @@ pub async fn begin(
             verification::prove_password(app, origin, &account, new_password, Action::SetUp).await?;
             None
         }
-        Purpose::First | Purpose::Account(_) => {
+        Purpose::First | Purpose::Account(_) | Purpose::Recovery(_) => {
             password::validate(&new_password, &name).map_err(Error::PasswordUnfit)?;
             Some(app.hasher.hash(new_password).await?)
         }
@@ -197,15 +209,29 @@ pub async fn confirm(app: &App, origin: &Origin, enrolment: &Enrolment, code: &s
             insert_account(app, &mut tx, origin, &enrolment.name).await?.0
         }
         Purpose::Account(uin) | Purpose::Mfa(uin) => uin,
+        Purpose::Recovery(uin) => {
+            forget_proofs(&mut tx, uin).await?;
+            uin
+        }
     };
     if let Some(hash) = &enrolment.password_hash {
         accounts::set_password(&mut tx, uin, hash).await?;
     }
     let recovery_codes = enrol(app, &mut tx, uin, &seed, step).await?;
     enrolment.seed.forget(&mut tx).await?;
-    app.audit.append(&mut tx, origin, Event::done(Action::SetUp, uin)).await?;
+    let action = if matches!(enrolment.purpose, Purpose::Recovery(_)) { Action::Recovered } else { Action::SetUp };
+    app.audit.append(&mut tx, origin, Event::done(action, uin)).await?;
     tx.commit().await?;
     Ok(Completed { uin, recovery_codes })
+}
+
+/// Forgets everything but the password that the account is signed in to with, and ends what was: second factor, recovery
+/// codes, passkeys, known browsers, sessions.
+pub(crate) async fn forget_proofs(tx: &mut Tx, uin: Uin) -> Result<(), Error> {
+    accounts::clear_mfa(tx, uin).await?;
+    passkeys::delete_all_of(tx, uin).await?;
+    sessions::delete_all_of(tx, uin).await?;
+    Ok(throttle::clear(tx, &Subject::code(uin)).await?)
 }
 
 /// Makes an account without credentials. [`Error::NameTaken`] if there is one of that name.

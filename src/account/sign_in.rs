@@ -59,6 +59,9 @@ pub struct Previous {
     pub address: Option<String>,
     /// Failed tries since then.
     pub failures: i64,
+    /// When the operator has made a link for recovery since then.
+    #[serde(default)]
+    pub recovery_link_at: Option<Timestamp>,
 }
 
 /// The first step. `device` is the token of a browser that has signed in before.
@@ -238,7 +241,14 @@ async fn complete(
     accounts::insert_device(tx, &device.digest(), account.uin, now.plus(DEVICE_LIFETIME)).await?;
     let event = Event::done(Action::SignIn, account.uin).with_detail(detail);
     app.audit.append(tx, &origin.as_actor(Actor::Account), event).await?;
-    let previous = Previous { at: account.last_sign_in_at, address: account.last_sign_in_address.clone(), failures };
+    let previous = Previous {
+        at: account.last_sign_in_at,
+        address: account.last_sign_in_address.clone(),
+        failures,
+        recovery_link_at: account
+            .recovery_link_at
+            .filter(|made| account.last_sign_in_at.is_none_or(|last| *made >= last)),
+    };
     Ok(SignedIn { uin: account.uin, epoch: account.credential_epoch, previous, recovery_codes_left: None, device })
 }
 

@@ -43,6 +43,17 @@ impl Verified {
 /// Checks password and code. [`Error::PasswordWrong`] or [`Error::CodeRefused`] say which of the two failed: whoever asks
 /// is signed in already. The code is only looked at, and spent, after a right password.
 pub async fn verify(app: &App, owner: &Owner, password: SecretString, code: &str) -> Result<Verified, Error> {
+    prove(app, owner, password, SecondFactor::Totp(code)).await?;
+    Ok(Verified { owner: owner.clone() })
+}
+
+/// [`verify`], with either kind of second factor. Records the outcome.
+pub(super) async fn prove(
+    app: &App,
+    owner: &Owner,
+    password: SecretString,
+    factor: SecondFactor<'_>,
+) -> Result<(), Error> {
     let uin = owner.uin();
     let account = accounts::by_uin(&app.db, uin).await?.ok_or(Error::PasswordWrong)?;
     let right = app.hasher.verify(password, account.password_hash.clone()).await?;
@@ -50,21 +61,21 @@ pub async fn verify(app: &App, owner: &Owner, password: SecretString, code: &str
     let settled = throttle::settle(&mut tx, &Subject::verification(uin), right, app.clock.now()).await?;
     let refusal = if settled != Settled::Accepted {
         Some((Detail::Password, Error::PasswordWrong))
-    } else if second_factor::spend(app, &mut tx, &account, &SecondFactor::Totp(code)).await? != Settled::Accepted {
+    } else if second_factor::spend(app, &mut tx, &account, &factor).await? != Settled::Accepted {
         Some((Detail::Code, Error::CodeRefused))
     } else {
         None
     };
-    let event = match refusal {
-        Some((why, _)) => Event::refused(Action::Verification, uin, why),
-        None => Event::done(Action::Verification, uin),
+    let event = match (&refusal, factor) {
+        (Some((why, _)), _) => Event::refused(Action::Verification, uin, *why),
+        (None, SecondFactor::Totp(_)) => Event::done(Action::Verification, uin),
+        (None, SecondFactor::Recovery(_)) => {
+            Event::done(Action::Verification, uin).with_detail(Detail::PasswordAndRecoveryCode)
+        }
     };
     app.audit.append(&mut tx, owner.origin(), event).await?;
     tx.commit().await?;
-    match refusal {
-        Some((_, error)) => Err(error),
-        None => Ok(Verified { owner: owner.clone() }),
-    }
+    refusal.map_or(Ok(()), |(_, error)| Err(error))
 }
 
 /// Checks the use of one of the account's passkeys. [`Error::PasskeyRefused`] in any other case, also of another account's

@@ -68,6 +68,19 @@ pub(super) enum Command {
         /// The account
         name: String,
     },
+    /// Print a link to recover an account whose owner has lost the password or everything
+    ///
+    /// Whoever opens the link within 15 minutes chooses a new password and adds a new authenticator. This ends the account's
+    /// sessions, passkeys, recovery codes and known browsers, and leaves its keys as they are. Until the link is used, nothing
+    /// changes. See first that it is the owner who asks: whoever has the link has the account. The next sign-in tells that the
+    /// link was made.
+    ///
+    ///   latchkey account recover alice
+    #[command(verbatim_doc_comment)]
+    Recover {
+        /// The account
+        name: String,
+    },
     /// End all sessions of an account
     ///
     /// Their next requests lead to the sign-in. The account's keys are not touched: see `latchkey key disable`.
@@ -104,6 +117,7 @@ async fn dispatch(command: Command, app: &App) -> Result<(), StartError> {
             output::line("failed tries are forgotten")
         }
         Command::ResetMfa { name } => show_link(app, accounts::begin_mfa_reset(app, &name).await?).await,
+        Command::Recover { name } => show_link(app, accounts::begin_recovery(app, &name).await?).await,
         Command::EndSessions { name } => {
             let ended = accounts::end_sessions(app, &name).await?;
             output::line(format_args!("{ended} sessions ended"))

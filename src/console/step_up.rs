@@ -51,6 +51,19 @@ pub struct StepUpPrompt {
     pub button: &'static str,
     /// Does it end something?
     pub danger: bool,
+    /// Does a recovery code do in place of the authenticator's?
+    pub recovery: RecoveryCode,
+}
+
+/// The place of recovery codes in a step-up: only an owner who has lost the authenticator replaces it with one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecoveryCode {
+    /// Only the authenticator's code is taken.
+    Refused,
+    /// The page leads to the one that asks for a recovery code.
+    Offered,
+    /// The page asks for a recovery code.
+    Asked,
 }
 
 /// The page that asks.
@@ -75,7 +88,8 @@ pub async fn can_use_passkey(console: &Console, owner: &SignedIn) -> Result<bool
     Ok(console.site.passkeys.is_some() && !passkeys::list(&console.app, owner.proof()).await?.is_empty())
 }
 
-async fn form(
+/// The page with what is wrong with its form.
+pub async fn form(
     console: &Console,
     mut owner: SignedIn,
     ask: StepUpPrompt,
@@ -83,7 +97,7 @@ async fn form(
 ) -> Result<VerifyPage, PageError> {
     let page = owner.page(console).await?;
     let asks_proof = owner.verified(console).is_none();
-    let has_passkeys = asks_proof && can_use_passkey(console, &owner).await?;
+    let has_passkeys = asks_proof && ask.recovery != RecoveryCode::Asked && can_use_passkey(console, &owner).await?;
     Ok(VerifyPage { page, account_name: owner.account.name.clone(), ask, asks_proof, has_passkeys, form })
 }
 

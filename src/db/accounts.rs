@@ -30,6 +30,8 @@ pub struct AccountRow {
     pub last_sign_in_at: Option<Timestamp>,
     /// From where that was.
     pub last_sign_in_address: Option<String>,
+    /// The operator's latest link for recovery.
+    pub recovery_link_at: Option<Timestamp>,
 }
 
 impl std::fmt::Debug for AccountRow {
@@ -115,6 +117,12 @@ pub async fn set_totp(tx: &mut Tx, uin: Uin, seed: &Sealed, spent_step: i64) -> 
         credential_epoch = credential_epoch + 1 where uin = $1 returning credential_epoch";
     on_tx!(tx, c => sqlx::query_scalar(statement).bind(uin).bind(&seed.bytes).bind(seed.key_version).bind(spent_step)
         .fetch_one(c).await)
+}
+
+/// Notes that the operator has made a link for recovery.
+pub async fn set_recovery_link_at(tx: &mut Tx, uin: Uin, now: Timestamp) -> sqlx::Result<()> {
+    let statement = "update account set recovery_link_at = $2 where uin = $1";
+    on_tx!(tx, c => sqlx::query(statement).bind(uin).bind(now).execute(c).await.map(drop))
 }
 
 /// Forgets the second factor, recovery codes and known devices, and starts a new credential epoch.

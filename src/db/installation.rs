@@ -31,7 +31,7 @@ pub async fn close_first_setup(tx: &mut Tx) -> sqlx::Result<bool> {
 /// A stored set-up link.
 #[derive(Clone, Debug, FromRow)]
 pub struct SetupLink {
-    /// `first`, `account` or `mfa`.
+    /// `first`, `account`, `mfa` or `recovery`.
     pub purpose: String,
     /// The account it completes; none for `first`.
     pub uin: Option<Uin>,

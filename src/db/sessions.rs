@@ -110,6 +110,14 @@ pub async fn list(db: &Db, uin: Uin, now: Timestamp, idle_since: Timestamp) -> s
     on!(db, pool => sqlx::query_as(statement).bind(uin).bind(now).bind(idle_since).fetch_all(pool).await)
 }
 
+/// The account's session of this handle, unless it has been ended. Also while its id is being changed, when no row has it.
+pub async fn find(db: &Db, uin: Uin, handle: &SessionHandle) -> sqlx::Result<Option<SessionRow>> {
+    let statement = "select sign_in.handle, user_agent, address, started_at, coalesce(seen_at, started_at) as seen_at
+        from sign_in left join session on session.handle = sign_in.handle
+        where sign_in.uin = $1 and sign_in.handle = $2";
+    on!(db, pool => sqlx::query_as(statement).bind(uin).bind(handle).fetch_optional(pool).await)
+}
+
 /// Has the account's session of this handle not been ended?
 pub async fn is_alive(tx: &mut Tx, uin: Uin, handle: &SessionHandle) -> sqlx::Result<bool> {
     let statement = "select count(*) from sign_in where uin = $1 and handle = $2";

@@ -7,7 +7,7 @@ use crate::account::{canonical_name, check_name};
 use crate::app::App;
 use crate::audit::Event;
 use crate::db::accounts::{self, AccountRow};
-use crate::db::{Tx, installation, passkeys, sessions};
+use crate::db::{Tx, installation, sessions};
 use crate::secret::password;
 use crate::secret::token::Token;
 use crate::secret::totp::Seed;
@@ -131,12 +131,20 @@ pub async fn begin_mfa_reset(app: &App, name: &str) -> Result<Uncommitted<Token>
     let purpose =
         if account.password_hash.is_some() { Purpose::Mfa(account.uin) } else { Purpose::Account(account.uin) };
     let mut tx = app.db.begin().await?;
-    accounts::clear_mfa(&mut tx, account.uin).await?;
-    passkeys::delete_all_of(&mut tx, account.uin).await?;
-    sessions::delete_all_of(&mut tx, account.uin).await?;
-    throttle::clear(&mut tx, &Subject::code(account.uin)).await?;
+    setup::forget_proofs(&mut tx, account.uin).await?;
     let link = setup::create_link(app, &mut tx, purpose).await?;
     app.audit.append(&mut tx, &Origin::operator(), Event::done(Action::MfaReset, account.uin)).await?;
+    Ok(Uncommitted { shown: link, tx })
+}
+
+/// A link by which the owner chooses a new password and adds a new authenticator, within 15 minutes. Until it is used, the
+/// account stays as it is. The next sign-in tells that the link was made.
+pub async fn begin_recovery(app: &App, name: &str) -> Result<Uncommitted<Token>, Error> {
+    let uin = find(app, name).await?.uin;
+    let mut tx = app.db.begin().await?;
+    accounts::set_recovery_link_at(&mut tx, uin, app.clock.now()).await?;
+    let link = setup::create_link(app, &mut tx, Purpose::Recovery(uin)).await?;
+    app.audit.append(&mut tx, &Origin::operator(), Event::done(Action::RecoveryLinkCreated, uin)).await?;
     Ok(Uncommitted { shown: link, tx })
 }
 

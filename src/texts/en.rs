@@ -99,6 +99,8 @@ pub(super) static TEXTS: Texts = Texts {
         intro: "Choose the name and password you will sign in with. Next, you add an authenticator app.",
         new_factor_title: "Add a new authenticator",
         new_factor_intro: "Enter your password. Next, you add a new authenticator app.",
+        recover_title: "Recover your account",
+        recover_intro: "Choose a new password. Next, you add a new authenticator app. Your sessions, passkeys and recovery codes end with it; your keys stay as they are.",
         step_1: "Step 1 of 3",
         step_2: "Step 2 of 3",
         step_3: "Step 3 of 3",
@@ -126,6 +128,7 @@ pub(super) static TEXTS: Texts = Texts {
         title: "Verify your identity",
         secret_key_at_stake: "The SecretKey gives full access to your account.",
         prompt: "To continue, enter your password and a code from your authenticator app.",
+        prompt_recovery: "To continue without the authenticator, enter your password and one of your recovery codes. The code is spent by it.",
         expired: "Your verification expired while this page was open. Enter a code from your authenticator app as well.",
         use_passkey: "Use a passkey",
         passkey_refused: "This passkey was not accepted. It may belong to another account, your browser may not have verified you, it may have taken too long, or there were too many attempts. Try again, or enter your password and a code.",
@@ -133,6 +136,7 @@ pub(super) static TEXTS: Texts = Texts {
     keys: Keys {
         title: "API Key Management",
         previous_sign_in: "Previous sign-in",
+        recovery_link_made: "The operator has made a link to recover this account since your previous sign-in. If you did not ask for it, talk to the operator.",
         failed_attempts_since: |attempts| match attempts {
             0 => "No failed attempts since".to_owned(),
             1 => "1 failed attempt since".to_owned(),
@@ -324,6 +328,8 @@ pub(super) static TEXTS: Texts = Texts {
         sign_out: "Sign-out",
         verification: "Identity verification",
         mfa_reset: "Authenticator removed",
+        recovery_link_created: "Recovery link created",
+        recovered: "Account recovered with a link",
         throttle_cleared: "Failed attempts cleared",
         sessions_ended: "Sessions ended",
         key_created: "Key created",

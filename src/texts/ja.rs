@@ -99,6 +99,8 @@ pub(super) static TEXTS: Texts = Texts {
         intro: "サインインに使用するアカウント名とパスワードを設定してください。次に、認証アプリを登録します。",
         new_factor_title: "新しい認証アプリの登録",
         new_factor_intro: "アカウントのパスワードを入力してください。次に、新しい認証アプリを登録します。",
+        recover_title: "アカウントの復旧",
+        recover_intro: "新しいパスワードを設定してください。次に、新しい認証アプリを登録します。完了すると、現在のセッション、パスキー、リカバリーコードはすべて使えなくなります。キーはそのまま残ります。",
         step_1: "ステップ1/3",
         step_2: "ステップ2/3",
         step_3: "ステップ3/3",
@@ -126,6 +128,7 @@ pub(super) static TEXTS: Texts = Texts {
         title: "本人確認",
         secret_key_at_stake: "SecretKeyがあれば、アカウントのすべての操作が可能になります。",
         prompt: "続けるには、パスワードと、認証アプリに表示されているコードを入力してください。",
+        prompt_recovery: "認証アプリが使えない場合は、パスワードとリカバリーコードの1つを入力してください。入力したコードは使用済みになります。",
         expired: "このページを開いている間に、本人確認の有効期限が切れました。認証アプリに表示されているコードも入力してください。",
         use_passkey: "パスキーを使用",
         passkey_refused: "パスキーが承認されませんでした。別のアカウントのパスキーである、ブラウザーで本人確認が行われていない、時間がかかりすぎた、または試行回数が多すぎる可能性があります。もう一度試すか、パスワードと認証コードを入力してください。",
@@ -133,6 +136,7 @@ pub(super) static TEXTS: Texts = Texts {
     keys: Keys {
         title: "APIキー管理",
         previous_sign_in: "前回のサインイン",
+        recovery_link_made: "前回のサインイン以降に、管理者がこのアカウントの復旧リンクを作成しました。心当たりがない場合は、管理者に連絡してください。",
         failed_attempts_since: |attempts| match attempts {
             0 => "それ以降の失敗はありません".to_owned(),
             many => format!("それ以降の失敗は{many}回"),
@@ -319,6 +323,8 @@ pub(super) static TEXTS: Texts = Texts {
         sign_out: "サインアウト",
         verification: "本人確認",
         mfa_reset: "認証アプリの削除",
+        recovery_link_created: "復旧リンクの作成",
+        recovered: "リンクによるアカウントの復旧",
         throttle_cleared: "失敗回数のリセット",
         sessions_ended: "複数のセッションの終了",
         key_created: "キーの作成",

@@ -99,6 +99,8 @@ pub(super) static TEXTS: Texts = Texts {
         intro: "请设置登录用的账号名称和密码。下一步将绑定身份验证器应用。",
         new_factor_title: "绑定新的身份验证器",
         new_factor_intro: "请输入账号的密码，下一步将绑定新的身份验证器应用。",
+        recover_title: "恢复您的账号",
+        recover_intro: "请设置新密码，下一步将绑定新的身份验证器应用。完成后，您现有的会话、通行密钥和恢复码将全部失效，密钥保持不变。",
         step_1: "第 1 步，共 3 步",
         step_2: "第 2 步，共 3 步",
         step_3: "第 3 步，共 3 步",
@@ -126,6 +128,7 @@ pub(super) static TEXTS: Texts = Texts {
         title: "身份验证",
         secret_key_at_stake: "SecretKey 拥有您账号的全部访问权限。",
         prompt: "如需继续，请输入密码和身份验证器应用显示的动态验证码。",
+        prompt_recovery: "如无法使用身份验证器，请输入密码和一个恢复码。该恢复码使用后即失效。",
         expired: "打开此页面后，上次的身份验证已过期。请一并输入身份验证器应用显示的动态验证码。",
         use_passkey: "使用通行密钥",
         passkey_refused: "通行密钥未被接受：可能不属于该账号、浏览器未验证您的身份、操作超时，或尝试次数过多。请重试，或输入密码和动态验证码。",
@@ -133,6 +136,7 @@ pub(super) static TEXTS: Texts = Texts {
     keys: Keys {
         title: "API 密钥管理",
         previous_sign_in: "上次登录",
+        recovery_link_made: "自您上次登录以来，运维人员为此账号生成过恢复链接。如非您本人要求，请与运维人员联系。",
         failed_attempts_since: |attempts| match attempts {
             0 => "此后没有失败的登录尝试".to_owned(),
             many => format!("此后有 {many} 次失败的登录尝试"),
@@ -315,6 +319,8 @@ pub(super) static TEXTS: Texts = Texts {
         sign_out: "退出登录",
         verification: "身份验证",
         mfa_reset: "移除身份验证器",
+        recovery_link_created: "生成恢复链接",
+        recovered: "通过链接恢复账号",
         throttle_cleared: "清除失败尝试记录",
         sessions_ended: "结束多个会话",
         key_created: "创建密钥",

@@ -90,6 +90,8 @@ stored_names! {
         SignOut = "sign-out",
         Verification = "verification",
         MfaReset = "account.reset-mfa",
+        RecoveryLinkCreated = "account.recovery-link",
+        Recovered = "account.recover",
         ThrottleCleared = "account.unlock",
         SessionsEnded = "account.end-sessions",
         KeyCreated = "key.create",

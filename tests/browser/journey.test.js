@@ -193,7 +193,7 @@ function journey({ database, javaScript }) {
   step('A third key is not offered, and a request made anyway is refused in words', async () => {
     const create = button('Create Key');
     assert.ok(await create.isDisabled());
-    assert.match(await description(create), /Delete a disabled key/);
+    assert.match(await description(create), /disable one of them and delete it/);
     await sendByHand('/cam/capi/keys');
     await flash(/No key was created/);
     assert.deepEqual(await secretIds(page), [first, second]);
@@ -201,23 +201,39 @@ function journey({ database, javaScript }) {
 
   step('Show asks for the password and a code, and says which of them is wrong', async () => {
     await row(page, first).button('Show').click();
-    await focused(dialog().getByRole('button', { name: 'Cancel' }));
+    await focused(dialog().getByLabel('Password'));
     await page.keyboard.press('Escape');
     await dialog().waitFor({ state: 'hidden' });
     await row(page, first).button('Show').click();
-    let response = await people.verify(dialog(), { password: 'not the password', code: authenticator.wrongCode() });
+    const wrong = { password: 'not the password', code: authenticator.wrongCode() };
+    if (javaScript) {
+      const inPopUp = async (label, text, right) => {
+        await says(dialog().getByRole('alert'), text);
+        await focused(dialog().getByLabel(label));
+        assert.equal(await dialog().getByLabel(label).getAttribute('aria-invalid'), 'true');
+        assert.equal(await dialog().getByLabel(right).getAttribute('aria-invalid'), 'false');
+      };
+      await people.verifyInVain(dialog(), wrong);
+      await inPopUp('Password', /password is wrong/, 'Authenticator code');
+      await people.verifyInVain(dialog(), { code: wrong.code });
+      await inPopUp('Authenticator code', /code is wrong/, 'Password');
+      watch.take(); // the browser's notes about the two refusals
+      return;
+    }
+    let response = await people.verify(dialog(), wrong);
     assert.equal(response.status(), 422);
     await refusedAt(page, 'Password', /password is wrong/);
-    response = await people.verify(page, { code: authenticator.wrongCode() });
+    response = await people.verify(page, { code: wrong.code });
     assert.equal(response.status(), 422);
     await refusedAt(page, 'Authenticator code', /code is wrong/);
   });
 
   step('With both right it shows the secret, and the secret signs requests', async () => {
-    await people.verify(page, { code: await authenticator.code() });
+    await people.verify(javaScript ? dialog() : page, { code: await authenticator.code() });
     await onKeysPage();
     const key = row(page, first);
     await visible(key.secret);
+    await focused(key.secret);
     secretKey = await key.secret.innerText();
     assert.match(secretKey, SECRET_KEY);
     assert.equal(await page.locator('[data-secret]').count(), 1, 'one secret and no other');
@@ -346,7 +362,7 @@ function journey({ database, javaScript }) {
     await says(row(page, first).lastUsed, /GetCallerIdentity/);
     await row(page, first).button('Disable').click();
     await visible(page.getByRole('dialog', { name: 'Disable this key?' }));
-    await focused(dialog().getByRole('button', { name: 'Cancel' }));
+    await focused(dialog().getByLabel('Password'));
     await says(dialog(), first);
     await says(dialog(), /every request signed with this key is refused/);
     await says(dialog(), /GetCallerIdentity/);
@@ -471,7 +487,7 @@ function journey({ database, javaScript }) {
     assert.ok(await button('Create Key').isEnabled(), 'there is room again');
     await row(page, first).button('Delete').click();
     await visible(page.getByRole('dialog', { name: 'Delete this key?' }));
-    await focused(dialog().getByRole('button', { name: 'Cancel' }));
+    await focused(dialog().getByLabel('Password'));
     await says(dialog(), first);
     await says(dialog(), /cannot be recovered/);
     await says(dialog(), /GetCallerIdentity/);

@@ -205,7 +205,7 @@ describe('Passkeys', () => {
     await passkeys.have(await other.passkeys.all());
     let dialog = await askToShow();
     await button('Use a passkey', dialog).click();
-    await says(dialog.getByRole('alert'), /No passkey was used/);
+    await says(dialog.locator('[data-passkey-error]'), /No passkey was used/);
     await page.reload();
     dialog = await askToShow();
     await askInstead({ allowCredentials: [] });

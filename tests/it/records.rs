@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::setup::{enrol, path_of, token_of};
 use crate::support::owner::PASSWORD;
 use crate::support::signer::{Call, Signer, error_code};
-use crate::support::{Browser, Engine, Owner, Page, Product, START};
+use crate::support::{Browser, Engine, Owner, Page, Product, START, execute};
 
 const ADDRESS: &str = "127.0.0.1";
 
@@ -71,16 +71,6 @@ async fn csv(browser: &mut Browser, query: &str) -> Vec<BTreeMap<String, String>
 fn lines(csv: &str) -> Vec<BTreeMap<String, String>> {
     let mut reader = csv::Reader::from_reader(csv.as_bytes());
     reader.deserialize().map(Result::unwrap).collect()
-}
-
-/// Changes the database behind the product's back.
-async fn execute(db: &Db, statement: &str) {
-    let statement = sqlx::AssertSqlSafe(statement.to_owned());
-    match db {
-        Db::Sqlite(pool, _) => sqlx::query(statement).execute(pool).await.map(drop),
-        Db::Postgres(pool) => sqlx::query(statement).execute(pool).await.map(drop),
-    }
-    .unwrap();
 }
 
 /// Adds records of an account under siege and with a busy program, a millisecond apart, from a minute after the start on.
@@ -372,7 +362,7 @@ async fn a_bad_filter_is_answered_beside_its_field(engine: Engine) {
                 .says(sent)
                 .says(words)
                 .says(&format!("id=\"{field}-error\""))
-                .says(&format!("href=\"#{field}\""));
+                .says(&format!("id=\"{field}\" name=\"{field}\" autofocus"));
             assert_eq!(page.body.matches("aria-invalid").count(), 1, "{query}");
             if field != "event" {
                 page.says("<option value=\"sign-in\" selected>");

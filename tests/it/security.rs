@@ -8,7 +8,7 @@ use latchkey::secret::totp::Seed;
 use reqwest::Method;
 
 use crate::support::owner::PASSWORD;
-use crate::support::{Browser, Engine, Owner, Page, Product};
+use crate::support::{Browser, Engine, Owner, Page, Product, execute};
 
 const SECURITY: &str = "/cam/security";
 const CHANGE: &str = "/cam/security/password";
@@ -271,6 +271,37 @@ async fn the_old_authenticator_holds_until_the_new_one_is_confirmed(engine: Engi
     here.get(REPLACE).await.says("id=\"code\"");
 }
 
+/// For an owner who has lost it. The recovery code is spent, and opens nothing else.
+#[apply(on_both_engines!)]
+async fn a_recovery_code_replaces_the_authenticator_and_nothing_else(engine: Engine) {
+    const WITH_CODE: &str = "/cam/security/authenticator?kind=recovery";
+    let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
+    here.get(REPLACE).await.says(&format!("href=\"{WITH_CODE}\""));
+    here.get(WITH_CODE)
+        .await
+        .is_account_page()
+        .says("one of your recovery codes")
+        .says("name=\"kind\" value=\"recovery\"");
+    let code = owner.recovery_codes[0].clone();
+    let fields = |password, code| [("kind", "recovery"), ("password", password), ("code", code)];
+    here.submit(WITH_CODE, REPLACE, &fields("wrong", &code)).await.is(422).says("password is wrong");
+    here.submit(WITH_CODE, REPLACE, &fields(PASSWORD, "aaaa-bbbb")).await.is(422).says("code is wrong");
+    let right = owner.code(&product);
+    here.submit(WITH_CODE, REPLACE, &fields(PASSWORD, &right)).await.is(422).says("code is wrong");
+    // Where any other step-up is asked for, it is no code.
+    here.submit(CODES, CODES, &fields(PASSWORD, &code)).await.is(422).says("code is wrong");
+
+    here.submit(WITH_CODE, REPLACE, &fields(PASSWORD, &code)).await.leads_to(CONFIRM);
+    here.get(CODES).await.says("id=\"code\"");
+    assert!(!opens(&product, "root", PASSWORD, "recovery", &code).await, "it is spent");
+    let page = here.get(CONFIRM).await;
+    let new = seed_on(&page).code_at(product.clock.now());
+    here.post(CONFIRM, &page.form_token(), &[("code", &new)]).await.leads_to(SECURITY);
+    assert!(!is_signed_in(&mut there).await);
+    let records = here.get("/cam/records").await;
+    records.says("with password and recovery code");
+}
+
 #[apply(on_both_engines!)]
 async fn a_replacement_waits_ten_minutes_and_is_seen_by_nobody_else(engine: Engine) {
     let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
@@ -398,6 +429,20 @@ async fn an_ended_session_does_not_come_back_with_a_step_up(engine: Engine) {
     assert!(!stepped.status.is_server_error(), "{stepped:?}");
     assert!(stepping.get(SECURITY).await.location.is_some());
     assert!(others(&mut here).await.is_empty());
+}
+
+/// A step-up deletes the row of the old id before it inserts that of the new one.
+#[apply(on_both_engines!)]
+async fn a_session_can_be_ended_while_it_changes_its_id(engine: Engine) {
+    let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
+    with_proof(&product, &mut owner, &mut here, CODES).await.is_account_page();
+    let handle = others(&mut here).await[0].clone();
+    let act = format!("/cam/security/sessions/{handle}/end");
+    execute(&product.app.db, &format!("delete from session where handle = '{handle}'")).await;
+    here.get(&act).await.is_account_page();
+    here.submit(SECURITY, &act, &[]).await.leads_to(SECURITY);
+    here.submit(SECURITY, &act, &[]).await.is(404);
+    assert!(!is_signed_in(&mut there).await);
 }
 
 #[apply(on_both_engines!)]

@@ -215,3 +215,56 @@ async fn a_link_ends_after_a_day(engine: Engine) {
     product.browser().get("/setup?token=nothing").await.is(410);
     product.browser().get("/setup").await.is(410);
 }
+
+/// For an owner who has lost everything. Nothing changes until the link is used; its use ends whatever was, but for the keys.
+#[apply(on_both_engines!)]
+async fn an_account_is_recovered_by_the_operators_link(engine: Engine) {
+    let product = Product::start(engine).await;
+    let (mut owner, mut old) = product.signed_in("root").await;
+    let key = old.create_key().await;
+    let token = accounts::begin_recovery(&product.app, "Root").await.unwrap().commit().await.unwrap();
+    let link = path_of(&account_setup::link_address(&product.url().parse().unwrap(), &token));
+    old.get("/cam/capi").await.is_account_page().does_not_say("link to recover");
+    // Whoever signs in meanwhile is told of the link, once.
+    let mut second = owner.sign_in(&product).await;
+    second.get("/cam/capi").await.says("The operator has made a link to recover this account");
+    owner.sign_in(&product).await.get("/cam/capi").await.does_not_say("link to recover");
+
+    let mut browser = product.browser();
+    browser.get(&link).await.is(200).says("Recover your account").says("value=\"root\"").says("readonly");
+    let new_password = "four brass lanterns sway";
+    give_name(&mut browser, &link, "root", new_password, new_password).await.leads_to("/setup/authenticator");
+    old.get("/cam/capi").await.is_account_page();
+    let page = browser.get("/setup/authenticator").await;
+    assert_ne!(seed_on(&page).expose(), owner.seed.expose());
+    enrol(&mut browser, product.clock.now()).await.is_account_page().says("Recovery codes");
+    old.get("/cam/capi").await.leads_to("/login?notice=expired");
+    second.get("/cam/capi").await.leads_to("/login?notice=expired");
+    browser.get("/cam/capi").await.is_account_page().says(&key).says("Enabled");
+    browser.get("/cam/records").await.says("Recovery link created").says("Account recovered with a link");
+    // The old password opens nothing, and the link is used.
+    let fields = [("name", "root"), ("password", PASSWORD)];
+    product.browser().submit("/login", "/login", &fields).await.is(422);
+    product.browser().get(&link).await.is(410);
+}
+
+#[apply(on_both_engines!)]
+async fn a_link_for_recovery_ends_after_fifteen_minutes(engine: Engine) {
+    let product = Product::start(engine).await;
+    product.owner("root").await;
+    let token = accounts::begin_recovery(&product.app, "root").await.unwrap().commit().await.unwrap();
+    let link = path_of(&account_setup::link_address(&product.url().parse().unwrap(), &token));
+    let mut browser = product.browser();
+    give_name(&mut browser, &link, "root", "four brass lanterns sway", "four brass lanterns sway")
+        .await
+        .leads_to("/setup/authenticator");
+    product.advance(std::time::Duration::from_mins(10));
+    let page = browser.get("/setup/authenticator").await;
+    product.advance(std::time::Duration::from_mins(5));
+    product.browser().get(&link).await.is(410);
+    // Also for whoever began in time.
+    let code = seed_on(&page).code_at(product.clock.now());
+    browser.post("/setup/authenticator", &page.form_token(), &[("code", &code)]).await.is(410);
+    let fields = [("name", "root"), ("password", PASSWORD)];
+    product.browser().submit("/login", "/login", &fields).await.leads_to("/login/code");
+}

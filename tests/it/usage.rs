@@ -12,7 +12,7 @@ use latchkey::types::clock::Timestamp;
 use latchkey::types::id::SecretId;
 use latchkey::types::reason::Reason;
 
-use crate::support::{Browser, Engine, Owner, Product, START};
+use crate::support::{Browser, Engine, Owner, Product, START, execute};
 
 async fn with_key(engine: Engine) -> (Product, Owner, Browser, SecretId) {
     let product = Product::start(engine).await;
@@ -29,14 +29,6 @@ async fn checked(product: &Product, id: &SecretId) -> Arc<RegisteredKey> {
 
 fn call(at: Timestamp, refusal: Option<Reason>) -> CheckedCall<'static> {
     CheckedCall { at, action: "GetCallerIdentity", address: [192, 0, 2, 1].into(), refusal, diagnosed: None }
-}
-
-async fn execute(db: &Db, statement: &'static str) {
-    match db {
-        Db::Sqlite(pool, _) => sqlx::raw_sql(statement).execute(pool).await.map(drop),
-        Db::Postgres(pool) => sqlx::raw_sql(statement).execute(pool).await.map(drop),
-    }
-    .unwrap();
 }
 
 /// Of a key that is called without end some calls are listed, and all are counted.

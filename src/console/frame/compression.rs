@@ -48,7 +48,7 @@ pub async fn decide(request: Request, next: Next) -> Response {
     response
 }
 
-/// Middleware around [`layer`]: a file that brings its [`CompressedForms`] is compressed for the first who asks only.
+/// Middleware around [`layer`]: a file that brings its `CompressedForms` is compressed for the first who asks only.
 pub async fn once(request: Request, next: Next) -> Response {
     // The answer to HEAD says how it would be compressed, and has nothing to keep.
     let is_get = request.method() == Method::GET;

@@ -50,6 +50,8 @@ pub const SECURITY: &str = "/cam/security";
 pub const PASSWORD: &str = "/cam/security/password";
 /// Replacing the authenticator, before the new one is shown.
 pub const AUTHENTICATOR: &str = "/cam/security/authenticator";
+/// The same, for an owner who has lost it and has recovery codes.
+pub const AUTHENTICATOR_RECOVERY: &str = "/cam/security/authenticator?kind=recovery";
 /// The new authenticator, until its first code.
 pub const NEW_AUTHENTICATOR: &str = "/cam/security/authenticator/new";
 /// New recovery codes.

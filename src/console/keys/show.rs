@@ -10,7 +10,7 @@ use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::OwnForm;
-use crate::console::step_up::{self, StepUpForm, StepUpPrompt, StepUpSubject, VerifyPage};
+use crate::console::step_up::{self, RecoveryCode, StepUpForm, StepUpPrompt, StepUpSubject, VerifyPage};
 use crate::keys::{lifecycle, reveal};
 use crate::texts::Texts;
 use crate::types::id::SecretId;
@@ -24,6 +24,7 @@ fn ask_to_show(texts: &Texts, secret_id: &SecretId) -> StepUpPrompt {
         back: urls::KEYS,
         button: texts.common.show,
         danger: false,
+        recovery: RecoveryCode::Refused,
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) fn of_action(action: Action, texts: &Texts) -> Text {
         Action::SignOut => texts.sign_out,
         Action::Verification => texts.verification,
         Action::MfaReset => texts.mfa_reset,
+        Action::RecoveryLinkCreated => texts.recovery_link_created,
+        Action::Recovered => texts.recovered,
         Action::ThrottleCleared => texts.throttle_cleared,
         Action::SessionsEnded => texts.sessions_ended,
         Action::KeyCreated => texts.key_created,

@@ -1,8 +1,10 @@
 //! Replacing the authenticator, `/cam/security/authenticator`: verification, then the new seed, then its first code. The
 //! old one holds until then.
 
+use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect, Response};
 use secrecy::ExposeSecret;
+use serde::Deserialize;
 
 use crate::account::credentials::{self, Replacement};
 use crate::console::Console;
@@ -14,11 +16,11 @@ use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::OwnForm;
-use crate::console::step_up::{self, StepUpForm, StepUpPrompt, StepUpSubject, VerifyPage};
+use crate::console::step_up::{self, RecoveryCode, StepUpForm, StepUpPrompt, StepUpSubject, VerifyPage};
 use crate::texts::Texts;
 use crate::types::error::Error;
 
-fn ask(texts: &Texts) -> StepUpPrompt {
+fn ask(texts: &Texts, recovery: RecoveryCode) -> StepUpPrompt {
     StepUpPrompt {
         title: texts.security.replace_authenticator_title,
         text: texts.security.replace_authenticator_effect,
@@ -27,28 +29,83 @@ fn ask(texts: &Texts) -> StepUpPrompt {
         back: urls::SECURITY,
         button: texts.common.next,
         danger: false,
+        recovery,
+    }
+}
+
+/// Which code is asked for. Any other value stands for the authenticator's.
+#[derive(Deserialize)]
+pub struct Kind {
+    kind: Option<String>,
+}
+
+impl Kind {
+    fn is_recovery(&self) -> bool {
+        self.kind.as_deref() == Some("recovery")
     }
 }
 
 /// `GET /cam/security/authenticator`
-pub async fn replace_page(console: Console, owner: SignedIn) -> Result<AccountPage<VerifyPage>, PageError> {
-    let ask = ask(owner.texts());
+pub async fn replace_page(
+    console: Console,
+    owner: SignedIn,
+    Query(kind): Query<Kind>,
+) -> Result<AccountPage<VerifyPage>, PageError> {
+    let recovery = if kind.is_recovery() { RecoveryCode::Asked } else { RecoveryCode::Offered };
+    let ask = ask(owner.texts(), recovery);
     step_up::page(&console, owner, ask).await
+}
+
+/// A step-up, or the password and a recovery code.
+#[derive(Deserialize)]
+pub struct BeginForm {
+    #[serde(flatten)]
+    kind: Kind,
+    #[serde(flatten)]
+    proof: StepUpForm,
 }
 
 /// `POST /cam/security/authenticator`: begins, or begins again.
 pub async fn begin(
     console: Console,
     mut owner: SignedIn,
-    OwnForm(proof): OwnForm<StepUpForm>,
+    OwnForm(BeginForm { kind, proof }): OwnForm<BeginForm>,
 ) -> Result<Response, PageError> {
-    let ask = ask(owner.texts());
+    if kind.is_recovery() {
+        return begin_with_recovery_code(console, owner, proof).await;
+    }
+    let ask = ask(owner.texts(), RecoveryCode::Offered);
     let verified = match step_up::check(&console, &mut owner, proof).await {
         Ok(verified) => verified,
         Err(unproved) => return unproved.answer(&console, owner, ask).await,
     };
     owner.keep_replacement(Replacement::begin(&console.app, &verified).await?).await?;
     Ok(Redirect::to(urls::NEW_AUTHENTICATOR).into_response())
+}
+
+async fn begin_with_recovery_code(
+    console: Console,
+    mut owner: SignedIn,
+    proof: StepUpForm,
+) -> Result<Response, PageError> {
+    let StepUpForm { password: Some(password), code: Some(code), .. } = proof else {
+        return Ok(Redirect::to(urls::AUTHENTICATOR_RECOVERY).into_response());
+    };
+    let code = code.expose_secret();
+    let begun = Replacement::begin_with_recovery_code(&console.app, owner.proof(), password, code).await;
+    let texts = owner.texts();
+    let errors = match begun {
+        Ok(replacement) => {
+            owner.keep_replacement(replacement).await?;
+            owner.renew_id().await?;
+            return Ok(Redirect::to(urls::NEW_AUTHENTICATOR).into_response());
+        }
+        Err(Error::PasswordWrong) => FormState::with_error("password", texts.credentials.password_wrong),
+        Err(Error::CodeRefused) => FormState::with_error("code", texts.credentials.code_refused),
+        Err(error) => return Err(error.into()),
+    };
+    let page = step_up::form(&console, owner, ask(texts, RecoveryCode::Asked), errors).await?;
+    Ok(page::refused(page))
 }
 
 async fn shown(

@@ -15,7 +15,7 @@ use crate::console::frame::problem::{PageError, Problem};
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::OwnForm;
-use crate::console::step_up::{self, StepUpForm, StepUpPrompt, StepUpSubject, VerifyPage};
+use crate::console::step_up::{self, RecoveryCode, StepUpForm, StepUpPrompt, StepUpSubject, VerifyPage};
 use crate::texts::Texts;
 use crate::types::id::SessionHandle;
 
@@ -68,6 +68,7 @@ fn ask_to_end(owner: &SignedIn, session: SessionRow) -> StepUpPrompt {
         back: urls::SECURITY,
         button: texts.security.end,
         danger: true,
+        recovery: RecoveryCode::Refused,
     }
 }
 
@@ -110,6 +111,7 @@ fn ask_to_end_others(texts: &Texts) -> StepUpPrompt {
         back: urls::SECURITY,
         button: texts.security.end_others,
         danger: true,
+        recovery: RecoveryCode::Refused,
     }
 }
 

@@ -20,7 +20,7 @@ use crate::console::frame::problem::{PageError, Problem};
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::{Nothing, OwnForm};
-use crate::console::step_up::{self, StepUpForm, StepUpPrompt, StepUpSubject, VerifyPage};
+use crate::console::step_up::{self, RecoveryCode, StepUpForm, StepUpPrompt, StepUpSubject, VerifyPage};
 use crate::texts::Texts;
 use crate::types::error::Error;
 use crate::types::id::PasskeyHandle;
@@ -68,6 +68,7 @@ fn ask_to_add(texts: &Texts) -> StepUpPrompt {
         back: urls::SECURITY,
         button: texts.common.next,
         danger: false,
+        recovery: RecoveryCode::Refused,
     }
 }
 
@@ -225,6 +226,7 @@ fn ask_to_remove(texts: &Texts, passkey: &PasskeyRow) -> StepUpPrompt {
         back: urls::SECURITY,
         button: texts.passkeys.remove,
         danger: true,
+        recovery: RecoveryCode::Refused,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::OwnForm;
-use crate::console::step_up::{self, StepUpForm, StepUpPrompt, StepUpSubject, VerifyPage};
+use crate::console::step_up::{self, RecoveryCode, StepUpForm, StepUpPrompt, StepUpSubject, VerifyPage};
 use crate::texts::Texts;
 
 fn ask(texts: &Texts) -> StepUpPrompt {
@@ -22,6 +22,7 @@ fn ask(texts: &Texts) -> StepUpPrompt {
         back: urls::SECURITY,
         button: texts.security.generate_codes,
         danger: false,
+        recovery: RecoveryCode::Refused,
     }
 }
 

@@ -111,6 +111,11 @@ impl SignedIn {
     /// Remembers a verification, under a new session id.
     pub async fn remember_verification(&mut self, console: &Console) -> Result<(), PageError> {
         self.state.verified_at = Some(console.app.clock.now());
+        self.renew_id().await
+    }
+
+    /// Goes on under a new session id, after a proof of identity.
+    pub async fn renew_id(&mut self) -> Result<(), PageError> {
         self.visitor.enter(Stage::SignedIn(Box::new(self.state.clone()))).await
     }
 
@@ -133,7 +138,7 @@ impl SignedIn {
         self.state.challenge = None;
         self.state.addition = None;
         self.state.flash = Some(flash);
-        self.visitor.enter(Stage::SignedIn(Box::new(self.state.clone()))).await
+        self.renew_id().await
     }
 
     /// Keeps a new authenticator until its first code, in place of any begun before.

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use crate::account::setup::{self, Enrolment};
+use crate::account::setup::{self, Enrolment, Purpose};
 use crate::account::{check_name, sign_in};
 use crate::console::Console;
 use crate::console::frame::enrolment::{At, AuthenticatorPage, ConfirmForm, RecoveryCodesPage};
@@ -18,6 +18,7 @@ use crate::console::frame::urls;
 use crate::console::session::form::OwnForm;
 use crate::console::session::{SettingUp, Visitor};
 use crate::secret::token::Token;
+use crate::texts::Text;
 use crate::types::error::Error;
 
 /// The first page, which has the link's token in it.
@@ -25,6 +26,8 @@ use crate::types::error::Error;
 #[template(path = "setup.html")]
 pub struct SetupPage {
     page: Page,
+    heading: Text,
+    intro: Text,
     link_token: String,
     asks_name: bool,
     asks_new_password: bool,
@@ -56,8 +59,17 @@ async fn first_page(
     let (purpose, name) = setup::look_up(&console.app, &token).await?;
     // A form that was sent back has its token in itself and not in its address.
     let link = format!("{}?token={}", urls::SETUP, token.expose_secret());
+    let page = visitor.page(console).at(&link);
+    let texts = &page.t.setup;
+    let (heading, intro) = match purpose {
+        Purpose::First | Purpose::Account(_) => (texts.title, texts.intro),
+        Purpose::Mfa(_) => (texts.new_factor_title, texts.new_factor_intro),
+        Purpose::Recovery(_) => (texts.recover_title, texts.recover_intro),
+    };
     Ok(SetupPage {
-        page: visitor.page(console).at(&link),
+        page,
+        heading,
+        intro,
         link_token: token.expose_secret().to_owned(),
         asks_name: purpose.asks_name(),
         asks_new_password: purpose.asks_new_password(),

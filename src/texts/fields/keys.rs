@@ -7,6 +7,7 @@ use crate::texts::Text;
 pub struct Keys {
     pub title: Text,
     pub previous_sign_in: Text,
+    pub recovery_link_made: Text,
     pub failed_attempts_since: fn(i64) -> String,
     pub notes: Text,
     pub note_limit: Text,

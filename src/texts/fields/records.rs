@@ -42,6 +42,8 @@ pub struct Events {
     pub sign_out: Text,
     pub verification: Text,
     pub mfa_reset: Text,
+    pub recovery_link_created: Text,
+    pub recovered: Text,
     pub throttle_cleared: Text,
     pub sessions_ended: Text,
     pub key_created: Text,

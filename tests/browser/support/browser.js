@@ -99,13 +99,12 @@ export function description(locator) {
   );
 }
 
-/** The page says what is wrong, beside the field and summed up on top with the focus there. */
+/** The one thing wrong with a form is said beside its field, once, and the field has the focus. */
 export async function refusedAt(page, label, text) {
   const field = page.getByLabel(label, { exact: true });
   await visible(field);
   assert.equal(await field.getAttribute('aria-invalid'), 'true', `${label} is marked as wrong`);
   assert.match(await description(field), text, `what is wrong is said beside ${label}`);
-  const summary = page.getByRole('alert');
-  await says(summary, text);
-  await focused(summary);
+  assert.equal(await page.locator('main').getByText(text).count(), 1, 'it is said once');
+  await focused(field);
 }

@@ -255,4 +255,6 @@ export async function* states(server, page, { extreme = false } = {}) {
   yield 'set-up of a further account';
   await page.goto(server.linkFrom(await server.command('account', 'reset-mfa', name)));
   yield 'set-up of a new authenticator';
+  await page.goto(server.linkFrom(await server.command('account', 'recover', name)));
+  yield 'recovery';
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use latchkey::db::audit as chain;
 use serde_json::{Value, json};
 
-use super::{Journey, csv, events, execute, fill, journey, lines, records, shown};
+use super::{Journey, csv, events, fill, journey, lines, records, shown};
 use crate::support::owner::PASSWORD;
 use crate::support::process::{latchkey, run};
-use crate::support::{Engine, Product, Store};
+use crate::support::{Engine, Product, Store, execute};
 
 #[apply(on_both_engines!)]
 async fn the_csv_is_what_the_page_shows(engine: Engine) {

@@ -11,8 +11,8 @@ use latchkey::types::clock::Timestamp;
 use latchkey::types::event::{Action, Outcome};
 use latchkey::types::id::{SecretId, Uin};
 
-use super::{execute, fill};
-use crate::support::{Engine, Product, START};
+use super::fill;
+use crate::support::{Engine, Product, START, execute};
 
 /// A million records of one account: every page of every filter is read along an index, and a download takes no memory
 /// to speak of. Prints plans and times.

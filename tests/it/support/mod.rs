@@ -214,3 +214,13 @@ impl Product {
         self.task.take().unwrap().await.unwrap();
     }
 }
+
+/// Does something to the database past the product.
+pub async fn execute(db: &latchkey::db::Db, statement: &str) {
+    let statement = sqlx::AssertSqlSafe(statement.to_owned());
+    match db {
+        latchkey::db::Db::Sqlite(pool, _) => sqlx::raw_sql(statement).execute(pool).await.map(drop),
+        latchkey::db::Db::Postgres(pool) => sqlx::raw_sql(statement).execute(pool).await.map(drop),
+    }
+    .unwrap();
+}

@@ -263,6 +263,9 @@ impl Walk {
         self.get("new authenticator", &link).await;
         let fields = [("token", token_of(&link)), ("name", "根"), ("password", "wrong")];
         self.submit("password refused", &link, "/setup", &fields).await;
+        let link = accounts::begin_recovery(&self.product.app, "根").await.unwrap().commit().await.unwrap();
+        let link = setup::link_address(&self.product.url().parse().unwrap(), &link);
+        self.get("recovery", &link[link.find("/setup").unwrap()..]).await;
         for at in 0..21 {
             let name = at.to_string();
             let page = self.browser.submit("/login", "/login", &[("name", &name), ("password", "x")]).await;
@@ -289,6 +292,7 @@ impl Walk {
             ("end a session", end.as_str()),
             ("end all others", "/cam/security/sessions/end-others"),
             ("replace the authenticator", "/cam/security/authenticator"),
+            ("replace a lost authenticator", "/cam/security/authenticator?kind=recovery"),
             ("new recovery codes", "/cam/security/recovery-codes"),
             ("change the password", "/cam/security/password"),
             ("no such session", "/cam/security/sessions/nothing/end"),
