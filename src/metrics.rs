@@ -1,4 +1,4 @@
-//! What the running server counts. `entry::metrics` exposes it to Prometheus.
+//! The counters and histograms of the running server. `entry::metrics` exposes them to Prometheus.
 
 use axum::http::StatusCode;
 use prometheus_client::encoding::EncodeLabelSet;
