@@ -1,13 +1,13 @@
-//! The read of the change number that all who wait for one share.
+//! The read of the change number that all waiting requests share.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, SetOnce};
 
-/// A read, done or to come: did it succeed?
+/// The outcome of a read, once it is known: `true` if the read succeeded.
 pub(super) type ReadOutcome = Arc<SetOnce<bool>>;
 
-/// The read that has not begun, if anybody waits for it.
+/// The next read, if any request waits for it.
 #[derive(Debug, Default)]
 pub(super) struct SharedRead {
     pending: Mutex<Pending>,
@@ -17,12 +17,12 @@ pub(super) struct SharedRead {
 #[derive(Debug, Default)]
 struct Pending {
     read: Option<ReadOutcome>,
-    /// Start the read once this many callers wait; 0 turns early starts off.
+    /// The number of waiting requests at which the read starts early; 0 turns early starts off.
     early_start_at: usize,
 }
 
 impl SharedRead {
-    /// The next read, and whether this caller is the first to wait for it.
+    /// Joins the next read. Also returns whether the caller is the first to wait for it.
     pub(super) fn join(&self) -> (ReadOutcome, bool) {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let first = pending.read.is_none();
@@ -33,8 +33,8 @@ impl SharedRead {
         (read, first)
     }
 
-    /// Returns once every task that can run now has run, for it may be a request on its way here, or once enough callers
-    /// wait for an early start.
+    /// Completes once every task that can run now has run, because it may be a request about to join, or once enough
+    /// requests wait for an early start.
     pub(super) async fn until_due(&self) {
         tokio::select! {
             biased;
@@ -43,14 +43,14 @@ impl SharedRead {
         }
     }
 
-    /// Starts the read: whoever joins from now on waits for another. None if nobody waits.
+    /// Starts the read: requests that join from now on wait for another one. Returns `None` if none waits.
     pub(super) fn begin(&self) -> Option<StartedRead> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).read.take().map(StartedRead)
     }
 
-    /// Plans when the next read starts, after one that took its time and that `shared` callers waited for. Together with
-    /// those that have come meanwhile they are all the requests in progress. Once seven eighths of that number wait, the
-    /// next read starts; the rest are worked on while the database answers.
+    /// Plans when the next read starts, after one that was not immediate and that `shared` requests waited for. These
+    /// and the requests that have joined in the meantime are all the requests in progress. Once seven eighths of that
+    /// number wait, the next read starts; the rest are processed while the database answers.
     pub(super) fn plan_early_start(&self, shared: usize) {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = pending.read.as_ref().map_or(0, waiting_for);
@@ -62,17 +62,17 @@ impl SharedRead {
     }
 }
 
-/// A read that has started; it has failed unless it is said to have succeeded.
+/// A read that has started. It has failed unless [`Self::succeeded`] is called.
 #[derive(Debug)]
 pub(super) struct StartedRead(ReadOutcome);
 
 impl StartedRead {
-    /// How many callers wait for it.
+    /// The number of requests that wait for it.
     pub(super) fn waiting(&self) -> usize {
         waiting_for(&self.0)
     }
 
-    /// Lets them go on.
+    /// Lets the waiting requests continue.
     pub(super) fn succeeded(self) {
         let _ = self.0.set(true);
     }
@@ -84,7 +84,7 @@ impl Drop for StartedRead {
     }
 }
 
-/// One share is that of whoever holds the read for the others.
+/// The number of requests that wait for a read. One reference is not theirs, but belongs to the holder of the read.
 fn waiting_for(read: &ReadOutcome) -> usize {
     Arc::strong_count(read) - 1
 }
@@ -114,7 +114,7 @@ mod tests {
         assert!(next.until_due().now_or_never().is_some(), "eight");
         let read = next.begin().unwrap();
         assert_eq!(read.waiting(), 8);
-        assert!(next.join().1, "who comes now waits for another");
+        assert!(next.join().1, "a request that arrives now waits for another read");
         next.plan_early_start(read.waiting());
         drop(read);
         assert!(waiting.iter().all(|(read, _)| read.get() == Some(&false)));
