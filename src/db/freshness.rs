@@ -1,5 +1,5 @@
-//! What the registry reads: the latest change, and the keys stamped since. On connections of its own, so that no page
-//! stands in its way.
+//! The reads of the registry: the latest change, and the keys stamped since. They have connections of their own, so
+//! that no page holds them up.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,32 +13,32 @@ use crate::types::clock::Timestamp;
 use crate::types::id::{AppId, SecretId, Uin};
 use crate::types::key_state::KeyState;
 
-/// A change to a key: the how manieth, and the mark that was drawn for it. Two databases that have seen the same change
-/// have the same history up to it.
+/// A change to a key: its number, and the mark that was drawn for it. Two databases that contain the same change have
+/// the same history up to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromRow)]
 pub struct Change {
-    /// Rises by one with every change; 0 where there was none.
+    /// The change's number, which rises by one with every change; 0 if there was none.
     pub number: i64,
-    /// At random.
+    /// A random mark.
     pub mark: i64,
 }
 
-/// A key of whatever state, as the registry takes it in.
+/// A key in any state, as the registry loads it.
 #[derive(Clone, Debug)]
 pub struct ChangedKey {
-    /// The key.
+    /// The key's SecretId.
     pub secret_id: SecretId,
-    /// Its account.
+    /// The key's account.
     pub uin: Uin,
     /// The account's APPID.
     pub app_id: AppId,
-    /// Also `deleted`.
+    /// The key's state, which may be `deleted`.
     pub state: KeyState,
-    /// When it came into that state.
+    /// The time at which the key entered that state.
     pub state_changed_at: Timestamp,
-    /// The sealed secret; none if the key is deleted.
+    /// The sealed secret. `None` if the key is deleted.
     pub sealed_secret: Option<Sealed>,
-    /// The number of its latest change.
+    /// The number of the key's latest change.
     pub change_number: i64,
 }
 
@@ -47,25 +47,27 @@ pub struct ChangedKey {
 pub struct Changes {
     /// The latest change at that moment.
     pub latest: Change,
-    /// Was the change that was asked about part of the history at that moment?
+    /// `true` if the change in question was part of the history at that moment.
     pub follow: bool,
-    /// In the order of their changes.
+    /// The keys, in the order of their changes.
     pub keys: Vec<ChangedKey>,
 }
 
-/// Where a page of changed keys begins: behind this change number, and of the keys of that number behind this one.
+/// The position after which a page of changed keys begins: a change number, and a SecretId among the keys of that
+/// number.
 pub type Position = (i64, String);
 
-/// Readers wait for nobody in SQLite's write-ahead mode, but for whoever mends the log after a crash.
+/// The busy timeout. In SQLite's write-ahead mode, readers only wait for a connection that recovers the log after a
+/// crash.
 const BUSY: Duration = Duration::from_millis(500);
-/// How long a connection to PostgreSQL may take to be made: some exchanges, over whatever distance.
+/// The time limit for connecting to PostgreSQL, which takes several round trips over any distance.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// Keys are taken in this many at a time.
+/// The number of keys that are loaded at a time.
 pub const PAGE: u16 = 2000;
 
 const LATEST: &str = "select number, mark from key_change where id = 1";
-/// One statement, and so one moment, also where the database is put back while it is read.
+/// One statement sees one moment, even if the database is put back to an earlier state during the read.
 const CHANGES: &str = "select key_change.number, key_change.mark,
         (select count(*) from key_history where number = $3 and mark = $4) as followed,
         api_key.secret_id, api_key.uin, account.app_id, api_key.state, api_key.state_changed_at, api_key.secret,
@@ -75,7 +77,7 @@ const CHANGES: &str = "select key_change.number, key_change.mark,
     where key_change.id = 1
     order by api_key.change_number, api_key.secret_id limit $5";
 
-/// A row of it: the key's columns are null where no key has changed.
+/// A row of [`CHANGES`]. The key's columns are null if no key has changed.
 #[derive(FromRow)]
 struct ChangesRow {
     number: i64,
@@ -106,18 +108,18 @@ impl ChangesRow {
     }
 }
 
-/// The registry's connection, or two of them.
+/// The registry's connections: one or two.
 #[derive(Debug)]
 pub enum Reader {
-    /// To SQLite, which is asked for the latest change on the spot: the answer is in memory, and handing the question to
-    /// another thread takes longer than answering it. What has changed is read as everything else is.
+    /// Connections to SQLite. The latest change is read on the calling thread: it is in memory, and handing the query
+    /// to another thread takes longer than the query. Changed keys are read like everything else.
     Sqlite(rusqlite::Connection, SqliteConnection, Arc<Embedded>),
-    /// To PostgreSQL.
+    /// A connection to PostgreSQL.
     Postgres(PgConnection),
 }
 
 impl Reader {
-    /// Makes a connection of its own.
+    /// Opens the connections.
     pub async fn open(db: &Db) -> sqlx::Result<Self> {
         match db {
             Db::Sqlite(pool, embedded) => {
@@ -131,7 +133,7 @@ impl Reader {
                 let options = pool.connect_options();
                 let mut connection = within(CONNECT, PgConnection::connect_with(&options)).await?;
                 let asked = sqlx::query_scalar("select pg_is_in_recovery()").fetch_one(&mut connection);
-                // A replica may lag behind without end; it does not turn into one while a connection lasts.
+                // A replica may lag behind without limit. A server does not turn into one while a connection lasts.
                 if within(CONNECT, asked).await? {
                     return Err(sqlx::Error::Io(std::io::Error::other("the database is a replica")));
                 }
@@ -140,7 +142,7 @@ impl Reader {
         }
     }
 
-    /// Closes it, and waits until it is.
+    /// Closes the connections, and waits until they are closed.
     pub async fn close(self) -> sqlx::Result<()> {
         match self {
             Self::Sqlite(number, keys, _) => {
@@ -151,7 +153,7 @@ impl Reader {
         }
     }
 
-    /// Is the latest change known without waiting for it?
+    /// Returns `true` if the latest change is known without waiting for it.
     pub fn answers_at_once(&self) -> bool {
         matches!(self, Self::Sqlite(..))
     }
@@ -197,7 +199,7 @@ impl Reader {
 }
 
 fn open_sqlite(pool: &SqlitePool) -> rusqlite::Result<rusqlite::Connection> {
-    // Without the flag that makes a file where there is none.
+    // Without the flag that creates a missing file.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = rusqlite::Connection::open_with_flags(pool.connect_options().get_filename(), flags)?;
     connection.busy_timeout(BUSY)?;
