@@ -36,7 +36,7 @@ pub enum Listener {
 }
 
 impl EntryPoint {
-    /// In the order of declaration, because a variant is an index into an array of counters.
+    /// All variants, in the order of declaration: a variant is an index into an array of counters.
     const ALL: [Self; 4] = [Self::Action, Self::ForwardAuth, Self::Verify, Self::Guard];
 
     fn as_str(self) -> &'static str {
@@ -50,7 +50,7 @@ impl EntryPoint {
 }
 
 impl Listener {
-    /// In the order of declaration, because a variant is an index into an array of counters.
+    /// All variants, in the order of declaration: a variant is an index into an array of counters.
     const ALL: [Self; 4] = [Self::Console, Self::Api, Self::Guard, Self::Metrics];
 
     /// The listener's name in logs and counters.

@@ -12,7 +12,7 @@ use rustix::io::{Errno, retry_on_intr};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// The database file, as it was when it was opened. A file that later takes its place is another database. A file that
-/// was removed belongs to nobody: whatever was written to it would be lost with the process.
+/// was removed must not be used either: whatever is written to it is lost when the process ends.
 #[derive(Debug)]
 pub struct Embedded {
     path: PathBuf,

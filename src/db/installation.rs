@@ -76,7 +76,7 @@ pub async fn master_key_versions(db: &Db) -> sqlx::Result<Vec<Sealed>> {
 }
 
 /// The newest master key version, which is the one to seal under, with its check value. It stays the newest until the
-/// transaction ends, because adding a version takes the same lock, for which the installation's one row stands.
+/// transaction ends, because adding a version takes the same lock, which is on the installation's only row.
 pub async fn hold_master_key(tx: &mut Tx) -> sqlx::Result<Option<Sealed>> {
     let hold = "update installation set set_up = set_up where id = 1";
     on_tx!(tx, c => sqlx::query(hold).execute(c).await.map(drop))?;

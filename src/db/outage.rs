@@ -1,5 +1,5 @@
-//! Telling the errors of the database that pass by themselves, or once somebody has made room or released a lock, from
-//! all others.
+//! The distinction between temporary errors of the database, which pass by themselves or once somebody has made room or
+//! released a lock, and all others.
 
 use crate::types::error::Error;
 

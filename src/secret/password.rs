@@ -90,7 +90,7 @@ fn made_of_a_name(password: &str, name: &str) -> bool {
 
 enum Job {
     Hash(SecretString, oneshot::Sender<String>),
-    /// Without a hash to compare with, a dummy hash is computed and the answer is no.
+    /// Without a hash to compare with, a dummy hash is computed, and the result is `false`.
     Verify(SecretString, Option<String>, oneshot::Sender<bool>),
 }
 

@@ -55,7 +55,7 @@ impl Barrier {
         Self { database, vault, metrics, keys, next, reader: None, seen: None }
     }
 
-    /// Reads whenever it is asked to, until nobody can ask any more.
+    /// Reads whenever it is asked to, until all senders have been dropped.
     pub(super) async fn run(mut self, mut asked: mpsc::UnboundedReceiver<Ask>) {
         while let Some(ask) = asked.recv().await {
             match ask {

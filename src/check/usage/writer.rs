@@ -21,7 +21,7 @@ const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// The number of diagnoses that are kept for each key.
 const KEEP_DIAGNOSES: i64 = 100;
 
-/// Writes the buffer, every second and whenever it is asked to, until nobody can ask any more.
+/// Writes the buffer, every second and whenever it is asked to, until all senders have been dropped.
 pub(super) async fn write_out(database: Db, buffer: Arc<Buffer>, mut asked: mpsc::Receiver<oneshot::Sender<()>>) {
     let mut tick = tokio::time::interval(FLUSH_EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

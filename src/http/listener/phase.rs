@@ -63,7 +63,7 @@ impl Phase {
         true
     }
 
-    /// For the connection's stream: notes that something has arrived.
+    /// Called by the connection's stream when something has arrived.
     pub(super) fn hear(&self) {
         if !self.heard.load(Ordering::Relaxed) {
             self.heard.store(true, Ordering::Relaxed);
@@ -115,7 +115,7 @@ impl Phase {
         self.may_be_cut.store(true, Ordering::Relaxed);
     }
 
-    /// For the connection's task: ready once the current response is to be cut off.
+    /// Polled by the connection's task. Ready once the current response is to be cut off.
     pub(super) fn poll_cut(&self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.may_be_cut.load(Ordering::Relaxed) {
             return Poll::Pending;
@@ -124,7 +124,7 @@ impl Phase {
         cut.as_mut().map_or(Poll::Pending, |when| when.poll(cx))
     }
 
-    /// For the connection's task: completes once the connection has been told to end. Only one task may poll it,
+    /// Awaited by the connection's task. Completes once the connection has been told to end. Only one task may poll it,
     /// because its waker is registered only once.
     pub(super) fn ended(&self) -> impl Future<Output = ()> {
         let mut is_known = false;

@@ -130,7 +130,7 @@ impl<'r> Scheme<'r> for Tc3Claim<'r> {
     }
 }
 
-/// The payload according to somebody who has it, who states its hash or [`UNSIGNED_PAYLOAD`].
+/// The payload, as described by a party that has it: by its hash, or by [`UNSIGNED_PAYLOAD`].
 fn payload_as_said(said: &str) -> Result<Payload, Malformed> {
     if said == UNSIGNED_PAYLOAD {
         return Ok(Payload { sha256: payload_hash(true, b""), says_unsigned: true });
