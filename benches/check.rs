@@ -43,7 +43,7 @@ fn main() {
         };
         assert!(matches);
     };
-    // As an entry point asks: with the scheme looked for, and its signing key kept beside the key.
+    // The check as an entry point performs it: it finds the scheme, and the signing key is cached with the key.
     let mut sent_headers = headers.clone();
     sent_headers.insert(header::AUTHORIZATION, HeaderValue::from_str(&sent).unwrap());
     sent_headers.insert(tc3::X_TC_TIMESTAMP, HeaderValue::from_static(SIGNED_AT));
@@ -61,7 +61,7 @@ fn main() {
     println!("{:<44} {:>8} ns", "200-byte body, signing key derived", median(|| check(None)));
 }
 
-/// Nanoseconds a call, the median of several rounds.
+/// The median over several rounds, in nanoseconds per call.
 fn median(call: impl Fn()) -> u128 {
     let mut rounds: Vec<u128> = (0..ROUNDS)
         .map(|_| {

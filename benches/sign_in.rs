@@ -1,7 +1,7 @@
-//! Sign-ins a second, and what they do to everybody else: `cargo bench --bench sign_in [-- DATABASE_URL]`.
+//! Sign-ins per second, and their effect on other requests: `cargo bench --bench sign_in [-- DATABASE_URL]`.
 //!
-//! Makes accounts in a fresh database, starts the real server on it, signs each account in once (password and code,
-//! 32 at a time) while another client keeps asking for a page, and prints the figures.
+//! Creates accounts in a fresh database, starts the real server on it, signs in to each account once (password and
+//! code, 32 at a time) while another client keeps requesting a page, and prints the figures.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -127,7 +127,7 @@ fn keep(cookies: &mut Vec<String>, response: &reqwest::Response) {
     }
 }
 
-/// Asks for a page again and again; how long each took.
+/// Requests a page again and again, and returns how long each response took.
 async fn probe(base: &str, span: Duration) -> Vec<Duration> {
     let client = Client::builder().no_proxy().build().unwrap();
     let started = Instant::now();

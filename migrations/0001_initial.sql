@@ -1,7 +1,8 @@
--- One text for SQLite and PostgreSQL: only the types both store alike (bigint, boolean, bytea, text), instants as
--- milliseconds since 1970 in bigint, no defaults computed by the engine.
+-- One text for SQLite and PostgreSQL. It uses only the types that both store alike (bigint, boolean, bytea, text).
+-- Times are milliseconds since 1970 in a bigint. No default is computed by the engine.
 
--- Has the first account been made? One row; the first set-up to flip it wins and closes the door.
+-- One row, which says whether the first account has been created. Only one setup can set it to true, which closes the
+-- first setup.
 create table installation (
     id     bigint primary key check (id = 1),
     set_up boolean not null
@@ -9,8 +10,8 @@ create table installation (
 insert into installation (id, set_up) values (1, false);
 
 -- One row. The number rises with every change to any key, in the transaction of the change, and the key's row is
--- stamped with it: whoever has seen number N knows every key stamped up to N. The mark is drawn at random with each
--- change, so that two histories that count alike are told apart.
+-- stamped with it: a reader that has seen number N knows every key stamped up to N. Each change draws a random mark,
+-- which tells apart two histories that have reached the same number.
 create table key_change (
     id     bigint primary key check (id = 1),
     number bigint not null,
@@ -18,23 +19,24 @@ create table key_change (
 );
 insert into key_change (id, number, mark) values (1, 0, 0);
 
--- The latest changes with their marks. Whoever has seen number N with this mark has followed this history; whoever has
--- not, because the database went back to an earlier state meanwhile, takes all keys in again.
+-- The latest changes with their marks. A server that has seen number N with this mark has followed this history. A
+-- server that has not, because the database went back to an earlier state, loads all keys again.
 create table key_history (
     number bigint primary key,
     mark   bigint not null
 );
 insert into key_history (number, mark) values (0, 0);
 
--- The versions of the master key this database has been sealed under. check_value is a known text sealed under that
--- version, so that a wrong master key is noticed at start.
+-- The versions of the master key that this database has been sealed under. check_value is a known text sealed under
+-- that version, so that a wrong master key is noticed at the start.
 create table master_key (
     version     bigint primary key,
     check_value bytea  not null,
     created_at  bigint not null
 );
 
--- Keys the product uses itself (the audit chain, form tokens), sealed under a master key so that they survive its rotation.
+-- Keys that the product itself uses (for the audit chain and form tokens), sealed under a master key so that they
+-- survive its rotation.
 create table data_key (
     name        text   primary key,
     sealed      bytea  not null,
@@ -46,13 +48,13 @@ create table account (
     app_id               bigint not null unique,
     name                 text   not null,
     canonical_name       text   not null unique,
-    -- Null until the account's set-up link has been used.
+    -- Null until the account's setup link has been used.
     password_hash        text,
     totp_seed            bytea,
     totp_key_version     bigint,
-    -- The latest TOTP step spent; only a later one is accepted.
+    -- The latest TOTP step that was spent. Only a later one is accepted.
     totp_spent_step      bigint not null,
-    -- Rises when the password or a factor changes: sessions of an older epoch are over.
+    -- Rises when the password or a factor changes. Sessions of an older epoch are over.
     credential_epoch     bigint not null,
     created_at           bigint not null,
     last_sign_in_at      bigint,
@@ -62,10 +64,10 @@ create table account (
     check ((totp_seed is null) = (totp_key_version is null))
 );
 
--- Seeds of authenticators that wait for their first code. The session of whoever enrols one has its name.
+-- TOTP seeds whose enrolment waits for a first code. The session that enrols one has its name.
 create table pending_seed (
     name        text   primary key,
-    -- Whose it is to be; null where the account does not exist yet.
+    -- The account that it is for; null if the account does not exist yet.
     uin         bigint references account (uin),
     seed        bytea  not null,
     key_version bigint not null,
@@ -91,10 +93,10 @@ create table setup_link (
     check ((purpose = 'first') = (uin is null))
 );
 
--- A completed sign-in and where it was made. Its session's id changes with every step up, this row stays: deleting it
--- ends the session for good, also while a request is just changing the id.
+-- A completed sign-in, and where it came from. Its session's ID changes with every step-up, but this row stays.
+-- Deleting it ends the session for good, even while a request is changing the ID.
 create table sign_in (
-    -- At random, for forms to name it by; opens nothing.
+    -- A random name, for forms. It grants no access.
     handle     text   primary key,
     uin        bigint not null references account (uin),
     user_agent text,
@@ -115,14 +117,14 @@ create table session (
 create index session_by_account on session (uin);
 create index session_by_sign_in on session (handle);
 
--- At most ten an account: slot and account are unique together.
+-- At most ten per account: slot and account are unique together.
 create table passkey (
-    -- At random, for forms to name it by; opens nothing.
+    -- A random name, for forms. It grants no access.
     handle        text   primary key,
     uin           bigint not null references account (uin),
     slot          bigint not null check (slot between 1 and 10),
     credential_id bytea  not null unique,
-    -- Public key, counter and flags, as the WebAuthn library writes them.
+    -- The public key, counter and flags, as the WebAuthn library serialises them.
     credential    text   not null,
     name          text   not null,
     created_at    bigint not null,
@@ -130,26 +132,27 @@ create table passkey (
     unique (uin, slot)
 );
 
--- What browsers have been asked about passkeys. The browser that was asked, or its session, holds the token; the first
--- answer takes the row.
+-- Pending passkey challenges. The browser that was sent a challenge, or its session, holds the token. The first
+-- response takes the row.
 create table passkey_challenge (
     token_hash bytea  primary key,
     ceremony   text   not null,
-    -- An account, a browser that has signed in before, or an address: only so many wait for each.
+    -- An account, a browser that has signed in before, or an address. The number of pending challenges is limited for
+    -- each.
     asker      text   not null,
     expires_at bigint not null
 );
 create index passkey_challenge_by_asker on passkey_challenge (asker, expires_at);
 create index passkey_challenge_by_expiry on passkey_challenge (expires_at);
 
--- Browsers that have signed in to an account before: strangers' wrong passwords do not slow them down.
+-- Browsers that have signed in to an account before. The wrong passwords of anonymous clients do not slow them down.
 create table known_device (
     token_hash bytea  primary key,
     uin        bigint not null references account (uin),
     expires_at bigint not null
 );
 
--- A recorded reveal that has not been used yet; taken by whoever shows the secret, once.
+-- A recorded reveal that has not been used yet. The request that shows the secret takes it, once.
 create table reveal_ticket (
     token_hash bytea  primary key,
     uin        bigint not null references account (uin),
@@ -157,8 +160,8 @@ create table reveal_ticket (
     expires_at bigint not null
 );
 
--- Refused sign-ins of each account since its last completed one; of 0, those that named no account. A try while one has to
--- wait is counted here, and not recorded.
+-- Refused sign-ins of each account since its last completed one. The row of uin 0 counts those that named no account.
+-- An attempt during a wait is counted here, but not recorded.
 create table refused_sign_in (
     uin   bigint primary key,
     tries bigint not null
@@ -173,7 +176,7 @@ create table throttle (
     primary key (scope, subject)
 );
 
--- A deleted key stays as a tombstone: without slot and secret, with its stamp.
+-- A deleted key stays as a tombstone, with its stamp, but without slot and secret.
 create table api_key (
     secret_id          text   primary key,
     uin                bigint not null references account (uin),
@@ -192,8 +195,8 @@ create table api_key (
 );
 create index api_key_by_change on api_key (change_number, secret_id);
 
--- The records of use have no foreign keys: checking one takes a lock on the key's row, and no record may stand in the
--- way of a change to a key.
+-- The tables of usage have no foreign keys: checking one locks the key's row, and no usage record may hold up a change
+-- to a key.
 
 -- The latest accepted call of each key.
 create table last_use (
@@ -209,15 +212,15 @@ create table use_record (
     action    text    not null,
     address   text    not null,
     accepted  boolean not null,
-    -- Why it was refused, in full; the caller is told less.
+    -- The reason for the refusal, in full. The caller is told less.
     reason    text    not null
 );
 create index use_record_by_key on use_record (secret_id, at);
 
--- Calls by key, state of the key, and hour. Records list some calls one by one; these count all.
+-- Calls by key, state of the key, and hour. use_record lists some calls individually; this table counts all of them.
 create table use_count (
     secret_id text   not null,
-    -- When the key came into the state that the calls were checked against.
+    -- The time at which the key entered the state that the calls were checked against.
     since     bigint not null,
     -- Hours since 1970, in UTC.
     hour      bigint not null,
@@ -227,7 +230,7 @@ create table use_count (
 );
 create index use_count_by_hour on use_count (hour);
 
--- What the server made of some refused requests, so that the key's owner can see what their client did differently.
+-- The diagnoses of some refused requests, so that the key's owner can see what their client did differently.
 create table refused_call (
     request_id        text   primary key,
     secret_id         text   not null,
@@ -243,11 +246,11 @@ create table refused_call (
 );
 create index refused_call_by_key on refused_call (secret_id, at);
 
--- Append-only. Each record's mac covers the record and the mac before it. Only numbers from 1 to that of audit_head are part
--- of the chain.
+-- Append-only. Each record's MAC covers the record and the MAC before it. Only numbers from 1 to that of audit_head are
+-- part of the chain.
 create table audit_record (
     number     bigint not null primary key check (number >= 1),
-    -- In which form the record is authenticated.
+    -- The format in which the record is authenticated.
     format     bigint not null check (format >= 1),
     at         bigint not null,
     uin        bigint,
@@ -263,8 +266,8 @@ create table audit_record (
     mac        bytea  not null,
     check ((actor = 'key') = (actor_key is not null))
 );
--- An account's records of a result are read along one of these, by time from wherever a page begins: all of them, those
--- of an event, those about a key, or those of what was done with it.
+-- An account's records with one result are read along one of these, by time from wherever a page begins: all of them,
+-- those of an event, those about a key, or those of what was done with it.
 create index audit_record_by_result on audit_record (uin, result, at, number);
 create index audit_record_by_action on audit_record (uin, action, result, at, number);
 create index audit_record_by_target on audit_record (uin, target, result, at, number, action)
@@ -272,7 +275,7 @@ create index audit_record_by_target on audit_record (uin, target, result, at, nu
 create index audit_record_by_actor_key on audit_record (uin, actor_key, result, at, number, action)
     where actor_key is not null;
 
--- The end of the chain, so that a cut tail is noticed too. One row.
+-- One row: the end of the chain, so that a truncated chain is detected as well.
 create table audit_head (
     id     bigint primary key check (id = 1),
     number bigint not null check (number >= 0),

@@ -1,4 +1,4 @@
-//! What the running product consists of.
+//! The parts of a running server.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -26,48 +26,48 @@ use crate::types::clock::Clock;
 use crate::types::error::Error;
 use crate::types::random;
 
-/// Everything a request may need. Cloning shares it.
+/// Everything that a request may need. Clones share it.
 #[derive(Clone, Debug)]
 pub struct App(Arc<Parts>);
 
 /// The parts of an [`App`].
 #[derive(Debug)]
 pub struct Parts {
-    /// The settings it was started with.
+    /// The settings that the server was started with.
     pub settings: Settings,
-    /// The store.
+    /// The database.
     pub db: Db,
-    /// Opens and seals what is secret at rest.
+    /// Seals and opens the secrets at rest.
     pub vault: Arc<Vault>,
-    /// The keys in memory, and the barrier before them.
+    /// The keys in memory, behind the freshness barrier.
     pub registry: Registry,
     /// Checks signed requests.
     pub checker: Checker,
-    /// Hashes passwords on threads of its own.
+    /// Hashes passwords on dedicated threads.
     pub hasher: PasswordHasher,
     /// Tells the time.
     pub clock: Clock,
-    /// The chained record of operations.
+    /// The audit log.
     pub audit: AuditLog,
-    /// The records of use.
+    /// Records the usage of keys.
     pub usage: UsageRecorder,
     /// Digests of the tokens that callers of `/v1/verify` present.
     pub verify_tokens: Vec<TokenDigest>,
-    /// What bodies of the API in all may take of the memory.
+    /// The memory budget for the bodies of signed requests.
     pub body_budget: BodyBudget,
-    /// How often each account calls the API.
+    /// The rate limits on API calls.
     pub call_rates: CallRates,
     /// Authenticates form tokens.
     pub form_key: FormKey,
-    /// What it counts of itself.
+    /// The server's metrics.
     pub metrics: Metrics,
-    /// Can it do its work?
+    /// The server's readiness.
     pub readiness: Readiness,
-    /// Has it been told to stop? Then whoever distributes requests is asked to send them elsewhere.
+    /// `true` once the server has been told to stop. Load balancers are then asked to send requests elsewhere.
     pub stopping: AtomicBool,
 }
 
-/// The key that form tokens are made with.
+/// The key that authenticates form tokens.
 pub struct FormKey(pub(crate) Zeroizing<Vec<u8>>);
 
 impl std::fmt::Debug for FormKey {
@@ -85,7 +85,8 @@ impl Deref for App {
 }
 
 impl App {
-    /// Opens the database (brought up to date) and the vault, checks that they belong together, and starts the helpers.
+    /// Opens the database, brings its schema up to date, opens the vault, checks that the two belong together, and
+    /// starts the background tasks.
     pub async fn open(settings: Settings, clock: Clock) -> Result<Self, StartError> {
         let verify_tokens = settings.verify_tokens()?;
         let url = settings.database_url()?;
@@ -123,14 +124,15 @@ impl App {
         })))
     }
 
-    /// Closes every connection to the database. On SQLite the last one takes the write-ahead log into the database file.
+    /// Closes every connection to the database. On SQLite, closing the last one copies the write-ahead log into the
+    /// database file.
     pub async fn close(&self) {
         self.registry.close().await;
         self.db.close().await;
     }
 }
 
-/// The chained record and its database, to be looked at only: nothing is made, and the schema stays as it is.
+/// Opens the audit log and its database for reading only: nothing is created, and the schema stays as it is.
 pub async fn open_audit(settings: &Settings) -> Result<(Db, AuditLog), StartError> {
     let database = settings.existing_database().await?;
     database.check_schema().await.map_err(|cause| settings.could_not_open(cause))?;
@@ -139,13 +141,13 @@ pub async fn open_audit(settings: &Settings) -> Result<(Db, AuditLog), StartErro
     Ok((database, audit))
 }
 
-/// The chained record of a database, to be looked at only.
+/// The audit log of a database, for reading only.
 pub async fn audit_of(database: &Db, vault: &Vault) -> Result<AuditLog, Error> {
     let stored = installation::data_key(database, "audit").await?;
     Ok(AuditLog::new(open_data_key(vault, "audit", stored)?, Clock::system()))
 }
 
-/// One of the product's own keys, made on first use. The first process to store it decides for all.
+/// One of the product's own keys, which is created on first use. The first process to store it decides for all.
 async fn data_key(database: &Db, vault: &Vault, name: &'static str) -> Result<Zeroizing<Vec<u8>>, Error> {
     let mut stored = installation::data_key(database, name).await?;
     if stored.is_none() {
@@ -160,6 +162,6 @@ async fn data_key(database: &Db, vault: &Vault, name: &'static str) -> Result<Ze
 }
 
 fn open_data_key(vault: &Vault, name: &'static str, stored: Option<Sealed>) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let sealed = stored.ok_or_else(|| Error::internal("a key of the product is not there"))?;
+    let sealed = stored.ok_or_else(|| Error::internal("one of the product's own keys is missing"))?;
     Ok(vault.open(DATA_KEY.place(name, None), &sealed)?)
 }

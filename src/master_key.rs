@@ -1,10 +1,11 @@
-//! The master key: which versions a database knows, and sealing under the one that holds. `operate::master_key` changes
-//! to a new one.
+//! The master key: which versions a database knows, and sealing under the newest of them. `operate::master_key` rotates
+//! it.
 //!
 //! Invariant: what a transaction stores is sealed under the highest version that the database knows, and no version is
-//! added while such a transaction is under way ([`installation::hold_master_key`]). So once a version is added, nothing
-//! more comes under an older one, whichever processes run, and what is there can be resealed in any number of steps.
-//! A process that meets a version it has not got reads the master key again ([`Vault::reading_again`]).
+//! added while such a transaction is in progress ([`installation::hold_master_key`]). Once a version has been added,
+//! nothing new is sealed under an older one, whichever processes run. The existing values can then be resealed in any
+//! number of steps. A process that meets a version it does not have reads the master key again
+//! ([`Vault::reading_again`]).
 
 use secrecy::SecretString;
 
@@ -22,12 +23,13 @@ fn check_place(row: &str) -> Place<'_> {
     sealed::MASTER_KEY_CHECK.place(row, None)
 }
 
-/// Is the key that the vault has under this number the one that the database knows?
+/// Returns `true` if the vault's key of this version is the one that the database knows.
 pub(crate) fn opens(vault: &Vault, check: &Sealed) -> bool {
     vault.try_open(check_place(&check.key_version.to_string()), check).is_ok()
 }
 
-/// The vault for a database: of the master key that the settings give, which is made if the database has none.
+/// Opens the vault for a database, with the master key from the settings. The key is created if the database knows
+/// none.
 pub(crate) async fn open(settings: &Settings, database: &Db, clock: &Clock) -> Result<Vault, StartError> {
     let known = installation::master_key_versions(database).await.map_err(Error::from)?;
     let vault = with_text(settings, &settings.master_key(known.is_empty())?)?;
@@ -37,13 +39,13 @@ pub(crate) async fn open(settings: &Settings, database: &Db, clock: &Clock) -> R
         let mut tx = database.begin().await.map_err(Error::from)?;
         add_version(&vault, &mut tx, newest, clock).await?;
         tx.commit().await.map_err(Error::from)?;
-        // Another process may have been first with another key under the same version.
+        // Another process may have been first, with another key of the same version.
         check(database, &vault, &installation::master_key_versions(database).await.map_err(Error::from)?).await?;
     }
     Ok(vault)
 }
 
-/// The same for a database that is only looked at.
+/// Like [`open`], but for a database that is only read.
 pub(crate) async fn open_existing(settings: &Settings, database: &Db) -> Result<Vault, StartError> {
     let known = installation::master_key_versions(database).await.map_err(Error::from)?;
     let vault = with_text(settings, &settings.master_key(false)?)?;
@@ -55,14 +57,14 @@ fn with_text(settings: &Settings, text: &SecretString) -> Result<Vault, StartErr
     Ok(Vault::parse(text)?.reading_again(settings.master_key_reader()))
 }
 
-/// Every version that something is sealed under must be there, and be the same key.
+/// Checks that the vault has every version under which something is sealed, and that each is the same key.
 async fn check(database: &Db, vault: &Vault, known: &[Sealed]) -> Result<(), StartError> {
     for check in known {
         let version = check.key_version;
         if opens(vault, check) {
             continue;
         }
-        // A version that is over may be missing; another key under its number may not be there.
+        // A retired version may be missing, but there may not be another key of the same version.
         let missing = !vault.versions().contains(&version);
         if missing && sealed::count(database, version, version).await.map_err(Error::from)? == 0 {
             continue;
@@ -72,7 +74,7 @@ async fn check(database: &Db, vault: &Vault, known: &[Sealed]) -> Result<(), Sta
     Ok(())
 }
 
-/// Makes `version`, which the vault has, one that the database knows.
+/// Adds `version`, which the vault must have, to those that the database knows.
 pub(crate) async fn add_version(vault: &Vault, tx: &mut Tx, version: i64, clock: &Clock) -> Result<(), Error> {
     installation::hold_master_key(tx).await?;
     let check = vault.seal_under(version, check_place(&version.to_string()), CHECK_TEXT)?;
@@ -83,7 +85,7 @@ pub(crate) async fn add_version(vault: &Vault, tx: &mut Tx, version: i64, clock:
 pub(crate) async fn seal(vault: &Vault, tx: &mut Tx, place: Place<'_>, plain: &[u8]) -> Result<Sealed, Error> {
     let newest = installation::hold_master_key(tx).await?;
     let newest = newest.ok_or_else(|| Error::internal("the database knows no master key"))?;
-    // What would be sealed under another key of the same number could not be opened by anybody else.
+    // Nobody else could open what is sealed under another key of the same version.
     vault.open(check_place(&newest.key_version.to_string()), &newest)?;
     Ok(vault.seal_under(newest.key_version, place, plain)?)
 }

@@ -1,4 +1,4 @@
-//! What the running product counts of itself. `entry::metrics` shows it to Prometheus.
+//! The counters and histograms of the running server. `entry::metrics` exposes them to Prometheus.
 
 use axum::http::StatusCode;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -9,7 +9,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::types::reason::Reason;
 
-/// Where signed requests come in and are checked.
+/// An entry point at which signed requests are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EntryPoint {
     /// The actions at `/`.
@@ -25,18 +25,18 @@ pub enum EntryPoint {
 /// A listener that answers requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Listener {
-    /// For people.
+    /// The console, for people.
     Console,
-    /// For programs.
+    /// The signed API, for programs.
     Api,
-    /// Before a back end.
+    /// The guard, in front of a back end.
     Guard,
-    /// For Prometheus.
+    /// The metrics, for Prometheus.
     Metrics,
 }
 
 impl EntryPoint {
-    /// In the order in which they count.
+    /// All variants, in the order of declaration: a variant is an index into an array of counters.
     const ALL: [Self; 4] = [Self::Action, Self::ForwardAuth, Self::Verify, Self::Guard];
 
     fn as_str(self) -> &'static str {
@@ -50,10 +50,10 @@ impl EntryPoint {
 }
 
 impl Listener {
-    /// In the order in which they count.
+    /// All variants, in the order of declaration: a variant is an index into an array of counters.
     const ALL: [Self; 4] = [Self::Console, Self::Api, Self::Guard, Self::Metrics];
 
-    /// Its name in logs and counters.
+    /// The listener's name in logs and counters.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Console => "console",
@@ -64,16 +64,16 @@ impl Listener {
     }
 }
 
-/// Why the server ended a connection against the client's will.
+/// The reason why the server closed a connection that the client had not finished with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cut {
-    /// It waited for a request, and another needed its place.
+    /// The connection was idle, and its place was needed for another one.
     MadeWay,
-    /// Its address has as many as one may have, and all are at work.
+    /// Its address already had the maximum number of connections, none of them idle.
     Share,
     /// The client did not read what was written to it.
     Stalled,
-    /// The key that its request was signed with is no longer enabled.
+    /// The key that signed its request is no longer enabled.
     KeyDisabled,
 }
 
@@ -111,26 +111,26 @@ struct RefusedSignIn {
     of: &'static str,
 }
 
-/// The counters. Cloning shares them.
+/// The counters. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     checks: Family<Check, Counter>,
     answers: Family<Response, Counter>,
     cut: Family<CutConnection, Counter>,
     refused_sign_ins: Family<RefusedSignIn, Counter>,
-    /// Of the checks at each entry point those that were accepted, and of each listener's answers those with status
-    /// 200: the commonest, and not looked up every time.
+    /// The most frequent counters, held here to save the look-up: accepted checks by entry point, and, in `ok`,
+    /// responses with status 200 by listener.
     accepted: [Counter; EntryPoint::ALL.len()],
     ok: [Counter; Listener::ALL.len()],
-    /// How long each read of the change number took, in seconds, with what was taken in after it.
+    /// The duration of each read of the change number, in seconds, including the loading of changed keys.
     pub barrier_reads: Histogram,
-    /// How many requests shared each read.
+    /// The number of requests that shared each read.
     pub barrier_requests: Histogram,
-    /// Reads that failed or took too long: everybody who waited for them was refused.
+    /// Reads that failed or took too long. All requests that waited for them were refused.
     pub barrier_failures: Counter,
-    /// Use records that were not kept, for there were too many.
+    /// Usage records that were dropped because there were too many.
     pub use_records_dropped: Counter,
-    /// Use records that the database did not take.
+    /// Usage records that the database did not accept.
     pub use_records_lost: Counter,
 }
 
@@ -159,12 +159,12 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Counts a request that was let through.
+    /// Counts an accepted request.
     pub fn accepted(&self, entry_point: EntryPoint) {
         self.accepted[entry_point as usize].inc();
     }
 
-    /// Counts a refused request, by the true reason.
+    /// Counts a refused request, by the actual reason.
     pub fn refused(&self, entry_point: EntryPoint, reason: Reason) {
         let check = Check { entry_point: entry_point.as_str(), result: reason.as_str() };
         self.checks.get_or_create(&check).inc();
@@ -179,12 +179,12 @@ impl Metrics {
         self.answers.get_or_create(&Response { listener: listener.as_str(), status: status.as_u16() }).inc();
     }
 
-    /// Counts a connection that was ended by the server.
+    /// Counts a connection closed by the server.
     pub fn cut(&self, listener: Listener, why: Cut) {
         self.cut.get_or_create(&CutConnection { listener: listener.as_str(), reason: why.as_str() }).inc();
     }
 
-    /// Counts a refused sign-in, of an account or with a name or passkey that nobody has.
+    /// Counts a refused sign-in: for an existing account, or with a name or passkey that no account has.
     pub fn count_refused_sign_in(&self, of_account: bool) {
         let of = if of_account { "account" } else { "nobody" };
         self.refused_sign_ins.get_or_create(&RefusedSignIn { of }).inc();
@@ -194,21 +194,25 @@ impl Metrics {
     pub fn register(&self, all: &mut Registry) {
         all.register("checks", "Checked requests, by entry point and outcome", self.checks.clone());
         all.register("http_requests", "Answered requests, by listener and status", self.answers.clone());
-        all.register("connections_cut", "Connections ended by the server, by listener and reason", self.cut.clone());
-        all.register("refused_sign_ins", "Refused sign-ins, of accounts and of nobody", self.refused_sign_ins.clone());
+        all.register("connections_cut", "Connections closed by the server, by listener and reason", self.cut.clone());
+        all.register(
+            "refused_sign_ins",
+            "Refused sign-ins, for an existing account or for nobody",
+            self.refused_sign_ins.clone(),
+        );
         all.register_with_unit(
             "barrier_read",
-            "Time of a read of the change number, with what it takes in",
+            "Duration of a read of the change number, including the loading of changed keys",
             Unit::Seconds,
             self.barrier_reads.clone(),
         );
-        all.register("barrier_requests", "Requests that share a read", self.barrier_requests.clone());
+        all.register("barrier_requests", "Requests that shared a read", self.barrier_requests.clone());
         all.register("barrier_failures", "Reads that failed or took too long", self.barrier_failures.clone());
         all.register(
             "use_records_dropped",
-            "Use records that were not kept, for there were too many; the calls are counted",
+            "Usage records dropped because there were too many; the calls are counted",
             self.use_records_dropped.clone(),
         );
-        all.register("use_records_lost", "Use records the database did not take", self.use_records_lost.clone());
+        all.register("use_records_lost", "Usage records not accepted by the database", self.use_records_lost.clone());
     }
 }

@@ -1,6 +1,6 @@
-//! Temporary files and directories. A process that is killed leaves its own behind; the next one that makes some in the same
-//! place removes them. They are known by their names, and that nobody works with them any more by a lock, which ends with
-//! the process that holds it.
+//! Temporary files and directories. A process that is killed leaves its own behind, and the next process that creates
+//! some in the same place removes them. They are recognised by their names. One is abandoned if nobody holds its lock,
+//! because a lock ends with the process that holds it.
 
 use std::fs::{self, File};
 use std::io;
@@ -12,13 +12,15 @@ use tempfile::{Builder, NamedTempFile, TempDir};
 const PREFIX: &str = ".latchkey-";
 const SUFFIX: &str = ".tmp";
 
-/// What SQLite keeps beside a database.
+/// The suffixes of the files that SQLite keeps beside a database.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
-/// Another process may take what is new for left, in the moment before it is locked. Not that often.
+/// The number of attempts. Before a new file is locked, another process may take it for an abandoned one and remove it,
+/// but not this often.
 const TRIES: usize = 100;
 
-/// A new empty file in `directory`, for its owner only, that is gone when dropped unless it is given a name.
+/// Creates an empty file in `directory`, accessible only to its owner. It is removed when dropped, unless it is
+/// persisted under a name.
 pub(crate) fn file_in(directory: &Path) -> io::Result<NamedTempFile> {
     remove_left_files(directory);
     for _ in 0..TRIES {
@@ -28,10 +30,10 @@ pub(crate) fn file_in(directory: &Path) -> io::Result<NamedTempFile> {
             return Ok(file);
         }
     }
-    Err(io::Error::other("somebody removes every temporary file"))
+    Err(io::Error::other("another process keeps removing the temporary file"))
 }
 
-/// Removes the files that killed processes have left in `directory`. What cannot be removed stays.
+/// Removes the files that killed processes have left in `directory`. Ignores those that cannot be removed.
 pub(crate) fn remove_left_files(directory: &Path) {
     for path in entries(directory, PREFIX) {
         let name = path.to_string_lossy();
@@ -47,7 +49,7 @@ pub(crate) fn remove_left_files(directory: &Path) {
     }
 }
 
-/// A directory in the system's place for temporary ones, removed when dropped.
+/// A directory inside the system's directory for temporary files. It is removed when dropped.
 #[derive(Debug)]
 pub(crate) struct Directory {
     directory: TempDir,
@@ -56,19 +58,19 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    /// Where it is.
+    /// The path of the directory.
     pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
 
-    /// Removes it and says whether that went well.
+    /// Removes the directory. Unlike dropping it, this reports an error.
     pub(crate) fn close(self) -> io::Result<()> {
         self.directory.close()
     }
 }
 
-/// A new empty directory, for its owner only, whose name begins with `prefix`. Removes those that killed processes have
-/// left.
+/// Creates an empty directory, accessible only to its owner, whose name begins with `prefix`. First removes those that
+/// killed processes have left behind.
 pub(crate) fn directory(prefix: &str) -> io::Result<Directory> {
     for path in entries(&std::env::temp_dir(), prefix) {
         if is_ours(&path, fs::Metadata::is_dir) && nobody_holds(&path) {
@@ -83,7 +85,7 @@ pub(crate) fn directory(prefix: &str) -> io::Result<Directory> {
             return Ok(Directory { directory, _open: open });
         }
     }
-    Err(io::Error::other("somebody removes every temporary directory"))
+    Err(io::Error::other("another process keeps removing the temporary directory"))
 }
 
 fn entries(directory: &Path, prefix: &str) -> Vec<PathBuf> {
@@ -92,8 +94,8 @@ fn entries(directory: &Path, prefix: &str) -> Vec<PathBuf> {
     named.map(|entry| entry.path()).collect()
 }
 
-/// Is it of this user, and of the kind that is made here? Others can make names in some places, too; what is theirs is neither
-/// followed nor touched.
+/// Returns `true` if the entry belongs to this user and is of the kind that is created here. Other users may be able to
+/// create entries in the same place; those are neither followed nor touched.
 fn is_ours(path: &Path, is_kind: impl Fn(&fs::Metadata) -> bool) -> bool {
     let user = rustix::process::geteuid().as_raw();
     fs::symlink_metadata(path).is_ok_and(|found| is_kind(&found) && found.uid() == user)
@@ -103,7 +105,7 @@ fn nobody_holds(path: &Path) -> bool {
     File::open(path).is_ok_and(|left| left.try_lock().is_ok())
 }
 
-/// Is what is open still what is there under this name?
+/// Returns `true` if `path` still refers to the open file.
 fn is_still(open: &File, path: &Path) -> bool {
     let (Ok(open), Ok(there)) = (open.metadata(), fs::symlink_metadata(path)) else { return false };
     (open.dev(), open.ino()) == (there.dev(), there.ino())

@@ -1,7 +1,7 @@
-//! Why a command or the server fails: [`StartError`].
+//! The error of a command or the server: [`StartError`].
 //!
-//! Everything that opens, starts or runs from the command line returns it, so it imports the domain's error only. Causes from
-//! other parts are kept as text or as a boxed error.
+//! Everything that opens, starts or runs something from the command line returns it, so it imports only the domain's
+//! error. Causes from other modules are kept as text or as a boxed error.
 
 use std::error::Error as Cause;
 use std::net::SocketAddr;
@@ -9,7 +9,8 @@ use std::path::PathBuf;
 
 use crate::types::error::Error;
 
-/// Why the program does not start or a command fails: one line that says what is wrong and what to do.
+/// The reason why the program does not start, or why a command fails, in one line that says what is wrong and what to
+/// do.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("cannot read the settings file {path}: {cause}")]

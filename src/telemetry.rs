@@ -1,7 +1,8 @@
-//! Logs on stderr, one line per event: JSON, or text for a terminal. No secret, token, code, cookie or query ever.
+//! The log on stderr, one line per event: JSON, or text for a terminal. It never contains a secret, token, code, cookie
+//! or query.
 //!
-//! A thread of its own writes them, so that nothing waits for whoever reads them. A line that cannot be written is lost and
-//! counted: a full disk, a closed pipe or a reader that has stopped reading ends no request.
+//! A dedicated thread writes the lines, so that nothing waits for the reader of the log. A line that cannot be written
+//! is dropped and counted. No request fails because of a full disk, a closed pipe or a reader that has stopped reading.
 
 use std::fmt::{self, Debug};
 use std::io::{self, IsTerminal as _, Write};
@@ -16,9 +17,9 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
-/// Lines that wait for the thread that writes them; of further ones each is lost.
+/// The most lines that can wait for the writing thread. Further lines are dropped.
 const WAITING_LINES: usize = 8192;
-/// At the end of the program, how long the thread may take to come to its last line, and then to write it.
+/// At the end of the program, the time limit for the thread to take its last line, and then for it to write that line.
 const LAST_LINE: Duration = Duration::from_secs(1);
 
 /// Of the database driver only what is wrong. A cookie of a session that has ended, which any stranger can send, is nothing
@@ -27,7 +28,7 @@ const DEFAULT_FILTER: &str = "info,sqlx=warn,tower_sessions=error,tower_sessions
 
 static LINES_LOST: AtomicU64 = AtomicU64::new(0);
 
-/// How the lines of the log are written.
+/// The format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
     /// Text if stderr is a terminal, otherwise JSON
@@ -44,15 +45,15 @@ impl LogFormat {
     }
 }
 
-/// The log, until it is dropped.
+/// The running log. Dropping it writes the lines that are left.
 #[derive(Debug)]
 pub(crate) struct Log(Option<Lines>);
 
-/// What the thread is given.
+/// A message to the writing thread.
 #[derive(Debug)]
 enum Message {
     Line(Vec<u8>),
-    /// The sender is dropped when all is written, this last line of the program too.
+    /// The last line of the program. The sender is dropped once everything has been written, including this line.
     Last(String, Sender<()>),
 }
 
@@ -62,7 +63,7 @@ pub(crate) fn start(filter: Option<&str>, format: LogFormat) -> Log {
         filter.and_then(|filter| EnvFilter::try_new(filter).ok()).unwrap_or_else(|| EnvFilter::new(DEFAULT_FILTER));
     let (sender, waiting) = bounded(WAITING_LINES);
     let lines = Lines(sender);
-    // Without a thread, nobody receives them.
+    // If the thread cannot be started, every line counts as lost.
     let _ = thread::Builder::new().name("log".to_owned()).spawn(move || write_out(&waiting));
     let writer = lines.clone();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || writer.clone());
@@ -70,7 +71,7 @@ pub(crate) fn start(filter: Option<&str>, format: LogFormat) -> Log {
     let on_terminal = io::stderr().is_terminal();
     if format.is_text(on_terminal) {
         let text = log.fmt_fields(debug_fn(write_field).delimited(" "));
-        // On a terminal it is for the formatter to say, which heeds NO_COLOR.
+        // On a terminal, the formatter decides about colours, because it honours NO_COLOR.
         if on_terminal { text.init() } else { text.with_ansi(false).init() }
     } else {
         log.json().flatten_event(true).with_span_list(false).init();
@@ -79,7 +80,7 @@ pub(crate) fn start(filter: Option<&str>, format: LogFormat) -> Log {
     Log(Some(lines))
 }
 
-/// Writes a field as text. Control characters are escaped, so that no value can forge a line or command a terminal.
+/// Writes a field as text. Control characters are escaped, so that no value can forge a log line or control a terminal.
 fn write_field(line: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result {
     if field.name() != "message" {
         write!(line, "{field}=")?;
@@ -90,19 +91,19 @@ fn write_field(line: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::
     Ok(())
 }
 
-/// How many lines of the log were lost.
+/// The number of log lines that were lost.
 pub(crate) fn lines_lost() -> u64 {
     LINES_LOST.load(Ordering::Relaxed)
 }
 
-/// Logs a panic in its own words, which no client is told. The hook that Rust begins with would wait for stderr.
+/// Logs a panic with its message, which no client sees. The default panic hook would wait for stderr.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let message = panic.payload_as_str().unwrap_or("without a message");
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     tracing::error!(panic = message, place, "a task panicked");
 }
 
-/// Writes what waits, line by line, until there is a last one.
+/// Writes the waiting lines one by one, up to the last line of the program.
 fn write_out(waiting: &Receiver<Message>) {
     for message in waiting {
         match message {
@@ -120,8 +121,8 @@ fn write_out(waiting: &Receiver<Message>) {
 }
 
 impl Log {
-    /// Writes what is left of the log, and after it the line that says how the program ended; within a bound, for whoever
-    /// should read it may have stopped reading.
+    /// Writes the lines that are left, followed by `last`, which says how the program ended. Gives up after a time
+    /// limit, because the reader may have stopped reading.
     pub(crate) fn finish(mut self, last: &str) {
         self.end(format!("{last}\n"));
     }
@@ -130,7 +131,7 @@ impl Log {
         let Some(Lines(lines)) = self.0.take() else { return };
         let (done, written) = bounded(0);
         if lines.send_timeout(Message::Last(last, done), LAST_LINE).is_ok() {
-            // Ends with an error when the thread has let go of the other end.
+            // Returns with an error as soon as the thread drops its end of the channel.
             let _ = written.recv_timeout(LAST_LINE);
         }
     }
@@ -142,7 +143,7 @@ impl Drop for Log {
     }
 }
 
-/// Takes every line, and hands it to the thread if there is room.
+/// A writer that passes each line to the thread if there is room, and drops it otherwise.
 #[derive(Clone, Debug)]
 struct Lines(Sender<Message>);
 

@@ -1,9 +1,10 @@
-//! How failed tries slow down the next ones.
+//! Throttling: failed attempts delay the next ones.
 //!
-//! Wrong passwords: after a few, a growing delay; never a lock that somebody must lift. Counted for the account as seen
-//! by unknown browsers, for each browser that has signed in to it before (so a stranger's tries do not hold up its
-//! owner), and for each address. Wrong codes, which need the right password first: ten, then a wait that only time or
-//! `latchkey account unlock` ends. Counters are rows of the database, so they hold across processes and restarts.
+//! After a few wrong passwords there is a growing delay, but never a lock that somebody must lift. Wrong passwords are
+//! counted for the account as used from unknown browsers, for each browser that has signed in to it before (so that an
+//! anonymous client's attempts do not hold up the owner), and for each address. Wrong codes, which require the right
+//! password first, are different: after ten there is a wait that only time or `latchkey account unlock` ends. Counters
+//! are rows in the database, so they hold across processes and restarts.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -23,44 +24,46 @@ const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
 stored_names! {
-    /// What failures are counted for.
+    /// The kind of failures that a counter counts.
     Scope {
         /// Wrong passwords for a name.
         Account = "password/account",
         /// Wrong passwords from a known browser.
         Device = "password/device",
-        /// Wrong passwords from an address. Strangers with any number of addresses can make any number of these rows.
+        /// Wrong passwords from an address. Anonymous clients with any number of addresses can create any number of
+        /// these rows.
         Address = "password/address",
-        /// Wrong passwords at step-up.
+        /// Wrong passwords at identity verification.
         StepUp = "password/verification",
-        /// Uses of passkeys that were not proved.
+        /// Uses of passkeys that failed.
         Passkey = "passkey",
-        /// Wrong codes. The only counters that are remembered for a month.
+        /// Wrong codes. These are the only counters that are kept for a month.
         Code = "code",
     }
 }
 
-/// So many addresses are counted at a time. Beyond, the longest unseen are forgotten.
+/// The most addresses that are counted at a time. Beyond that, the counters that have gone longest without a change are
+/// deleted.
 const MOST_ADDRESSES: i64 = 100_000;
 
 struct Policy {
-    /// Failures that cost nothing.
+    /// The number of failures without a delay.
     free: i64,
-    /// The delay after the next one; it doubles from there.
+    /// The delay after the next failure; it doubles from there.
     first: Duration,
     longest: Duration,
-    /// A counter that has not moved for this long starts again.
+    /// A counter that has not changed for this long starts again.
     forget: Duration,
 }
 
-/// What is counted.
+/// The subject of a counter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     scope: Scope,
     name: String,
 }
 
-/// SHA-256 in hexadecimal.
+/// The SHA-256 in hexadecimal.
 fn hashed(name: &str) -> String {
     data_encoding::HEXLOWER.encode(&Sha256::digest(name.as_bytes()))
 }
@@ -68,12 +71,12 @@ fn hashed(name: &str) -> String {
 impl Subject {
     /// Wrong passwords for the name of an account, from browsers that are not known.
     pub fn account(canonical_name: &str) -> Self {
-        // Hashed: whatever somebody types as a name, the row is of one size and does not repeat it.
+        // Hashed, so that the row has one size and does not contain what somebody typed as a name.
         Self { scope: Scope::Account, name: hashed(canonical_name) }
     }
 
-    /// Wrong passwords for a name that nobody has. They cost what those for a name cost that somebody has; but names can be
-    /// made up without end, so many of them share a counter.
+    /// Wrong passwords for a name that no account has. They cost as much as those for the name of an account. Names can
+    /// be made up without limit, so many of them share a counter.
     pub fn nobody(canonical_name: &str) -> Self {
         let shared = &hashed(canonical_name)[..4];
         Self { scope: Scope::Account, name: format!("nobody/{shared}") }
@@ -84,17 +87,17 @@ impl Subject {
         Self { scope: Scope::Device, name: token.to_hex() }
     }
 
-    /// Wrong passwords from an address, or the /64 of one.
+    /// Wrong passwords from an address, or, for IPv6, from its /64.
     pub fn address(address: IpAddr) -> Self {
         Self { scope: Scope::Address, name: Subscriber::from(address).to_string() }
     }
 
-    /// Wrong passwords given by a signed-in session to confirm who it is.
+    /// Wrong passwords for the identity verification of a signed-in session.
     pub fn verification(uin: Uin) -> Self {
         Self { scope: Scope::StepUp, name: uin.to_string() }
     }
 
-    /// Uses of the account's passkeys that were not proved, at sign-in.
+    /// Failed uses of the account's passkeys at sign-in.
     pub fn passkey(uin: Uin) -> Self {
         Self { scope: Scope::Passkey, name: uin.to_string() }
     }
@@ -109,7 +112,7 @@ impl Subject {
         match self.scope {
             Scope::Code => Policy { free: 9, first: HOUR, longest: DAY, forget: 30 * DAY },
             Scope::Address => Policy { free: 19, first: second, longest: HOUR / 4, forget: DAY },
-            // Strangers can cause these, so they stay short; one guess a minute gets nowhere.
+            // Anonymous clients can cause these delays, so they stay short. One guess per minute gets nowhere.
             Scope::Account | Scope::Passkey => Policy { free: 4, first: second, longest: HOUR / 60, forget: DAY },
             Scope::Device | Scope::StepUp => Policy { free: 4, first: second, longest: HOUR / 4, forget: DAY },
         }
@@ -122,32 +125,32 @@ impl Subject {
     }
 }
 
-/// How long the subject is made to wait from `now` on, if at all.
+/// The time that the subject has to wait from `now` on, if it has to.
 pub async fn wait(database: &Db, subject: &Subject, now: Timestamp) -> Result<Option<Duration>, Error> {
     let until = db::blocked_until(database, subject.scope.as_str(), &subject.name).await?;
     Ok(until.filter(|until| *until > now).map(|until| until.since(now)))
 }
 
-/// Is the subject made to wait at `now`?
+/// Returns `true` if the subject has to wait at `now`.
 pub async fn is_blocked_in(tx: &mut Tx, subject: &Subject, now: Timestamp) -> Result<bool, Error> {
     let row = db::get(tx, subject.scope.as_str(), &subject.name).await?;
     Ok(row.is_some_and(|row| row.blocked_until > now))
 }
 
-/// What came of a try.
+/// The outcome of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
-    /// It was right.
+    /// The attempt was right.
     Accepted,
-    /// It was wrong, and has been counted.
+    /// The attempt was wrong, and has been counted.
     Counted,
-    /// It was made during a wait: right or wrong, it neither counts nor lengthens the wait.
+    /// The attempt was made during a wait. Right or wrong, it neither counts nor lengthens the wait.
     Waiting,
 }
 
-/// Counts one try that was `right` or not and says whether it is accepted.
+/// Counts one attempt, which was `right` or not, and returns whether it is accepted.
 pub async fn settle(tx: &mut Tx, subject: &Subject, right: bool, now: Timestamp) -> Result<Settled, Error> {
-    // Each lost race means that another try was counted, so a handful of rounds is only exceeded under a flood.
+    // Each lost race means that another attempt was counted, so only a flood exceeds these rounds.
     for _ in 0..16 {
         let before = db::get(tx, subject.scope.as_str(), &subject.name).await?;
         if before.is_some_and(|row| row.blocked_until > now) {
@@ -170,12 +173,13 @@ pub async fn settle(tx: &mut Tx, subject: &Subject, right: bool, now: Timestamp)
     Err(Error::Busy)
 }
 
-/// Forgets the failures of a subject.
+/// Clears the failures of a subject.
 pub async fn clear(tx: &mut Tx, subject: &Subject) -> Result<(), Error> {
     Ok(db::clear(tx, subject.scope.as_str(), &subject.name).await?)
 }
 
-/// Drops counters that would begin again. Most are of what strangers have typed, so they are kept no longer than they count.
+/// Deletes counters that would start again. Most of them come from what anonymous clients have typed, so they are kept
+/// no longer than they count.
 pub async fn purge(database: &Db, now: Timestamp) -> Result<(), Error> {
     db::purge(database, now.minus(DAY), Scope::Code.as_str(), now.minus(30 * DAY), now).await?;
     Ok(db::trim(database, Scope::Address.as_str(), MOST_ADDRESSES).await?)

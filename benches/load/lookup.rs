@@ -1,5 +1,5 @@
-//! What the product is compared with: a handler that only reads the body and answers, and the same check with a look-up
-//! in the database for every request in place of the barrier.
+//! The subjects that the product is compared with: a handler that only reads the body and responds, and the same check
+//! with a look-up in the database for every request instead of the barrier.
 
 use std::path::Path;
 
@@ -28,7 +28,7 @@ fn identity(uin: &str) -> String {
     .to_string()
 }
 
-/// Reads the body and answers.
+/// Reads the body and responds.
 pub(crate) fn bare() -> Router {
     Router::new().fallback(async |request: Request| {
         let body = to_bytes(request.into_body(), 10 << 20).await.unwrap();
@@ -37,7 +37,7 @@ pub(crate) fn bare() -> Router {
     })
 }
 
-/// Serves until killed, and says where.
+/// Serves until killed, and prints the address.
 pub(crate) fn serve(router: Router) {
     tokio::runtime::Runtime::new().unwrap().block_on(listen(router));
 }

@@ -1,9 +1,9 @@
-//! Requests a second at every entry point, next to a bare handler: `cargo bench --bench load [-- --postgres URL]`, or
+//! Requests per second at every entry point, next to a bare handler: `cargo bench --bench load [-- --postgres URL]`, or
 //! `scripts/bench`.
 //!
-//! Each subject is a process of its own, on one core; wrk has another. Subjects take turns, several rounds each, and
-//! the medians of the rounds are printed, with the median of their ratios to the bare handler in the same round: what else
-//! the machine does changes from round to round.
+//! Each subject is a process of its own, on one core; wrk has another core. The subjects take turns for several rounds.
+//! For each, the median over the rounds is printed, with the median of its ratios to the bare handler in the same
+//! round, because the load of the machine changes from round to round.
 
 mod lookup;
 
@@ -28,36 +28,36 @@ use serde_json::json;
 
 const CONNECTIONS: &str = "64";
 
-/// Measures requests a second.
+/// Measures requests per second.
 #[derive(Parser)]
 struct Arguments {
-    /// Measure on this PostgreSQL as well; its database must be empty.
+    /// Measure on this PostgreSQL database as well; it must be empty.
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
-    /// Measure only the subjects with this in their name, and the bare handler.
+    /// Measure only the subjects whose name contains this, and the bare handler.
     #[arg(long, default_value = "")]
     only: String,
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     #[arg(long, default_value_t = 3)]
     seconds: u32,
-    /// Where the servers run, as taskset has it.
+    /// Cores for the servers, in the syntax of taskset.
     #[arg(long, default_value = "0")]
     server_cores: String,
-    /// Where wrk runs.
+    /// Cores for wrk.
     #[arg(long, default_value = "1")]
     load_cores: String,
-    /// What the servers log, as `RUST_LOG` has it; to a file, of which nothing is kept.
+    /// Log filter of the servers, in the syntax of `RUST_LOG`; the log goes to a file that is not kept.
     #[arg(long, default_value = "warn")]
     log: String,
-    /// What cargo adds.
+    /// Added by cargo.
     #[arg(long, hide = true)]
     bench: bool,
     #[command(subcommand)]
     serve: Option<Serve>,
 }
 
-/// What the benchmark starts of itself.
+/// The subcommands with which the benchmark starts itself.
 #[derive(Subcommand)]
 #[command(hide = true)]
 enum Serve {
@@ -74,11 +74,11 @@ fn main() {
     }
 }
 
-/// What is measured: a name, the process, and what wrk sends it.
+/// A measured process, with its name and the request that wrk sends to it.
 struct Subject {
     name: String,
     address: SocketAddr,
-    /// Signed anew for each round: a signature is good for five minutes.
+    /// Signed again for each round, because a signature is valid for five minutes.
     call: Box<dyn Fn() -> Call>,
     rounds: Vec<Round>,
     server: Server,
@@ -113,7 +113,7 @@ fn measure(arguments: &Arguments) {
     let wanted = |name: &str| name.contains(&arguments.only);
     let engines = [("SQLite", None), ("PostgreSQL", arguments.postgres.as_deref())];
     for (engine, database) in engines.into_iter().filter(|(engine, url)| *engine == "SQLite" || url.is_some()) {
-        // On PostgreSQL in the one database, which ends with all of them.
+        // On PostgreSQL, all sets of keys are in one database, which ends up with all of them.
         let counts: &[usize] = if database.is_some() { &[1, 100_000] } else { &[1, 1_000, 100_000] };
         for &keys in counts {
             let with_keys = format!("{engine}, {keys} keys");
@@ -130,7 +130,7 @@ fn measure(arguments: &Arguments) {
             if entry_points.is_empty() {
                 continue;
             }
-            // One database has one master key.
+            // A database has one master key.
             let data = dir.path().join(if database.is_some() { engine.to_owned() } else { format!("{engine}-{keys}") });
             let key = prepare(&data, database, keys);
             for (name, entry_point, _) in entry_points {
@@ -179,21 +179,21 @@ fn median_of(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// The pair that signs.
+/// The key pair that signs.
 #[derive(Clone)]
 struct Key {
     id: SecretId,
     secret: SecretString,
 }
 
-/// A database with this many keys, two an account; the first one signs.
+/// Creates `keys` keys in a database, two per account, and returns the first, which signs.
 fn prepare(data: &Path, database: Option<&str>, keys: usize) -> Key {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let app = App::open(settings(data, database), Clock::system()).await.unwrap();
         let (mut signer, mut uin) = (None, Uin(0));
         let mut tx = app.db.begin().await.unwrap();
-        // Each set begins where no other has numbers.
+        // Each set begins at a number that no other set uses.
         for at in keys..2 * keys {
             if (at - keys).is_multiple_of(2) {
                 uin = Uin(100_000_000_000 + i64::try_from(at).unwrap());
@@ -279,7 +279,7 @@ fn bare(arguments: &Arguments, dir: &Path) -> Subject {
     let mut command = pinned(arguments, std::env::current_exe().unwrap());
     command.arg("serve-bare").current_dir(dir);
     let (server, address) = start(command);
-    // The very bytes that the others are sent.
+    // Exactly the bytes that the other subjects are sent.
     let key = Key { id: SecretId::generate(), secret: "x".to_owned().into() };
     let call = Box::new(move || signed("POST", "/", "{}", &key, address));
     Subject { name: "a bare handler".to_owned(), address, call, rounds: Vec::new(), server }
@@ -328,7 +328,7 @@ fn signed(method: &'static str, path: &'static str, body: &str, key: &Key, addre
     Call { method, path, body: body.to_owned(), headers }
 }
 
-/// The question of a back end that was sent the signed call.
+/// The request of a back end that was sent the signed call.
 fn verify_call(key: &Key, address: SocketAddr) -> Call {
     let inner = signed("POST", "/", "{}", key, address);
     let mut headers: serde_json::Map<String, serde_json::Value> =

@@ -1,4 +1,5 @@
-//! The `Authorization` header of version 3: parses or is refused, never panics; what it parses to is part of the header.
+//! The `Authorization` header of version 3 is parsed or refused, without a panic, and its parsed parts are parts of the
+//! header.
 
 #![no_main]
 

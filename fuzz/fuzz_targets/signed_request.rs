@@ -1,5 +1,5 @@
-//! A whole version 3 request: query, path, headers and all. What was signed matches, anything else does not, and looking
-//! into a refused one does not panic.
+//! A complete version 3 request, with query, path and headers. The request that was signed matches, any other does not,
+//! and diagnosing a refused one does not panic.
 
 #![no_main]
 
@@ -41,7 +41,10 @@ fuzz_target!(|input: Input<'_>| {
     };
     let secret = "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE".to_owned().into();
     if let Ok(given) = Authorization::parse(input.header) {
-        assert!(!tc3::matches(&given, &request, &SigningKey::derive(&secret, &given)), "nobody signs by chance");
+        assert!(
+            !tc3::matches(&given, &request, &SigningKey::derive(&secret, &given)),
+            "no signature is right by chance"
+        );
         diagnosis::diagnose(&given, &request, &secret, input.date);
     }
     let Some(signed) = tc3::authorize(&request, "AKIDx", &secret, input.date, input.service) else { return };

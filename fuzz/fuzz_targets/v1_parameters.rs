@@ -1,4 +1,4 @@
-//! The parameters of version 1, from a query or a form body as it comes over the wire.
+//! The parameters of version 1, from a query or a form body as it arrives.
 
 #![no_main]
 
@@ -9,5 +9,5 @@ fuzz_target!(|encoded: &[u8]| {
     let pairs: Vec<(String, String)> = url::form_urlencoded::parse(encoded).into_owned().collect();
     let Ok(claim) = V1Claim::parse(&pairs, "GET", "127.0.0.1:8081") else { return };
     let secret = "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE".to_owned().into();
-    assert!(!claim.matches(&secret), "nobody signs by chance");
+    assert!(!claim.matches(&secret), "no signature is right by chance");
 });

@@ -231,7 +231,7 @@ pub(crate) async fn forget_proofs(tx: &mut Tx, uin: Uin) -> Result<(), Error> {
     accounts::clear_mfa(tx, uin).await?;
     passkeys::delete_all_of(tx, uin).await?;
     sessions::delete_all_of(tx, uin).await?;
-    Ok(throttle::clear(tx, &Subject::code(uin)).await?)
+    throttle::clear(tx, &Subject::code(uin)).await
 }
 
 /// Makes an account without credentials. [`Error::NameTaken`] if there is one of that name.

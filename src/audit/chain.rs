@@ -1,7 +1,8 @@
-//! Appending to the chain and checking it.
+//! Appending to the audit chain, and verifying it.
 //!
-//! Invariant: a record is appended in the transaction of what it records. Each record's mac covers the mac before it,
-//! so an edit, a removal, an insertion or a changed order shows; the head kept apart from the records shows a cut tail.
+//! Invariant: a record is appended in the transaction of the operation that it records. Each record's MAC covers the
+//! MAC before it, so an altered, removed, inserted or moved record is detected. The head, which is kept apart from the
+//! records, reveals that the end was cut off.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -14,7 +15,7 @@ use crate::types::clock::Clock;
 use crate::types::error::Error;
 use crate::types::event::{Action, Origin};
 
-/// Appends to the chain and checks it.
+/// Appends to the audit chain, and verifies it.
 #[derive(Clone)]
 pub struct AuditLog {
     key: Zeroizing<Vec<u8>>,
@@ -27,21 +28,22 @@ impl std::fmt::Debug for AuditLog {
     }
 }
 
-/// What a check of the chain found.
+/// The result of verifying the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// All records are as they were written.
     Intact {
-        /// How many there are.
+        /// The number of records.
         records: i64,
-        /// The last mac in hex: noted elsewhere, it shows later that nothing was cut off and redone.
+        /// The last MAC in hexadecimal. If it is noted elsewhere, it shows later that the chain was not cut off and
+        /// rewritten.
         head: String,
     },
-    /// The first record that is not as it was written, or would be next where one is missing at the end, and in what way.
+    /// A record is not as it was written, or is missing.
     Broken {
-        /// Its number.
+        /// The number of the first such record.
         number: i64,
-        /// `altered`, `missing` …
+        /// The kind of damage: `altered`, `missing` …
         how: String,
     },
 }
@@ -53,7 +55,7 @@ impl Verdict {
 }
 
 impl AuditLog {
-    /// With the chain's key.
+    /// Creates the log with the chain's key.
     pub fn new(key: Zeroizing<Vec<u8>>, clock: Clock) -> Self {
         Self { key, clock }
     }
@@ -80,11 +82,14 @@ impl AuditLog {
         Ok(db::insert(tx, &row).await?)
     }
 
-    /// Reads the whole chain and says whether it is intact, or where it first is not. `noted` is the number and head (in
-    /// hex) that an earlier check printed: only what is noted elsewhere shows that chain and head were cut back together, if
-    /// no account and no key is younger than what is left.
+    /// Reads the whole chain and says whether it is intact, or where it first is not.
+    ///
+    /// `noted` is the number and the head (in hexadecimal) that an earlier verification printed. If the chain and its
+    /// head were cut back together, only a noted head reveals it, unless an account or a key was created after the
+    /// records that are left.
     pub async fn verify(&self, database: &Db, noted: Option<(i64, &str)>) -> Result<Verdict, Error> {
-        // Before the records: one appended meanwhile is then only extra, never taken for a missing one.
+        // Read the head before the records, so that a record appended in the meantime is extra and never taken for a
+        // missing one.
         let Some((head_number, head_mac)) = db::head(database).await? else {
             return Ok(Verdict::broken(0, "the head of the chain is missing or cannot be read"));
         };
@@ -117,7 +122,7 @@ impl AuditLog {
         Ok(Verdict::Intact { records: head_number, head })
     }
 
-    /// None for a format that only another version knows.
+    /// Computes a record's MAC. Returns `None` for a format that only another version knows.
     fn mac(&self, previous: Option<&[u8]>, row: &AuditRow) -> Result<Option<Vec<u8>>, Error> {
         if row.format != FORMAT {
             return Ok(None);
@@ -128,11 +133,12 @@ impl AuditLog {
     }
 }
 
-/// The one form in which records are authenticated so far. A column more is another form; records of this one stay good.
+/// The only format so far in which records are authenticated. Another column requires another format; records of this
+/// one stay valid.
 const FORMAT: i64 = 1;
 
-/// What a record's mac covers: before each part whether there is one and how long it is, so that no two records have one
-/// text. Numbers have eight bytes, the highest first.
+/// The bytes that a record's MAC covers. Before each part comes whether it is present and how long it is, so that no
+/// two records have the same encoding. Numbers have eight bytes, in big-endian order.
 fn authenticated(previous: &[u8], row: &AuditRow) -> Vec<u8> {
     let [format, number, at] = [row.format, row.number, row.at.0].map(i64::to_be_bytes);
     let uin = row.uin.map(|uin| uin.0.to_be_bytes());
@@ -163,19 +169,19 @@ fn authenticated(previous: &[u8], row: &AuditRow) -> Vec<u8> {
     data
 }
 
-/// How far [`AuditLog::verify`] has come.
+/// The progress of [`AuditLog::verify`].
 struct Walk<'a> {
     audit: &'a AuditLog,
     noted: Option<(i64, &'a str)>,
-    /// The last record looked at, and its mac.
+    /// The last record that was verified, and its MAC.
     number: i64,
     mac: Option<Vec<u8>>,
-    /// The mac of the record that was the last when the check began.
+    /// The MAC of the record that was the last when the verification began.
     at_head: Option<Vec<u8>>,
 }
 
 impl Walk<'_> {
-    /// Looks at every record; returns the first that is not as it was written.
+    /// Verifies every record. Returns the first that is not as it was written.
     async fn walk_to_end(&mut self, database: &Db, head_number: i64) -> Result<Option<Verdict>, Error> {
         const PAGE: i64 = 1000;
         loop {
@@ -222,8 +228,8 @@ mod tests {
     use crate::types::clock::Timestamp;
     use crate::types::id::Uin;
 
-    /// The form in which records are authenticated does not change: macs of records that are there must stay good. Computed
-    /// by another program.
+    /// The format in which records are authenticated does not change, because the MACs of existing records must stay
+    /// valid. Another program has computed the expected values.
     #[test]
     fn a_record_has_this_mac() {
         let audit = AuditLog::new(Zeroizing::new((0..32).collect()), Clock::manual(Timestamp(0)));

@@ -1,5 +1,6 @@
-//! The audit log, which the console calls the record of operations: who did what, when, from where, with what result. A record
-//! is appended in the transaction of what it records, and its MAC covers the record before. May import `db` and `types`.
+//! The audit log, which the console shows as Operation Records: who did what, when, from where, and with what result. A
+//! record is appended in the transaction of the operation that it records, and its MAC covers the record before. May
+//! import `db` and `types`.
 
 mod chain;
 mod event;

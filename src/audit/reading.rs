@@ -7,7 +7,8 @@ use crate::types::error::Error;
 
 pub use crate::db::audit::AuditRow;
 
-/// Up to `limit` records of the chain after number `after`, in order, of all accounts. None where one cannot be read.
+/// Up to `limit` records of the chain after number `after`, in order, of all accounts. `None` if one of them cannot be
+/// read.
 pub async fn chain(database: &Db, after: i64, limit: i64) -> Result<Option<Vec<AuditRow>>, Error> {
     match audit::page(database, after, limit).await {
         Ok(rows) => Ok(Some(rows)),
@@ -16,7 +17,7 @@ pub async fn chain(database: &Db, after: i64, limit: i64) -> Result<Option<Vec<A
     }
 }
 
-/// The columns that every table of records begins with.
+/// The columns with which every table of records begins.
 const COLUMNS: [&str; 11] = [
     "number",
     "time",
@@ -31,25 +32,25 @@ const COLUMNS: [&str; 11] = [
     "detail",
 ];
 
-/// Records as lines of CSV (RFC 4180, UTF-8) in which no spreadsheet finds a formula. Stored names, times in UTC.
+/// Records as CSV (RFC 4180, UTF-8) in which no spreadsheet finds a formula, with stored names and times in UTC.
 pub struct Csv(csv::Writer<Vec<u8>>);
 
 impl Default for Csv {
-    /// No lines yet.
+    /// A CSV without any line.
     fn default() -> Self {
         Self(csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new()))
     }
 }
 
 impl Csv {
-    /// With the line of the columns' names, the caller's own at the end.
+    /// A CSV with a header line, in which the caller's `own` columns come last.
     pub fn headed(own: &[&str]) -> Result<Self, Error> {
         let mut csv = Self::default();
         csv.line(COLUMNS.iter().chain(own).copied())?;
         Ok(csv)
     }
 
-    /// Adds a record, with the fields of the caller's own columns.
+    /// Adds a record. `own` are the fields of the caller's own columns.
     pub fn push(&mut self, row: &AuditRow, own: &[&str]) -> Result<(), Error> {
         let (number, time) = (row.number.to_string(), row.at.rfc3339_millis());
         let account = row.uin.map(|uin| uin.to_string());
@@ -76,13 +77,14 @@ impl Csv {
         self.0.write_record(None::<&[u8]>).map_err(Error::internal)
     }
 
-    /// The lines.
+    /// The CSV as bytes.
     pub fn into_bytes(self) -> Result<Vec<u8>, Error> {
         self.0.into_inner().map_err(|error| Error::internal(error.into_error()))
     }
 }
 
-/// A spreadsheet takes what begins like this for a formula and runs it; after an apostrophe it is text.
+/// Makes a field safe. A spreadsheet takes a field that begins with one of these characters for a formula and runs it;
+/// after an apostrophe, it is text.
 fn inert(field: &str) -> Cow<'_, str> {
     if field.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
         Cow::Owned(format!("'{field}"))

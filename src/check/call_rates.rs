@@ -1,6 +1,6 @@
-//! How often an account may call an action: a bucket of one second's calls that refills as time passes.
+//! The rate limits on API calls: for each account and action, a token bucket that holds the calls of one second.
 //!
-//! Counted in each process; the limits keep one account's loop from taking the server for itself.
+//! Each process counts for itself. The limits keep one account's loop from occupying the server.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +10,7 @@ use crate::types::id::Uin;
 
 type Subject = (Uin, &'static str);
 
-/// Buckets that have been full for a while are dropped when there are more than this.
+/// If there are more buckets than this, those that have become full again are dropped.
 const MANY: usize = 10_000;
 
 #[derive(Clone, Copy, Debug)]
@@ -27,12 +27,12 @@ pub struct CallRates {
 }
 
 impl CallRates {
-    /// Full buckets.
+    /// Starts with full buckets.
     pub fn new(clock: Clock) -> Self {
         Self { clock, buckets: Mutex::default() }
     }
 
-    /// Takes one call out of the subject's bucket, which holds `per_second`. False if it is empty.
+    /// Takes one call out of the subject's bucket, which holds `per_second`. Returns `false` if it is empty.
     pub fn admit(&self, subject: Subject, per_second: u32) -> bool {
         let (now, full) = (self.clock.now(), f64::from(per_second));
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,7 @@
-//! The one check behind every entry point: signature, key, state, clock, record.
+//! The check behind every entry point: signature, key, key state and timestamp. Its outcome is recorded.
 //!
-//! Invariant: a positive answer rests on a read of the change number that began after the request arrived (see
-//! [`super::registry`]). Where the key's state cannot be known, the request is refused.
+//! Invariant: a request is accepted only after a read of the change number that began after the request arrived (see
+//! [`super::registry`]). If the key's state cannot be determined, the request is refused.
 
 use std::sync::Arc;
 
@@ -19,10 +19,10 @@ use crate::types::error::Error;
 use crate::types::id::{AppId, RequestId, SecretId, Uin};
 use crate::types::key_state::KeyState;
 
-/// How far the client's clock may be from the server's, in seconds.
+/// The largest clock skew between client and server that is accepted, in seconds.
 pub const MAX_SKEW_SECONDS: u64 = 300;
 
-/// Whoever signed a request. Made by [`Checker`] only.
+/// The signer of a request. Only [`Checker`] creates it.
 #[derive(Clone, Debug)]
 pub struct Signed {
     key: Arc<RegisteredKey>,
@@ -45,7 +45,7 @@ impl Signed {
     }
 }
 
-/// Checks signed requests, counts them and records them for their keys. Cloning shares it.
+/// Checks signed requests, counts them, and records them for their keys. Clones share their state.
 #[derive(Clone, Debug)]
 pub struct Checker {
     registry: Registry,
@@ -62,13 +62,13 @@ struct Found {
 }
 
 impl Checker {
-    /// Of the keys in `registry`, by `clock`; what comes of it goes to `usage` and `metrics`.
+    /// Creates a checker for the keys in `registry`, with the time of `clock`. Outcomes go to `usage` and `metrics`.
     pub fn new(registry: Registry, usage: UsageRecorder, metrics: Metrics, clock: Clock) -> Self {
         Self { registry, usage, metrics, clock }
     }
 
-    /// Checks the claim of a request that is there whole. The outcome is counted, and recorded for the key if there is one;
-    /// that a claim could not be read is counted as well.
+    /// Checks the claim of a complete request. The outcome is counted, and recorded for the key if there is one. A
+    /// claim that could not be read is counted as well.
     pub async fn check(
         &self,
         claim: Result<Claim<'_>, Malformed>,
@@ -85,8 +85,9 @@ impl Checker {
         checked
     }
 
-    /// Is a request worth reading a long body for? It is with a well-formed claim of an enabled key, made now;
-    /// [`Self::check`] follows when the body is there. A refusal is counted, and recorded for the key if there is one.
+    /// Checks whether a request is worth reading a long body for: it needs a well-formed claim of an enabled key, with
+    /// a current timestamp. [`Self::check`] follows once the body has arrived. A refusal is counted, and recorded for
+    /// the key if there is one.
     pub async fn precheck(
         &self,
         claim: Result<Claim<'_>, Malformed>,
@@ -99,7 +100,7 @@ impl Checker {
         checked.inspect_err(|refusal| self.metrics.refused(context.entry_point, refusal.reason()))
     }
 
-    /// Would a request of this key be accepted now? Not where the key's state cannot be known.
+    /// Returns `true` if the key is still enabled, and `false` if its state cannot be determined.
     pub async fn is_still_enabled(&self, signed: &Signed) -> bool {
         let Ok(fresh) = self.registry.fresh().await else { return false };
         let key = self.registry.get(&fresh, signed.secret_id().as_str());
@@ -114,7 +115,7 @@ impl Checker {
         let signed_at = claim.signed_at().ok_or(Malformed::NoTimestamp)?;
         let now = self.clock.now();
         let fresh = self.registry.fresh().await.map_err(Refusal::Fault)?;
-        // A key that was never known has nobody to show a record to.
+        // A key that never existed has no owner who could see a record.
         let key = self.registry.get(&fresh, secret_id).ok_or(Refusal::UnknownKey)?;
         Ok(Found { key, signed_at, now })
     }
@@ -149,7 +150,7 @@ impl Checker {
             KeyState::Disabled => Refusal::Disabled { signed: None },
             KeyState::Deleted => Refusal::Deleted,
         };
-        // Nobody knows whether the signature is right: the body that it is about was not read.
+        // The signature cannot be checked, because the body that it covers was not read.
         let action = context.requested.recorded(Proved::default());
         let (address, refused) = (context.address, refusal.recorded());
         self.usage
@@ -157,7 +158,7 @@ impl Checker {
         Err(refusal)
     }
 
-    /// What the server makes of a refused request, for its key's owner; of some, not of a flood.
+    /// Diagnoses a refused request, for its key's owner. In a flood, only some requests are diagnosed.
     fn diagnose(&self, claim: &Claim<'_>, found: &Found, request_id: RequestId) -> Option<RefusedCall> {
         let secret_key = found.key.secret_key.as_ref()?;
         if !claim.can_be_diagnosed() || !self.usage.takes_diagnosis() {

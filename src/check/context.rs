@@ -1,4 +1,4 @@
-//! What a check is asked for: for records of use and for counters.
+//! The context of a check, for usage records and counters.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -7,37 +7,38 @@ use crate::http::tracked::known_method;
 use crate::metrics::EntryPoint;
 use crate::types::id::RequestId;
 
-/// Longest `METHOD path` that is recorded, in characters.
+/// The longest `METHOD path` that is recorded, in characters.
 const RECORDED_LIMIT: usize = 128;
 
-/// Where a request came in, from whom, and what for.
+/// The entry point, the purpose and the sender of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct CheckContext<'a> {
-    /// Where it came in.
+    /// The entry point at which the request came in.
     pub entry_point: EntryPoint,
-    /// What it asks for.
+    /// The purpose of the request.
     pub requested: Requested<'a>,
-    /// Where it comes from.
+    /// The client's address.
     pub address: IpAddr,
-    /// The id its caller is told.
+    /// The ID that the caller is told.
     pub request_id: RequestId,
 }
 
-/// What a request asks for. Only what is known to be harmless is recorded of it: anybody can name a key and say anything.
+/// The purpose of a request. Anybody can name a key and send any text, so only what is known to be harmless is
+/// recorded.
 #[derive(Clone, Copy, Debug)]
 pub enum Requested<'a> {
-    /// One of the API's own actions, by its name.
+    /// One of the API's own actions, by name.
     Action(&'static str),
-    /// Something of a back end.
+    /// A request to a back end.
     OfBackEnd {
-        /// As sent.
+        /// The method, as sent.
         method: &'a str,
-        /// As sent.
+        /// The path, as sent.
         path: &'a str,
     },
 }
 
-/// Which parts of a request its key has signed, though perhaps something else of it differs.
+/// The parts of a request that its key has signed, even though another part may differ.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Proved {
     pub(super) method: bool,
@@ -45,7 +46,8 @@ pub(super) struct Proved {
 }
 
 impl<'a> Requested<'a> {
-    /// For the record: of a request to a back end, what its key has signed of it, and otherwise a method that HTTP has.
+    /// The text for the usage record. Of a request to a back end, it contains the parts that the key has signed, and
+    /// otherwise only a method that HTTP defines.
     pub(super) fn recorded(self, proved: Proved) -> Cow<'a, str> {
         let (method, path) = match self {
             Self::Action(name) => return name.into(),

@@ -1,7 +1,9 @@
-//! The check of a signed request: its claim against the keys in memory, which a read of the database has proved to be
-//! fresh, and the record of what came of it. May import `signature`, `db`, `metrics`, `http` and `types`, and of `secret` the
-//! vault that opens the keys' secrets; it knows no account and no entry point but by name. [`checker::Checker`] is what the
-//! entry points hold: every positive answer to a signed request comes from it.
+//! The check of signed requests: a request's claim is compared with the keys in memory, which a read of the database
+//! has proved to be fresh, and the outcome is recorded. The entry points use [`checker::Checker`]; no request is
+//! accepted without it.
+//!
+//! May import `signature`, `db`, `metrics`, `http` and `types`, and, of `secret`, the vault that opens the keys'
+//! secrets. It knows accounts and entry points only by name.
 
 pub mod call_rates;
 pub mod checker;

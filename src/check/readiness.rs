@@ -1,4 +1,4 @@
-//! Can this server do its work? Asked by load balancers and the like, of whom there may be many.
+//! The readiness of this server, as load balancers and the like query it. There may be many of them.
 
 use std::time::{Duration, Instant};
 
@@ -7,26 +7,26 @@ use tokio::sync::Mutex;
 use super::registry::Registry;
 use crate::db::{Db, installation};
 
-/// A write that was tried is an answer for as long as this, so that those who ask cost the disk little.
+/// The time for which the result of a test write is reused, so that frequent queries cost the disk little.
 const GOOD_FOR: Duration = Duration::from_secs(1);
 
-/// Why a server is not ready.
+/// The reason why a server is not ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotReady {
     /// No key can be checked.
     #[error("the database does not answer")]
     Unreadable,
-    /// Keys can be checked, and nothing can be changed.
+    /// Keys can be checked, but nothing can be changed.
     #[error("nothing can be written to the database")]
     Unwritable,
 }
 
-/// When a write was last tried, and whether it was done.
+/// The time and the result of the last test write.
 #[derive(Debug, Default)]
 pub struct Readiness(Mutex<Option<(Instant, bool)>>);
 
 impl Readiness {
-    /// Reads as a check would, and writes as a change would: a disk that is full can still be read.
+    /// Reads as a check would, and writes as a change would, because a full disk can still be read.
     pub async fn check(&self, registry: &Registry, database: &Db) -> Result<(), NotReady> {
         registry.fresh().await.map_err(|_| NotReady::Unreadable)?;
         let mut last = self.0.lock().await;

@@ -1,20 +1,20 @@
-//! Why a signed request is refused.
+//! The reasons for which a signed request is refused.
 
 use crate::signature::Malformed;
 use crate::types::error::Error;
 use crate::types::reason::Reason;
 
-/// Why a request is refused, in full. The caller is told less: see `entry::api_error`.
+/// The reason why a request is refused, in full. The caller is told less; see `entry::api_error`.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// There is no claim that could be read.
+    /// The request carries no claim that could be read.
     #[error(transparent)]
     Malformed(#[from] Malformed),
-    /// The id is not the shape of a SecretId.
-    #[error("the SecretId is not the shape of one")]
+    /// The ID does not have the shape of a SecretId.
+    #[error("the SecretId does not have the shape of one")]
     SecretIdShape,
-    /// A temporary token, which this server does not issue.
-    #[error("a token was sent, and this server issues none")]
+    /// A temporary token was sent, which this server does not issue.
+    #[error("a token was sent, but this server issues none")]
     Token,
     /// There is no such key.
     #[error("unknown key")]
@@ -22,25 +22,25 @@ pub enum Refusal {
     /// The key was deleted.
     #[error("deleted key")]
     Deleted,
-    /// The key is disabled; whether the signature is right matters to its record only.
+    /// The key is disabled. Only the usage record depends on whether the signature is right.
     #[error("disabled key")]
     Disabled {
-        /// Is the signature that of this request? Unknown where the body was not read.
+        /// `true` if the signature matches the request. `None` if the body was not read.
         signed: Option<bool>,
     },
-    /// The signature is not that of this request.
+    /// The signature does not match the request.
     #[error("wrong signature")]
     Signature,
     /// The timestamp is too far from the server's clock.
     #[error("timestamp too far from the server's clock")]
     Expired,
     /// The check itself failed.
-    #[error("the key's state could not be known: {0}")]
+    #[error("the key's state could not be determined: {0}")]
     Fault(Error),
 }
 
 impl Refusal {
-    /// For records of use and counters.
+    /// The reason for usage records and counters.
     pub fn reason(&self) -> Reason {
         match self {
             Self::Malformed(_) | Self::SecretIdShape => Reason::Malformed,
@@ -55,7 +55,8 @@ impl Refusal {
         }
     }
 
-    /// For the key's record of use: none where there is no key to show it on, or the outcome is not the key's own.
+    /// The reason for the key's usage record. `None` if there is no key to show it on, or the outcome says nothing
+    /// about the key.
     pub(super) fn recorded(&self) -> Option<Reason> {
         match self {
             Self::Deleted | Self::Disabled { .. } | Self::Signature | Self::Expired | Self::Token => {
@@ -65,7 +66,8 @@ impl Refusal {
         }
     }
 
-    /// Was the request signed with the key all the same? The signature is looked at before the clock and the token.
+    /// Returns `true` if the request was refused although it was signed with the key. The signature is checked before
+    /// the timestamp and the token.
     pub(super) fn is_of_a_right_signature(&self) -> bool {
         matches!(self, Self::Disabled { signed: Some(true) } | Self::Expired | Self::Token)
     }

@@ -77,13 +77,13 @@ impl Settings {
         Ok(())
     }
 
-    /// For a command, whose caller would rather wait for the database than be told to come back.
+    /// The settings for a command. Its caller would rather wait for the database than be told to retry.
     #[must_use]
     pub fn for_command(self) -> Self {
         Self { patience: db::OF_A_COMMAND, ..self }
     }
 
-    /// For the demo: its own directory and database, loopback only.
+    /// The settings for the demo: its own directory and database, and loopback only.
     pub(crate) fn for_demo(self, data_dir: PathBuf) -> Self {
         let loopback = |listen| match listen {
             Listen::At(address) => Listen::At((Ipv4Addr::LOCALHOST, address.port()).into()),
@@ -116,7 +116,7 @@ impl Settings {
     }
 }
 
-/// Whether this is an address without a path and a query.
+/// Returns `true` if the URL has a host, and neither a path nor a query.
 fn is_base(url: &Url) -> bool {
     url.has_host() && url.path() == "/" && url.query().is_none()
 }

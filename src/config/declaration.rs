@@ -3,11 +3,11 @@
 /// A setting, as its declaration describes it.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
-    /// Its name in the file. Flag and variable follow from it: `data_dir`, `--data-dir`, `LATCHKEY_DATA_DIR`.
+    /// The setting's name in the file. Flag and variable follow from it: `data_dir`, `--data-dir`, `LATCHKEY_DATA_DIR`.
     pub name: &'static str,
-    /// The value used if none is given, in the form in which a flag takes it.
+    /// The default value, in the form in which a flag takes it.
     pub default: Option<&'static str>,
-    /// If there is no such value: what happens then, in words.
+    /// Without a default, what happens if the setting is not given, in words.
     pub otherwise: Option<&'static str>,
 }
 
@@ -17,7 +17,7 @@ impl Setting {
         format!("--{}", self.name.replace('_', "-"))
     }
 
-    /// The setting's variable.
+    /// The setting's environment variable.
     pub fn variable(&self) -> String {
         format!("LATCHKEY_{}", self.name.to_uppercase())
     }
@@ -34,7 +34,7 @@ impl Setting {
     }
 }
 
-/// Declares the settings. Of each declaration
+/// Declares the settings. From each declaration
 ///
 /// ```text
 /// /// Time without activity after which a session ends
@@ -42,10 +42,10 @@ impl Setting {
 /// pub session_idle: Span as Duration = "15m";
 /// ```
 ///
-/// it makes a field of `GivenSettings` (`Option<Span>`) with its flag, variable and help, a field of `Settings`
-/// (`Duration`), and an entry of `SETTINGS`. Without `as`, both fields have the same type. A setting without a default may
-/// stay unset. Its field of `Settings` is an `Option`, and `otherwise "…"` says in the help what happens then. `derived`
-/// adds fields to `Settings` that follow from the others.
+/// it generates a field of `GivenSettings` (`Option<Span>`) with its flag, variable and help, a field of `Settings`
+/// (`Duration`), and an entry of `SETTINGS`. Without `as`, both fields have the same type. A setting without a default
+/// may stay unset. Its field of `Settings` is an `Option`, and `otherwise "…"` says in the help what happens then.
+/// `derived` adds fields to `Settings` that follow from the others.
 macro_rules! settings {
     (
         $(
@@ -82,12 +82,12 @@ macro_rules! settings {
         }
 
         impl GivenSettings {
-            /// These settings, and from `lower` those that are missing here.
+            /// These settings, and those from `lower` that are missing here.
             pub(super) fn over(self, lower: Self) -> Self {
                 Self { $($name: self.$name.or(lower.$name),)+ }
             }
 
-            /// These settings, and the defaults of those that are missing.
+            /// These settings, and the defaults for those that are missing.
             pub(super) fn complete(self) -> Settings {
                 let Self { $($name),+ } = self.over(Self::defaults());
                 $(let $name = settings!(@value $name $(as $into)? $(= $default)?);)+

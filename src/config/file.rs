@@ -37,7 +37,7 @@ pub(super) fn parse(text: &str) -> Result<GivenSettings, String> {
     })
 }
 
-/// What is written in the file, as texts that a flag takes.
+/// A value from the file, as the texts that a flag takes.
 fn values(value: &Value) -> Option<Vec<String>> {
     match value {
         Value::String(text) => Some(vec![text.clone()]),
@@ -52,7 +52,7 @@ fn unknown(name: &str) -> String {
     format!("there is no setting {name}; the settings are {}", names.join(", "))
 }
 
-/// What is wrong with a value, without the value and the flag.
+/// The cause of an error, without the value and the flag.
 fn cause(error: &clap::Error) -> String {
     if let Some(ContextValue::Strings(possible)) = error.get(ContextKind::ValidValue)
         && !possible.is_empty()

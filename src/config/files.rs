@@ -1,4 +1,4 @@
-//! What the settings lead to on the disk: the data directory, the database and the tokens for `/v1/verify`.
+//! The files that the settings refer to: the data directory, the database and the tokens for `/v1/verify`.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -17,7 +17,7 @@ const DATABASE_FILE: &str = "latchkey.db";
 const SHORTEST_TOKEN: usize = 16;
 
 impl Settings {
-    /// The embedded database's file, there or not; none for PostgreSQL.
+    /// The path of the embedded database's file, whether it exists or not. `None` for PostgreSQL.
     pub(crate) fn database_file(&self) -> Result<Option<PathBuf>, StartError> {
         match &self.database {
             None => Ok(Some(self.data_dir.join(DATABASE_FILE))),
@@ -25,7 +25,7 @@ impl Settings {
         }
     }
 
-    /// For what makes no sense without a database: an error where the embedded one is not there.
+    /// Returns an error if the embedded database does not exist. For operations that make no sense without a database.
     pub(crate) fn need_database(&self) -> Result<(), StartError> {
         match self.database_file()? {
             Some(file) if !file.exists() => {
@@ -35,8 +35,8 @@ impl Settings {
         }
     }
 
-    /// A master key that was made here, without the database that was made before it: making another one would hide that
-    /// the first is lost.
+    /// Returns an error if there is a master key that was created here, but not the database that was created before
+    /// it. Creating another database would hide that the first one is lost.
     fn check_not_lost(&self) -> Result<(), StartError> {
         match (self.database_file()?, self.own_master_key()) {
             (Some(file), Some(key)) if !file.exists() => {
@@ -46,7 +46,7 @@ impl Settings {
         }
     }
 
-    /// Opens the database if it is there, and leaves its schema as it is.
+    /// Opens the database if it exists, and leaves its schema as it is.
     pub(crate) async fn existing_database(&self) -> Result<Db, StartError> {
         self.need_database()?;
         let opened = match (self.database_file()?, &self.database) {
@@ -60,7 +60,8 @@ impl Settings {
         StartError::Database { database: self.database_for_people(), cause: cause.into() }
     }
 
-    /// The database's address. For the embedded one, makes the data directory (only its owner may enter) and the file.
+    /// The database's address. For the embedded one, creates the data directory, which only its owner may enter, and
+    /// the file.
     pub(crate) fn database_url(&self) -> Result<String, StartError> {
         self.check_not_lost()?;
         if let Some(url) = &self.database {
@@ -78,7 +79,7 @@ impl Settings {
         Ok(format!("sqlite:{}", file.display()))
     }
 
-    /// The database as it may be named in messages: never with a password.
+    /// The database's address for messages, which never contains a password.
     pub(crate) fn database_for_people(&self) -> String {
         match &self.database {
             None => self.data_dir.join(DATABASE_FILE).display().to_string(),
@@ -88,7 +89,7 @@ impl Settings {
         }
     }
 
-    /// The digests of the tokens that callers of `/v1/verify` present; none where there is no such door.
+    /// The digests of the tokens that callers of `/v1/verify` present; none if that entry point is off.
     pub(crate) fn verify_tokens(&self) -> Result<Vec<TokenDigest>, StartError> {
         let Some(file) = &self.verify_token_file else { return Ok(Vec::new()) };
         let path = file.display().to_string();

@@ -1,4 +1,4 @@
-//! Where the master key comes from, how it is first made, and how its file is changed.
+//! The source of the master key, its creation, and changes to its file.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -17,16 +17,16 @@ const MASTER_KEY_FILE: &str = "master.key";
 const MASTER_KEY_CREDENTIAL: &str = "latchkey.master.key";
 const CREDENTIALS_VARIABLE: &str = "CREDENTIALS_DIRECTORY";
 
-/// Where the master key is looked for: the first of these that is given.
+/// The place where the master key is kept.
 #[derive(Clone, Debug)]
 enum Place {
-    /// In the variable itself.
+    /// In the environment variable.
     Variable,
-    /// In systemd's directory of credentials, which nobody can write to.
+    /// In systemd's credentials directory, which nobody can write to.
     Credential(PathBuf),
-    /// In a file that the settings name.
+    /// In the file that the settings name.
     Named(PathBuf),
-    /// In the data directory, where it is made.
+    /// In the data directory, where it is created.
     DataDir(PathBuf),
 }
 
@@ -42,7 +42,7 @@ impl Place {
     fn warn_if_open_to_others(&self) {
         let (Self::Named(file) | Self::DataDir(file)) = self else { return };
         if std::fs::metadata(file).is_ok_and(|file| file.permissions().mode() & 0o077 != 0) {
-            tracing::warn!(file = %file.display(), "others than its owner can read the master key; chmod it to 600");
+            tracing::warn!(file = %file.display(), "users other than its owner can read the master key; chmod it to 600");
         }
     }
 }
@@ -71,7 +71,7 @@ impl Settings {
         Place::DataDir(self.data_dir.join(MASTER_KEY_FILE))
     }
 
-    /// The master key in the data directory, if it is the one that counts and is there.
+    /// The path of the master key in the data directory, if it exists and is the one in use.
     pub(super) fn own_master_key(&self) -> Option<PathBuf> {
         match self.master_key_place() {
             Place::DataDir(file) if file.exists() => Some(file),
@@ -80,7 +80,7 @@ impl Settings {
     }
 
     /// The master key's text: from the variable, the file, systemd's credentials, or the data directory, where it is
-    /// made if `may_create`.
+    /// created if `may_create`.
     pub(crate) fn master_key(&self, may_create: bool) -> Result<SecretString, StartError> {
         let place = self.master_key_place();
         if let Place::DataDir(file) = &place
@@ -99,13 +99,14 @@ impl Settings {
         place.read()
     }
 
-    /// Reads the master key's text once more, from where it came from.
+    /// Returns a function that reads the master key's text again, from where it came from.
     pub(crate) fn master_key_reader(&self) -> impl Fn() -> Option<SecretString> + Send + Sync + 'static {
         let place = self.master_key_place();
         move || place.read().ok()
     }
 
-    /// The master key's file, for this process alone to change. In words what to do instead where it cannot be changed.
+    /// Locks the master key's file, for this process alone to change. If the file cannot be changed, returns the name
+    /// of what to change by hand instead.
     pub(crate) fn master_key_to_change(&self) -> Result<Result<MasterKeyFile, String>, StartError> {
         match self.master_key_place() {
             Place::Variable => Ok(Err(MASTER_KEY_VARIABLE.to_owned())),
@@ -117,7 +118,8 @@ impl Settings {
     fn create_master_key(&self, file: &Path) -> Result<SecretString, StartError> {
         self.make_data_dir()?;
         let text = Vault::generate_master_key();
-        // Whole or not at all: half a key after a crash would lock the database for ever. Temporary files are 0600.
+        // Written as a whole or not at all: half a key after a crash would lock the database for ever. Temporary files
+        // are 0600.
         let written = scratch::file_in(&self.data_dir).and_then(|mut whole| {
             whole.write_all(text.expose_secret().as_bytes())?;
             whole.as_file().sync_all()?;
@@ -131,24 +133,24 @@ impl Settings {
     }
 }
 
-/// The file of the master key, held so that no second process changes it at the same time.
+/// The file of the master key, locked so that no other process changes it at the same time.
 #[derive(Debug)]
 pub(crate) struct MasterKeyFile {
     path: PathBuf,
-    /// Its directory, locked: the file itself is replaced by every change.
+    /// The file's directory, which is locked instead of the file, because every change replaces the file.
     directory: File,
 }
 
 impl MasterKeyFile {
     fn lock(file: &Path) -> Result<Self, StartError> {
         let failed = |cause| StartError::MasterKeyFile { path: file.display().to_string(), cause };
-        // Behind a symbolic link, the file that is meant.
+        // Follow a symbolic link to the actual file.
         let path = file.canonicalize().map_err(failed)?;
         let directory = File::open(path.parent().unwrap_or(Path::new("/"))).map_err(failed)?;
         match directory.try_lock() {
             Ok(()) => Ok(Self { path, directory }),
             Err(std::fs::TryLockError::WouldBlock) => {
-                Err(StartError::Setting("another process is changing the master key just now".to_owned()))
+                Err(StartError::Setting("another process is changing the master key at the moment".to_owned()))
             }
             Err(std::fs::TryLockError::Error(cause)) => Err(failed(cause)),
         }
@@ -163,12 +165,12 @@ impl MasterKeyFile {
         self.change(|lines| lines.push(Vault::generate_version(version).expose_secret().trim().to_owned()))
     }
 
-    /// Takes out the versions that `is_over` names, and leaves everything else.
+    /// Removes the versions for which `is_over` returns `true`, and leaves everything else.
     pub(crate) fn take_out(&self, is_over: impl Fn(i64) -> bool) -> Result<(), StartError> {
         self.change(|lines| lines.retain(|line| !vault::version_of_line(line).is_some_and(&is_over)))
     }
 
-    /// Replaces the file as a whole: after a crash it is the old one or the new one.
+    /// Replaces the file as a whole: after a crash, it is the old one or the new one.
     fn change(&self, change: impl FnOnce(&mut Vec<String>)) -> Result<(), StartError> {
         let written = std::fs::read_to_string(&self.path).map(Zeroizing::new).and_then(|old| {
             let mut lines: Vec<String> = old.split(['\n', ',']).map(str::to_owned).collect();
@@ -188,7 +190,7 @@ impl MasterKeyFile {
         let mut whole = scratch::file_in(self.path.parent().unwrap_or(Path::new("/")))?;
         let new = whole.as_file().metadata()?;
         if (old.uid(), old.gid()) != (new.uid(), new.gid()) {
-            // Root changes the file of the server's user, which must be able to read it after that.
+            // If root changes the file of the server's user, that user must still be able to read it.
             std::os::unix::fs::fchown(whole.as_file(), Some(old.uid()), Some(old.gid()))?;
         }
         whole.as_file().set_permissions(std::fs::Permissions::from_mode(old.mode() & 0o777))?;

@@ -1,6 +1,6 @@
-//! The settings: from flags, then variables, then `latchkey.toml`, then the defaults. `settings` declares each setting once,
-//! `check` completes and checks them, `files` opens what they lead to; nothing else reads the environment. May import `db`,
-//! `secret`, `scratch`, `telemetry`, `start_error` and `types`.
+//! The settings: from flags, then environment variables, then `latchkey.toml`, then the defaults. `settings` declares
+//! each setting once, `check` completes and checks them, and `files` opens the files that they refer to. No other
+//! module reads the environment. May import `db`, `secret`, `scratch`, `telemetry`, `start_error` and `types`.
 
 mod check;
 mod declaration;
@@ -21,17 +21,17 @@ pub use self::values::{Listen, Span};
 
 const MASTER_KEY_VARIABLE: &str = "LATCHKEY_MASTER_KEY";
 
-/// What to log, from `RUST_LOG`.
+/// The log filter from `RUST_LOG`.
 pub fn log_filter() -> Option<String> {
     variable("RUST_LOG")
 }
 
-/// The key that `latchkey sign` signs with, from where the official clients take theirs.
+/// The key that `latchkey sign` signs with, from the variables in which the official clients look for theirs.
 pub fn signing_key() -> Option<(String, SecretString)> {
     Some((variable("TENCENTCLOUD_SECRET_ID")?, variable("TENCENTCLOUD_SECRET_KEY")?.into()))
 }
 
-/// Whether the variable is set, but to nothing. Compose files and unit files do that where they mean unset.
+/// Returns `true` if the variable is set, but empty. Compose files and unit files do that to mean that it is not set.
 pub(crate) fn is_empty_variable(name: &OsStr) -> bool {
     #[expect(clippy::disallowed_methods, reason = "this file reads the environment for everybody")]
     std::env::var_os(name).is_some_and(|value| value.is_empty())

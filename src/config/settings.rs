@@ -111,13 +111,13 @@ settings! {
         /// The proxies whose forwarded addresses are trusted.
         pub trusted_proxies: Vec<IpNet> = trusted_proxy.clone().unwrap_or_default();
 
-        /// How long a statement on the database may take.
+        /// The time limit for a statement on the database.
         pub(crate) patience: Duration = db::OF_A_REQUEST;
     }
 }
 
 impl GivenSettings {
-    /// Settings that are written as flags (`--console=off`), wherever they come from.
+    /// Parses settings that are written as flags (`--console=off`), wherever they come from.
     pub(super) fn from_flags(flags: impl IntoIterator<Item = String>) -> Result<Self, clap::Error> {
         let parser = Self::augment_args(Command::new("settings")).no_binary_name(true).disable_help_flag(true);
         let parser = parser.mut_args(|arg| arg.env(Resettable::Reset));

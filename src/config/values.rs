@@ -1,4 +1,4 @@
-//! The values that settings have, and how they are written.
+//! The types of the settings' values, and how they are written.
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-/// Where a listener listens.
+/// The address on which a listener listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listen {
-    /// Nowhere.
+    /// The listener is off.
     Off,
-    /// At this address. Port 0 takes a free one.
+    /// The listener listens on this address. Port 0 takes a free one.
     At(SocketAddr),
 }
 

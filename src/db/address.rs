@@ -1,55 +1,55 @@
-//! PostgreSQL's address: one URL, of one server or of several of which one takes writes.
+//! PostgreSQL's address: one URL, for one server or for several of which one accepts writes.
 //!
-//! The hosts are split as libpq splits them; everything else of the URL is `sqlx`'s to read, host by host. An address that
-//! cannot be split is not repeated in any message: each piece of it may be of the password.
+//! The hosts are split in the same way as in libpq; `sqlx` reads the rest of the URL, once for each host. An address
+//! that cannot be split never appears in a message, because any piece of it may belong to the password.
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::form_urlencoded;
 
 use super::OpenError;
 
-/// Why an address cannot be read.
+/// The reason why an address cannot be parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    /// Something in the name or the password ends them too early.
+    /// A character in the name or the password ends it too early.
     #[error(
         "its address cannot be read: in its name and password percent-encode @ as %40, / as %2F, ? as %3F, # as %23, \
          : as %3A and % as %25"
     )]
     NotEncoded,
-    /// A host, or its port.
+    /// A host or its port is malformed.
     #[error(
         "its address cannot be read: a host is NAME, NAME:PORT or [IPV6]:PORT, several have commas between them; and in a \
          password percent-encode @ as %40, / as %2F, ? as %3F, # as %23"
     )]
     Host,
-    /// `port=` in the query.
+    /// `port=` in the query is malformed.
     #[error(
         "its address cannot be read: port= has one number for all hosts, or one for each, with commas between them"
     )]
     Ports,
-    /// `target_session_attrs` is another one.
-    #[error("target_session_attrs in its address is read-write, primary or any, for Latchkey writes")]
+    /// `target_session_attrs` has an unsupported value.
+    #[error("target_session_attrs in its address must be read-write, primary or any, because Latchkey writes")]
     Target,
 }
 
-/// Where to connect, and how.
+/// The servers to connect to, and how.
 #[derive(Clone, Debug)]
 pub struct Address {
-    /// At least one; asked in this order.
+    /// The hosts, in the order in which they are tried. There is at least one.
     pub(super) hosts: Vec<PgConnectOptions>,
-    /// Must a server that takes no writes be passed over?
+    /// `true` if a server that does not accept writes must be skipped.
     pub(super) writable: bool,
 }
 
-/// A URL in its parts.
+/// A URL, split into its parts.
 #[derive(Debug, PartialEq, Eq)]
 struct Parts<'a> {
     scheme: &'a str,
-    /// Name and password, not decoded.
+    /// The name and the password, not decoded.
     user: Option<&'a str>,
     hosts: &'a str,
-    /// With its slash.
+    /// The path, with its slash.
     path: &'a str,
     query: &'a str,
 }
@@ -59,7 +59,8 @@ impl<'a> Parts<'a> {
         let (scheme, rest) = url.split_once("://").ok_or(AddressError::Host)?;
         let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         let (path, query) = tail.split_once('?').unwrap_or((tail, ""));
-        // A user is over at the last @. One that is further on was to be it, and so was whatever is after a #.
+        // The user part ends at the last @ of the authority. An @ after that was meant to belong to it, as was
+        // everything after a #.
         let lost = |key: &str| key.contains(['@', '/', ':']);
         let ends_in_query = !authority.is_empty() && !authority.contains('@') && path.is_empty() && query.contains('@');
         if tail.contains('#') || path.contains('@') || keys(query).any(lost) || ends_in_query {
@@ -70,13 +71,13 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The names of the parameters, as they stand there.
+/// The names of the parameters, not decoded.
 fn keys(query: &str) -> impl Iterator<Item = &str> {
     query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(key, _)| key))
 }
 
 impl Address {
-    /// Of `postgres://…`.
+    /// Parses `postgres://…`.
     pub fn parse(url: &str) -> Result<Self, OpenError> {
         let url = Parts::of(url)?;
         let (mut list, mut ports, mut target, mut encrypts) = (None, None, None, false);
@@ -109,8 +110,8 @@ impl Address {
     }
 }
 
-/// The address of either engine for messages, without password and parameters; none if it is not clear what of it is the
-/// password.
+/// The address of either engine for messages, without password and parameters. `None` if it is not clear which part of
+/// it is the password.
 pub fn for_people(url: &str) -> Option<String> {
     if url.starts_with("sqlite:") {
         return url.split('?').next().map(str::to_owned);
@@ -121,11 +122,11 @@ pub fn for_people(url: &str) -> Option<String> {
     Some(format!("{scheme}://{}{hosts}{path}", name.map(|name| format!("{name}@")).unwrap_or_default()))
 }
 
-/// A host, and its port where it has one of its own.
+/// A host, and its port if it has one of its own.
 type Place = (String, Option<u16>);
 
 fn place(host: &str) -> Result<Place, AddressError> {
-    // The colons within brackets belong to an address.
+    // Colons within brackets belong to an IPv6 address.
     let name_ends = host.rfind(']').map_or(0, |bracket| bracket + 1);
     let (name, port) = match host[name_ends..].split_once(':') {
         Some((rest, port)) => (&host[..name_ends + rest.len()], Some(port)),
@@ -141,7 +142,8 @@ fn place(host: &str) -> Result<Place, AddressError> {
     Ok((name.to_owned(), port))
 }
 
-/// As it stands in a URL: an address of IPv6 in brackets, the folder of a socket encoded.
+/// A host from the query, as it is written in the authority of a URL: an IPv6 address in brackets, a socket's directory
+/// percent-encoded.
 fn host_in_query(host: &str) -> String {
     match host.parse::<std::net::Ipv6Addr>() {
         Ok(address) => format!("[{address}]"),
@@ -171,12 +173,12 @@ fn options(parts: &Parts<'_>, place: &Place, query: &str, encrypts: bool) -> Res
     let port = port.map(|port| format!("&port={port}")).unwrap_or_default();
     let url = format!("{}://{user}{host}{}?{query}{port}", parts.scheme, parts.path);
     let options = url.parse::<PgConnectOptions>()?.application_name("latchkey");
-    // Over a network the server must prove who it is, unless the address says otherwise.
+    // Over a network, the server must prove its identity, unless the address says otherwise.
     let proves = encrypts || is_local(options.get_host());
     Ok(if proves { options } else { options.ssl_mode(PgSslMode::VerifyFull) })
 }
 
-/// A socket's folder, or a name of loopback.
+/// Returns `true` for a socket's directory or a loopback host.
 fn is_local(host: &str) -> bool {
     host.starts_with('/')
         || host == "localhost"

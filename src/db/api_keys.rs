@@ -13,29 +13,30 @@ use crate::types::random;
 /// A live (not deleted) key as its owner sees it, without its secret.
 #[derive(Clone, Debug, FromRow)]
 pub struct ApiKeyRow {
-    /// The public half.
+    /// The key's SecretId.
     pub secret_id: SecretId,
-    /// Enabled or disabled.
+    /// The key's state: enabled or disabled.
     pub state: KeyState,
-    /// The owner's note.
+    /// The owner's remark.
     pub remark: Option<String>,
-    /// When it was made.
+    /// The time at which the key was created.
     pub created_at: Timestamp,
-    /// When it was last enabled or disabled.
+    /// The time at which the key was last enabled or disabled.
     pub state_changed_at: Timestamp,
-    /// The latest accepted call.
+    /// The time of the latest accepted call.
     pub last_used_at: Option<Timestamp>,
-    /// What that call did.
+    /// The action of that call.
     pub last_used_action: Option<String>,
-    /// Where it came from.
+    /// The address that the call came from.
     pub last_used_address: Option<String>,
 }
 
-/// Changes that are remembered with their marks. A server that has not looked for longer takes all keys in again.
+/// The number of latest changes that are kept with their marks. A server that has missed more than that loads all keys
+/// again.
 const REMEMBERED: i64 = 10_000;
 
-/// Raises the change number, draws the change's mark, and returns the number. Comes first in every transaction that
-/// changes a key: it also makes such transactions follow one another.
+/// Increments the change number, draws the change's mark, and returns the number. Must come first in every transaction
+/// that changes a key, because it also makes such transactions follow one another.
 pub async fn next_change_number(tx: &mut Tx) -> sqlx::Result<i64> {
     let mark = random::number_in(i64::MIN..=i64::MAX);
     let raise = "update key_change set number = number + 1, mark = $1 where id = 1 returning number";
@@ -47,7 +48,7 @@ pub async fn next_change_number(tx: &mut Tx) -> sqlx::Result<i64> {
     Ok(number)
 }
 
-/// A new key of `uin` in a free slot. False if both slots are taken.
+/// Inserts a key for `uin` in a free slot. Returns `false` if both slots are taken.
 pub async fn insert(
     tx: &mut Tx,
     uin: Uin,
@@ -77,31 +78,31 @@ pub async fn list(db: &Db, uin: Uin) -> sqlx::Result<Vec<ApiKeyRow>> {
     on!(db, pool => sqlx::query_as(statement).bind(uin).fetch_all(pool).await)
 }
 
-/// The account's latest keys, deleted ones too: live ones first, then the newest.
+/// The account's latest keys, including deleted ones: live ones first, then the newest.
 pub async fn latest(db: &Db, uin: Uin, limit: i64) -> sqlx::Result<Vec<(SecretId, KeyState)>> {
     let statement = "select secret_id, state from api_key where uin = $1
         order by case when slot is null then 1 else 0 end, created_at desc, secret_id limit $2";
     on!(db, pool => sqlx::query_as(statement).bind(uin).bind(limit).fetch_all(pool).await)
 }
 
-/// A live key and whose it is, for whoever runs the server.
+/// A live key and its account, for the operator.
 #[derive(Clone, Debug, FromRow)]
 pub struct KeyOfAccount {
-    /// The public half.
+    /// The key's SecretId.
     pub secret_id: SecretId,
-    /// Its account.
+    /// The key's account.
     pub uin: Uin,
     /// The account's name.
     pub account: String,
-    /// Enabled or disabled.
+    /// The key's state: enabled or disabled.
     pub state: KeyState,
-    /// The owner's note.
+    /// The owner's remark.
     pub remark: Option<String>,
-    /// When it was made.
+    /// The time at which the key was created.
     pub created_at: Timestamp,
-    /// When it was last enabled or disabled.
+    /// The time at which the key was last enabled or disabled.
     pub state_changed_at: Timestamp,
-    /// The latest accepted call.
+    /// The time of the latest accepted call.
     pub last_used_at: Option<Timestamp>,
 }
 
@@ -116,13 +117,13 @@ pub async fn of_all_accounts(db: &Db) -> sqlx::Result<Vec<KeyOfAccount>> {
     on!(db, pool => sqlx::query_as(statement).fetch_all(pool).await)
 }
 
-/// Whose live key this is; none if there is no such key.
+/// The account of a live key. `None` if there is no such key.
 pub async fn owner(db: &Db, secret_id: &SecretId) -> sqlx::Result<Option<Uin>> {
     let statement = "select uin from api_key where secret_id = $1 and state <> 'deleted'";
     on!(db, pool => sqlx::query_scalar(statement).bind(secret_id).fetch_optional(pool).await)
 }
 
-/// One live key of the account.
+/// The account's live key with this SecretId.
 pub async fn find(db: &Db, uin: Uin, secret_id: &SecretId) -> sqlx::Result<Option<ApiKeyRow>> {
     let statement =
         "select api_key.secret_id, state, remark, created_at, state_changed_at, last_use.at as last_used_at,
@@ -138,7 +139,7 @@ pub async fn enabled(tx: &mut Tx, uin: Uin) -> sqlx::Result<Vec<SecretId>> {
     on_tx!(tx, c => sqlx::query_scalar(statement).bind(uin).fetch_all(c).await)
 }
 
-/// The state of the account's key within a transaction; none if it never was or is deleted.
+/// The state of the account's key within a transaction. `None` if it never existed or is deleted.
 pub async fn state(tx: &mut Tx, uin: Uin, secret_id: &SecretId) -> sqlx::Result<Option<KeyState>> {
     let statement = "select state from api_key where uin = $1 and secret_id = $2 and state <> 'deleted'";
     on_tx!(tx, c => sqlx::query_scalar(statement).bind(uin).bind(secret_id).fetch_optional(c).await)
@@ -153,7 +154,7 @@ pub async fn sealed_secret(db: &Db, uin: Uin, secret_id: &SecretId) -> sqlx::Res
     Ok(row.map(|(key_version, bytes)| Sealed { key_version, bytes }))
 }
 
-/// Moves a key from one state to the other. False if it was not in `from`.
+/// Moves a key from one state to the other. Returns `false` if it was not in `from`.
 pub async fn set_state(
     tx: &mut Tx,
     uin: Uin,
@@ -169,7 +170,7 @@ pub async fn set_state(
         .execute(c).await.map(|done| done.rows_affected() == 1))
 }
 
-/// Destroys the secret of a disabled key and frees its slot. False if it was not disabled.
+/// Destroys the secret of a disabled key and frees its slot. Returns `false` if the key was not disabled.
 pub async fn delete(
     tx: &mut Tx,
     uin: Uin,
@@ -184,7 +185,7 @@ pub async fn delete(
         .execute(c).await.map(|done| done.rows_affected() == 1))
 }
 
-/// Sets or clears the remark of a live key. False if there is no such key.
+/// Sets or clears the remark of a live key. Returns `false` if there is no such key.
 pub async fn set_remark(
     tx: &mut Tx,
     uin: Uin,
@@ -198,7 +199,7 @@ pub async fn set_remark(
         .execute(c).await.map(|done| done.rows_affected() == 1))
 }
 
-/// Keeps a recorded reveal until it is used.
+/// Stores a recorded reveal until it is used.
 pub async fn insert_reveal(
     tx: &mut Tx,
     token_hash: &TokenDigest,
@@ -211,7 +212,7 @@ pub async fn insert_reveal(
         .execute(c).await.map(drop))
 }
 
-/// Takes a recorded reveal: the key it is for, for the one who takes it and in time; none for everybody else.
+/// Takes a recorded reveal and returns the key that it is for. Returns `None` if it has expired or was taken before.
 pub async fn take_reveal(
     db: &Db,
     token_hash: &TokenDigest,

@@ -1,7 +1,7 @@
-//! The stored audit chain. What a record means and how it is chained is in `crate::audit`.
+//! The stored audit chain. `crate::audit` defines what a record means and how records are chained.
 //!
-//! The chain is what is numbered from 1 to the number of its head. Whatever else is in the table is nobody's record: it is
-//! shown to nobody, and the check names it.
+//! The chain consists of the rows numbered from 1 to the number of its head. Any other row in the table is not a
+//! record: it is never shown, and verification reports it.
 
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, FromRow, Row as _};
@@ -13,36 +13,36 @@ use crate::types::id::Uin;
 /// One record, as stored.
 #[derive(Clone, Debug, FromRow, Serialize)]
 pub struct AuditRow {
-    /// 1, 2, 3 … without gaps.
+    /// The record's number: 1, 2, 3 … without gaps.
     pub number: i64,
-    /// In which form it is authenticated.
+    /// The format in which the record is authenticated.
     pub format: i64,
-    /// When.
+    /// The time of the event.
     pub at: Timestamp,
     /// The account it is about, if there is one.
     pub uin: Option<Uin>,
     /// `account`, `key`, `operator` or `stranger`.
     pub actor: String,
-    /// The key it was done with, by a program.
+    /// The key that a program acted with.
     pub actor_key: Option<String>,
-    /// What was done or tried.
+    /// The event: what was done or attempted.
     pub action: String,
-    /// To which key.
+    /// The target: a key, session, passkey, or version of the master key.
     pub target: Option<String>,
-    /// From where.
+    /// The client's address.
     pub address: Option<String>,
-    /// By which request.
+    /// The ID of the request.
     pub request_id: Option<String>,
     /// `done` or `refused`.
     pub result: String,
-    /// In more words.
+    /// A detail of the result.
     pub detail: Option<String>,
-    /// HMAC-SHA256 over the mac before and all of the above.
+    /// The HMAC-SHA256 over the MAC before and all of the above.
     #[serde(skip)]
     pub mac: Vec<u8>,
 }
 
-/// What is stored under one number.
+/// The row that is stored under one number.
 #[derive(Debug)]
 pub struct Entry {
     /// The number.
@@ -51,18 +51,18 @@ pub struct Entry {
     pub row: sqlx::Result<AuditRow>,
 }
 
-/// The end of the chain: its last record's number (0: none) and mac.
+/// The end of the chain: its last record's number (0 if there is none) and MAC.
 pub type Head = (i64, Option<Vec<u8>>);
 
 /// The columns of an [`AuditRow`].
 pub(super) const COLUMNS: &str =
     "number, format, at, uin, actor, actor_key, action, target, address, request_id, result, detail, mac";
 
-/// True of what is part of the chain. The `+` leaves the choice of an index to the other conditions.
+/// A condition that is true for the rows of the chain. The `+` leaves the choice of an index to the other conditions.
 pub(super) const IN_CHAIN: &str = "+number between 1 and (select number from audit_head where id = 1)
     and cast(number as bigint) = number";
 
-/// Takes the next number and returns it with the mac it follows. Holds the chain until the transaction ends.
+/// Takes the next number and returns it with the MAC that it follows. Locks the chain until the transaction ends.
 pub async fn advance(tx: &mut Tx) -> sqlx::Result<Head> {
     let statement = "update audit_head set number = number + 1 where id = 1 returning number, mac";
     on_tx!(tx, c => sqlx::query_as(statement).fetch_one(c).await)
@@ -79,7 +79,7 @@ pub async fn insert(tx: &mut Tx, row: &AuditRow) -> sqlx::Result<()> {
     on_tx!(tx, c => sqlx::query("update audit_head set mac = $1 where id = 1").bind(&row.mac).execute(c).await.map(drop))
 }
 
-/// The end of the chain; none if it cannot be read.
+/// The end of the chain. `None` if it cannot be read.
 pub async fn head(db: &Db) -> sqlx::Result<Option<Head>> {
     on!(db, pool => {
         let row = sqlx::query("select number, mac from audit_head where id = 1").fetch_optional(pool).await?;
@@ -87,7 +87,7 @@ pub async fn head(db: &Db) -> sqlx::Result<Option<Head>> {
     })
 }
 
-/// Up to `limit` of what the chain has after number `after`, in order, whether it can be read or not.
+/// Up to `limit` rows of the chain after number `after`, in order, whether they can be read or not.
 pub async fn entries(db: &Db, after: i64, limit: i64) -> sqlx::Result<Vec<Entry>> {
     let statement = AssertSqlSafe(format!(
         "select {COLUMNS} from audit_record where number > $1 and {IN_CHAIN} order by number limit $2"
@@ -98,13 +98,13 @@ pub async fn entries(db: &Db, after: i64, limit: i64) -> sqlx::Result<Vec<Entry>
     })
 }
 
-/// The records among [`entries`]; an error if one of them cannot be read.
+/// The records in [`entries`]. Fails if one of them cannot be read.
 pub async fn page(db: &Db, after: i64, limit: i64) -> sqlx::Result<Vec<AuditRow>> {
     entries(db, after, limit).await?.into_iter().map(|entry| entry.row).collect()
 }
 
-/// The number of a row that is not part of the chain, if there is one. What is no whole number counts as the one that SQLite
-/// makes of it.
+/// The number of a row that is not part of the chain, if there is one. A number that is not an integer is reported as
+/// the integer that SQLite makes of it.
 pub async fn stray(db: &Db) -> sqlx::Result<Option<i64>> {
     let statement = "select coalesce(cast(number as bigint), 0) from audit_record
         where number is null or cast(number as bigint) <> number or number < 1
@@ -113,8 +113,8 @@ pub async fn stray(db: &Db) -> sqlx::Result<Option<i64>> {
     on!(db, pool => sqlx::query_scalar(statement).fetch_optional(pool).await)
 }
 
-/// An account or a key of whose creation, the latter's for the account that has it, no record of the chain tells. `account`
-/// and `key` are the actions of such records.
+/// An account or a key whose creation is not in any record of the chain; for a key, in any record of the account that
+/// has it. `account` and `key` are the actions of such records.
 pub async fn untold(db: &Db, account: &str, key: &str) -> sqlx::Result<Option<String>> {
     let statement = AssertSqlSafe(format!(
         "select what from (

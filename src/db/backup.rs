@@ -1,4 +1,4 @@
-//! Copying the embedded database, and looking at a copy without changing its schema.
+//! Copying the embedded database, and inspecting a copy without changing its schema.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 
 use super::{Db, MIGRATOR, OF_A_COMMAND, OpenError, on, open_sqlite};
 
-/// The file of a `sqlite:` address; none for PostgreSQL.
+/// The file of a `sqlite:` address. `None` for PostgreSQL.
 pub fn file_of(url: &str) -> Result<Option<PathBuf>, OpenError> {
     if !url.starts_with("sqlite:") {
         return Ok(None);
@@ -17,7 +17,7 @@ pub fn file_of(url: &str) -> Result<Option<PathBuf>, OpenError> {
 }
 
 impl Db {
-    /// Opens a database that is there already, and leaves its schema as it is.
+    /// Opens a database that exists already, and leaves its schema as it is.
     pub async fn open_existing(url: &str) -> Result<Self, OpenError> {
         match file_of(url)? {
             Some(file) => Self::open_file(&file).await,
@@ -25,12 +25,12 @@ impl Db {
         }
     }
 
-    /// The same for a file of SQLite.
+    /// Like [`Db::open_existing`], for a file of SQLite.
     pub async fn open_file(file: &Path) -> Result<Self, OpenError> {
         open_sqlite(SqliteConnectOptions::new().filename(file).create_if_missing(false), OF_A_COMMAND).await
     }
 
-    /// Is the schema exactly the one this program works with?
+    /// Checks that the schema is exactly the one that this program works with.
     pub async fn check_schema(&self) -> Result<(), OpenError> {
         let statement = "select version, checksum from _sqlx_migrations where success order by version";
         let applied: Result<Vec<(i64, Vec<u8>)>, _> =
@@ -49,12 +49,12 @@ impl Db {
     }
 }
 
-/// Writes all that is committed into `file`, which is empty, while others read and write.
+/// Writes all committed data into `file`, which must be empty, while others read and write.
 pub async fn copy_into(pool: &SqlitePool, file: &str) -> sqlx::Result<()> {
     sqlx::query("vacuum into $1").bind(file).execute(pool).await.map(drop)
 }
 
-/// What SQLite finds wrong with the file, in its words; none if it is whole.
+/// The first fault that SQLite finds in the file. `None` if the file is intact.
 pub async fn damage(pool: &SqlitePool) -> sqlx::Result<Option<String>> {
     let found: String = sqlx::query_scalar("pragma integrity_check(1)").fetch_one(pool).await?;
     if found != "ok" {
@@ -64,7 +64,8 @@ pub async fn damage(pool: &SqlitePool) -> sqlx::Result<Option<String>> {
     sqlx::query_scalar(reference).fetch_optional(pool).await
 }
 
-/// What in the schema is not as this program makes it: a table, index, trigger or view that is altered, missing or more.
+/// An object of the schema that is not as this program creates it: a table, index, trigger or view that is altered,
+/// missing or additional.
 pub async fn foreign_object(pool: &SqlitePool) -> Result<Option<String>, OpenError> {
     let model = SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await?;
     MIGRATOR.run(&model).await.map_err(OpenError::Migration)?;
@@ -72,7 +73,7 @@ pub async fn foreign_object(pool: &SqlitePool) -> Result<Option<String>, OpenErr
     Ok(ours.symmetric_difference(&theirs).next().map(|(name, _)| name.clone()))
 }
 
-/// Names and definitions, without what SQLite and the migrations keep for themselves.
+/// The names and definitions of all objects, except those that SQLite and the migrator keep for themselves.
 async fn objects(pool: &SqlitePool) -> sqlx::Result<BTreeSet<(String, Option<String>)>> {
     let statement = "select name, sql from sqlite_schema where name not like 'sqlite~_%' escape '~'
         and name <> '_sqlx_migrations'";

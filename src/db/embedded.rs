@@ -1,4 +1,4 @@
-//! What the connections to the embedded database have in common: the file they are to be on, and whose turn it is to write.
+//! The state that connections to the embedded database share: the identity of its file, and the queue of writers.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -11,21 +11,21 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::{Errno, retry_on_intr};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-/// The database file as it was when it was opened. A file that is put in its place later is another database, and one
-/// that was removed is nobody's: what was written to it would be gone with the process.
+/// The database file, as it was when it was opened. A file that later takes its place is another database. A file that
+/// was removed must not be used either: whatever is written to it is lost when the process ends.
 #[derive(Debug)]
 pub struct Embedded {
     path: PathBuf,
     /// Device and inode. The inode is not given to another file as long as a connection is open.
     id: (u64, u64),
     missing: AtomicBool,
-    /// What the first of each process stand in line for.
+    /// The lock file that the first writer of each process waits for.
     turns: PathBuf,
     writer: Arc<Mutex<()>>,
 }
 
 impl Embedded {
-    /// The file at `path`, which connections have been opened on.
+    /// Takes the identity of the file at `path`, on which connections have been opened.
     pub(super) fn at(path: &Path) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
         let id = id_of(&path)?;
@@ -34,7 +34,7 @@ impl Embedded {
         Ok(Self { path, id, missing: AtomicBool::new(false), turns: turns.into(), writer: Arc::default() })
     }
 
-    /// An error if the file at the path is not the one that was opened. Said once in the log, and once when it is back.
+    /// Fails if the file at the path is not the one that was opened. Logs this once, and once when the file is back.
     pub(super) fn check(&self) -> sqlx::Result<()> {
         let found = id_of(&self.path);
         let is_there = found.as_ref().is_ok_and(|id| *id == self.id);
@@ -43,7 +43,7 @@ impl Embedded {
         {
             let path = self.path.display();
             if is_there {
-                tracing::warn!(%path, "the database file is back at its place");
+                tracing::warn!(%path, "the database file is back in its place");
             } else {
                 tracing::error!(
                     %path,
@@ -55,8 +55,9 @@ impl Embedded {
         if is_there { Ok(()) } else { Err(sqlx::Error::Io(io::Error::from(io::ErrorKind::NotFound))) }
     }
 
-    /// Waits for the turn to write. `SQLite` lets one write at a time, and has those who wait try again every tenth of a
-    /// second, where others are quicker; here all of a process stand in line, and the first of each process do.
+    /// Waits for the turn to write. SQLite allows one write at a time, and makes the others try again every tenth of a
+    /// second, in which time newcomers may overtake them. Here, all writers of a process queue, and so do the first
+    /// writers of all processes.
     pub(super) async fn turn(&self) -> io::Result<Turn> {
         let line = self.writer.clone().lock_owned().await;
         let file = OpenOptions::new().append(true).create(true).open(&self.turns)?;
@@ -65,7 +66,8 @@ impl Embedded {
             Err(Errno::WOULDBLOCK) => {}
             Err(error) => return Err(error.into()),
         }
-        // Whoever gives up waiting leaves a thread behind that waits, and the line with it: there is never more than one.
+        // A caller that gives up leaves a waiting thread behind, and the queue with it, so there is never more than
+        // one.
         let waiting = tokio::task::spawn_blocking(move || {
             retry_on_intr(|| flock(&file, FlockOperation::LockExclusive))?;
             Ok(Turn { _file: file, _line: line })
@@ -73,8 +75,8 @@ impl Embedded {
         waiting.await.map_err(io::Error::other)?
     }
 
-    /// So that nothing but the database is left. Whoever still stands in line by the removed file writes out of turn once,
-    /// which costs them a wait and nothing else.
+    /// Removes the lock file, so that nothing but the database is left. A process that still waits for the removed file
+    /// writes out of turn once, which only costs it a wait.
     pub(super) fn clear_away(&self) {
         let _ = fs::remove_file(&self.turns);
     }
@@ -83,10 +85,10 @@ impl Embedded {
 /// The turn to write, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Turn {
-    /// Locked against other processes, until it is closed. It is empty, and nobody misses it: `SQLite`'s own files cannot
-    /// stand for it, since closing one gives up whatever locks the process has on it.
+    /// The lock file, which is locked against other processes until it is closed. SQLite's own files cannot take its
+    /// part, because closing one releases all locks that the process has on it.
     _file: File,
-    /// Locked within this process.
+    /// The lock within this process.
     _line: OwnedMutexGuard<()>,
 }
 

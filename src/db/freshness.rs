@@ -1,5 +1,5 @@
-//! What the registry reads: the latest change, and the keys stamped since. On connections of its own, so that no page
-//! stands in its way.
+//! The reads of the registry: the latest change, and the keys stamped since. They have connections of their own, so
+//! that no page holds them up.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,32 +12,32 @@ use crate::types::clock::Timestamp;
 use crate::types::id::{AppId, SecretId, Uin};
 use crate::types::key_state::KeyState;
 
-/// A change to a key: the how manieth, and the mark that was drawn for it. Two databases that have seen the same change
-/// have the same history up to it.
+/// A change to a key: its number, and the mark that was drawn for it. Two databases that contain the same change have
+/// the same history up to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromRow)]
 pub struct Change {
-    /// Rises by one with every change; 0 where there was none.
+    /// The change's number, which rises by one with every change; 0 if there was none.
     pub number: i64,
-    /// At random.
+    /// A random mark.
     pub mark: i64,
 }
 
-/// A key of whatever state, as the registry takes it in.
+/// A key in any state, as the registry loads it.
 #[derive(Clone, Debug)]
 pub struct ChangedKey {
-    /// The key.
+    /// The key's SecretId.
     pub secret_id: SecretId,
-    /// Its account.
+    /// The key's account.
     pub uin: Uin,
     /// The account's APPID.
     pub app_id: AppId,
-    /// Also `deleted`.
+    /// The key's state, which may be `deleted`.
     pub state: KeyState,
-    /// When it came into that state.
+    /// The time at which the key entered that state.
     pub state_changed_at: Timestamp,
-    /// The sealed secret; none if the key is deleted.
+    /// The sealed secret. `None` if the key is deleted.
     pub sealed_secret: Option<Sealed>,
-    /// The number of its latest change.
+    /// The number of the key's latest change.
     pub change_number: i64,
 }
 
@@ -46,23 +46,24 @@ pub struct ChangedKey {
 pub struct Changes {
     /// The latest change at that moment.
     pub latest: Change,
-    /// Was the change that was asked about part of the history at that moment?
+    /// `true` if the change in question was part of the history at that moment.
     pub follow: bool,
-    /// In the order of their changes.
+    /// The keys, in the order of their changes.
     pub keys: Vec<ChangedKey>,
 }
 
-/// Where a page of changed keys begins: behind this change number, and of the keys of that number behind this one.
+/// The position after which a page of changed keys begins: a change number, and a SecretId among the keys of that
+/// number.
 pub type Position = (i64, String);
 
 /// How long a connection to PostgreSQL may take to be made: some exchanges, over whatever distance.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// Keys are taken in this many at a time.
+/// The number of keys that are loaded at a time.
 pub const PAGE: u16 = 2000;
 
 const LATEST: &str = "select number, mark from key_change where id = 1";
-/// One statement, and so one moment, also where the database is put back while it is read.
+/// One statement sees one moment, even if the database is put back to an earlier state during the read.
 const CHANGES: &str = "select key_change.number, key_change.mark,
         (select count(*) from key_history where number = $3 and mark = $4) as followed,
         api_key.secret_id, api_key.uin, account.app_id, api_key.state, api_key.state_changed_at, api_key.secret,
@@ -72,7 +73,7 @@ const CHANGES: &str = "select key_change.number, key_change.mark,
     where key_change.id = 1
     order by api_key.change_number, api_key.secret_id limit $5";
 
-/// A row of it: the key's columns are null where no key has changed.
+/// A row of [`CHANGES`]. The key's columns are null if no key has changed.
 #[derive(FromRow)]
 struct ChangesRow {
     number: i64,
@@ -103,17 +104,17 @@ impl ChangesRow {
     }
 }
 
-/// The registry's connection.
+/// The registry's connection to the database.
 #[derive(Debug)]
 pub enum Reader {
-    /// To SQLite, as long as its file is the one that was opened.
+    /// A connection to SQLite, and the check that its file is still the one that was opened.
     Sqlite(SqliteConnection, Arc<Embedded>),
-    /// To PostgreSQL.
+    /// A connection to PostgreSQL.
     Postgres(PgConnection),
 }
 
 impl Reader {
-    /// Makes a connection of its own.
+    /// Opens the connections.
     pub async fn open(db: &Db) -> sqlx::Result<Self> {
         match db {
             Db::Sqlite(pool, embedded) => {
@@ -126,7 +127,7 @@ impl Reader {
                 let options = pool.connect_options();
                 let mut connection = within(CONNECT, PgConnection::connect_with(&options)).await?;
                 let asked = sqlx::query_scalar("select pg_is_in_recovery()").fetch_one(&mut connection);
-                // A replica may lag behind without end; it does not turn into one while a connection lasts.
+                // A replica may lag behind without limit. A server does not turn into one while a connection lasts.
                 if within(CONNECT, asked).await? {
                     return Err(sqlx::Error::Io(std::io::Error::other("the database is a replica")));
                 }
@@ -135,7 +136,7 @@ impl Reader {
         }
     }
 
-    /// Closes it, and waits until it is.
+    /// Closes the connection, and waits until it is closed.
     pub async fn close(self) -> sqlx::Result<()> {
         match self {
             Self::Sqlite(connection, _) => connection.close().await,

@@ -1,4 +1,4 @@
-//! PostgreSQL's hosts: which of them is written to, now and after a failover.
+//! PostgreSQL's hosts: finding the one that accepts writes, at the start and after a failover.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use tokio::time::MissedTickBehavior;
 use super::address::Address;
 use super::{AT_START, OpenError};
 
-/// How long one of several hosts may take, so that the others are asked in time.
+/// The time limit for one of several hosts, so that the others are tried in time.
 const HOST_PATIENCE: Duration = Duration::from_secs(2);
-/// Connections of a pool.
+/// The number of connections in a pool.
 const MOST: u32 = 8;
-/// How often the elected one of several hosts is asked whether it still takes writes.
+/// The interval at which the elected one of several hosts is asked whether it still accepts writes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 impl Address {
-    /// How to reach the first host that will do, in the order of the address. Where there is no choice, nobody is asked.
+    /// The options for the first suitable host, in the order of the address. If there is no choice, no host is asked.
     pub async fn elect(&self) -> Result<PgConnectOptions, OpenError> {
         if let ([only], false) = (&self.hosts[..], self.writable) {
             return Ok(only.clone());
@@ -46,11 +46,12 @@ impl Address {
         if self.writable { takes_writes(connection).await } else { connection.ping().await.map(|()| true) }
     }
 
-    /// A pool of connections to the host that will do, whichever that comes to be. A statement may take as long as `patience`.
+    /// Opens a pool of connections to the suitable host, whichever that is over time. `patience` is the time limit for
+    /// a statement.
     pub async fn pool(self, patience: Duration) -> Result<PgPool, OpenError> {
         let host = self.elect().await?;
         let pool = match self.open(patience, &host).await {
-            // The pool has tried all the while and does not say what came of it.
+            // The pool has kept trying, and does not report what the cause was.
             Err(OpenError::Engine(sqlx::Error::PoolTimedOut)) => return Err(why_no_connection(&host).await),
             opened => opened?,
         };
@@ -72,12 +73,12 @@ impl Address {
         let first = pool(2, AT_START).connect_with(host.clone()).await?;
         keeps_statements(&first).await?;
         first.close().await;
-        // Two connections are kept, so that a database that is slow to let one in is slow only once.
+        // Two connections are kept open, so that a database on which connecting is slow is slow only once.
         Ok(pool(MOST, patience).min_connections(2).connect_lazy_with(host.clone()))
     }
 
-    /// Has the pool make its connections to the host that will do, for as long as the pool is open. Those that are there end
-    /// with the server they lead to: PostgreSQL becomes a standby only by starting again.
+    /// Makes the pool open its connections to the suitable host, for as long as the pool is open. Existing connections
+    /// end with the server that they lead to: PostgreSQL becomes a standby only by restarting.
     async fn follow(self, pool: PgPool, mut elected: PgConnectOptions) {
         let mut watched: Option<PgConnection> = None;
         let mut tick = tokio::time::interval(LOOK_EVERY);
@@ -127,8 +128,8 @@ async fn only_writable(connection: &mut PgConnection) -> sqlx::Result<()> {
     Err(sqlx::Error::Protocol("the server does not take writes".to_owned()))
 }
 
-/// Does a statement that was prepared on one connection stay out of the others' way? Behind a pooler that gives each
-/// transaction another connection, the names meet; better now than now and then.
+/// Checks that statements prepared on one connection do not get in the way of others. Behind a pooler that gives each
+/// transaction another connection, their names clash. It is better to fail now than now and then.
 async fn keeps_statements(pool: &PgPool) -> Result<(), OpenError> {
     let (mut one, mut other) = (pool.acquire().await?, pool.acquire().await?);
     for connection in [&mut one, &mut other] {
@@ -137,13 +138,13 @@ async fn keeps_statements(pool: &PgPool) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Is this a server that takes writes? A standby does not, whatever it is asked.
+/// Returns `true` if the server accepts writes. A standby does not, whatever it is asked.
 async fn takes_writes(connection: &mut PgConnection) -> sqlx::Result<bool> {
     let read_only: String = sqlx::query_scalar("show transaction_read_only").fetch_one(connection).await?;
     Ok(read_only == "off")
 }
 
-/// In place of an error that says nothing: what a connection of one's own says.
+/// Opens a connection outside the pool to find out the cause, which the pool does not report.
 async fn why_no_connection(options: &PgConnectOptions) -> OpenError {
     match tokio::time::timeout(AT_START, PgConnection::connect_with(options)).await {
         Ok(Ok(_)) => OpenError::Engine(sqlx::Error::PoolTimedOut),

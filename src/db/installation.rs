@@ -1,5 +1,5 @@
-//! What belongs to the installation as a whole: the first set-up, set-up links, master key versions and
-//! the product's own sealed keys.
+//! The data of the installation as a whole: the first setup, setup links, master key versions and the product's own
+//! sealed keys.
 
 use sqlx::FromRow;
 
@@ -9,12 +9,12 @@ use crate::secret::vault::Sealed;
 use crate::types::clock::Timestamp;
 use crate::types::id::Uin;
 
-/// Has the first account been made?
+/// Returns `true` if the first account has been created.
 pub async fn is_set_up(db: &Db) -> sqlx::Result<bool> {
     on!(db, pool => sqlx::query_scalar("select set_up from installation where id = 1").fetch_one(pool).await)
 }
 
-/// Writes what is there already, and has it kept like any change.
+/// Writes a value that is there already, and commits it like any change.
 pub async fn try_write(db: &Db) -> sqlx::Result<()> {
     let mut tx = db.begin().await?;
     let statement = "update installation set id = id where id = 1";
@@ -22,18 +22,18 @@ pub async fn try_write(db: &Db) -> sqlx::Result<()> {
     tx.commit().await
 }
 
-/// Closes the first set-up. True for the one who closed it.
+/// Closes the first setup. Returns `true` to the caller that closed it.
 pub async fn close_first_setup(tx: &mut Tx) -> sqlx::Result<bool> {
     let statement = "update installation set set_up = true where id = 1 and set_up = false";
     on_tx!(tx, c => sqlx::query(statement).execute(c).await.map(|done| done.rows_affected() == 1))
 }
 
-/// A stored set-up link.
+/// A stored setup link.
 #[derive(Clone, Debug, FromRow)]
 pub struct SetupLink {
     /// `first`, `account`, `mfa` or `recovery`.
     pub purpose: String,
-    /// The account it completes; none for `first`.
+    /// The account that it completes. `None` for `first`.
     pub uin: Option<Uin>,
 }
 
@@ -49,34 +49,34 @@ pub async fn insert_setup_link(
         .bind(token_hash).bind(purpose).bind(uin).bind(expires_at).execute(c).await.map(drop))
 }
 
-/// The link of this token, if it can still be used.
+/// The link with this token, if it can still be used.
 pub async fn usable_setup_link(db: &Db, token_hash: &TokenDigest, now: Timestamp) -> sqlx::Result<Option<SetupLink>> {
     let statement = "select purpose, uin from setup_link where token_hash = $1 and used_at is null and expires_at > $2";
     on!(db, pool => sqlx::query_as(statement).bind(token_hash).bind(now).fetch_optional(pool).await)
 }
 
-/// Spends a link. True for the one who spent it.
+/// Spends a link. Returns `true` to the caller that spent it.
 pub async fn spend_setup_link(tx: &mut Tx, token_hash: &TokenDigest, now: Timestamp) -> sqlx::Result<bool> {
     let statement = "update setup_link set used_at = $2 where token_hash = $1 and used_at is null and expires_at > $2";
     on_tx!(tx, c => sqlx::query(statement).bind(token_hash).bind(now).execute(c).await
         .map(|done| done.rows_affected() == 1))
 }
 
-/// Makes every open link of an account useless, before a new one is made.
+/// Invalidates every open link of an account, before a new one is created.
 pub async fn revoke_setup_links(tx: &mut Tx, uin: Uin, now: Timestamp) -> sqlx::Result<()> {
     let statement = "update setup_link set used_at = $2 where uin = $1 and used_at is null";
     on_tx!(tx, c => sqlx::query(statement).bind(uin).bind(now).execute(c).await.map(drop))
 }
 
-/// Every master key version this database has seen, with its check value.
+/// Every master key version that this database knows, with its check value.
 pub async fn master_key_versions(db: &Db) -> sqlx::Result<Vec<Sealed>> {
     let statement = "select version, check_value from master_key order by version";
     let rows: Vec<(i64, Vec<u8>)> = on!(db, pool => sqlx::query_as(statement).fetch_all(pool).await)?;
     Ok(rows.into_iter().map(|(key_version, bytes)| Sealed { key_version, bytes }).collect())
 }
 
-/// The newest master key version, which is the one to seal under, with its check value. It stays so until the transaction
-/// ends, because whoever adds one holds it, too: the installation's one row stands for it.
+/// The newest master key version, which is the one to seal under, with its check value. It stays the newest until the
+/// transaction ends, because adding a version takes the same lock, which is on the installation's only row.
 pub async fn hold_master_key(tx: &mut Tx) -> sqlx::Result<Option<Sealed>> {
     let hold = "update installation set set_up = set_up where id = 1";
     on_tx!(tx, c => sqlx::query(hold).execute(c).await.map(drop))?;
@@ -85,13 +85,13 @@ pub async fn hold_master_key(tx: &mut Tx) -> sqlx::Result<Option<Sealed>> {
     Ok(row.map(|(key_version, bytes)| Sealed { key_version, bytes }))
 }
 
-/// Forgets older versions.
+/// Deletes the versions below `version`.
 pub async fn delete_master_keys_below(tx: &mut Tx, version: i64) -> sqlx::Result<()> {
     let statement = "delete from master_key where version < $1";
     on_tx!(tx, c => sqlx::query(statement).bind(version).execute(c).await.map(drop))
 }
 
-/// Notes a master key version; the first to come stays.
+/// Stores a master key version, unless it is there already.
 pub async fn insert_master_key(tx: &mut Tx, check: &Sealed, now: Timestamp) -> sqlx::Result<()> {
     let statement =
         "insert into master_key (version, check_value, created_at) values ($1, $2, $3) on conflict do nothing";
@@ -105,7 +105,7 @@ pub async fn data_key(db: &Db, name: &str) -> sqlx::Result<Option<Sealed>> {
     Ok(row.map(|(key_version, bytes)| Sealed { key_version, bytes }))
 }
 
-/// Stores one of the product's own keys; the first to come stays.
+/// Stores one of the product's own keys, unless it is there already.
 pub async fn insert_data_key(tx: &mut Tx, name: &str, sealed: &Sealed) -> sqlx::Result<()> {
     let statement = "insert into data_key (name, sealed, key_version) values ($1, $2, $3) on conflict do nothing";
     on_tx!(tx, c => sqlx::query(statement).bind(name).bind(&sealed.bytes).bind(sealed.key_version).execute(c).await.map(drop))

@@ -1,10 +1,14 @@
-//! The database: one text of every statement, run on SQLite or PostgreSQL.
+//! The database: every statement is one SQL text that runs on SQLite and PostgreSQL.
 //!
-//! Invariant: all SQL is in this folder; nothing here knows HTTP or a plain secret.
+//! Invariant: all SQL is in this module, and nothing here knows HTTP or a plain secret.
 //!
-//! Rules of the one text: `$1` placeholders; `returning` and `on conflict` but no `now()`, serial, json or
-//! `for update`; instants are [`Timestamp`](crate::types::clock::Timestamp); a change that must not be lost to a race is one
-//! compare-and-set statement whose affected rows are looked at; writes stand in a transaction with their audit record.
+//! Rules for the shared SQL:
+//!
+//! - Placeholders are written `$1`.
+//! - `returning` and `on conflict` are allowed, but not `now()`, serial, JSON or `for update`.
+//! - Points in time are [`Timestamp`](crate::types::clock::Timestamp)s.
+//! - A change that must not be lost to a race is one compare-and-set statement whose affected rows are checked.
+//! - Writes are in one transaction with their audit record.
 
 pub mod accounts;
 pub mod address;
@@ -41,25 +45,25 @@ pub use self::embedded::Embedded;
 pub use self::outage::is_outage;
 pub use self::transaction::{SqliteTx, Tx};
 
-/// How long a request's statement may take, the wait for a connection and for other writers included: whoever waits longer
-/// is told to come back later.
+/// The time limit for a statement of a request, including the wait for a connection and for other writers. A client
+/// whose request exceeds it is told to retry later.
 pub const OF_A_REQUEST: Duration = Duration::from_millis(1800);
-/// The same for a command, whose caller would rather wait.
+/// The same limit for a command, whose caller would rather wait.
 pub const OF_A_COMMAND: Duration = Duration::from_secs(20);
-/// How long PostgreSQL may take to answer at the start.
+/// The time limit for PostgreSQL to answer at the start.
 const AT_START: Duration = Duration::from_secs(5);
 
-/// An open database. Cloning shares the connections.
+/// An open database. Clones share the connections.
 #[derive(Clone, Debug)]
 pub enum Db {
-    /// Embedded, one machine.
+    /// Embedded, for one machine.
     Sqlite(SqlitePool, Arc<Embedded>),
-    /// Shared by any number of processes.
+    /// PostgreSQL, shared by any number of processes.
     Postgres(PgPool),
 }
 
-/// Runs one body on whichever engine is open: `on!(db, executor => sqlx::query("…").execute(executor).await)`. An error if
-/// it takes too long, or if the embedded database's file is not at its place.
+/// Runs one body on whichever engine is open: `on!(db, executor => sqlx::query("…").execute(executor).await)`. Fails if
+/// it takes too long, or if the embedded database's file is not in its place.
 macro_rules! on {
     ($db:expr, $executor:ident => $body:expr) => {{
         let db: &$crate::db::Db = $db;
@@ -97,53 +101,54 @@ macro_rules! on_tx {
 }
 pub(crate) use on_tx;
 
-/// What the database does, unless it takes longer than `patience`.
+/// Performs work on the database. Fails with [`sqlx::Error::PoolTimedOut`] if it takes longer than `patience`.
 pub async fn within<T>(patience: Duration, work: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
     tokio::time::timeout(patience, work).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
-/// The schema, step by step.
+/// The migrations, which create the schema step by step.
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
-/// Why the database could not be opened or brought up to date.
+/// The reason why the database could not be opened or brought up to date.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Neither `sqlite:` nor `postgres:`.
+    /// The address begins with neither `sqlite:` nor `postgres:`.
     #[error("a database is `sqlite:…` or `postgres:…`")]
     UnknownEngine,
-    /// Its schema has migrations this program does not know.
+    /// The schema has migrations that this program does not know.
     #[error("the database was written by a newer version of Latchkey; run that version, or restore a backup")]
     Newer,
-    /// Its schema has not all migrations of this program.
+    /// The schema lacks migrations of this program.
     #[error("its schema is older than this program; run `latchkey migrate` first")]
     Older,
-    /// No table of migrations.
+    /// There is no table of migrations.
     #[error("it is not a database of Latchkey")]
     Foreign,
-    /// PostgreSQL gave no answer.
-    #[error("{0} did not answer within {n} s; see whether it runs, and what is between", n = AT_START.as_secs())]
+    /// PostgreSQL did not answer.
+    #[error("{0} did not answer within {n} s; check that it is running and can be reached", n = AT_START.as_secs())]
     Silent(String),
-    /// PostgreSQL's address.
+    /// PostgreSQL's address is malformed.
     #[error("{0}")]
     Address(#[from] AddressError),
-    /// None of PostgreSQL's hosts will do; what each says.
+    /// None of PostgreSQL's hosts is suitable. Contains what each of them reported.
     #[error("none of its hosts will do: {0}")]
     NoHost(String),
-    /// PostgreSQL does not take the password.
+    /// PostgreSQL rejects the password.
     #[error("{0}; check it, and that in the address it is percent-encoded: @ as %40, / as %2F, % as %25 and so on")]
     Password(sqlx::Error),
-    /// A pooler between here and PostgreSQL loses prepared statements.
+    /// A pooler in front of PostgreSQL loses prepared statements.
     #[error(
-        "a pooler before it does not keep prepared statements ({0}); have it pool sessions (PgBouncer: pool_mode = session), \
-         or connect without it"
+        "a pooler in front of it does not keep prepared statements ({0}); have it pool sessions (PgBouncer: \
+         pool_mode = session), or connect without it"
     )]
     Pooler(sqlx::Error),
-    /// A pooler refuses to be told something at the start.
+    /// A pooler in front of PostgreSQL refuses a startup parameter.
     #[error(
-        "a pooler before it refuses a parameter ({0}); add that to its ignore_startup_parameters, and have it pool sessions"
+        "a pooler in front of it refuses a parameter ({0}); add that to its ignore_startup_parameters, and have it pool \
+         sessions"
     )]
     PoolerParameter(sqlx::Error),
-    /// The engine's own words.
+    /// Any other error, in the engine's own words.
     #[error("{0}")]
     Engine(sqlx::Error),
     /// A migration failed.
@@ -152,12 +157,12 @@ pub enum OpenError {
 }
 
 impl From<sqlx::Error> for OpenError {
-    /// By PostgreSQL's codes, which poolers use, too.
+    /// Goes by PostgreSQL's error codes, which poolers use as well.
     fn from(cause: sqlx::Error) -> Self {
         let code = cause.as_database_error().and_then(sqlx::error::DatabaseError::code);
         match code.as_deref() {
             Some("28P01") => Self::Password(cause),
-            // No such prepared statement, or one of this name already.
+            // There is no such prepared statement, or one of this name exists already.
             Some("26000" | "42P05") => Self::Pooler(cause),
             Some("08P01") if cause.to_string().contains("startup parameter") => Self::PoolerParameter(cause),
             _ => Self::Engine(cause),
@@ -166,8 +171,8 @@ impl From<sqlx::Error> for OpenError {
 }
 
 impl Db {
-    /// Opens `sqlite:…` (made if missing) or `postgres:…`, without touching its schema. A statement may take as long as
-    /// `patience`.
+    /// Opens `sqlite:…` (created if missing) or `postgres:…`, without touching its schema. `patience` is the time limit
+    /// for a statement.
     pub async fn open(url: &str, patience: Duration) -> Result<Self, OpenError> {
         if url.starts_with("sqlite:") {
             let options = SqliteConnectOptions::from_str(url)?.create_if_missing(true);
@@ -179,7 +184,7 @@ impl Db {
         }
     }
 
-    /// How long a statement may take.
+    /// The time limit for a statement.
     fn patience(&self) -> Duration {
         match self {
             Self::Sqlite(pool, _) => pool.options().get_acquire_timeout(),
@@ -189,7 +194,7 @@ impl Db {
 
     /// Brings the schema up to date.
     pub async fn migrate(&self) -> Result<(), OpenError> {
-        // One question where there is nothing to do: the migrator would ask several, and stop others from starting.
+        // A single query if there is nothing to do: the migrator would run several, and stop others from starting.
         if self.check_schema().await.is_ok() {
             return Ok(());
         }
@@ -205,7 +210,7 @@ impl Db {
         })
     }
 
-    /// Closes the connections once they are given back.
+    /// Closes the connections once they have been returned.
     pub async fn close(&self) {
         match self {
             Self::Sqlite(pool, embedded) => {
@@ -217,20 +222,20 @@ impl Db {
     }
 }
 
-/// Opens a file, and from then on no other that is put in its place.
+/// Opens a file. From then on, no file that replaces it is opened.
 async fn open_sqlite(options: SqliteConnectOptions, patience: Duration) -> Result<Db, OpenError> {
     let options = options
         .journal_mode(SqliteJournalMode::Wal)
-        // What was acknowledged survives a power cut, a Disable above all.
+        // Acknowledged changes survive a power failure, above all the disabling of a key.
         .synchronous(SqliteSynchronous::Full)
-        // Less than a statement may take, so that it is the engine that says what it waited for.
+        // Shorter than the limit for a statement, so that the engine is the one to report what it waited for.
         .busy_timeout(patience.mul_f32(0.8))
         .foreign_keys(true)
         // A destroyed secret is overwritten in its page, not only unlinked.
         .pragma("secure_delete", "on");
-    // The first to open a file may have to mend it, and waits for the disk: it may take longer than a request.
+    // The first connection may have to recover the file, and waits for the disk, so it may take longer than a request.
     let first = within(OF_A_COMMAND, SqliteConnection::connect_with(&options)).await?;
-    // One connection stays open whatever happens, and so the file does.
+    // One connection is always open, and so the file is, too.
     let pool = SqlitePoolOptions::new().max_connections(5).min_connections(1).idle_timeout(None).max_lifetime(None);
     let pool = pool.acquire_timeout(patience).connect_with(options.clone()).await?;
     let embedded = Embedded::at(options.get_filename()).map_err(sqlx::Error::Io)?;

@@ -1,4 +1,5 @@
-//! Which errors of the database pass by themselves, or once somebody has made room or let go.
+//! The distinction between temporary errors of the database, which pass by themselves or once somebody has made room or
+//! released a lock, and all others.
 
 use crate::types::error::Error;
 
@@ -8,7 +9,8 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-/// Cannot the database be used for now? Otherwise it was asked something wrong, or answered something wrong.
+/// Returns `true` if the database cannot be used at the moment. Any other error means that a query or its result was
+/// wrong.
 pub fn is_outage(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_)
@@ -25,13 +27,13 @@ pub fn is_outage(error: &sqlx::Error) -> bool {
     }
 }
 
-/// The low byte is the kind: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN and PROTOCOL.
+/// Goes by the low byte of the code, which is its kind: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN and PROTOCOL.
 fn is_outage_code(extended: i32) -> bool {
     matches!(extended & 0xff, 5 | 6 | 8 | 10 | 13 | 14 | 15)
 }
 
-/// By `SQLSTATE`: no connection, no resources (a full disk among them), stopped by whoever runs it, a lock that somebody
-/// holds or that two held for each other, a server that does not write, such as a replica.
+/// Goes by the `SQLSTATE`: no connection, no resources (a full disk among them), shut down by the operator, a lock held
+/// by somebody else, a deadlock, or a server that does not accept writes, such as a replica.
 fn is_outage_of_postgres(state: &str) -> bool {
     matches!(state.get(..2), Some("08" | "53" | "57" | "58" | "40")) || matches!(state, "25006" | "55P03")
 }

@@ -1,4 +1,4 @@
-//! Passkeys, and what is asked of browsers about them.
+//! Passkeys, and the challenges that browsers have been sent.
 
 use sqlx::FromRow;
 
@@ -10,44 +10,44 @@ use crate::types::id::{PasskeyHandle, Uin};
 /// A passkey as its owner sees it.
 #[derive(Clone, Debug, FromRow)]
 pub struct PasskeyRow {
-    /// What it is named by.
+    /// The passkey's handle.
     pub handle: PasskeyHandle,
-    /// What its owner calls it.
+    /// The name that its owner has given it.
     pub name: String,
-    /// When it was added.
+    /// The time at which the passkey was added.
     pub created_at: Timestamp,
-    /// When it was last used to sign in or to verify.
+    /// The time at which it was last used to sign in or to verify.
     pub last_used_at: Option<Timestamp>,
 }
 
-/// What the use of a passkey is checked with.
+/// The stored data that is needed to check the use of a passkey.
 #[derive(Clone, Debug, FromRow)]
 pub struct CredentialRow {
-    /// What it is named by.
+    /// The passkey's handle.
     pub handle: PasskeyHandle,
-    /// Whose it is.
+    /// The passkey's account.
     pub uin: Uin,
-    /// Public key, counter and flags, as the library writes them.
+    /// The public key, counter and flags, as the library serialises them.
     pub credential: String,
 }
 
 /// A passkey about to be stored.
 #[derive(Clone, Copy, Debug)]
 pub struct NewPasskey<'a> {
-    /// What it is named by.
+    /// The passkey's handle.
     pub handle: &'a PasskeyHandle,
-    /// Whose it is.
+    /// The passkey's account.
     pub uin: Uin,
-    /// What authenticators know it by.
+    /// The ID by which authenticators know the passkey.
     pub credential_id: &'a [u8],
-    /// Public key, counter and flags, as the library writes them.
+    /// The public key, counter and flags, as the library serialises them.
     pub credential: &'a str,
-    /// What its owner calls it.
+    /// The name that its owner gives it.
     pub name: &'a str,
 }
 
-/// A new passkey in the account's first free place of `limit`. False if there is none. A unique violation if the
-/// credential is known already.
+/// Inserts a passkey in the account's first free slot of `limit`. Returns `false` if there is none. Fails with a unique
+/// violation if the credential is known already.
 pub async fn insert(tx: &mut Tx, new: &NewPasskey<'_>, now: Timestamp, limit: i64) -> sqlx::Result<bool> {
     let statement = "insert into passkey (handle, uin, slot, credential_id, credential, name, created_at)
         select $1, $2, min(free.slot), $3, $4, $5, $6
@@ -66,20 +66,20 @@ pub async fn list(db: &Db, uin: Uin) -> sqlx::Result<Vec<PasskeyRow>> {
     on!(db, pool => sqlx::query_as(statement).bind(uin).fetch_all(pool).await)
 }
 
-/// What authenticators know the account's passkeys by.
+/// The IDs by which authenticators know the account's passkeys.
 pub async fn credential_ids(db: &Db, uin: Uin) -> sqlx::Result<Vec<Vec<u8>>> {
     let statement = "select credential_id from passkey where uin = $1 order by slot";
     on!(db, pool => sqlx::query_scalar(statement).bind(uin).fetch_all(pool).await)
 }
 
-/// The passkey an authenticator names.
+/// The passkey that an authenticator names.
 pub async fn by_credential_id(db: &Db, credential_id: &[u8]) -> sqlx::Result<Option<CredentialRow>> {
     let statement = "select handle, uin, credential from passkey where credential_id = $1";
     on!(db, pool => sqlx::query_as(statement).bind(credential_id).fetch_optional(pool).await)
 }
 
-/// Notes a use, if the passkey is as it was when the use was checked: of two at once, or of a use and a removal, one
-/// wins.
+/// Records a use, if the passkey is as it was when the use was checked. Of two uses at the same time, or of a use and a
+/// removal, only one succeeds.
 pub async fn note_use(
     tx: &mut Tx,
     handle: &PasskeyHandle,
@@ -92,14 +92,14 @@ pub async fn note_use(
         .map(|done| done.rows_affected() == 1))
 }
 
-/// Renames a passkey of the account. False if there is no such one.
+/// Renames a passkey of the account. Returns `false` if there is no such passkey.
 pub async fn rename(tx: &mut Tx, uin: Uin, handle: &PasskeyHandle, name: &str) -> sqlx::Result<bool> {
     let statement = "update passkey set name = $3 where uin = $1 and handle = $2";
     on_tx!(tx, c => sqlx::query(statement).bind(uin).bind(handle).bind(name).execute(c).await
         .map(|done| done.rows_affected() == 1))
 }
 
-/// Removes a passkey of the account. False if there is no such one.
+/// Removes a passkey of the account. Returns `false` if there is no such passkey.
 pub async fn delete(tx: &mut Tx, uin: Uin, handle: &PasskeyHandle) -> sqlx::Result<bool> {
     let statement = "delete from passkey where uin = $1 and handle = $2";
     on_tx!(tx, c => sqlx::query(statement).bind(uin).bind(handle).execute(c).await
@@ -111,13 +111,13 @@ pub async fn delete_all_of(tx: &mut Tx, uin: Uin) -> sqlx::Result<()> {
     on_tx!(tx, c => sqlx::query("delete from passkey where uin = $1").bind(uin).execute(c).await.map(drop))
 }
 
-/// How many challenges of `asker` wait for an answer, and when the first of them ends.
+/// The number of pending challenges of `asker`, and the time at which the first of them expires.
 pub async fn waiting_challenges(db: &Db, asker: &str, now: Timestamp) -> sqlx::Result<(i64, Option<Timestamp>)> {
     let statement = "select count(*), min(expires_at) from passkey_challenge where asker = $1 and expires_at > $2";
     on!(db, pool => sqlx::query_as(statement).bind(asker).bind(now).fetch_one(pool).await)
 }
 
-/// Keeps what a browser's answer will be checked against, and of all that is kept the latest `keep`.
+/// Stores a challenge, against which a browser's response will be checked. Of all challenges, keeps the latest `keep`.
 pub async fn insert_challenge(
     db: &Db,
     token_hash: &TokenDigest,
@@ -134,7 +134,7 @@ pub async fn insert_challenge(
     on!(db, pool => sqlx::query(trim).bind(keep).execute(pool).await.map(drop))
 }
 
-/// Takes it, for the one who takes it and in time; none for everybody else.
+/// Takes a challenge. Returns `None` if it has expired or was taken before.
 pub async fn take_challenge(db: &Db, token_hash: &TokenDigest, now: Timestamp) -> sqlx::Result<Option<String>> {
     let statement = "delete from passkey_challenge where token_hash = $1 returning ceremony, expires_at";
     let row: Option<(String, Timestamp)> =
@@ -142,7 +142,7 @@ pub async fn take_challenge(db: &Db, token_hash: &TokenDigest, now: Timestamp) -
     Ok(row.filter(|(_, expires_at)| *expires_at > now).map(|(ceremony, _)| ceremony))
 }
 
-/// Clears out challenges nobody has answered.
+/// Deletes expired challenges.
 pub async fn purge(db: &Db, now: Timestamp) -> sqlx::Result<()> {
     let statement = "delete from passkey_challenge where expires_at <= $1";
     on!(db, pool => sqlx::query(statement).bind(now).execute(pool).await.map(drop))

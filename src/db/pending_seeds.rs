@@ -1,11 +1,11 @@
-//! Seeds of authenticators that wait for their first code.
+//! TOTP seeds whose enrolment waits for a first code.
 
 use super::{Db, Tx, on, on_tx};
 use crate::secret::vault::Sealed;
 use crate::types::clock::Timestamp;
 use crate::types::id::Uin;
 
-/// Keeps one until `expires_at`.
+/// Stores a seed until `expires_at`.
 pub async fn insert(
     tx: &mut Tx,
     name: &str,
@@ -18,7 +18,7 @@ pub async fn insert(
         .bind(expires_at).execute(c).await.map(drop))
 }
 
-/// One of them as it is stored; none if it has run out.
+/// A seed, as it is stored. `None` if it has expired.
 pub async fn find(db: &Db, name: &str, now: Timestamp) -> sqlx::Result<Option<Sealed>> {
     let statement = "select key_version, seed from pending_seed where name = $1 and expires_at > $2";
     let row: Option<(i64, Vec<u8>)> =
@@ -26,12 +26,12 @@ pub async fn find(db: &Db, name: &str, now: Timestamp) -> sqlx::Result<Option<Se
     Ok(row.map(|(key_version, bytes)| Sealed { key_version, bytes }))
 }
 
-/// Forgets one that has been confirmed.
+/// Deletes a seed that has been confirmed.
 pub async fn delete(tx: &mut Tx, name: &str) -> sqlx::Result<()> {
     on_tx!(tx, c => sqlx::query("delete from pending_seed where name = $1").bind(name).execute(c).await.map(drop))
 }
 
-/// Forgets those that have run out.
+/// Deletes expired seeds.
 pub async fn purge(db: &Db, now: Timestamp) -> sqlx::Result<()> {
     let statement = "delete from pending_seed where expires_at <= $1";
     on!(db, pool => sqlx::query(statement).bind(now).execute(pool).await.map(drop))

@@ -1,5 +1,5 @@
-//! The records of one account, filtered, a page at a time, of what is part of the chain. What a record is stands in
-//! `crate::audit`.
+//! The audit records of one account, filtered, a page at a time. Only rows of the chain are returned; `crate::audit`
+//! defines what a record is.
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
@@ -12,42 +12,42 @@ use crate::types::clock::Timestamp;
 use crate::types::event::{Action, Outcome};
 use crate::types::id::{SecretId, Uin};
 
-/// Which of an account's records are asked for; by default all.
+/// A filter for an account's records. The default matches all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// From this instant on.
+    /// Only records from this instant on.
     pub from: Option<Timestamp>,
-    /// Before this instant.
+    /// Only records before this instant.
     pub until: Option<Timestamp>,
-    /// Of this event.
+    /// Only records of this event.
     pub action: Option<Action>,
-    /// With this result.
+    /// Only records with this result.
     pub outcome: Option<Outcome>,
-    /// About this key, or done with it.
+    /// Only records that are about this key, or of what was done with it.
     pub key: Option<SecretId>,
 }
 
-/// Where a record stands among the others. In addresses it is `TIME-NUMBER`.
+/// The position of a record among the others. In URLs, it is written `TIME-NUMBER`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
-    /// Its time.
+    /// The record's time.
     pub at: Timestamp,
-    /// Its number.
+    /// The record's number.
     pub number: i64,
 }
 
 impl Position {
-    /// Before every record.
+    /// The position before every record.
     pub const FIRST: Self = Self { at: Timestamp(i64::MIN), number: 0 };
-    /// After every record.
+    /// The position after every record.
     pub const LAST: Self = Self { at: Timestamp(i64::MAX), number: 0 };
 
-    /// Before every record of this instant, since numbers begin with 1.
+    /// The position before every record of this instant, since numbers begin with 1.
     fn before_all_at(at: Timestamp) -> Self {
         Self { at, number: 0 }
     }
 
-    /// Of this record.
+    /// The position of this record.
     pub fn of(row: &AuditRow) -> Self {
         Self { at: row.at, number: row.number }
     }
@@ -59,7 +59,7 @@ impl fmt::Display for Position {
     }
 }
 
-/// The text is not `TIME-NUMBER`.
+/// The error for a text that is not `TIME-NUMBER`.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("not the position of a record")]
 pub struct NotAPosition;
@@ -75,7 +75,7 @@ impl FromStr for Position {
 }
 
 impl Filter {
-    /// The range in which its times and these two positions agree.
+    /// The range that the filter's times and these two positions have in common.
     pub fn within(&self, after: Position, before: Position) -> (Position, Position) {
         let from = self.from.map_or(Position::FIRST, Position::before_all_at);
         let until = self.until.map_or(Position::LAST, Position::before_all_at);
@@ -83,16 +83,16 @@ impl Filter {
     }
 }
 
-/// Which end of a range a page begins at.
+/// The end of a range at which a page begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// At its later end.
+    /// The page begins at the later end.
     NewestFirst,
-    /// At its earlier end.
+    /// The page begins at the earlier end.
     OldestFirst,
 }
 
-/// A column and what it must be equal to.
+/// A column, and the value that it must equal.
 type Condition = (&'static str, String);
 
 /// Up to `limit` records of the account that match the filter and stand between two positions, both exclusive.
@@ -115,10 +115,11 @@ pub async fn page(
     })
 }
 
-/// The statement, and what its parameters from `$7` on are.
+/// The statement, and the values of its parameters from `$7` on.
 ///
-/// Every branch asks for equality in the first columns of one index and a range in the next two, in whose order it reads
-/// no more than it returns. Only the event of a filter by key is looked for record by record, in the index.
+/// Every branch asks for equality in the first columns of one index and for a range in the next two. It reads in the
+/// order of the index, and no more rows than it returns. Only the event of a filter by key is checked row by row,
+/// within the index.
 pub fn statement(filter: &Filter, order: Order) -> (String, Vec<String>) {
     let direction = match order {
         Order::NewestFirst => "desc",
@@ -146,7 +147,7 @@ pub fn statement(filter: &Filter, order: Order) -> (String, Vec<String>) {
     (text, values)
 }
 
-/// Alternatives that together are the filter. A record may be in two of them; `union` returns it once.
+/// The alternatives that make up the filter. A record may be in two of them; `union` returns it once.
 fn branches(filter: &Filter) -> Vec<Vec<Condition>> {
     let outcomes = filter.outcome.map_or(Outcome::ALL.to_vec(), |outcome| vec![outcome]);
     let keys = match &filter.key {

@@ -1,4 +1,4 @@
-//! What the server made of refused requests.
+//! The diagnoses of refused requests.
 
 use sqlx::FromRow;
 
@@ -8,50 +8,50 @@ use crate::types::clock::Timestamp;
 use crate::types::id::{RequestId, SecretId, Uin};
 use crate::types::reason::Reason;
 
-/// Longest canonical request that is kept, in bytes.
+/// The longest canonical request that is stored, in bytes.
 const LONGEST: usize = 8 * 1024;
 
-/// A refused request as its owner looks into it.
+/// A diagnosed request, as its key's owner sees it.
 #[derive(Clone, Debug, FromRow)]
 pub struct RefusedCallRow {
-    /// The id its caller was told.
+    /// The ID that the caller was told.
     pub request_id: String,
-    /// The key.
+    /// The key's SecretId.
     pub secret_id: SecretId,
-    /// When it arrived.
+    /// The time at which it arrived.
     pub at: Timestamp,
-    /// When it was signed, by its own timestamp.
+    /// The time at which it was signed, according to its own timestamp.
     pub signed_at: Timestamp,
-    /// What it asked for.
+    /// The purpose of the request, as it was recorded.
     pub action: String,
-    /// Where it came from.
+    /// The client's address.
     pub address: String,
-    /// Why it was refused, in full.
+    /// The reason for the refusal, in full.
     pub reason: String,
-    /// As the server has it, cut after 8 KiB.
+    /// The server's canonical request, cut off after 8 KiB.
     pub canonical_request: String,
-    /// As the server has it.
+    /// The server's string to sign.
     pub string_to_sign: String,
-    /// The part that differs, as `Cause::as_str` has it; empty if none was found.
+    /// The part that differs, as `Cause::as_str` returns it; empty if none was found.
     pub cause: String,
 }
 
-/// What the server made of a refused request.
+/// A diagnosis to be stored.
 #[derive(Clone, Copy, Debug)]
 pub struct NewRefusedCall<'a> {
-    /// The id its caller was told.
+    /// The ID that the caller was told.
     pub request_id: RequestId,
-    /// When it was signed, by its own timestamp.
+    /// The time at which it was signed, according to its own timestamp.
     pub signed_at: Timestamp,
-    /// As the server has it.
+    /// The server's canonical request.
     pub canonical_request: &'a str,
-    /// As the server has it.
+    /// The server's string to sign.
     pub string_to_sign: &'a str,
     /// The stored name of the part that differs; empty if none was found.
     pub cause: &'static str,
 }
 
-/// Adds one, and drops the key's oldest beyond `keep`.
+/// Adds a diagnosis, and deletes the key's oldest ones beyond `keep`.
 pub async fn insert(tx: &mut Tx, record: NewUse<'_>, call: NewRefusedCall<'_>, keep: i64) -> sqlx::Result<()> {
     let statement = "insert into refused_call (request_id, secret_id, at, signed_at, action, address, reason,
             canonical_request, string_to_sign, cause)
@@ -66,7 +66,7 @@ pub async fn insert(tx: &mut Tx, record: NewUse<'_>, call: NewRefusedCall<'_>, k
     on_tx!(tx, c => sqlx::query(trim).bind(record.secret_id).bind(keep).execute(c).await.map(drop))
 }
 
-/// One of the account's, by its request's id.
+/// A diagnosis for one of the account's keys, by its request's ID.
 pub async fn find(db: &Db, uin: Uin, request_id: RequestId) -> sqlx::Result<Option<RefusedCallRow>> {
     let statement = "select request_id, secret_id, at, signed_at, action, address, reason, canonical_request,
             string_to_sign, cause
@@ -74,7 +74,7 @@ pub async fn find(db: &Db, uin: Uin, request_id: RequestId) -> sqlx::Result<Opti
     on!(db, pool => sqlx::query_as(statement).bind(uin).bind(request_id.to_string()).fetch_optional(pool).await)
 }
 
-/// Drops what is older than `before`.
+/// Deletes diagnoses older than `before`.
 pub async fn purge(db: &Db, before: Timestamp) -> sqlx::Result<()> {
     on!(db, pool => sqlx::query("delete from refused_call where at < $1").bind(before).execute(pool).await.map(drop))
 }

@@ -1,5 +1,5 @@
-//! Every column that holds something sealed, declared once: what seals and opens, what reseals under another version of
-//! the master key, and what counts all go by the same declaration.
+//! Every column with sealed values, declared once. Sealing, opening, resealing under another version of the master key,
+//! and counting all follow the same declaration.
 
 use sqlx::AssertSqlSafe;
 
@@ -14,13 +14,13 @@ pub struct Column {
     name: &'static str,
     /// The column with the version of the master key.
     version: &'static str,
-    /// The column that a row is known by.
+    /// The column that identifies a row.
     row: Key,
-    /// The column with the account that the row belongs to; none where rows belong to nobody.
+    /// The column with the account that the row belongs to. `None` if rows belong to nobody.
     owner: Option<&'static str>,
 }
 
-/// The column that a row is known by.
+/// The column that identifies a row, by its type.
 #[derive(Debug)]
 enum Key {
     Text(&'static str),
@@ -28,7 +28,7 @@ enum Key {
 }
 
 impl Key {
-    /// The row's id as text.
+    /// The row's ID as text, in SQL.
     fn as_text(&self) -> String {
         match self {
             Self::Text(column) => (*column).to_owned(),
@@ -36,7 +36,7 @@ impl Key {
         }
     }
 
-    /// True in the row whose id, as text, is `$1`.
+    /// An SQL condition that is true for the row whose ID, as text, is `$1`.
     fn is_first_parameter(&self) -> String {
         match self {
             Self::Text(column) => format!("{column} = $1"),
@@ -45,7 +45,7 @@ impl Key {
     }
 }
 
-/// The secret halves of the key pairs.
+/// The secrets of the key pairs.
 pub static API_KEY_SECRET: Column = Column {
     table: "api_key",
     name: "secret",
@@ -54,7 +54,7 @@ pub static API_KEY_SECRET: Column = Column {
     owner: Some("uin"),
 };
 
-/// The accounts' authenticators.
+/// The TOTP seeds of the accounts.
 pub static TOTP_SEED: Column = Column {
     table: "account",
     name: "totp_seed",
@@ -63,7 +63,7 @@ pub static TOTP_SEED: Column = Column {
     owner: Some("uin"),
 };
 
-/// Authenticators that wait for their first code.
+/// The TOTP seeds that wait for a first code.
 pub static PENDING_SEED: Column =
     Column { table: "pending_seed", name: "seed", version: "key_version", row: Key::Text("name"), owner: Some("uin") };
 
@@ -71,27 +71,28 @@ pub static PENDING_SEED: Column =
 pub static DATA_KEY: Column =
     Column { table: "data_key", name: "sealed", version: "key_version", row: Key::Text("name"), owner: None };
 
-/// The known text under each version. The one column that is never resealed: each row stands for its own version.
+/// The known text under each version. This is the only column that is never resealed, because each row stands for its
+/// own version.
 pub static MASTER_KEY_CHECK: Column =
     Column { table: "master_key", name: "check_value", version: "version", row: Key::Number("version"), owner: None };
 
-/// All that is resealed when the master key changes. Whatever the schema gets another version of the master key for
-/// belongs here.
+/// All columns that are resealed when the master key is rotated. Every other column of the schema that comes with a
+/// version of the master key must be added here.
 pub static COLUMNS: [&Column; 4] = [&DATA_KEY, &TOTP_SEED, &PENDING_SEED, &API_KEY_SECRET];
 
-/// A sealed value, the row it is in, and whose that is.
+/// A sealed value, its row, and the row's account.
 #[derive(Clone, Debug)]
 pub struct Value {
-    /// The row's id, as text.
+    /// The row's ID, as text.
     pub row: String,
     /// The account that the row belongs to.
     pub owner: Option<Uin>,
-    /// What is there.
+    /// The sealed value.
     pub sealed: Sealed,
 }
 
 impl Column {
-    /// What a value of this column is bound to.
+    /// The place that a value of this column is bound to.
     pub fn place<'a>(&self, row: &'a str, owner: Option<Uin>) -> Place<'a> {
         Place { table: self.table, row, column: self.name, owner }
     }
@@ -115,7 +116,7 @@ impl Column {
         Ok(rows.into_iter().map(value).collect())
     }
 
-    /// Puts `new` in the place of a value. False if it is not there any more: changed or deleted meanwhile.
+    /// Replaces a value with `new`. Returns `false` if it has been changed or deleted in the meantime.
     pub async fn replace(&self, tx: &mut Tx, old: &Value, new: &Sealed) -> sqlx::Result<bool> {
         let Self { table, name, version: under, row, .. } = self;
         let is_row = row.is_first_parameter();
@@ -132,7 +133,7 @@ fn is_sealed_under() -> AssertSqlSafe<String> {
     AssertSqlSafe(format!("select {}", counts.join(" + ")))
 }
 
-/// How many values are sealed under versions `from` to `to`, both included.
+/// The number of values sealed under versions `from` to `to`, both included.
 pub async fn count(db: &Db, from: i64, to: i64) -> sqlx::Result<i64> {
     on!(db, pool => sqlx::query_scalar(is_sealed_under()).bind(from).bind(to).fetch_one(pool).await)
 }

@@ -1,4 +1,4 @@
-//! Sessions, found by the digest of their id, and the sign-ins they belong to, found by their handle.
+//! Sessions, found by the digest of their ID, and the sign-ins that they belong to, found by their handle.
 
 use sqlx::FromRow;
 
@@ -7,8 +7,8 @@ use crate::secret::token::TokenDigest;
 use crate::types::clock::Timestamp;
 use crate::types::id::{SessionHandle, Uin};
 
-/// A new session. False if the id is taken. Nothing is made, and the answer is true, where its sign-in has been ended
-/// meanwhile: a request under way must not bring it back.
+/// Inserts a session. Returns `false` if the ID is taken. If its sign-in has been ended in the meantime, inserts
+/// nothing and returns `true`, because a request in progress must not bring the session back.
 pub async fn insert(
     db: &Db,
     id_hash: &TokenDigest,
@@ -28,7 +28,7 @@ pub async fn insert(
     }
 }
 
-/// Replaces a session's data. Does nothing where the session has been ended: a late save must not bring it back.
+/// Replaces a session's data. Does nothing if the session has been ended: a late save must not bring it back.
 pub async fn update(
     db: &Db,
     id_hash: &TokenDigest,
@@ -40,7 +40,7 @@ pub async fn update(
     on!(db, pool => sqlx::query(statement).bind(id_hash).bind(uin).bind(data).bind(expires_at).execute(pool).await.map(drop))
 }
 
-/// A session's data, and when it was last seen. `idle_since` is the oldest moment of use that still counts.
+/// A session's data, and the time at which it was last seen. It must have been seen after `idle_since`.
 pub async fn load(
     db: &Db,
     id_hash: &TokenDigest,
@@ -51,7 +51,7 @@ pub async fn load(
     on!(db, pool => sqlx::query_as(statement).bind(id_hash).bind(now).bind(idle_since).fetch_optional(pool).await)
 }
 
-/// Notes that a session is in use.
+/// Records that a session is in use.
 pub async fn touch(db: &Db, id_hash: &TokenDigest, now: Timestamp) -> sqlx::Result<()> {
     let statement = "update session set seen_at = $2 where id_hash = $1";
     on!(db, pool => sqlx::query(statement).bind(id_hash).bind(now).execute(pool).await.map(drop))
@@ -62,8 +62,8 @@ pub async fn delete(db: &Db, id_hash: &TokenDigest) -> sqlx::Result<()> {
     on!(db, pool => sqlx::query("delete from session where id_hash = $1").bind(id_hash).execute(pool).await.map(drop))
 }
 
-/// Ends every session of an account and says how many there were. The new credential epoch ends those, too, that are
-/// just about to be made.
+/// Ends every session of an account, and returns their number. The new credential epoch also ends those that are just
+/// being created.
 pub async fn delete_all_of(tx: &mut Tx, uin: Uin) -> sqlx::Result<u64> {
     accounts::raise_epoch(tx, uin).await?;
     let statement = "delete from session where uin = $1";
@@ -75,19 +75,19 @@ pub async fn delete_all_of(tx: &mut Tx, uin: Uin) -> sqlx::Result<u64> {
 /// A live session as its owner sees it.
 #[derive(Clone, Debug, FromRow)]
 pub struct SessionRow {
-    /// What it is named by.
+    /// The session's handle.
     pub handle: SessionHandle,
-    /// What the browser called itself, cut; none if that was not printable ASCII.
+    /// The name that the browser gave itself, cut off. `None` if that was not printable ASCII.
     pub user_agent: Option<String>,
-    /// Where the sign-in came from.
+    /// The address that the sign-in came from.
     pub address: Option<String>,
-    /// When that was.
+    /// The time of the sign-in.
     pub started_at: Timestamp,
-    /// When it was last used, to within ten seconds.
+    /// The time at which the session was last used, to within ten seconds.
     pub seen_at: Timestamp,
 }
 
-/// Notes a completed sign-in, for its session to belong to.
+/// Stores a completed sign-in, for its session to belong to.
 pub async fn insert_sign_in(
     db: &Db,
     handle: &SessionHandle,
@@ -101,7 +101,7 @@ pub async fn insert_sign_in(
         .execute(pool).await.map(drop))
 }
 
-/// The account's live sessions, the latest used first.
+/// The account's live sessions, the most recently used first.
 pub async fn list(db: &Db, uin: Uin, now: Timestamp, idle_since: Timestamp) -> sqlx::Result<Vec<SessionRow>> {
     let statement = "select sign_in.handle, user_agent, address, started_at, seen_at
         from sign_in join session on session.handle = sign_in.handle
@@ -125,13 +125,13 @@ pub async fn is_alive(tx: &mut Tx, uin: Uin, handle: &SessionHandle) -> sqlx::Re
     Ok(count > 0)
 }
 
-/// Ends the account's session of this handle, whatever its id is by now. False if there is none.
+/// Ends the account's session with this handle, whatever its ID is by now. Returns `false` if there is none.
 pub async fn end(tx: &mut Tx, uin: Uin, handle: &SessionHandle) -> sqlx::Result<bool> {
     let statement = "delete from sign_in where uin = $1 and handle = $2";
     on_tx!(tx, c => sqlx::query(statement).bind(uin).bind(handle).execute(c).await.map(|done| done.rows_affected() == 1))
 }
 
-/// Ends every session of the account but this one, half-done sign-ins included.
+/// Ends every session of the account except this one, including incomplete sign-ins.
 pub async fn end_others(tx: &mut Tx, uin: Uin, handle: &SessionHandle) -> sqlx::Result<()> {
     let statement = "delete from sign_in where uin = $1 and handle <> $2";
     on_tx!(tx, c => sqlx::query(statement).bind(uin).bind(handle).execute(c).await.map(drop))?;
@@ -139,8 +139,8 @@ pub async fn end_others(tx: &mut Tx, uin: Uin, handle: &SessionHandle) -> sqlx::
     on_tx!(tx, c => sqlx::query(statement).bind(uin).execute(c).await.map(drop))
 }
 
-/// Clears out what has run out: sessions, known devices, reveals nobody looked at, used or expired set-up links. A
-/// sign-in made before `started_since` can have no session any more.
+/// Deletes expired sessions, known devices, reveals and setup links, and the sign-ins made before `started_since`,
+/// which can have no session any more.
 pub async fn purge(db: &Db, now: Timestamp, idle_since: Timestamp, started_since: Timestamp) -> sqlx::Result<()> {
     let statement = "delete from session where expires_at <= $1 or seen_at <= $2";
     on!(db, pool => sqlx::query(statement).bind(now).bind(idle_since).execute(pool).await.map(drop))?;

@@ -1,18 +1,18 @@
-//! Counters of failed tries.
+//! Counters of failed attempts.
 
 use sqlx::FromRow;
 
 use super::{Db, Tx, on, on_tx};
 use crate::types::clock::Timestamp;
 
-/// A counter.
+/// A counter of failed attempts.
 #[derive(Clone, Copy, Debug, FromRow)]
 pub struct ThrottleRow {
-    /// Failures in a row.
+    /// The number of consecutive failures.
     pub failures: i64,
-    /// No try is accepted before.
+    /// The time before which no attempt is accepted.
     pub blocked_until: Timestamp,
-    /// When it last changed.
+    /// The time of the counter's last change.
     pub updated_at: Timestamp,
 }
 
@@ -22,13 +22,14 @@ pub async fn get(tx: &mut Tx, scope: &str, subject: &str) -> sqlx::Result<Option
     on_tx!(tx, c => sqlx::query_as(statement).bind(scope).bind(subject).fetch_optional(c).await)
 }
 
-/// When the subject's wait ends or has ended; none if no failure is counted.
+/// The time at which the subject's wait ends or has ended. `None` if no failure is counted.
 pub async fn blocked_until(db: &Db, scope: &str, subject: &str) -> sqlx::Result<Option<Timestamp>> {
     let statement = "select blocked_until from throttle where scope = $1 and subject = $2";
     on!(db, pool => sqlx::query_scalar(statement).bind(scope).bind(subject).fetch_optional(pool).await)
 }
 
-/// Moves the counter from `before` (none: no row) to `after`. False if somebody else moved it first.
+/// Changes the counter from `before` (`None` if there is no row) to `after`. Returns `false` if somebody else changed
+/// it first.
 pub async fn compare_and_set(
     tx: &mut Tx,
     scope: &str,
@@ -54,13 +55,13 @@ pub async fn compare_and_set(
     Ok(done == 1)
 }
 
-/// Forgets the counter.
+/// Deletes the counter.
 pub async fn clear(tx: &mut Tx, scope: &str, subject: &str) -> sqlx::Result<()> {
     let statement = "delete from throttle where scope = $1 and subject = $2";
     on_tx!(tx, c => sqlx::query(statement).bind(scope).bind(subject).execute(c).await.map(drop))
 }
 
-/// Forgets counters that have not moved since `before`, or within `scope` since `longer_before`, and block nobody.
+/// Deletes counters that have not changed since `before`, or, within `scope`, since `longer_before`, and block nobody.
 pub async fn purge(
     db: &Db,
     before: Timestamp,
@@ -74,7 +75,7 @@ pub async fn purge(
         .map(drop))
 }
 
-/// Forgets the counters within `scope` but the `keep` that have moved last.
+/// Deletes the counters within `scope` except the `keep` that have changed most recently.
 pub async fn trim(db: &Db, scope: &str, keep: i64) -> sqlx::Result<()> {
     let statement = "delete from throttle where scope = $1 and updated_at <
         (select updated_at from throttle where scope = $1 order by updated_at desc limit 1 offset $2)";

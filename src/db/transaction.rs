@@ -10,30 +10,31 @@ use sqlx::{Postgres, Sqlite, SqliteConnection, Transaction};
 /// An open transaction, rolled back when dropped.
 #[derive(Debug)]
 pub enum Tx {
-    /// On `SQLite`: it holds the one write lock from its start.
+    /// On SQLite. It holds the one write lock from its start.
     Sqlite(SqliteTx),
-    /// On `PostgreSQL`, read committed; and how long a statement of it may take.
+    /// On PostgreSQL, at the isolation level read committed, with the time limit for each of its statements.
     Postgres(Transaction<'static, Postgres>, Duration),
 }
 
-/// A transaction on the embedded database. The driver's own counts how deep it is, and goes wrong when `SQLite` ends a
-/// transaction by itself, as it does where the disk is full: the connection would be of no use ever after.
+/// A transaction on the embedded database. The driver's own transaction counts its depth, and miscounts when SQLite
+/// ends a transaction by itself, as it does when the disk is full. The connection would never be usable again.
 #[derive(Debug)]
 pub struct SqliteTx {
-    /// There until the transaction has ended.
+    /// `Some` until the transaction has ended.
     connection: Option<PoolConnection<Sqlite>>,
     turn: Option<Turn>,
 }
 
 impl SqliteTx {
-    /// Where its statements run.
+    /// The connection that its statements run on.
     pub(super) fn connection(&mut self) -> &mut SqliteConnection {
-        self.connection.as_mut().expect("there until the transaction has ended")
+        self.connection.as_mut().expect("the transaction has not ended")
     }
 }
 
 impl Drop for SqliteTx {
-    /// Whatever state the connection is in: rolled back, it goes back to the pool, and otherwise it is closed.
+    /// Rolls back, whatever state the connection is in. If that succeeds, the connection goes back to the pool, and
+    /// otherwise it is closed.
     fn drop(&mut self) {
         let Some(mut connection) = self.connection.take() else { return };
         let turn = self.turn.take();
@@ -54,7 +55,7 @@ impl Db {
                 embedded.check()?;
                 let begun = async {
                     let turn = embedded.turn().await.map_err(sqlx::Error::Io)?;
-                    // Whatever happens from here on, also if nobody waits for it any more, ends the transaction.
+                    // From here on, the transaction ends whatever happens, even if the caller stops waiting.
                     let mut tx = SqliteTx { connection: Some(pool.acquire().await?), turn: Some(turn) };
                     sqlx::query("begin immediate").execute(tx.connection()).await?;
                     Ok(Tx::Sqlite(tx))
@@ -69,7 +70,8 @@ impl Db {
 }
 
 impl Tx {
-    /// Makes the changes last. Only after this may anybody be told of them. After an error nobody knows whether they do.
+    /// Commits the changes. Nobody may be told of them before this has succeeded. After an error, it is unknown whether
+    /// they were committed.
     pub async fn commit(self) -> sqlx::Result<()> {
         match self {
             Self::Sqlite(mut tx) => {

@@ -1,4 +1,4 @@
-//! Records of use.
+//! Usage records and counts.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use crate::types::clock::Timestamp;
 use crate::types::id::SecretId;
 use crate::types::reason::Reason;
 
-/// Calls, in numbers.
+/// Numbers of calls.
 #[derive(Clone, Copy, Debug, Default, FromRow)]
 pub struct UseCounts {
     /// Accepted calls.
@@ -21,40 +21,40 @@ pub struct UseCounts {
 /// The latest accepted call of a key.
 #[derive(Clone, Debug)]
 pub struct LastUse {
-    /// When.
+    /// The time of the call.
     pub at: Timestamp,
-    /// What it asked for.
+    /// The purpose of the call, as it is recorded.
     pub action: String,
-    /// Where it came from.
+    /// The client's address.
     pub address: IpAddr,
 }
 
-/// A call that is listed.
+/// A call that is listed individually.
 #[derive(Clone, Copy, Debug)]
 pub struct NewUse<'a> {
-    /// Its key.
+    /// The call's key.
     pub secret_id: &'a SecretId,
-    /// When it was checked.
+    /// The time of the check.
     pub at: Timestamp,
-    /// What it asked for.
+    /// The purpose of the call, as it is recorded.
     pub action: &'a str,
-    /// Where it came from.
+    /// The client's address.
     pub address: IpAddr,
-    /// Why it was refused, in full; none if it was accepted.
+    /// The reason for the refusal, in full. `None` if the call was accepted.
     pub refusal: Option<Reason>,
 }
 
-/// A key, when it came into its state, and an hour since 1970.
+/// A key, the time at which it entered its state, and an hour since 1970.
 pub type CountKey<'a> = (&'a SecretId, Timestamp, i64);
 
-/// Rows a statement, and records a transaction: enough to make the statement's own cost small, and few enough that nobody
-/// waits long for it.
+/// The most rows per statement, and records per transaction: enough to make the statement's own cost small, and few
+/// enough that nobody waits long for it.
 pub const ROWS: usize = 250;
 
-// Statements of as many rows as there happen to be are not kept prepared: each number of rows would be one more, on each
-// connection, here and in the database.
+// Statements whose number of rows varies are not kept prepared: each number of rows would need a statement of its own,
+// on each connection, here and in the database.
 
-/// Adds records, no more than [`ROWS`].
+/// Adds records, at most [`ROWS`].
 pub async fn insert(tx: &mut Tx, records: &[NewUse<'_>]) -> sqlx::Result<()> {
     const INTO: &str = "insert into use_record (secret_id, at, action, address, accepted, reason) ";
     if records.is_empty() {
@@ -69,7 +69,7 @@ pub async fn insert(tx: &mut Tx, records: &[NewUse<'_>]) -> sqlx::Result<()> {
         .build().persistent(false).execute(c).await.map(drop))
 }
 
-/// Adds to the counts of keys and hours, accepted and refused, many a statement. None may stand twice.
+/// Adds to the counts of keys and hours, accepted and refused, many per statement. No key and hour may appear twice.
 pub async fn add_counts(tx: &mut Tx, counts: &[(CountKey<'_>, (i64, i64))]) -> sqlx::Result<()> {
     const INTO: &str = "insert into use_count (secret_id, since, hour, accepted, refused) ";
     const ADD: &str = " on conflict (secret_id, since, hour) do update
@@ -84,7 +84,7 @@ pub async fn add_counts(tx: &mut Tx, counts: &[(CountKey<'_>, (i64, i64))]) -> s
     Ok(())
 }
 
-/// Notes the latest accepted calls of keys, many a statement. None may stand twice.
+/// Stores the latest accepted calls of keys, many per statement. No key may appear twice.
 pub async fn note_last_uses(tx: &mut Tx, uses: &[(&SecretId, &LastUse)]) -> sqlx::Result<()> {
     const INTO: &str = "insert into last_use (secret_id, at, action, address) ";
     const LATER: &str = " on conflict (secret_id) do update
@@ -99,7 +99,7 @@ pub async fn note_last_uses(tx: &mut Tx, uses: &[(&SecretId, &LastUse)]) -> sqlx
     Ok(())
 }
 
-/// All calls of a key in the state it has been in `since`.
+/// All calls of a key in the state that it entered at `since`.
 pub async fn in_state(db: &Db, secret_id: &SecretId, since: Timestamp) -> sqlx::Result<UseCounts> {
     let statement = "select cast(coalesce(sum(accepted), 0) as bigint) as accepted,
             cast(coalesce(sum(refused), 0) as bigint) as refused
@@ -107,8 +107,8 @@ pub async fn in_state(db: &Db, secret_id: &SecretId, since: Timestamp) -> sqlx::
     on!(db, pool => sqlx::query_as(statement).bind(secret_id).bind(since).fetch_one(pool).await)
 }
 
-/// The accepted calls of a key since `since`: those of the hours that began after it, and of the hour that it falls into
-/// those that are listed.
+/// The number of accepted calls of a key since `since`. In the hour of `since`, only calls that are listed individually
+/// are included; later hours are complete.
 pub async fn accepted(db: &Db, secret_id: &SecretId, since: Timestamp) -> sqlx::Result<i64> {
     let statement = "select cast(
             (select coalesce(sum(accepted), 0) from use_count where secret_id = $1 and hour >= $3)
@@ -119,13 +119,13 @@ pub async fn accepted(db: &Db, secret_id: &SecretId, since: Timestamp) -> sqlx::
         .fetch_one(pool).await)
 }
 
-/// How many different addresses a key's accepted calls came from since `since`, as far as they are listed.
+/// The number of different addresses that a key's accepted calls came from since `since`, as far as they are listed.
 pub async fn count_addresses(db: &Db, secret_id: &SecretId, since: Timestamp) -> sqlx::Result<i64> {
     let statement = "select count(distinct address) from use_record where secret_id = $1 and at >= $2 and accepted";
     on!(db, pool => sqlx::query_scalar(statement).bind(secret_id).bind(since).fetch_one(pool).await)
 }
 
-/// The addresses a key's accepted calls came from since `since`, the latest first.
+/// The addresses that a key's accepted calls came from since `since`, the most recent first.
 pub async fn addresses(db: &Db, secret_id: &SecretId, since: Timestamp, limit: i64) -> sqlx::Result<Vec<String>> {
     let statement = "select address from use_record where secret_id = $1 and at >= $2 and accepted
         group by address order by max(at) desc, address limit $3";
@@ -154,26 +154,26 @@ pub async fn per_day(db: &Db, secret_id: &SecretId, since: Timestamp) -> sqlx::R
 /// One call.
 #[derive(Clone, Debug, FromRow)]
 pub struct UseRow {
-    /// When.
+    /// The time of the call.
     pub at: Timestamp,
-    /// What it asked for.
+    /// The purpose of the call, as it is recorded.
     pub action: String,
-    /// Where it came from.
+    /// The client's address.
     pub address: String,
-    /// Was it let through?
+    /// `true` if the call was accepted.
     pub accepted: bool,
-    /// Why not, in full.
+    /// The reason for the refusal, in full; empty if the call was accepted.
     pub reason: String,
 }
 
-/// The latest calls of a key, the latest first.
+/// The latest calls of a key, newest first.
 pub async fn latest(db: &Db, secret_id: &SecretId, limit: i64) -> sqlx::Result<Vec<UseRow>> {
     let statement = "select at, action, address, accepted, reason from use_record where secret_id = $1
         order by at desc limit $2";
     on!(db, pool => sqlx::query_as(statement).bind(secret_id).bind(limit).fetch_all(pool).await)
 }
 
-/// Drops some of a key's records that are older than `before`. Are there more?
+/// Deletes some of a key's records that are older than `before`. Returns `false` once there are none.
 pub async fn drop_older(db: &Db, secret_id: &SecretId, before: Timestamp) -> sqlx::Result<bool> {
     let statement = "delete from use_record where secret_id = $1 and at <= (select max(at) from
             (select at from use_record where secret_id = $1 and at < $2 order by at limit $3) as oldest)";
@@ -181,13 +181,13 @@ pub async fn drop_older(db: &Db, secret_id: &SecretId, before: Timestamp) -> sql
         .map(|done| done.rows_affected() > 0))
 }
 
-/// When the latest of a key's records was made that are beyond the `keep` latest; none if there are no more than those.
+/// The time of the latest of a key's records beyond the `keep` latest. `None` if there are no more than those.
 pub async fn beyond(db: &Db, secret_id: &SecretId, keep: i64) -> sqlx::Result<Option<Timestamp>> {
     let statement = "select at from use_record where secret_id = $1 order by at desc limit 1 offset $2";
     on!(db, pool => sqlx::query_scalar(statement).bind(secret_id).bind(keep).fetch_optional(pool).await)
 }
 
-/// Rows that are deleted at a time, so that nobody waits long for it.
+/// The number of rows that are deleted at a time, so that nobody waits long for it.
 const A_TIME: i64 = 2000;
 
 /// The first key after `after` that has records.
@@ -196,7 +196,7 @@ pub async fn next_key_with_records(db: &Db, after: &str) -> sqlx::Result<Option<
     on!(db, pool => sqlx::query_scalar(statement).bind(after).fetch_optional(pool).await)
 }
 
-/// Drops some of the counts of hours before `before`. Are there more?
+/// Deletes some of the counts of hours before `before`. Returns `false` once there are none.
 pub async fn drop_older_counts(db: &Db, before: Timestamp) -> sqlx::Result<bool> {
     let statement = "delete from use_count where hour <= (select max(hour) from
             (select hour from use_count where hour < $1 order by hour limit $2) as oldest)";

@@ -1,5 +1,5 @@
-//! What lies below every router: connections, requests as they arrive, and their bodies. Here it is decided who may take how
-//! much room and time; nothing here knows what is served. May import `metrics` and `types`.
+//! Everything below the routers: connections, requests as they arrive, and their bodies. This layer limits how much
+//! memory and time a client can use, and knows nothing of what is served. May import `metrics` and `types`.
 
 pub mod body;
 pub mod headers;

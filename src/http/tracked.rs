@@ -1,5 +1,5 @@
-//! What stands before the routes of every listener: who calls, the request's id, one line in the log, the counters, and
-//! an answer where a handler panics.
+//! The layer in front of the routes of every listener. It identifies the caller, assigns the request ID, writes the
+//! access log, counts, and responds if a handler panics.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::panic::AssertUnwindSafe;
@@ -22,42 +22,43 @@ use tracing::Instrument;
 use crate::metrics::{Cut, Listener, Metrics};
 use crate::types::id::{RequestId, Uin};
 
-/// Where a container's health check asks, every half minute: not worth a line each.
+/// The path of the health check, which containers request every half minute: not worth a line of the log each time.
 pub const HEALTH_PATH: &str = "/healthz";
 
-/// Whoever sends a request, as far as the connection tells. An extension of every request that is routed.
+/// The sender of a request, as far as the connection tells. It is an extension of every request that is routed.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller {
-    /// Names the request.
+    /// The ID of the request.
     pub request_id: RequestId,
-    /// The peer, or whom a trusted proxy names.
+    /// The address of the peer, or the one that a trusted proxy reports.
     pub address: IpAddr,
-    /// Is the peer itself, whoever it speaks for, a trusted proxy?
+    /// `true` if the peer itself is a trusted proxy, no matter for whom it speaks.
     pub peer_is_trusted: bool,
 }
 
-/// What the log lines of a request have in common; layers within have spans of their own.
+/// The span that all log lines of a request share. It is kept apart because inner layers have spans of their own.
 #[derive(Clone, Debug)]
 pub struct RequestSpan(tracing::Span);
 
 impl RequestSpan {
-    /// Has the log lines from here on say whose session the request is in.
+    /// Adds the account of the request's session to the log lines from here on.
     pub fn name_account(&self, uin: Uin) {
         self.0.record("uin", uin.0);
     }
 }
 
-/// An extension of a response: once this is done, the response is cut off, and its connection with it. For what lasts.
+/// An extension of a response: once its future completes, the response is cut off, and its connection with it. For
+/// long-lived responses.
 #[derive(Clone)]
 pub struct CutWhen(Arc<Mutex<BoxFuture<'static, ()>>>);
 
 impl CutWhen {
-    /// As soon as `done` is.
+    /// Cuts off the response as soon as `done` completes.
     pub fn new(done: impl Future<Output = ()> + Send + 'static) -> Self {
         Self(Arc::new(Mutex::new(Box::pin(done))))
     }
 
-    /// Is it time?
+    /// Ready once the response is to be cut off.
     pub fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut().poll(cx)
     }
@@ -69,17 +70,17 @@ impl std::fmt::Debug for CutWhen {
     }
 }
 
-/// What answers the requests of a listener.
+/// The routes that answer the requests of a listener.
 pub trait Routes: Send + Sync + 'static {
-    /// Answers a request of `caller`.
+    /// Answers a request from `caller`.
     fn answer(&self, request: Request, caller: Caller) -> impl Future<Output = Response> + Send + use<Self>;
 
-    /// The route that answered, for the log: a path as it was sent may hold anything, a secret too. None where there is
-    /// none, or none is known.
+    /// The route that answered, for the log: a path as sent may contain anything, even a secret. `None` if no route
+    /// matched, or none is known.
     fn route<'a>(&self, path: &'a str, response: &'a Response) -> Option<&'a str>;
 }
 
-/// With the caller, and the request's span, as extensions of the request.
+/// The caller and the request's span become extensions of the request.
 impl Routes for Router {
     fn answer(&self, mut request: Request, caller: Caller) -> impl Future<Output = Response> + Send + use<> {
         let mut router = self.clone();
@@ -96,7 +97,7 @@ impl Routes for Router {
     }
 }
 
-/// Middleware: notes which route of a router answers.
+/// Middleware that adds the matched route of a router to the response, as an extension.
 pub async fn note_route(request: axum::extract::Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;
@@ -106,13 +107,13 @@ pub async fn note_route(request: axum::extract::Request, next: Next) -> Response
     response
 }
 
-/// A request as it comes from a connection.
+/// A request as it arrives from a connection.
 pub type Request = axum::http::Request<Incoming>;
 
-/// What a client is told when a handler has panicked, by the path it asked for.
+/// Creates the response to a request whose handler has panicked, from its ID and the requested URI.
 pub type Panicked = fn(RequestId, &Uri) -> Response;
 
-/// The routes of a listener, with everything that asks them known, and every answer logged and counted.
+/// The routes of a listener. Every request to them is identified, and every response logged and counted.
 #[derive(Debug)]
 pub struct Tracked<R> {
     listener: Listener,
@@ -123,7 +124,7 @@ pub struct Tracked<R> {
 }
 
 impl<R: Routes> Tracked<R> {
-    /// The routes of `listener`. `trusted_proxies` speak for others.
+    /// Wraps the routes of `listener`. `trusted_proxies` are the networks whose `X-Forwarded-For` is trusted.
     pub fn new(
         listener: Listener,
         routes: R,
@@ -139,18 +140,18 @@ impl<R: Routes> Tracked<R> {
         self.listener.as_str()
     }
 
-    /// Is `peer` a proxy that speaks for others?
+    /// Returns `true` if `peer` is a trusted proxy.
     pub fn trusts(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
         self.trusted_proxies.iter().any(|network| network.contains(&peer))
     }
 
-    /// Counts a connection that was ended by the server, against the client's will.
+    /// Counts a connection closed by the server that the client had not finished with.
     pub fn cut(&self, why: Cut) {
         self.metrics.cut(self.listener, why);
     }
 
-    /// Answers a request that came from `peer`. A future as small as can be, for hyper moves it about.
+    /// Answers a request from `peer`. The future is kept small, because hyper moves it.
     pub fn answer(self: Arc<Self>, peer: IpAddr, request: Request) -> impl Future<Output = Response> + Send {
         let request_id = RequestId::generate();
         let line = Line::begin(&request);
@@ -160,7 +161,7 @@ impl<R: Routes> Tracked<R> {
         let address = client_address(peer, request.headers(), trusted);
         let peer_is_trusted = trusted.iter().any(|network| network.contains(&peer));
         let caller = Caller { request_id, address, peer_is_trusted };
-        // Under another name than the lines of this module, which can be turned off by theirs.
+        // The target differs from that of the access log, so that filtering the latter out leaves the span in place.
         let span = tracing::info_span!(target: "latchkey", "request", %request_id, uin = tracing::field::Empty);
         let answered = AssertUnwindSafe(self.routes.answer(request, caller)).catch_unwind();
         async move {
@@ -177,17 +178,17 @@ impl<R: Routes> Tracked<R> {
     }
 }
 
-/// What the lines of requests are filtered by in the log, whatever this file is called.
+/// The target of the access log, by which it is filtered. It does not depend on the name of this module.
 const LINES: &str = "latchkey::requests";
 
-/// What a request's line in the log is made of.
+/// The data for a line of the access log.
 struct Line {
     started: Instant,
     method: &'static str,
 }
 
 impl Line {
-    /// None where no such line is written.
+    /// Returns `None` if the access log is filtered out.
     fn begin(request: &Request) -> Option<Self> {
         tracing::enabled!(target: LINES, tracing::Level::INFO)
             .then(|| Self { started: Instant::now(), method: known_method(request.method().as_str()) })
@@ -196,7 +197,7 @@ impl Line {
     fn end(self, listener: Listener, uri: &Uri, route: Option<&str>, status: StatusCode, address: IpAddr) {
         let Self { started, method } = self;
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        // A back end's paths are its own affair.
+        // The guard forwards paths that only the back end knows, so they may contain anything.
         let path = if listener == Listener::Guard { None } else { Some(route.unwrap_or("unknown")) };
         let (status, name) = (status.as_u16(), listener.as_str());
         if listener == Listener::Metrics || uri.path() == HEALTH_PATH {
@@ -207,13 +208,14 @@ impl Line {
     }
 }
 
-/// A method by its name, if it is one of those that HTTP itself has. Any other may be made up of anything.
+/// Returns the name of a method that HTTP defines. Any other method may contain anything, and is not repeated.
 pub fn known_method(sent: &str) -> &'static str {
     let names = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "CONNECT", "TRACE"];
     names.into_iter().find(|name| *name == sent).unwrap_or("another method")
 }
 
-/// Of a canonical `peer`: walks `X-Forwarded-For` from the right past every trusted proxy. Headers from anybody else are not looked at.
+/// The client's address. Walks `X-Forwarded-For` from the right past every trusted proxy, if the canonical `peer` is
+/// one; headers from anybody else are ignored.
 fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     if !is_trusted(&peer) {
@@ -231,7 +233,8 @@ fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAdd
     nearest
 }
 
-/// An address as proxies write it: with or without a port, and one of IPv6 with or without brackets; also between quotes.
+/// Parses an address as proxies write it: with or without a port, IPv6 with or without brackets, and optionally in
+/// quotes.
 fn hop_address(hop: &str) -> Option<IpAddr> {
     let hop = hop.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(hop);
     let in_brackets = || hop.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok().map(IpAddr::from);

@@ -132,7 +132,7 @@ pub async fn rotation(app: &App, owner: &Owner, secret_id: &SecretId) -> Result<
     if created && nothing_to_switch {
         steps.take_into_use = Progress::NotNeeded;
     }
-    Ok(Rotation { steps, old, other })
+    Ok(Rotation { old, other, steps })
 }
 
 #[cfg(test)]

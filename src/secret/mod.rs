@@ -7,7 +7,7 @@ pub mod token;
 pub mod totp;
 pub mod vault;
 
-/// What somebody typed, without the blanks by which people and programs part long codes.
+/// The characters of a typed code, without the spaces and tabs with which people and programs group long codes.
 fn without_blanks(typed: &str) -> impl Iterator<Item = char> {
     typed.chars().filter(|c| !matches!(c, ' ' | '\t' | '\u{a0}' | '\u{2009}' | '\u{202f}' | '\u{3000}'))
 }

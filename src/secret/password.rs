@@ -1,7 +1,8 @@
-//! Passwords: what a good one is, and Argon2id on threads of its own.
+//! Passwords: the requirements for new ones, and hashing with Argon2id on dedicated threads.
 //!
-//! Hashing takes 19 MiB and some 15 ms by design. Two low-priority threads that keep their memory, behind a bounded
-//! queue, hold both the memory and the delay of everything else within bounds however many sign-ins arrive.
+//! Hashing takes 19 MiB and some 15 ms by design. Two low-priority threads, which keep their memory, take passwords
+//! from a bounded queue. This limits the memory used and the delay of all other work, no matter how many sign-ins
+//! arrive.
 
 use std::time::Duration;
 
@@ -16,21 +17,21 @@ use zxcvbn::matching::patterns::MatchPattern;
 use crate::types::error::{Error, PasswordFlaw};
 use crate::types::random;
 
-/// Shortest password accepted. A second factor always follows, so NIST SP 800-63B-4 asks for 8.
+/// The shortest accepted password, in characters. NIST SP 800-63B-4 asks for 8, because a second factor always follows.
 pub const MIN_CHARS: usize = 8;
-/// Longest password accepted.
+/// The longest accepted password, in characters.
 pub const MAX_CHARS: usize = 128;
 
 const THREADS: usize = 2;
 const QUEUE: usize = 64;
-/// A thread gives its 19 MiB back after this long without work.
+/// The time without work after which a thread frees its 19 MiB.
 const KEEP_MEMORY: Duration = Duration::from_secs(10);
 
-/// Why a password was not hashed.
+/// The reason why a password was not hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HashError {
-    /// More passwords wait than the server takes on.
-    #[error("too many passwords wait to be hashed")]
+    /// More passwords are waiting than the server accepts.
+    #[error("too many passwords are waiting to be hashed")]
     QueueFull,
     /// The threads have ended.
     #[error("the hashing threads have ended")]
@@ -51,13 +52,13 @@ pub fn validate(password: &SecretString, name: &str) -> Result<(), PasswordFlaw>
     flaws(password, name).first().map_or(Ok(()), |flaw| Err(*flaw))
 }
 
-/// Everything that is wrong with a new password for the account `name`. Any Unicode is allowed, and no rule asks for digits or
-/// the like.
+/// Returns every flaw of a new password for the account `name`. Any Unicode is allowed, and there are no rules about its
+/// composition.
 pub fn flaws(password: &SecretString, name: &str) -> Vec<PasswordFlaw> {
     let password = password.expose_secret();
     let chars = password.chars().count();
     if chars > MAX_CHARS {
-        // What follows takes a time that grows with the length.
+        // The checks below take time that grows with the length.
         return vec![PasswordFlaw::TooLong];
     }
     let found = [
@@ -68,7 +69,8 @@ pub fn flaws(password: &SecretString, name: &str) -> Vec<PasswordFlaw> {
     found.into_iter().filter_map(|(has, flaw)| has.then_some(flaw)).collect()
 }
 
-/// On the list that ships with `zxcvbn`, as it stands or in the usual disguises (case, digits for letters, reversed).
+/// Returns `true` if the password is on the list that ships with `zxcvbn`, as it is or in the usual disguises (case,
+/// digits for letters, reversed), or is a mere repetition, sequence or keyboard pattern.
 fn is_common(password: &str) -> bool {
     let estimate = zxcvbn::zxcvbn(password, &[]);
     match estimate.sequence() {
@@ -83,7 +85,7 @@ fn is_common(password: &str) -> bool {
     }
 }
 
-/// Nothing is left but digits and punctuation once the names are taken out.
+/// Returns `true` if only digits and punctuation are left once a name has been removed.
 fn made_of_a_name(password: &str, name: &str) -> bool {
     let password = password.to_lowercase();
     [name.trim().to_lowercase().as_str(), "latchkey"].iter().filter(|name| name.chars().count() >= 3).any(|name| {
@@ -94,11 +96,11 @@ fn made_of_a_name(password: &str, name: &str) -> bool {
 
 enum Job {
     Hash(SecretString, oneshot::Sender<String>),
-    /// Without a hash to compare with, a dummy's work is done and the answer is no.
+    /// Without a hash to compare with, a dummy hash is computed, and the result is `false`.
     Verify(SecretString, Option<String>, oneshot::Sender<bool>),
 }
 
-/// Hands passwords to the hashing threads.
+/// A handle to the hashing threads.
 #[derive(Clone, Debug)]
 pub struct PasswordHasher(Sender<Job>);
 
@@ -116,17 +118,18 @@ impl PasswordHasher {
         Self(sender)
     }
 
-    /// How many passwords wait for a thread.
+    /// The number of passwords that wait for a thread.
     pub fn waiting(&self) -> usize {
         self.0.len()
     }
 
-    /// The PHC string of a new password. [`HashError::QueueFull`] if the queue is full.
+    /// Hashes a new password and returns the PHC string. Returns [`HashError::QueueFull`] if the queue is full.
     pub async fn hash(&self, password: SecretString) -> Result<String, HashError> {
         self.submit(|answer| Job::Hash(password, answer)).await
     }
 
-    /// Is this the password of `hash`? Takes as long where there is no hash. [`HashError::QueueFull`] if the queue is full.
+    /// Returns `true` if this is the password of `hash`. Takes as long if there is no hash. Returns
+    /// [`HashError::QueueFull`] if the queue is full.
     pub async fn verify(&self, password: SecretString, hash: Option<String>) -> Result<bool, HashError> {
         self.submit(|answer| Job::Verify(password, hash, answer)).await
     }
@@ -142,7 +145,7 @@ impl PasswordHasher {
 }
 
 fn work(jobs: &Receiver<Job>) {
-    // Below the threads that serve pages. Not being allowed to is no reason not to serve.
+    // Run at a lower priority than the threads that serve pages, or at the same one if the system does not permit that.
     let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), 10);
     let mut memory: Vec<Block> = Vec::new();
     loop {
@@ -160,15 +163,16 @@ fn work(jobs: &Receiver<Job>) {
 }
 
 const OUTPUT_BYTES: usize = 32;
-/// Stored parameters of up to 64 MiB are honoured, so that later versions may ask for more.
+/// The most memory that stored parameters may ask for: 64 MiB, in blocks of 1 KiB, so that later versions may ask for
+/// more than this one.
 const MOST_BLOCKS: usize = 64 * 1024;
 
-/// OWASP's and RFC 9106's second choice: 19 MiB, 2 passes, 1 lane.
+/// One of the configurations that OWASP recommends for Argon2id: 19 MiB, 2 passes, 1 lane.
 fn current_params() -> Params {
     Params::new(19 * 1024, 2, 1, Some(OUTPUT_BYTES)).expect("within Argon2's limits")
 }
 
-/// None where salt or parameters are not ones that Argon2, or this server's memory, takes.
+/// Returns `None` if Argon2 does not accept the salt or the parameters, or if they ask for more than [`MOST_BLOCKS`].
 fn derive(password: &SecretString, salt: &[u8], params: Params, memory: &mut Vec<Block>) -> Option<[u8; OUTPUT_BYTES]> {
     if params.block_count() > MOST_BLOCKS {
         return None;
@@ -186,7 +190,7 @@ fn derive(password: &SecretString, salt: &[u8], params: Params, memory: &mut Vec
 fn hash(password: &SecretString, memory: &mut Vec<Block>) -> String {
     let params = current_params();
     let salt = random::bytes::<16>();
-    let output = derive(password, &salt, params.clone(), memory).expect("our own parameters are ones Argon2 takes");
+    let output = derive(password, &salt, params.clone(), memory).expect("Argon2 accepts our own parameters");
     PasswordHash {
         algorithm: argon2::ARGON2ID_IDENT,
         version: Some(Version::V0x13.into()),

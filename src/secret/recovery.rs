@@ -1,4 +1,4 @@
-//! Recovery codes: they stand in for a TOTP code, once each, when the authenticator is lost.
+//! Recovery codes. Each one replaces a TOTP code once if the authenticator is lost.
 
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
@@ -7,10 +7,10 @@ use super::token::TokenDigest;
 use super::without_blanks;
 use crate::types::random;
 
-/// How many an account gets.
+/// The number of recovery codes that an account gets.
 pub const COUNT: usize = 10;
 
-/// Ten new codes of 80 bits, written `xxxx-xxxx-xxxx-xxxx` in base32.
+/// Generates ten codes of 80 bits, written `xxxx-xxxx-xxxx-xxxx` in base32.
 pub fn generate() -> Vec<SecretString> {
     (0..COUNT).map(|_| format_code(&data_encoding::BASE32_NOPAD.encode(&random::bytes::<10>())).into()).collect()
 }
@@ -20,8 +20,7 @@ fn format_code(letters: &str) -> String {
     [&lower[0..4], &lower[4..8], &lower[8..12], &lower[12..16]].join("-")
 }
 
-/// The stored form of a code as somebody typed it: case, blanks and dashes do not matter.
-/// `None` if it cannot be a code at all.
+/// The stored form of a typed code. Case, spaces and dashes do not matter. `None` if the text cannot be a code.
 pub fn digest(typed: &str) -> Option<TokenDigest> {
     let letters: Zeroizing<String> =
         Zeroizing::new(without_blanks(typed).filter(|c| *c != '-').map(|c| c.to_ascii_uppercase()).collect());
@@ -29,7 +28,7 @@ pub fn digest(typed: &str) -> Option<TokenDigest> {
     code.then(|| TokenDigest::of(&Zeroizing::new(format_code(&letters))))
 }
 
-/// The stored forms of freshly generated codes.
+/// The stored forms of newly generated codes.
 pub fn digests(codes: &[SecretString]) -> Vec<TokenDigest> {
     codes.iter().map(|code| TokenDigest::of(code.expose_secret())).collect()
 }

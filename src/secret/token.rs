@@ -1,4 +1,4 @@
-//! Tokens that a bearer proves something with, and the digests they are stored as.
+//! Bearer tokens, and the digests that are stored of them.
 
 use std::fmt;
 
@@ -9,26 +9,26 @@ use subtle::{Choice, ConstantTimeEq};
 
 use crate::types::random;
 
-/// A bearer token. Ours are 256 random bits in 43 characters of URL-safe base64; one that somebody sends may be anything. The
-/// database keeps only its [`TokenDigest`].
+/// A bearer token. A generated one is 256 random bits in 43 characters of URL-safe base64; one received from a client
+/// may be any text. The database contains only the [`TokenDigest`].
 #[derive(Clone, Deserialize)]
 #[serde(transparent)]
 pub struct Token(SecretString);
 
 impl Token {
-    /// A new one, at random.
+    /// Generates a random token.
     pub fn generate() -> Self {
         Self(data_encoding::BASE64URL_NOPAD.encode(&random::bytes::<32>()).into())
     }
 
-    /// The form in which it is stored.
+    /// The form in which the token is stored.
     pub fn digest(&self) -> TokenDigest {
         TokenDigest::of(self.expose_secret())
     }
 }
 
 impl From<&str> for Token {
-    /// As somebody sent it.
+    /// A token received from a client.
     fn from(sent: &str) -> Self {
         Self(sent.into())
     }
@@ -46,24 +46,25 @@ impl fmt::Debug for Token {
     }
 }
 
-/// SHA-256, the form in which random tokens of 80 bits and more are stored. Two are compared in constant time.
+/// The SHA-256 of a token, which is the form in which random tokens of 80 bits and more are stored. Digests are
+/// compared in constant time.
 #[derive(Clone, Debug, Serialize, Deserialize, sqlx::Type)]
 #[serde(transparent)]
 #[sqlx(transparent)]
 pub struct TokenDigest(Vec<u8>);
 
 impl TokenDigest {
-    /// Of a token that is not kept as a [`Token`].
+    /// The digest of a token that is not held as a [`Token`].
     pub fn of(token: &str) -> Self {
         Self(Sha256::digest(token.as_bytes()).to_vec())
     }
 
-    /// In place of one where there is no token. None that is stored equals it.
+    /// A digest for use where there is no token. No stored digest equals it.
     pub fn of_none() -> Self {
         Self::of("")
     }
 
-    /// In hexadecimal.
+    /// The digest in hexadecimal.
     pub fn to_hex(&self) -> String {
         data_encoding::HEXLOWER.encode(&self.0)
     }
@@ -97,7 +98,7 @@ mod tests {
         assert_eq!(abc.to_hex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 
-    /// Sessions that are stored have them in this form.
+    /// Stored sessions contain digests in this form.
     #[test]
     fn a_digest_is_stored_in_sessions_as_its_bytes() {
         let digest = TokenDigest::of("abc");

@@ -1,6 +1,6 @@
 //! Time-based one-time codes (RFC 6238): SHA-1, six digits, 30-second steps, one step of drift either way.
 //!
-//! Invariant: no I/O and no clock; the caller says what time it is and spends the matched step in the database.
+//! Invariant: no I/O and no clock. The caller supplies the time, and spends the matched step in the database.
 
 use secrecy::{ExposeSecret, SecretBox};
 use totp_rs::{Builder, Secret, Totp};
@@ -9,7 +9,7 @@ use super::without_blanks;
 use crate::types::clock::Timestamp;
 use crate::types::random;
 
-/// Shown by authenticator apps above the account's name.
+/// The name that authenticator apps show above the account's name.
 pub const ISSUER: &str = "Latchkey";
 
 /// The shared secret, 160 bits as RFC 4226 recommends.
@@ -22,12 +22,12 @@ impl std::fmt::Debug for Seed {
 }
 
 impl Seed {
-    /// A new one, at random.
+    /// Generates a random seed.
     pub fn generate() -> Self {
         Self(SecretBox::init_with(random::bytes))
     }
 
-    /// From its 20 bytes; `None` for any other length.
+    /// Creates a seed from its 20 bytes. Returns `None` for any other length.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let bytes: [u8; 20] = bytes.try_into().ok()?;
         Some(Self(SecretBox::init_with(|| bytes)))
@@ -38,26 +38,26 @@ impl Seed {
         self.0.expose_secret()
     }
 
-    /// In base32, in groups of four, as people type it into an authenticator.
+    /// The seed in base32, in groups of four, as people type it into an authenticator.
     pub fn for_typing(&self) -> String {
         let letters = data_encoding::BASE32_NOPAD.encode(self.expose());
         letters.as_bytes().chunks(4).map(|group| String::from_utf8_lossy(group)).collect::<Vec<_>>().join(" ")
     }
 
-    /// The `otpauth:` address that authenticators read from the QR code.
+    /// The `otpauth:` URL that authenticators read from the QR code.
     pub fn otpauth_url(&self, account: &str) -> String {
-        // The library refuses a colon, the separator of issuer and account; account names never have one.
+        // The library refuses a colon, which separates issuer and account; account names never contain one.
         let totp = self.builder().with_account_name(account).with_issuer(Some(ISSUER)).build();
         totp.and_then(|totp| totp.to_url()).expect("an account name has no colon")
     }
 
-    /// The step whose code this is, if it is one of the three around `now`. Spending it is the caller's task.
+    /// The step that this code belongs to, if it is one of the three around `now`. The caller has to spend it.
     pub fn matching_step(&self, code: &Code, now: Timestamp) -> Option<i64> {
         let step = self.totp().check(&code.0, u64::try_from(now.seconds()).ok()?)?;
         i64::try_from(step).ok()
     }
 
-    /// The code an authenticator shows at `now`.
+    /// The code that an authenticator shows at `now`.
     pub fn code_at(&self, now: Timestamp) -> String {
         self.totp().generate(u64::try_from(now.seconds()).unwrap_or(0)).to_string()
     }
@@ -71,11 +71,12 @@ impl Seed {
     }
 }
 
-/// Six ASCII digits; no other scripts' digits. However it was typed, it is this one text, and names one step.
+/// A code of six ASCII digits; digits of other scripts are not accepted. The same code always has the same text,
+/// however it was typed.
 pub struct Code(String);
 
 impl Code {
-    /// Six digits, with blanks wherever somebody put them: apps show `170 608`. `None` for anything else.
+    /// Parses six digits, with spaces anywhere: apps show `170 608`. Returns `None` for anything else.
     pub fn parse(typed: &str) -> Option<Self> {
         let digits: String = without_blanks(typed).collect();
         (digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_digit())).then_some(Self(digits))

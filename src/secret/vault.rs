@@ -1,8 +1,8 @@
 //! Sealing at rest: AES-256-GCM under a versioned master key that is kept outside the database.
 //!
-//! What is sealed is bound to its place (table, row, column, the account it belongs to, key version) as additional
-//! authenticated data, so that a ciphertext copied to another row does not open there, nor one whose row is given to another
-//! account. What does not open raises the alarm in the log, here and for everybody.
+//! A sealed value is bound to its place (table, row, column, the account it belongs to, key version) by additional
+//! authenticated data. A ciphertext that was copied to another row does not open there, nor does one whose row was
+//! assigned to another account. For every caller, this module raises the alarm in the log if a value does not open.
 
 use crate::types::error::Error;
 use std::collections::BTreeMap;
@@ -20,13 +20,13 @@ use crate::types::random;
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 12;
 
-/// Why something could not be sealed or opened. Says nothing about the contents.
+/// The reason why a value could not be sealed or opened. It says nothing about the contents.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
-    /// What was sealed is not text.
+    /// The sealed value is not text.
     #[error("a stored secret is not text")]
     NotText,
-    /// Sealed under a master key version that was not given to this process.
+    /// The value is sealed under a version of the master key that this process does not have.
     #[error("sealed under master key version {0}, which is not in the master key given")]
     UnknownVersion(i64),
     /// The bytes are not what was sealed for this place.
@@ -50,30 +50,30 @@ impl From<VaultError> for Error {
     }
 }
 
-/// Why a master key could not be read.
+/// The error for a malformed master key.
 #[derive(Debug, thiserror::Error)]
 #[error("line {line} is not `version:key`, a number and 32 bytes in base64")]
 pub struct MasterKeyFormat {
     line: usize,
 }
 
-/// Where a sealed value lives; sealed and opened under the same place or not at all.
+/// The place of a sealed value, which opens only in the place it was sealed for.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
-    /// Table.
+    /// The table.
     pub table: &'static str,
-    /// The row's id.
+    /// The row's ID.
     pub row: &'a str,
-    /// Column.
+    /// The column.
     pub column: &'static str,
     /// The account that the row belongs to, if it belongs to one.
     pub owner: Option<Uin>,
 }
 
-/// Ciphertext and the version of the master key it is under.
+/// A ciphertext, and the version of the master key that it is sealed under.
 #[derive(Clone, Debug)]
 pub struct Sealed {
-    /// Version of the master key.
+    /// The version of the master key.
     pub key_version: i64,
     /// Nonce (12 bytes), ciphertext, tag (16 bytes).
     pub bytes: Vec<u8>,
@@ -81,10 +81,10 @@ pub struct Sealed {
 
 type Keys = BTreeMap<i64, Arc<SecretBox<[u8; KEY_BYTES]>>>;
 
-/// Where the master key can be read again; none if that fails.
+/// Reads the master key again. Returns `None` if that fails.
 type Source = Box<dyn Fn() -> Option<SecretString> + Send + Sync>;
 
-/// The master keys of this process; the newest seals, any opens.
+/// The master keys of this process. The newest one seals, and any of them opens.
 pub struct Vault {
     keys: RwLock<Keys>,
     source: Option<Source>,
@@ -97,23 +97,24 @@ impl fmt::Debug for Vault {
 }
 
 impl Vault {
-    /// A new master key, version 1, in the text form that [`Vault::parse`] reads.
+    /// Generates a master key, version 1, in the text form that [`Vault::parse`] reads.
     pub fn generate_master_key() -> SecretString {
         Self::generate_version(1)
     }
 
-    /// A new key of this version, as the line of the text form.
+    /// Generates a key of this version, as a line of the text form.
     pub fn generate_version(version: i64) -> SecretString {
         let key = Zeroizing::new(random::bytes::<KEY_BYTES>());
         format!("{version}:{}\n", data_encoding::BASE64.encode(key.as_slice())).into()
     }
 
-    /// Reads `version:base64` lines; empty lines and those with `#` in front are skipped.
+    /// Parses entries of the form `version:base64`, separated by newlines or commas. Skips empty ones and those that
+    /// begin with `#`.
     pub fn parse(text: &SecretString) -> Result<Self, MasterKeyFormat> {
         Ok(Self { keys: RwLock::new(parse(text)?), source: None })
     }
 
-    /// The same, with a source that is read again when a version is met that is not here: another process may have made
+    /// Adds a source from which the master key is read again when a version is missing: another process may have added
     /// it since.
     #[must_use]
     pub fn reading_again(self, source: impl Fn() -> Option<SecretString> + Send + Sync + 'static) -> Self {
@@ -122,10 +123,10 @@ impl Vault {
 
     /// The highest version.
     pub fn newest_version(&self) -> i64 {
-        self.versions().last().copied().expect("a master key has a version")
+        self.versions().last().copied().expect("a master key has at least one version")
     }
 
-    /// Every version this process holds, in order.
+    /// Every version that this process has, in ascending order.
     pub fn versions(&self) -> Vec<i64> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
     }
@@ -135,7 +136,7 @@ impl Vault {
         self.seal_under(self.newest_version(), place, plain)
     }
 
-    /// Seals under a given version.
+    /// Seals `plain` for `place` under the key of the given version.
     pub fn seal_under(&self, key_version: i64, place: Place<'_>, plain: &[u8]) -> Result<Sealed, VaultError> {
         let nonce = random::bytes::<NONCE_BYTES>();
         let aad = additional_data(place, key_version);
@@ -146,7 +147,7 @@ impl Vault {
         Ok(Sealed { key_version, bytes: [nonce.as_slice(), &ciphertext].concat() })
     }
 
-    /// Opens what was sealed for `place`. If that fails, the log says so.
+    /// Opens a value that was sealed for `place`. Logs an alarm if that fails.
     pub fn open(&self, place: Place<'_>, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         self.try_open(place, sealed).inspect_err(|error| {
             let Place { table, row, column, .. } = place;
@@ -154,14 +155,14 @@ impl Vault {
         })
     }
 
-    /// Opens a secret that is text.
+    /// Opens a value that is text.
     pub fn open_text(&self, place: Place<'_>, sealed: &Sealed) -> Result<SecretString, VaultError> {
         let bytes = self.open(place, sealed)?;
         let text = std::str::from_utf8(&bytes).map_err(|_| VaultError::NotText)?;
         Ok(text.to_owned().into())
     }
 
-    /// [`Self::open`] without the alarm, for whoever looks whether something opens.
+    /// Like [`Self::open`], but without the alarm, for callers that want to know whether a value opens.
     pub fn try_open(&self, place: Place<'_>, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         let does_not_open =
             || VaultError::DoesNotOpen { table: place.table, row: place.row.to_owned(), column: place.column };
@@ -186,8 +187,8 @@ impl Vault {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).get(&version).cloned()
     }
 
-    /// Takes in the versions that the source has and this process has not. Those it has stay as they are: something may
-    /// be sealed under them still.
+    /// Adds the versions that the source has and this process does not. The others stay as they are, because values may
+    /// still be sealed under them.
     fn read_again(&self, version: i64) -> Option<Arc<SecretBox<[u8; KEY_BYTES]>>> {
         let found = parse(&self.source.as_ref()?()?).ok()?;
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
@@ -211,7 +212,7 @@ fn parse(text: &SecretString) -> Result<Keys, MasterKeyFormat> {
     if keys.is_empty() { Err(MasterKeyFormat { line: 1 }) } else { Ok(keys) }
 }
 
-/// The version of a line of a master key's text; none for an empty line or a note.
+/// The version in a line of a master key's text. `None` for an empty line or a comment.
 pub fn version_of_line(line: &str) -> Option<i64> {
     parse_line(line.trim()).map(|(version, _)| version)
 }
@@ -224,7 +225,8 @@ fn parse_line(line: &str) -> Option<(i64, SecretBox<[u8; KEY_BYTES]>)> {
     Some((version, SecretBox::new(Box::new(key))))
 }
 
-/// Length before each part, so that no two places share one text.
+/// The additional authenticated data. Each part is preceded by its length, so that no two places have the same
+/// encoding.
 fn additional_data(place: Place<'_>, key_version: i64) -> Vec<u8> {
     let version = key_version.to_string();
     let mut data = Vec::with_capacity(96);
@@ -287,7 +289,7 @@ mod tests {
         assert!(matches!(Vault::parse(&first).unwrap().open(HERE, &sealed), Err(VaultError::UnknownVersion(2))));
         let broken = Vault::parse(&first).unwrap().reading_again(|| Some("half a li".to_owned().into()));
         assert!(matches!(broken.open(HERE, &sealed), Err(VaultError::UnknownVersion(2))));
-        // The old one is kept, though it is no longer there.
+        // The old version is kept, although it is no longer in the source.
         let vault = Vault::parse(&first).unwrap().reading_again(move || Some(second.clone()));
         assert_eq!(vault.open(HERE, &sealed).unwrap().as_slice(), b"hush");
         assert_eq!(vault.versions(), [1, 2]);

@@ -1,4 +1,4 @@
-//! What is found out about a signature that does not match. How is each scheme's own affair: see [`super::tc3::diagnosis`].
+//! The diagnosis of a signature that does not match. Each scheme makes its own; see [`super::tc3::diagnosis`].
 
 use crate::types::stored_names::stored_names;
 
@@ -7,31 +7,33 @@ stored_names! {
     Cause {
         /// The scope's date is not the UTC date of the timestamp.
         Date = "date",
-        /// Another host was signed than was sent.
+        /// The signed host is not the one that was sent.
         Host = "host",
-        /// Another content type was signed than was sent.
+        /// The signed content type is not the one that was sent.
         ContentType = "content type",
-        /// Another body was signed than was sent, or none.
+        /// The signed body is not the one that was sent, or no body was signed.
         Body = "body",
-        /// Another query was signed than was sent.
+        /// The signed query is not the one that was sent.
         Query = "query",
-        /// Another method was signed than was sent.
+        /// The signed method is not the one that was sent.
         Method = "method",
-        /// Another path was signed than was sent.
+        /// The signed path is not the one that was sent.
         Path = "path",
     }
 }
 
-/// What the server made of a request.
+/// The server's view of a refused request.
 #[derive(Clone, Debug)]
 pub struct Diagnosis {
-    /// As the server has it, values of signed headers in lower case; masked if it is not known to be of the key's owner.
-    /// Empty if a signed header is not there.
+    /// The server's canonical request, with the values of signed headers in lower case. Masked unless the request is
+    /// known to come from the key's owner. Empty if a signed header is missing.
     pub canonical_request: String,
-    /// As the server has it, masked likewise.
+    /// The server's string to sign, masked likewise.
     pub string_to_sign: String,
-    /// Was the request signed with the key but for the part that differs? Then it is of the key's owner.
+    /// `true` if the key signed the request, apart from the part that differs. The request then comes from the key's
+    /// owner.
     pub variant_was_signed: bool,
-    /// The part that differs; none if it is none of those looked at, or several, or the secret.
+    /// The part that differs. `None` if it is not one of those examined, if there are several, or if the secret
+    /// differs.
     pub cause: Option<Cause>,
 }

@@ -1,5 +1,5 @@
-//! Checking signatures: pure functions of the request, the secret and nothing else. A scheme is one file here and one line
-//! below. May import `types`, and `http::headers` to read a header that must stand once.
+//! The check of signatures: pure functions of the request and the secret. A scheme is one file here and one line in the
+//! list below. May import `types`, and `http::headers` to read headers that must appear once.
 //!
 //! Invariant: no I/O, no clock, no randomness.
 
@@ -22,16 +22,17 @@ schemes! {
 }
 
 impl SchemeName {
-    /// Under which of `accepted`, which must not be empty, the request claims to be signed. Where it is none of them the
-    /// first is returned: reading its claim says what is missing.
+    /// Returns the scheme among `accepted` under which the request claims to be signed. If it claims none of them,
+    /// returns the first, because reading its claim then says what is missing. `accepted` must not be empty.
     pub fn of(request: &SentRequest<'_>, accepted: &[Self]) -> Self {
         accepted.iter().copied().find(|scheme| scheme.is_used_by(request)).unwrap_or(accepted[0])
     }
 }
 
-/// The host as it may have been signed: as sent, and without its port.
+/// The forms of the host that may have been signed: as sent, and without its port.
 ///
-/// Clients differ, and put odd things into the header (a scheme, even); nothing is normalised before it is tried.
+/// Clients differ, and put unusual values into the header, such as a URL with its scheme. Nothing is normalised before
+/// it is tried.
 fn hosts(sent: &str) -> impl Iterator<Item = &str> {
     let bare = without_port(sent);
     std::iter::once(sent).chain((bare != sent).then_some(bare))
@@ -95,8 +96,8 @@ mod tests {
         assert!(
             !matches(&signed(&wrong, "cam")) && !matches(&signed(&wrong, "sts")) && matches(&signed(&right, "cam"))
         );
-        assert!(std::sync::Arc::ptr_eq(&first, &kept.tc3.get().unwrap()), "nothing has pushed it out");
-        assert!(matches(&signed(&right, "sts")), "of another scope, and derived again");
+        assert!(std::sync::Arc::ptr_eq(&first, &kept.tc3.get().unwrap()), "it has not been replaced");
+        assert!(matches(&signed(&right, "sts")), "another scope needs another signing key");
     }
 
     #[test]

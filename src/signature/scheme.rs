@@ -1,7 +1,9 @@
-//! What a signature scheme is: how a claim is read off a request, matched against a key, and how a mismatch is explained.
+//! The interface of a signature scheme: how its claim is read from a request and matched against a key, and how a
+//! mismatch is explained.
 //!
-//! A scheme is a file whose claim implements [`Scheme`], and a line in the list in `signature/mod.rs`. The list makes the
-//! enums by which the rest of the product names schemes and holds claims, so that a check needs no dynamic dispatch.
+//! A scheme is a file whose claim implements [`Scheme`], and a line in the list in `signature/mod.rs`. The list
+//! generates the enums that the rest of the product uses for schemes and claims, so that a check needs no dynamic
+//! dispatch.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,109 +14,112 @@ use super::Malformed;
 use super::diagnosis::Diagnosis;
 use crate::types::clock::Timestamp;
 
-/// In place of the payload's hash, where the client does not sign it.
+/// The literal that stands in for the payload's hash if the client does not sign it.
 pub const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
-/// The SHA-256 of [`UNSIGNED_PAYLOAD`]. A body that is the literal itself has the same hash, and is taken for unsigned.
+/// The SHA-256 of [`UNSIGNED_PAYLOAD`]. A body that is the literal itself has the same hash, and counts as unsigned.
 const UNSIGNED_PAYLOAD_SHA256: &str = "438d4109ef0d676b8c2c7ed13cdfcb418e494d53b843d4634ce3b1085f07bb96";
 
 /// A request as it was sent, with everything that a signature may cover.
 #[derive(Clone, Copy, Debug)]
 pub struct SentRequest<'r> {
-    /// As sent.
+    /// The method, as sent.
     pub method: &'r str,
-    /// As sent, undecoded.
+    /// The path, as sent and not decoded.
     pub path: &'r str,
-    /// As sent, without the question mark; empty for none.
+    /// The query, as sent and without the question mark; empty if there is none.
     pub query: &'r str,
-    /// As sent.
+    /// The headers, as sent.
     pub headers: &'r HeaderMap,
-    /// What is known of the body.
+    /// The body, as far as it is known.
     pub body: SentBody<'r>,
-    /// The decoded parameters of query or form, where an entry point takes signatures from among them.
+    /// The decoded parameters of the query or the form, if the entry point accepts signatures among them.
     pub parameters: &'r [(String, String)],
 }
 
-/// What is known of a request's body.
+/// A request's body, as far as it is known.
 #[derive(Clone, Copy, Debug)]
 pub enum SentBody<'r> {
-    /// All of it.
+    /// The whole body.
     Whole(&'r [u8]),
-    /// Its SHA-256 in lower-case hexadecimal, or [`UNSIGNED_PAYLOAD`], from a back end that has the body.
+    /// The body's SHA-256 in lower-case hexadecimal, or [`UNSIGNED_PAYLOAD`], as reported by a back end that has the
+    /// body.
     Hashed(&'r str),
-    /// Nothing, for it goes elsewhere. Its hash is what the client's own header says.
+    /// Nothing, because the body is sent elsewhere. The client's own header states its hash.
     Elsewhere,
-    /// Nothing yet.
+    /// Nothing, because the body has not been read yet.
     Unread,
 }
 
-/// What a signature says of the payload.
+/// The payload, as the signature covers it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Payload {
-    /// Its SHA-256 in lower-case hexadecimal, or that of [`UNSIGNED_PAYLOAD`]. Empty for a scheme that signs no hash.
+    /// The payload's SHA-256 in lower-case hexadecimal, or that of [`UNSIGNED_PAYLOAD`]. Empty for a scheme that signs
+    /// no hash.
     pub sha256: String,
-    /// Does the client say [`UNSIGNED_PAYLOAD`]?
+    /// `true` if the client states [`UNSIGNED_PAYLOAD`].
     pub says_unsigned: bool,
 }
 
 impl Payload {
-    /// Does the signature leave the payload open?
+    /// Returns `true` if the signature does not cover the payload.
     pub fn is_unsigned(&self) -> bool {
         self.says_unsigned || self.sha256 == UNSIGNED_PAYLOAD_SHA256
     }
 
-    /// What a back end is told: the hash, or [`UNSIGNED_PAYLOAD`].
+    /// The value that a back end is given: the hash, or [`UNSIGNED_PAYLOAD`].
     pub fn shown(&self) -> &str {
         if self.says_unsigned { UNSIGNED_PAYLOAD } else { &self.sha256 }
     }
 }
 
-/// A signature scheme, implemented by what it reads off a request: the claim that a key has signed it.
+/// A signature scheme. It is implemented by its claim, which is read from a request and says that a key has signed it.
 pub trait Scheme<'r>: Sized {
-    /// The scheme's name, as it stands in `WWW-Authenticate` and in records.
+    /// The scheme's name, as it appears in `WWW-Authenticate`.
     const NAME: &'static str;
-    /// Can a mismatch be explained? See [`Scheme::diagnose`].
+    /// `true` if a mismatch can be explained; see [`Scheme::diagnose`].
     const EXPLAINS: bool;
-    /// What is derived from a secret to sign with, and worth keeping beside the key; `()` for nothing.
+    /// The key that is derived from a secret for signing, if it is worth caching; otherwise `()`.
     type SigningKey;
 
-    /// Does the request claim to be signed under this scheme, rightly or not?
+    /// Returns `true` if the request claims to be signed under this scheme, whether rightly or not.
     fn is_used_by(request: &SentRequest<'_>) -> bool;
 
-    /// The names of the headers that the request says are signed, in lower case. None if it cannot be read.
+    /// The names of the headers that the request says are signed, in lower case. Empty if the claim cannot be read.
     fn signed_headers(request: &SentRequest<'r>) -> Vec<&'r str>;
 
-    /// Is this header, its name in lower case, part of the claim itself?
+    /// Returns `true` if the header of this name, in lower case, is part of the claim itself.
     fn reads_header(name: &str) -> bool;
 
-    /// What the signature says of the payload.
+    /// The payload, as the signature covers it.
     fn payload(request: &SentRequest<'_>) -> Result<Payload, Malformed>;
 
-    /// The claim, if the request carries a well-formed one.
+    /// Reads the claim, if the request carries a well-formed one.
     fn read(request: &SentRequest<'r>, payload: &'r Payload) -> Result<Self, Malformed>;
 
-    /// The key's id as sent; its shape is not yet checked.
+    /// The key's ID, as sent. Its shape has not been checked.
     fn secret_id(&self) -> &str;
 
-    /// When the request says it was signed; none if that is not an instant.
+    /// The time at which the request says it was signed. `None` if that is not a valid timestamp.
     fn signed_at(&self) -> Option<Timestamp>;
 
-    /// Is a temporary token sent along?
+    /// Returns `true` if a temporary token was sent along.
     fn has_token(&self) -> bool;
 
-    /// The key that signs such claims; none if the claim is wrong whatever the key.
+    /// Derives the signing key for this claim. Returns `None` if the claim is wrong whatever the key.
     fn signing_key(&self, secret_key: &SecretString) -> Option<Self::SigningKey>;
 
-    /// Is this signing key, derived for an earlier claim, the one for this claim as well?
+    /// Returns `true` if this signing key, which was derived for an earlier claim, fits this claim as well.
     fn is_under(&self, signing_key: &Self::SigningKey) -> bool;
 
-    /// Is the signature right? The signing key is the one for this claim. Compared in constant time.
+    /// Returns `true` if the signature is right. `signing_key` must be the one for this claim. Compares in constant
+    /// time.
     fn matches(&self, secret_key: &SecretString, signing_key: &Self::SigningKey) -> bool;
 
-    /// Looks for what client and server do differently. None unless [`Scheme::EXPLAINS`].
+    /// Finds out what client and server do differently. Returns `None` unless [`Scheme::EXPLAINS`].
     fn diagnose(&self, secret_key: &SecretString) -> Option<Diagnosis>;
 }
 
-/// The signing key of the latest claim that was right; most clients use one a day.
+/// The cached signing key of the latest claim that matched. Most clients use one key per day.
 #[derive(Debug)]
 pub struct Kept<K>(Mutex<Option<Arc<K>>>);
 
@@ -134,8 +139,8 @@ impl<K> Kept<K> {
     }
 }
 
-/// Is the claim signed with `secret_key`? A signing key is kept only once it has matched, so that nobody without the secret
-/// can push out the one in use.
+/// Returns `true` if the claim is signed with `secret_key`. A signing key is cached only after it has matched, so that
+/// nobody without the secret can evict the one in use.
 pub(super) fn matches<'r, C: Scheme<'r>>(claim: &C, secret_key: &SecretString, kept: &Kept<C::SigningKey>) -> bool {
     if let Some(key) = kept.get().filter(|key| claim.is_under(key)) {
         return claim.matches(secret_key, &key);
@@ -148,8 +153,8 @@ pub(super) fn matches<'r, C: Scheme<'r>>(claim: &C, secret_key: &SecretString, k
     matches
 }
 
-/// The enums over all schemes. Each line has a scheme's name here, its module, and its claim there; the module also has its
-/// `Malformed`.
+/// Generates the enums over all schemes. Each line gives the scheme's name, its module, and its claim in that module,
+/// which also defines the scheme's `Malformed`.
 macro_rules! schemes {
     ($($(#[$doc:meta])* $name:ident = $module:ident::$claim:ident,)*) => {
         /// A signature scheme, by name.
@@ -158,71 +163,72 @@ macro_rules! schemes {
             $($(#[$doc])* $name,)*
         }
 
-        /// What a request says of itself: whose it is, when it was signed, and that it was.
+        /// A request's claim: by which key it was signed, when, and with what signature.
         #[derive(Debug)]
         pub enum Claim<'r> {
             $($(#[$doc])* $name($module::$claim<'r>),)*
         }
 
-        /// A claim that cannot be read; what is wrong with it, for the caller.
+        /// The reason why a claim cannot be read, in words for the caller.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
         pub enum Malformed {
-            /// No scheme's signature, or more than one.
+            /// There is no scheme's signature, or more than one.
             #[error("there must be exactly one Authorization header, or the parameters of signature version 1")]
             NoSignature,
-            /// No usable timestamp.
+            /// There is no usable timestamp.
             #[error("the timestamp must be given once, as seconds since 1970")]
             NoTimestamp,
             $(
-                /// Not a claim of this scheme.
+                /// The claim is not a well-formed one of this scheme.
                 #[error(transparent)]
                 $name(#[from] $module::Malformed),
             )*
         }
 
-        /// The signing keys that are kept for one key, one a scheme.
+        /// The signing keys that are cached for one key, one per scheme.
         #[derive(Debug, Default)]
         pub struct SigningKeys {
             $($module: Kept<<$module::$claim<'static> as Scheme<'static>>::SigningKey>,)*
         }
 
         impl SchemeName {
-            /// As it stands in `WWW-Authenticate` and in records.
+            /// The scheme's name, as it appears in `WWW-Authenticate`.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$name => $module::$claim::NAME,)*
                 }
             }
 
-            /// Does the request claim to be signed under this scheme, rightly or not?
+            /// Returns `true` if the request claims to be signed under this scheme, whether rightly or not.
             pub fn is_used_by(self, request: &SentRequest<'_>) -> bool {
                 match self {
                     $(Self::$name => $module::$claim::is_used_by(request),)*
                 }
             }
 
-            /// The names of the headers that the request says are signed, in lower case. None if it cannot be read.
+            /// The names of the headers that the request says are signed, in lower case. Empty if the claim cannot be
+            /// read.
             pub fn signed_headers<'r>(self, request: &SentRequest<'r>) -> Vec<&'r str> {
                 match self {
                     $(Self::$name => $module::$claim::signed_headers(request),)*
                 }
             }
 
-            /// Is this header, its name in lower case, part of the claim itself?
+            /// Returns `true` if the header of this name, in lower case, is part of the claim itself.
             pub fn reads_header(self, name: &str) -> bool {
                 match self {
                     $(Self::$name => $module::$claim::reads_header(name),)*
                 }
             }
 
-            /// What the signature says of the payload.
+            /// The payload, as the signature covers it.
             pub fn payload(self, request: &SentRequest<'_>) -> Result<Payload, Malformed> {
                 match self {
                     $(Self::$name => $module::$claim::payload(request),)*
                 }
             }
 
-            /// The claim, if the request carries a well-formed one.
+            /// Reads the claim, if the request carries a well-formed one.
             pub fn read<'r>(self, request: &SentRequest<'r>, payload: &'r Payload) -> Result<Claim<'r>, Malformed> {
                 match self {
                     $(Self::$name => $module::$claim::read(request, payload).map(Claim::$name),)*
@@ -231,42 +237,43 @@ macro_rules! schemes {
         }
 
         impl Claim<'_> {
-            /// The key's id as sent; its shape is not yet checked.
+            /// The key's ID, as sent. Its shape has not been checked.
             pub fn secret_id(&self) -> &str {
                 match self {
                     $(Self::$name(claim) => claim.secret_id(),)*
                 }
             }
 
-            /// When the request says it was signed; none if that is not an instant.
+            /// The time at which the request says it was signed. `None` if that is not a valid timestamp.
             pub fn signed_at(&self) -> Option<Timestamp> {
                 match self {
                     $(Self::$name(claim) => claim.signed_at(),)*
                 }
             }
 
-            /// Is a temporary token sent along?
+            /// Returns `true` if a temporary token was sent along.
             pub fn has_token(&self) -> bool {
                 match self {
                     $(Self::$name(claim) => claim.has_token(),)*
                 }
             }
 
-            /// Is the signature that of the request under `secret_key`? `kept` are that key's.
+            /// Returns `true` if the signature matches the request under `secret_key`. `kept` are the signing keys
+            /// cached for that key.
             pub fn matches(&self, secret_key: &SecretString, kept: &SigningKeys) -> bool {
                 match self {
                     $(Self::$name(claim) => scheme::matches(claim, secret_key, &kept.$module),)*
                 }
             }
 
-            /// Can a mismatch be explained?
+            /// Returns `true` if a mismatch can be explained.
             pub fn can_be_diagnosed(&self) -> bool {
                 match self {
                     $(Self::$name(_) => $module::$claim::EXPLAINS,)*
                 }
             }
 
-            /// Looks for what client and server do differently. None where that cannot be explained.
+            /// Finds out what client and server do differently. Returns `None` if the scheme cannot explain a mismatch.
             pub fn diagnose(&self, secret_key: &SecretString) -> Option<Diagnosis> {
                 match self {
                     $(Self::$name(claim) => claim.diagnose(secret_key),)*

@@ -17,23 +17,23 @@ use super::scheme::{Payload, Scheme, SentRequest};
 use crate::http::headers::only;
 use crate::types::clock::Timestamp;
 
-/// The parameter that carries the signature, and by which a request is known to be of this version.
+/// The parameter with the signature, which marks a request as one of this version.
 pub const SIGNATURE: &str = "Signature";
 
-/// The parameters are not those of a version 1 request; what is wrong with them, for the caller.
+/// The reason why the parameters are not those of a version 1 request, in words for the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    /// One stands twice, so that it is not clear which is meant.
-    #[error("a parameter stands twice")]
+    /// A parameter appears twice, so that it is not clear which one is meant.
+    #[error("a parameter is given twice")]
     Twice,
-    /// A mandatory one is missing.
+    /// A mandatory parameter is missing.
     #[error("the parameter {0} is missing")]
     Missing(&'static str),
-    /// Neither of the two methods.
+    /// The signature method is neither of the two.
     #[error("SignatureMethod is HmacSHA1 or HmacSHA256")]
     Method,
-    /// Not base64 of the method's length.
-    #[error("the Signature is not base64 of the length its method makes")]
+    /// The signature is not base64 of the method's length.
+    #[error("the Signature is not base64 of the length that its method produces")]
     Signature,
 }
 
@@ -51,12 +51,12 @@ pub struct V1Claim<'r> {
     method: Method,
     signature: Vec<u8>,
     http_method: &'r str,
-    /// As sent; empty if there is not exactly one.
+    /// The host, as sent; empty unless there is exactly one `Host` header.
     host: &'r str,
 }
 
 impl<'r> V1Claim<'r> {
-    /// From the decoded parameters of a query or form body, sent by `http_method` to `host`.
+    /// Parses the claim from the decoded parameters of a query or form body that was sent by `http_method` to `host`.
     pub fn parse(parameters: &'r [(String, String)], http_method: &'r str, host: &'r str) -> Result<Self, Malformed> {
         let mut sorted: Vec<&(String, String)> = parameters.iter().collect();
         sorted.sort_unstable();
@@ -83,7 +83,7 @@ impl<'r> V1Claim<'r> {
         find(&self.sorted, name)
     }
 
-    /// Is the signature that of these parameters, sent as they were? Compared in constant time.
+    /// Returns `true` if the signature is that of these parameters, sent as they were. Compares in constant time.
     pub fn matches(&self, secret_key: &SecretString) -> bool {
         hosts(self.host).any(|(host, port)| {
             let message = self.string_to_sign(host, port);
@@ -104,17 +104,17 @@ impl<'r> V1Claim<'r> {
     }
 }
 
-/// The value of the parameter of this name. They are sorted, and each has a name of its own.
+/// The value of the parameter of this name. The parameters are sorted, and each name is unique.
 fn find<'r>(sorted: &[&'r (String, String)], name: &str) -> Option<&'r str> {
     let at = sorted.binary_search_by(|(known, _)| known.as_str().cmp(name)).ok()?;
     Some(&sorted[at].1)
 }
 
 impl<'r> Scheme<'r> for V1Claim<'r> {
-    /// None that is written anywhere: the version has no header to be named in.
+    /// Not shown anywhere, because this version has no header that would name it.
     const NAME: &'static str = "version 1";
     const EXPLAINS: bool = false;
-    /// The secret itself signs.
+    /// Nothing is derived: the secret itself signs.
     type SigningKey = ();
 
     fn is_used_by(request: &SentRequest<'_>) -> bool {
@@ -129,7 +129,7 @@ impl<'r> Scheme<'r> for V1Claim<'r> {
         false
     }
 
-    /// The parameters are what is signed, wherever they stand.
+    /// Only the parameters are signed, wherever they are, and no hash of the payload.
     fn payload(_: &SentRequest<'_>) -> Result<Payload, super::Malformed> {
         Ok(Payload::default())
     }
@@ -168,8 +168,8 @@ impl<'r> Scheme<'r> for V1Claim<'r> {
     }
 }
 
-/// The host as it may have been signed, and a port after it: as sent, without the port, and, where none was sent, with one
-/// that goes without saying. The Node client signs `localhost:80` and sends `localhost`.
+/// The forms of the host that may have been signed, each with a port to append: as sent, without its port, and, if it
+/// was sent without one, with a default port. The Node client signs `localhost:80` and sends `localhost`.
 fn hosts(sent: &str) -> impl Iterator<Item = (&str, &str)> {
     let default_ports: &[&str] = if super::without_port(sent) == sent { &[":80", ":443"] } else { &[] };
     super::hosts(sent).map(|host| (host, "")).chain(default_ports.iter().map(move |port| (sent, *port)))
@@ -208,7 +208,7 @@ mod tests {
         let signature = "czb75sAwt2P15FCqA4ugj88%2FaUVor%2FdVp3fCS%2F7mQiY%3D";
         let query = format!("{QUERY}&SignatureMethod=HmacSHA256&Signature={signature}");
         assert!(V1Claim::parse(&params(&query), "GET", HOST).unwrap().matches(&secret()));
-        // The shorter method does not take the longer one's place.
+        // A signature of the longer method is not accepted under the shorter one.
         let downgraded = query.replace("HmacSHA256", "HmacSHA1");
         assert_eq!(V1Claim::parse(&params(&downgraded), "GET", HOST).unwrap_err(), Malformed::Signature);
     }

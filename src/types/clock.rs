@@ -6,24 +6,24 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// In milliseconds.
+/// One hour, in milliseconds.
 const HOUR: i64 = 3_600_000;
 
-/// An instant: milliseconds since 1970-01-01T00:00:00Z.
+/// A point in time, in milliseconds since 1970-01-01T00:00:00Z.
 ///
-/// A plain `bigint` in the database, so that both engines compare it the same way.
+/// Stored as a `bigint`, so that both database engines compare values in the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, sqlx::Type)]
 #[sqlx(transparent)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// Whole seconds since 1970, the furthest instant there is where they are too many.
+    /// The instant `seconds` after the start of 1970. Saturates on overflow.
     pub fn of_seconds(seconds: i64) -> Self {
         Self(seconds.saturating_mul(1000))
     }
 
-    /// Whole seconds since 1970.
+    /// Whole seconds since 1970, rounded down.
     pub fn seconds(self) -> i64 {
         self.0.div_euclid(1000)
     }
@@ -45,7 +45,7 @@ impl Timestamp {
         self.0.div_euclid(HOUR)
     }
 
-    /// The first full hour that is not before it.
+    /// The earliest full hour that is not before this instant.
     #[must_use]
     pub fn next_hour(self) -> Self {
         Self(self.0.saturating_add(HOUR - 1).div_euclid(HOUR) * HOUR)
@@ -56,17 +56,18 @@ impl Timestamp {
         self.0.div_euclid(24 * HOUR)
     }
 
-    /// The beginning of a day, which is given in whole days since 1970.
+    /// The start of a day in UTC, which is given in whole days since 1970.
     pub fn of_day(day: i64) -> Self {
         Self(day.saturating_mul(24 * HOUR))
     }
 
-    /// How long after `earlier` this is; zero if it is not after.
+    /// The time elapsed since `earlier`, or zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// The beginning of a UTC date, `2026-11-24`; none if it is not one, or written in another way.
+    /// Parses a UTC date such as `2026-11-24` and returns its start. Returns `None` for an invalid date and for any
+    /// other notation.
     pub fn of_utc_date(text: &str) -> Option<Self> {
         let date = jiff::civil::Date::strptime("%Y-%m-%d", text).ok()?;
         let is_canonical = date.strftime("%Y-%m-%d").to_string() == text;
@@ -88,7 +89,7 @@ impl Timestamp {
         self.calendar().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
     }
 
-    /// For people, with its offset: `2026-11-24 07:30:44 UTC`.
+    /// A readable form with the time zone: `2026-11-24 07:30:44 UTC`.
     pub fn for_people(self) -> String {
         self.calendar().strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
     }
@@ -98,7 +99,7 @@ impl Timestamp {
         self.calendar().strftime("%Y-%m-%d").to_string()
     }
 
-    /// `YYYY-MM-DD HH:MM:SS` at UTC+8, the zone the signed API's `CreateTime` is in.
+    /// `YYYY-MM-DD HH:MM:SS` at UTC+8, the time zone of `CreateTime` in the signed API.
     pub fn api_time(self) -> String {
         self.plus(Duration::from_hours(8)).calendar().strftime("%Y-%m-%d %H:%M:%S").to_string()
     }
@@ -108,22 +109,23 @@ fn millis(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Tells the time: the system's, or one that a test sets.
+/// A source of the current time: the system clock, or a manual clock that a test sets.
 #[derive(Clone, Debug, Default)]
 pub struct Clock(Option<Arc<AtomicI64>>);
 
 impl Clock {
-    /// The system's clock.
+    /// The system clock.
     pub fn system() -> Self {
         Self(None)
     }
 
-    /// A clock that stands still at `start` until [`Clock::advance`] or [`Clock::set`] moves it, in all its clones.
+    /// A clock that stays at `start` until [`Clock::advance`] or [`Clock::set`] changes it. Its clones share the same
+    /// time.
     pub fn manual(start: Timestamp) -> Self {
         Self(Some(Arc::new(AtomicI64::new(start.0))))
     }
 
-    /// Now.
+    /// The current time.
     pub fn now(&self) -> Timestamp {
         if let Some(manual) = &self.0 {
             return Timestamp(manual.load(Ordering::SeqCst));
@@ -133,12 +135,12 @@ impl Clock {
         Timestamp(millis(since_epoch))
     }
 
-    /// Moves a manual clock on by `span`; the system's clock is left alone.
+    /// Advances a manual clock by `span`. Does nothing on the system clock.
     pub fn advance(&self, span: Duration) {
         self.set(self.now().plus(span));
     }
 
-    /// Sets a manual clock; the system's clock is left alone.
+    /// Sets a manual clock. Does nothing on the system clock.
     pub fn set(&self, now: Timestamp) {
         if let Some(manual) = &self.0 {
             manual.store(now.0, Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! Typed ids. Each is one column type on both engines and prints as users know it.
+//! Typed IDs. Each maps to one column type on both database engines, and is displayed in the form that users know.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -17,7 +17,7 @@ macro_rules! number_id {
         pub struct $name(pub i64);
 
         impl $name {
-            /// A new one, at random from the whole range.
+            /// Generates a random ID from the whole range.
             pub fn generate() -> Self {
                 Self(random::number_in($low..=$high))
             }
@@ -40,7 +40,7 @@ number_id!(
     AppId, 1_000_000_000..=9_999_999_999
 );
 
-/// The public half of a key pair: `AKID` and 32 alphanumerics.
+/// The public half of a key pair: `AKID` and 32 letters or digits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, sqlx::Type)]
 #[sqlx(transparent)]
 #[serde(try_from = "String", into = "String")]
@@ -50,23 +50,23 @@ const SECRET_ID_PREFIX: &str = "AKID";
 const SECRET_ID_RANDOM: usize = 32;
 
 impl SecretId {
-    /// A new one, at random.
+    /// Generates a random ID.
     pub fn generate() -> Self {
         Self(format!("{SECRET_ID_PREFIX}{}", random::alphanumeric(SECRET_ID_RANDOM)))
     }
 
-    /// Is the text the shape of one?
+    /// Returns `true` if the text has the shape of a SecretId.
     pub fn is_one(text: &str) -> bool {
         let random = text.strip_prefix(SECRET_ID_PREFIX).unwrap_or_default();
         random.len() == SECRET_ID_RANDOM && random.bytes().all(|b| b.is_ascii_alphanumeric())
     }
 
-    /// As text.
+    /// The ID as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// For sentences: the first eight characters, an ellipsis, the last four.
+    /// A short form for sentences: the first eight characters, an ellipsis, and the last four.
     pub fn short(&self) -> String {
         format!("{}…{}", &self.0[..8], &self.0[self.0.len() - 4..])
     }
@@ -78,9 +78,9 @@ impl fmt::Display for SecretId {
     }
 }
 
-/// The text is not the shape of a SecretId.
+/// The error for a text that does not have the shape of a SecretId.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("not the shape of a SecretId: AKID and 32 letters or digits")]
+#[error("not a SecretId, which is AKID and 32 letters or digits")]
 pub struct NotASecretId;
 
 impl FromStr for SecretId {
@@ -91,7 +91,7 @@ impl FromStr for SecretId {
     }
 }
 
-/// So that maps of keys can be asked with the text of a request.
+/// Lets maps of keys be queried with the text of a request.
 impl Borrow<str> for SecretId {
     fn borrow(&self) -> &str {
         &self.0
@@ -123,12 +123,12 @@ macro_rules! handle {
         pub struct $name(String);
 
         impl $name {
-            /// A new one, at random.
+            /// Generates a random ID.
             pub fn generate() -> Self {
                 Self(random::alphanumeric(HANDLE_CHARS))
             }
 
-            /// From an address; `None` if it is not the shape of one.
+            /// Parses a handle from a URL. Returns `None` if the text does not have the shape of one.
             pub fn parse(text: &str) -> Option<Self> {
                 let shaped = text.len() == HANDLE_CHARS && text.bytes().all(|b| b.is_ascii_alphanumeric());
                 shaped.then(|| Self(text.to_owned()))
@@ -144,21 +144,21 @@ macro_rules! handle {
 }
 
 handle!(
-    /// Names a session in forms and records: at random, and nothing can be opened with it.
+    /// A random name of a session, for forms and records. It grants no access.
     SessionHandle
 );
 handle!(
-    /// Names a passkey in forms and records: at random, and nothing can be opened with it.
+    /// A random name of a passkey, for forms and records. It grants no access.
     PasskeyHandle
 );
 
-/// Names one request in answers, logs and records.
+/// The ID of a request, for responses, logs and records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct RequestId(uuid::Uuid);
 
 impl RequestId {
-    /// A new one, at random (UUID version 4, RFC 9562).
+    /// Generates a random ID (UUID version 4, RFC 9562).
     pub fn generate() -> Self {
         Self(uuid::Builder::from_random_bytes(random::name_bytes()).into_uuid())
     }

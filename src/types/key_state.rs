@@ -1,10 +1,10 @@
-//! Where a key is in its life.
+//! The state of a key.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Where a key is in its life.
+/// The state of a key in its life cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
 #[sqlx(type_name = "text", rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
@@ -13,7 +13,7 @@ pub enum KeyState {
     Enabled,
     /// Requests signed with it are refused.
     Disabled,
-    /// Gone; its secret is destroyed.
+    /// The key no longer exists, and its secret has been destroyed.
     Deleted,
 }
 

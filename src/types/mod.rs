@@ -1,5 +1,5 @@
-//! The words that every room uses: ids, instants, errors, a key's state, what the audit log can say, randomness. They carry no
-//! behaviour beyond their own rules, so that any room may hold and store them. Imports nothing of the crate.
+//! The types that every module uses: IDs, timestamps, errors, key states, audit events, randomness. They have no
+//! behaviour beyond their own rules, so that any module may hold and store them. Imports nothing from the crate.
 
 pub mod clock;
 pub mod error;

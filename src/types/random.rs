@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use rand::rngs::SysRng;
 use rand::{RngExt, TryRng};
 
-/// The system generator as an infallible one: without randomness nothing here may go on.
+/// The system generator in an infallible form: without randomness, it panics, because nothing may continue.
 fn generator() -> impl rand::CryptoRng {
     rand::rand_core::UnwrapErr(SysRng)
 }
@@ -17,8 +17,8 @@ pub fn bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// Random bytes for names that are no secrets: from this thread's generator, which the system's seeds, without a system
-/// call.
+/// Random bytes for names that are not secret. They come from the thread-local generator, which the system generator
+/// seeds, and need no system call.
 #[expect(clippy::disallowed_methods, reason = "this is the source of randomness")]
 pub fn name_bytes<const N: usize>() -> [u8; N] {
     rand::random()

@@ -1,12 +1,12 @@
-//! Why a signed request was refused, as it is counted and recorded.
+//! The reason why a signed request was refused, as it is counted and recorded.
 
 use super::stored_names::stored_names;
 
 stored_names! {
-    /// Why a signed request was refused. The stored name is in records of use and in the `result` label of
-    /// `latchkey_checks_total`; callers are told less, by `entry::ApiError`.
+    /// The reason why a signed request was refused. The stored name appears in usage records and in the `result` label
+    /// of `latchkey_checks_total`. Callers are told less, by `entry::api_error`.
     Reason {
-        /// The claim could not be read, or names no key.
+        /// The claim could not be read, or contains no well-formed SecretId.
         Malformed = "malformed",
         /// No key has this SecretId.
         UnknownKey = "unknown key",
@@ -14,13 +14,14 @@ stored_names! {
         Deleted = "deleted",
         /// The key was disabled, and the signature was right.
         Disabled = "disabled",
-        /// The key was disabled, and the body was too long to be read for it, so the signature was not checked.
+        /// The key was disabled, and the body was too long to be read for a disabled key, so the signature was not
+        /// checked.
         DisabledUnread = "disabled unread",
-        /// The signature is not that of the request.
+        /// The signature does not match the request.
         WrongSignature = "wrong signature",
-        /// The signature was right, and its timestamp is too far from the server's clock.
+        /// The signature was right, but its timestamp is too far from the server's clock.
         Expired = "expired",
-        /// The signature was right, and a temporary token was sent along.
+        /// The signature was right, but a temporary token was sent along.
         Token = "token",
         /// The check itself failed.
         Fault = "fault",

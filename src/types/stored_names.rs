@@ -1,6 +1,7 @@
-//! Enums that are stored under names.
+//! Enums that are stored by name.
 
-/// An enum whose variants are stored under names that do not change: records are filtered and exported by them.
+/// Declares an enum whose variants are stored by name. The names must not change, because records are filtered and
+/// exported by them.
 macro_rules! stored_names {
     ($(#[$meta:meta])* $name:ident { $($(#[$of_variant:meta])* $variant:ident = $stored:literal,)* }) => {
         $(#[$meta])*
@@ -10,7 +11,7 @@ macro_rules! stored_names {
         }
 
         impl $name {
-            /// All of them, in their order here.
+            /// All variants, in the order of their declaration.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
             /// The stored name.
@@ -20,7 +21,7 @@ macro_rules! stored_names {
                 }
             }
 
-            /// Whose stored name this is; none of a name that only another version knows.
+            /// The variant with this stored name. `None` for a name that only another version knows.
             pub fn parse(stored: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|one| one.as_str() == stored)
             }

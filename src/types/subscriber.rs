@@ -1,9 +1,10 @@
-//! Who is behind an address, as far as limits go.
+//! The unit to which limits per client apply.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Whoever has an address: for IPv6 the /64 it is in, which one subscriber has to itself.
+/// The holder of an address, for limits per client: an IPv4 address, or the /64 of an IPv6 address, which one
+/// subscriber has to itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Subscriber(IpAddr);
 

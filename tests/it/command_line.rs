@@ -144,7 +144,7 @@ async fn the_master_key_may_be_a_credential() {
     assert_eq!(String::from_utf8(quiet.stderr).unwrap(), "");
     // Elsewhere, the same mode is warned about.
     let warned = printed(run(with(&store, &["account", "list"], &named[1..]), ""));
-    assert!(warned.contains("others than its owner can read"), "{warned}");
+    assert!(warned.contains("users other than its owner can read"), "{warned}");
     let said = failure(with(&store, &["master-key", "rotate"], &given), 1);
     assert!(said.contains("credential latchkey.master.key") && said.contains("version 2"), "{said}");
 

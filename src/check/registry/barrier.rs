@@ -1,4 +1,4 @@
-//! The task that reads the change number and takes in the keys that have changed.
+//! The task that reads the change number and loads the keys that have changed.
 
 use std::pin::pin;
 use std::sync::{Arc, PoisonError, RwLockWriteGuard};
@@ -18,18 +18,18 @@ use crate::secret::vault::Vault;
 use crate::signature::SigningKeys;
 use crate::types::id::SecretId;
 
-/// Whoever waits longer than this is refused, at the latest after twice as long.
+/// The time after which waiting requests are refused, at the latest after twice as long.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// A database that takes longer than this to say what the latest change is does not answer.
+/// The time limit for reading the latest change. A database that takes longer counts as unreachable.
 const SILENT: Duration = Duration::from_secs(2);
-/// How long a page of changed keys may take. Nobody waits for it longer than [`PATIENCE`], but it is not given up for that:
-/// a distant database would never be caught up with.
+/// The time limit for loading a page of changed keys. No request waits for it longer than [`PATIENCE`], but the load
+/// goes on: otherwise, the server could never catch up with a distant database.
 const SLOW: Duration = Duration::from_secs(20);
 
-/// No change, before which no key was made.
+/// The state before the first change, in which there are no keys.
 const BEGINNING: Change = Change { number: 0, mark: 0 };
 
-/// The task that reads, and what it has read.
+/// The state of the task that reads.
 pub(super) struct Barrier {
     database: Db,
     vault: Arc<Vault>,
@@ -37,24 +37,24 @@ pub(super) struct Barrier {
     keys: Keys,
     next: Arc<SharedRead>,
     reader: Option<Reader>,
-    /// Everything up to this change is in memory. None at the start.
+    /// The change up to which everything is in memory. `None` at the start.
     seen: Option<Change>,
 }
 
 impl Drop for Barrier {
-    /// Whoever waits for a read that nobody will begin is refused.
+    /// Refuses the requests that wait for a read that will never begin.
     fn drop(&mut self) {
         drop(self.next.begin());
     }
 }
 
 impl Barrier {
-    /// Nothing read yet; the first read opens a connection.
+    /// Creates the state before the first read, which opens a connection.
     pub(super) fn new(database: Db, vault: Arc<Vault>, metrics: Metrics, keys: Keys, next: Arc<SharedRead>) -> Self {
         Self { database, vault, metrics, keys, next, reader: None, seen: None }
     }
 
-    /// Reads as often as it is asked to, until nobody can ask any more.
+    /// Reads whenever it is asked to, until all senders have been dropped.
     pub(super) async fn run(mut self, mut asked: mpsc::UnboundedReceiver<Ask>) {
         while let Some(ask) = asked.recv().await {
             match ask {
@@ -64,13 +64,14 @@ impl Barrier {
                         self.read(read).await;
                     }
                 }
-                // And no other is opened: whoever asks from now on is refused.
+                // No other connection is opened, so requests that arrive from now on are refused.
                 Ask::Close(waiter) => return self.close_reader(waiter).await,
             }
         }
     }
 
-    /// Reads for those that wait, who all arrived before. Those whose patience ends are refused, and the read goes on.
+    /// Reads for the waiting requests, all of which arrived before. Those that have waited too long are refused, and
+    /// the read goes on.
     async fn read(&mut self, read: StartedRead) {
         let (next, metrics) = (self.next.clone(), self.metrics.clone());
         let waiting = read.waiting();
@@ -112,7 +113,7 @@ impl Barrier {
         waiter.send(()).unwrap_or_default();
     }
 
-    /// Reads the latest change and takes in what has changed, on a new connection if the old one has failed.
+    /// Reads the latest change and loads what has changed, on a new connection if the old one has failed.
     async fn catch_up(&mut self) -> sqlx::Result<()> {
         if let Some(mut reader) = self.reader.take()
             && self.catch_up_on(&mut reader).await.is_ok()
@@ -134,7 +135,7 @@ impl Barrier {
                 if !self.take_in_since(reader, seen).await? {
                     tracing::warn!(
                         number = seen.number,
-                        "the database has gone back to before a change that was seen; all keys are taken in again"
+                        "the database has gone back to before a change that was seen; all keys are loaded again"
                     );
                     self.take_in_all(reader).await?;
                 }
@@ -144,14 +145,14 @@ impl Barrier {
         }
     }
 
-    /// Takes in what has changed since `seen`. False if that is not part of the history any more.
+    /// Loads what has changed since `seen`. Returns `false` if `seen` is no longer part of the history.
     async fn take_in_since(&mut self, reader: &mut Reader, seen: Change) -> sqlx::Result<bool> {
         let Some(latest) = self.take_in(reader, seen, None).await? else { return Ok(false) };
         self.seen = Some(latest);
         Ok(true)
     }
 
-    /// Takes in all keys, beside those in memory, and then puts them in their place. The history may change meanwhile, but
+    /// Loads all keys into a new map, which then replaces the one in use. The history may change during the load, but
     /// hardly again and again.
     async fn take_in_all(&mut self, reader: &mut Reader) -> sqlx::Result<()> {
         for _ in 0..3 {
@@ -165,8 +166,8 @@ impl Barrier {
         Err(sqlx::Error::Protocol("the latest change is not part of the history of changes".to_owned()))
     }
 
-    /// Puts all keys changed since `seen` in `aside`, or in use where there is no such place, page by page, and returns the
-    /// latest change. None once a page is not of the history that the one before was of.
+    /// Loads all keys changed since `seen`, page by page, into `aside`, or into the keys in use if there is none.
+    /// Returns the latest change, or `None` if a page is not of the same history as the one before.
     async fn take_in(
         &mut self,
         reader: &mut Reader,
@@ -177,7 +178,8 @@ impl Barrier {
         let mut position: Position = (seen.number + 1, String::new());
         loop {
             let Changes { latest, follow, keys } = within(SLOW, reader.changes(followed, &position)).await?;
-            // Before the first change there is no other history; whatever is remembered of it, all keys come after it.
+            // The beginning is part of every history, even if `key_history` no longer contains it: all keys come after
+            // it.
             if !follow && followed != BEGINNING {
                 return Ok(None);
             }
@@ -198,7 +200,7 @@ impl Barrier {
     }
 
     fn open(&self, key: ChangedKey) -> (SecretId, Arc<RegisteredKey>) {
-        // One that does not open raises the alarm there.
+        // The vault raises the alarm if a secret does not open.
         let secret_key = key.sealed_secret.and_then(|sealed| {
             self.vault.open_text(API_KEY_SECRET.place(key.secret_id.as_str(), Some(key.uin)), &sealed).ok()
         });

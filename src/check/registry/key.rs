@@ -9,25 +9,25 @@ use crate::signature::SigningKeys;
 use crate::types::id::{AppId, SecretId, Uin};
 use crate::types::key_state::KeyState;
 
-/// A key as it is held in memory, from one change of it to the next.
+/// A key as it is held in memory, between one change to it and the next.
 #[derive(Debug)]
 pub struct RegisteredKey {
-    /// Its account.
+    /// The key's account.
     pub uin: Uin,
     /// The account's APPID.
     pub app_id: AppId,
-    /// Enabled, disabled or deleted.
+    /// The key's state: enabled, disabled or deleted.
     pub state: KeyState,
-    /// None if the key is deleted, or if its stored secret did not open.
+    /// The key's secret. `None` if the key is deleted, or if its stored secret did not open.
     pub secret_key: Option<SecretString>,
-    /// Counts its calls in this state.
+    /// Counts the key's calls in this state.
     pub usage: Arc<UsageCounter>,
-    /// Derived from the secret.
+    /// The signing keys derived from the secret.
     pub(in crate::check) signing_keys: SigningKeys,
 }
 
 impl RegisteredKey {
-    /// Its id.
+    /// The key's SecretId.
     pub fn secret_id(&self) -> &SecretId {
         &self.usage.secret_id
     }

@@ -1,22 +1,22 @@
-//! Keys in memory, and the freshness barrier that makes using them safe.
+//! The keys in memory, and the freshness barrier that makes it safe to use them.
 //!
-//! Looking a key up in the database for every request costs most of the throughput; a cache with a lifetime accepts
-//! disabled keys. The registry does neither. Every change to a key raises one number in the database, in its own
-//! transaction, and stamps the key's row with it. A request may use the keys in memory only after that number has been
-//! read, by a read that began after the request arrived; if it moved, the rows stamped since are taken in first. One read
-//! serves all requests that wait at that moment, as a Raft leader's read index does, so the cost is one tiny query a
-//! batch. Whoever makes the change, and in which process, does not matter.
+//! Looking up the key in the database for every request costs most of the throughput. A cache whose entries expire
+//! accepts disabled keys. The registry does neither. Every change to a key increments one number in the database, in
+//! its own transaction, and stamps the key's row with it. A request may use the keys in memory only after that number
+//! has been read, by a read that began after the request arrived. If the number has changed, the rows stamped since are
+//! loaded first. One read serves all requests that are waiting at that moment, like the read index of a Raft leader, so
+//! the cost is one tiny query per batch. It does not matter who makes a change, or in which process.
 //!
-//! A number alone does not say which history it counts: a database that was put back to an earlier state counts on from
-//! there, and may come to the same number by other changes. So every change has a mark drawn at random, and what is
-//! remembered of the last read is number and mark. Where that change is not part of the database's history any more, all
-//! keys are taken in again before anybody is answered.
+//! A number alone does not identify the history that it counts. A database that was put back to an earlier state
+//! continues from there, and may reach the same number by other changes. So every change has a random mark, and the
+//! registry remembers the number and the mark of the last read. If that change is no longer part of the database's
+//! history, all keys are loaded again before any request is answered.
 //!
-//! Numbers are committed in their order, because a change holds the number's row from its first statement to its commit:
-//! whoever sees number N sees every row stamped up to N.
+//! Numbers are committed in order, because a change locks the number's row from its first statement to its commit: a
+//! reader that sees number N sees every row stamped up to N.
 //!
-//! May import `db`, `metrics`, `check::usage` for the counter that each key holds, `signature` for the keys derived from
-//! its secret, the vault that opens the secret, and `types`.
+//! May import `db`, `metrics`, `check::usage` for the counter that each key holds, `signature` for the keys derived
+//! from its secret, the vault that opens the secret, and `types`.
 
 mod barrier;
 mod key;
@@ -39,16 +39,16 @@ use crate::types::id::SecretId;
 type KeyMap = HashMap<SecretId, Arc<RegisteredKey>>;
 type Keys = Arc<RwLock<KeyMap>>;
 
-/// What the task that reads is asked for.
+/// A message to the task that reads.
 #[derive(Debug)]
 enum Ask {
-    /// The next read.
+    /// Perform the next read.
     Read,
-    /// To give its connection back.
+    /// Close the connection.
     Close(oneshot::Sender<()>),
 }
 
-/// Holds the keys. Cloning shares them.
+/// The keys in memory. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Registry {
     keys: Keys,
@@ -61,8 +61,8 @@ pub struct Registry {
 pub struct Fresh(());
 
 impl Registry {
-    /// Starts the one task that reads; it ends when the last clone is dropped. The first request takes the keys in, so that
-    /// commands that check none read none.
+    /// Starts the task that reads, which ends when the last clone is dropped. The first request loads the keys, so that
+    /// commands that check no request load none.
     pub fn start(database: Db, vault: Arc<Vault>, metrics: Metrics) -> Self {
         let (keys, next) = (Keys::default(), Arc::<SharedRead>::default());
         let (asks, asked) = mpsc::unbounded_channel();
@@ -71,41 +71,45 @@ impl Registry {
         Self { keys, next, asks }
     }
 
-    /// Waits for a read of the change number that begins after this call. A fault if it fails or takes too long.
+    /// Waits for a read of the change number that begins after this call. Returns an error if it fails or takes too
+    /// long.
     pub async fn fresh(&self) -> Result<Fresh, Error> {
         let (read, first) = self.next.join();
         if first && self.asks.send(Ask::Read).is_err() {
-            // Nobody else will: whoever has joined meanwhile is told as well.
+            // The task has ended, so nobody else ends this read: fail it for those that have joined in the meantime,
+            // too.
             drop(self.next.begin());
         }
         if *read.wait().await { Ok(Fresh(())) } else { Err(Error::internal("the latest change could not be read")) }
     }
 
-    /// Closes the connection that is read on: as long as one is open, SQLite leaves what was written last in its log.
+    /// Closes the connection of the task that reads. As long as a connection is open, SQLite keeps the latest changes
+    /// in its write-ahead log.
     pub async fn close(&self) {
         let (sender, closed) = oneshot::channel();
         if self.asks.send(Ask::Close(sender)).is_ok() {
-            // Failing, it is closed with the task.
+            // If this fails, the connection is closed together with the task.
             let _ = closed.await;
         }
     }
 
-    /// Returns once the task that reads has ended. Before the end of the process that is a defect: all are refused.
+    /// Completes once the task that reads has ended. Before the end of the process, that is a defect: every request is
+    /// refused.
     pub async fn ended(&self) {
         self.asks.closed().await;
     }
 
-    /// A key, as it was at or after the moment that `_fresh` was asked for. None if it never existed.
+    /// Looks up a key, as it was when `_fresh` was asked for, or later. Returns `None` if it never existed.
     pub fn get(&self, _fresh: &Fresh, secret_id: &str) -> Option<Arc<RegisteredKey>> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).get(secret_id).cloned()
     }
 
-    /// How many keys are in memory, deleted ones included.
+    /// The number of keys in memory, including deleted ones.
     pub fn len(&self) -> usize {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// Is there none?
+    /// Returns `true` if there are no keys in memory.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -1,46 +1,46 @@
-//! The read of the change number that all who wait for one share.
+//! The read of the change number that all waiting requests share.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::SetOnce;
 
-/// A read, done or to come: did it succeed?
+/// The outcome of a read, once it is known: `true` if the read succeeded.
 pub(super) type ReadOutcome = Arc<SetOnce<bool>>;
 
-/// The read that has not begun, if anybody waits for it.
+/// The next read, if any request waits for it.
 #[derive(Debug, Default)]
 pub(super) struct SharedRead(Mutex<Option<ReadOutcome>>);
 
 impl SharedRead {
-    /// The next read, and whether this caller is the first to wait for it.
+    /// Joins the next read. Also returns whether the caller is the first to wait for it.
     pub(super) fn join(&self) -> (ReadOutcome, bool) {
         let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let first = pending.is_none();
         (pending.get_or_insert_default().clone(), first)
     }
 
-    /// Returns once every task that can run now has run: it may be a request on its way to join the read.
+    /// Completes once every task that can run now has run, because it may be a request about to join.
     pub(super) async fn until_due() {
         tokio::task::yield_now().await;
     }
 
-    /// Starts the read: whoever joins from now on waits for another. None if nobody waits.
+    /// Starts the read: requests that join from now on wait for another one. Returns `None` if none waits.
     pub(super) fn begin(&self) -> Option<StartedRead> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take().map(StartedRead)
     }
 }
 
-/// A read that has started; it has failed unless it is said to have succeeded.
+/// A read that has started. It has failed unless [`Self::succeeded`] is called.
 #[derive(Debug)]
 pub(super) struct StartedRead(ReadOutcome);
 
 impl StartedRead {
-    /// How many callers wait for it.
+    /// The number of requests that wait for it.
     pub(super) fn waiting(&self) -> usize {
         waiting_for(&self.0)
     }
 
-    /// Lets them go on.
+    /// Lets the waiting requests continue.
     pub(super) fn succeeded(self) {
         let _ = self.0.set(true);
     }
@@ -52,7 +52,7 @@ impl Drop for StartedRead {
     }
 }
 
-/// One share is that of whoever holds the read for the others.
+/// The number of requests that wait for a read. One reference is not theirs, but belongs to the holder of the read.
 fn waiting_for(read: &ReadOutcome) -> usize {
     Arc::strong_count(read) - 1
 }

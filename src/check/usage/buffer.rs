@@ -1,4 +1,4 @@
-//! What is recorded and not yet written.
+//! The calls that have been recorded but not yet written.
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,25 +7,25 @@ use super::call::UseRecord;
 use super::counter::UsageCounter;
 use crate::metrics::Metrics;
 
-/// What waits to be written.
+/// The records and counts that wait to be written.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) records: Vec<UseRecord>,
-    /// The keys that have counted something.
+    /// The counters of the keys that have been called.
     pub(super) keys: Vec<Arc<UsageCounter>>,
 }
 
-/// The batch that calls are added to, and how much of it is taken.
+/// The batch that new calls are added to.
 #[derive(Debug)]
 pub(super) struct Buffer {
     batch: Mutex<Batch>,
-    /// How many diagnoses are among the records.
+    /// The number of diagnoses that have been asked for since the last flush.
     pub(super) diagnoses: AtomicUsize,
     pub(super) metrics: Metrics,
 }
 
 impl Buffer {
-    /// Empty.
+    /// Creates an empty buffer.
     pub(super) fn new(metrics: Metrics) -> Self {
         Self { batch: Mutex::default(), diagnoses: AtomicUsize::new(0), metrics }
     }

@@ -14,32 +14,32 @@ use crate::types::reason::Reason;
 /// One checked request of a known key.
 #[derive(Debug)]
 pub struct CheckedCall<'a> {
-    /// When it was checked.
+    /// The time of the check.
     pub at: Timestamp,
-    /// What it asked for.
+    /// The purpose of the request, as it is recorded.
     pub action: &'a str,
-    /// Where it came from.
+    /// The client's address.
     pub address: IpAddr,
-    /// Why it was refused, in full; none if it was accepted.
+    /// The reason for the refusal, in full; `None` if the call was accepted.
     pub refusal: Option<Reason>,
-    /// What the server made of a refused request; of some, not of a flood.
+    /// The diagnosis of a refused request. In a flood, only some requests are diagnosed.
     pub diagnosed: Option<RefusedCall>,
 }
 
-/// A call that is listed.
+/// A call that is listed individually.
 #[derive(Debug)]
 pub struct UseRecord {
-    /// Its key.
+    /// The counter of the call's key.
     pub key: Arc<UsageCounter>,
-    /// When it was checked.
+    /// The time of the check.
     pub at: Timestamp,
-    /// What it asked for.
+    /// The purpose of the request, as it is recorded.
     pub action: String,
-    /// Where it came from.
+    /// The client's address.
     pub address: IpAddr,
-    /// Why it was refused, in full; none if it was accepted.
+    /// The reason for the refusal, in full; `None` if the call was accepted.
     pub refusal: Option<Reason>,
-    /// What the server made of it, if it was looked into.
+    /// The diagnosis, if there is one.
     pub diagnosed: Option<Box<RefusedCall>>,
 }
 
@@ -50,14 +50,14 @@ impl UseRecord {
     }
 }
 
-/// A refused request, for its key's owner to look into.
+/// A diagnosed request, for the key's owner to look at.
 #[derive(Clone, Debug)]
 pub struct RefusedCall {
-    /// The id its caller was told.
+    /// The ID that the caller was told.
     pub request_id: RequestId,
-    /// When it was signed, by its own timestamp.
+    /// The time at which it was signed, according to its own timestamp.
     pub signed_at: Timestamp,
-    /// What the server made of it.
+    /// The diagnosis.
     pub diagnosis: Diagnosis,
 }
 

@@ -1,4 +1,4 @@
-//! Counts what one key has been used for since that was last written out.
+//! The calls of one key since the counts were last written.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,29 +8,29 @@ use crate::db::usage::LastUse;
 use crate::types::clock::Timestamp;
 use crate::types::id::SecretId;
 
-/// Of one key's calls between two flushes this many accepted ones are listed one by one, and as many refused ones; the others
-/// are counted.
+/// The limit on individually listed calls of one key between two flushes, for accepted and refused calls each. All
+/// others are only counted.
 const LISTED: usize = 100;
-/// After so many new records of a key old ones are dropped.
+/// The number of new records of a key after which old ones are deleted.
 const DROP_AFTER: usize = 250;
 
-/// Counts the calls of a key in one of its states. The key in memory holds it, so that a call counts for the state it was
-/// checked against, whenever it is written.
+/// Counts the calls of a key in one of its states. The key in memory holds the counter, so that a call counts for the
+/// state it was checked against, whenever it is written.
 #[derive(Debug)]
 pub struct UsageCounter {
     /// The key.
     pub secret_id: SecretId,
-    /// When the key came into the state it is in.
+    /// The time at which the key entered its state.
     pub since: Timestamp,
     waiting: Mutex<Waiting>,
-    /// Records that were written since some were last dropped.
+    /// Records that were written since old ones were last deleted.
     written: AtomicUsize,
 }
 
-/// What waits to be written.
+/// The counts that wait to be written.
 #[derive(Clone, Debug, Default)]
 pub struct Waiting {
-    /// The calls by the hour.
+    /// The calls by hour.
     pub hours: Vec<HourCounts>,
     /// The latest accepted call.
     pub last: Option<LastUse>,
@@ -49,17 +49,17 @@ pub struct HourCounts {
     pub refused: i64,
 }
 
-/// What becomes of a call.
+/// The outcome of counting a call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Counted {
-    /// Is it the first that waits?
+    /// `true` if the key had no other call that waited to be written.
     pub(super) first: bool,
-    /// Is it to be listed?
+    /// `true` if the call is to be listed individually.
     pub(super) listed: bool,
 }
 
 impl UsageCounter {
-    /// Nothing yet, of a key that has been in its state `since`.
+    /// Creates an empty counter for a key that entered its state at `since`.
     pub fn new(secret_id: SecretId, since: Timestamp) -> Self {
         Self { secret_id, since, waiting: Mutex::default(), written: AtomicUsize::new(0) }
     }
@@ -78,7 +78,7 @@ impl UsageCounter {
         Counted { first, listed }
     }
 
-    /// Counts a record that was written. Are there so many new ones that old ones are to be dropped?
+    /// Counts a record that was written. Returns `true` if there are so many new ones that old ones have to be deleted.
     pub(super) fn is_full_after_another(&self) -> bool {
         let full = self.written.fetch_add(1, Ordering::Relaxed) + 1 >= DROP_AFTER;
         if full {
@@ -87,12 +87,12 @@ impl UsageCounter {
         full
     }
 
-    /// Takes what waits.
+    /// Takes the counts that wait to be written.
     pub(super) fn take(&self) -> Waiting {
         std::mem::take(&mut *self.waiting())
     }
 
-    /// Puts back what could not be written. Is it the first that waits?
+    /// Puts back counts that could not be written. Returns `true` if no others were waiting.
     pub(super) fn put_back(&self, unwritten: Waiting) -> bool {
         let mut waiting = self.waiting();
         let first = waiting.hours.is_empty();
@@ -117,7 +117,7 @@ impl Waiting {
         }
     }
 
-    /// A client asks for the same thing from the same place again and again: where it does, nothing is copied.
+    /// Notes an accepted call, if it is the latest. Most clients repeat the same action, and then nothing is copied.
     fn note(&mut self, at: Timestamp, action: &str, address: IpAddr) {
         match &mut self.last {
             Some(last) if last.at > at => {}
@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(listed, LISTED);
         assert_eq!(key.take().hours[0].accepted, i64::try_from(LISTED).unwrap() + 50);
         let next = key.count(Timestamp(0), "A", HERE, false);
-        assert!(next.first && next.listed, "after a flush it begins again");
+        assert!(next.first && next.listed, "after a flush, counting starts again");
     }
 
     #[test]

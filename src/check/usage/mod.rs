@@ -1,11 +1,11 @@
-//! Records of use: which key was used when, from where, for what, and what came of it.
+//! Usage records: which key was used when, from where, for what, and with what result.
 //!
-//! Recording never slows or blocks the check: calls are counted for their key, and records of them go into a bounded
-//! buffer; a task of its own writes both out every second. A full buffer drops records and counts the drops, and of a key
-//! that is called without end only some calls are listed; every call is counted all the same. A crash may lose the last
-//! second of them.
+//! Recording never slows or blocks the check. Calls are counted for their key, and records of them go into a bounded
+//! buffer; a separate task writes both to the database every second. A full buffer drops records and counts the drops,
+//! and of a key that is called very often only some calls are listed. Every call is counted all the same. A crash may
+//! lose the calls of the last second.
 //!
-//! May import `db`, `metrics`, `signature` for what a diagnosis is, and `types`.
+//! May import `db`, `metrics`, `signature` for the type of a diagnosis, and `types`.
 
 mod buffer;
 mod call;

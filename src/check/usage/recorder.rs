@@ -1,4 +1,4 @@
-//! Recording calls: never slow, and never in the way of the check.
+//! Recording calls without slowing the check.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,16 +13,16 @@ use super::writer::write_out;
 use crate::db::Db;
 use crate::metrics::Metrics;
 
-/// Records that may wait to be written.
+/// The most records that may wait to be written.
 const BUFFER: usize = 8192;
-/// Refused requests that are looked into between two flushes.
+/// The most refused requests that are diagnosed between two flushes.
 const DIAGNOSES: usize = 16;
-/// The longest a page waits for the buffer before it shows what the database has.
+/// The longest time that a page waits for a flush before it shows what is in the database.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
-/// The longest a stop waits for it.
+/// The longest time that a shutdown waits for the last flush.
 const LAST_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Counts and records calls, and writes them out in batches. Cloning shares the buffer.
+/// Counts and records calls, and writes them in batches. Clones share the buffer.
 #[derive(Clone, Debug)]
 pub struct UsageRecorder {
     buffer: Arc<Buffer>,
@@ -30,7 +30,7 @@ pub struct UsageRecorder {
 }
 
 impl UsageRecorder {
-    /// Starts the writing task; it ends when the last clone is dropped.
+    /// Starts the writing task, which ends when the last clone is dropped.
     pub fn start(database: Db, metrics: Metrics) -> Self {
         let buffer = Arc::new(Buffer::new(metrics));
         let (flushes, asked) = mpsc::channel(64);
@@ -38,13 +38,14 @@ impl UsageRecorder {
         Self { buffer, flushes }
     }
 
-    /// Counts a call and lists it, or counts that it was not listed. Wakes nobody: the check goes on at once.
+    /// Counts a call and lists it, or counts that it was not listed. Wakes no other task, so the check continues at
+    /// once.
     pub fn record(&self, key: &Arc<UsageCounter>, call: CheckedCall<'_>) {
         let counted = key.count(call.at, call.action, call.address, call.refusal.is_none());
         if counted.first {
             self.buffer.batch().keys.push(key.clone());
         }
-        // What was looked into is listed in any case; it is little.
+        // Diagnosed calls are always listed, because there are only a few.
         if counted.listed || call.diagnosed.is_some() {
             let CheckedCall { at, action, address, refusal, diagnosed } = call;
             let (key, action, diagnosed) = (key.clone(), action.to_owned(), diagnosed.map(Box::new));
@@ -61,27 +62,28 @@ impl UsageRecorder {
         }
     }
 
-    /// May another refused request be looked into? So many a second, since it costs more than a check; asking takes one.
+    /// Returns `true` if another refused request may be diagnosed. The number between two flushes is limited, because a
+    /// diagnosis costs more than a check; each call of this function counts as one.
     pub fn takes_diagnosis(&self) -> bool {
         self.buffer.diagnoses.fetch_add(1, Ordering::Relaxed) < DIAGNOSES
     }
 
-    /// Returns once the task that writes has ended. Before the end of the process that is a defect.
+    /// Completes once the writing task has ended. Before the end of the process, that is a defect.
     pub async fn ended(&self) {
         self.flushes.closed().await;
     }
 
-    /// How many records wait to be written.
+    /// The number of records that wait to be written.
     pub fn waiting(&self) -> usize {
         self.buffer.batch().records.len()
     }
 
-    /// Waits, within the bounds of a page, until all that was recorded before is in the database.
+    /// Waits until all calls recorded before are in the database, for as long as a page may wait.
     pub async fn flush(&self) {
         self.flush_within(FLUSH_PATIENCE).await;
     }
 
-    /// The same before the end, for as long as the database may take.
+    /// Like [`Self::flush`], but for as long as a shutdown may wait.
     pub async fn finish(&self) {
         self.flush_within(LAST_PATIENCE).await;
     }
@@ -94,7 +96,7 @@ impl UsageRecorder {
             }
         };
         if tokio::time::timeout(patience, flushed).await.is_err() {
-            tracing::warn!("use records are slow to be written");
+            tracing::warn!("use records could not be written in time");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a key's page shows of its use.
+//! The usage of a key, as its page shows it.
 
 use crate::db::Db;
 use crate::db::usage::{self as db, DayCounts, UseCounts, UseRow};
@@ -6,18 +6,19 @@ use crate::types::clock::Timestamp;
 use crate::types::error::Error;
 use crate::types::id::SecretId;
 
-/// What a key has been used for.
+/// The usage of a key.
 #[derive(Debug)]
 pub struct Report {
     /// The days that had calls.
     pub days: Vec<DayCounts>,
-    /// All calls, as far as they are kept, since the key was made, or last enabled or disabled.
+    /// All calls since the key was created, or last enabled or disabled, as far as their counts are kept.
     pub in_state: UseCounts,
-    /// The latest calls, the latest first.
+    /// The latest calls, newest first.
     pub calls: Vec<UseRow>,
 }
 
-/// The use of a key: by day since `first_day`, in all in the state it has been in `since`, and its latest `calls`.
+/// The usage of a key: by day since `first_day`, in total for the state that it entered at `since`, and its latest
+/// `calls`.
 pub async fn report(
     database: &Db,
     secret_id: &SecretId,

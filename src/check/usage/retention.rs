@@ -1,4 +1,4 @@
-//! How long records of use are kept, and dropping those that are not, a few at a time.
+//! The retention of usage records, and the deletion of old ones, a few at a time.
 
 use std::time::{Duration, Instant};
 
@@ -9,10 +9,10 @@ use crate::types::id::SecretId;
 
 const KEEP_FOR: Duration = Duration::from_hours(90 * 24);
 const KEEP_PER_KEY: i64 = 10_000;
-/// The longest pause between two steps of work that is in no hurry.
+/// The longest pause between two steps of background work.
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// Drops records that are too old or too many, a few at a time.
+/// Deletes records that are too old or too many, a few at a time.
 pub async fn purge(database: &Db, now: Timestamp) -> Result<(), Error> {
     let before = now.minus(KEEP_FOR);
     let mut secret_id = String::new();
@@ -25,7 +25,7 @@ pub async fn purge(database: &Db, now: Timestamp) -> Result<(), Error> {
     Ok(refused_calls::purge(database, before).await?)
 }
 
-/// Drops a key's records beyond those that are kept.
+/// Deletes a key's records beyond those that are kept.
 pub(super) async fn trim(database: &Db, secret_id: &SecretId) -> Result<(), Error> {
     match db::beyond(database, secret_id, KEEP_PER_KEY).await? {
         Some(last) => drop_until(database, secret_id, Timestamp(last.0 + 1)).await,
@@ -38,7 +38,7 @@ async fn drop_until(database: &Db, secret_id: &SecretId, before: Timestamp) -> R
     Ok(())
 }
 
-/// Some work on the database that is in no hurry, and then a pause.
+/// Performs a step of background work on the database, and then pauses.
 async fn paced<T>(work: impl Future<Output = sqlx::Result<T>>) -> Result<T, Error> {
     let begun = Instant::now();
     let done = work.await?;
@@ -46,7 +46,7 @@ async fn paced<T>(work: impl Future<Output = sqlx::Result<T>>) -> Result<T, Erro
     Ok(done)
 }
 
-/// Lets others at the database for as long as the step took that began at `begun`.
+/// Leaves the database to others for as long as the step that began at `begun` took, up to [`LONGEST_PAUSE`].
 pub(super) async fn pause_after(begun: Instant) {
     tokio::time::sleep(begun.elapsed().min(LONGEST_PAUSE)).await;
 }

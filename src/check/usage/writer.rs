@@ -1,4 +1,5 @@
-//! Writing calls out, in small transactions with pauses between them, so that whoever changes a key is let in.
+//! Writing calls to the database, in small transactions with pauses between them, so that changes to keys get in
+//! between.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,10 +18,10 @@ use crate::types::error::Error;
 use crate::types::id::SecretId;
 
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
-/// Diagnoses kept for each key.
+/// The number of diagnoses that are kept for each key.
 const KEEP_DIAGNOSES: i64 = 100;
 
-/// Writes what is in the buffer, every second and whenever it is asked to, until nobody can ask any more.
+/// Writes the buffer, every second and whenever it is asked to, until all senders have been dropped.
 pub(super) async fn write_out(database: Db, buffer: Arc<Buffer>, mut asked: mpsc::Receiver<oneshot::Sender<()>>) {
     let mut tick = tokio::time::interval(FLUSH_EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -53,7 +54,8 @@ async fn write_batch(database: &Db, buffer: &Buffer, Batch { records, keys }: Ba
     let lost = |records: &[UseRecord]| buffer.metrics.use_records_lost.inc_by(records.len() as u64);
     let mut begun = Instant::now();
     match write(database, &counted, first).await {
-        // Of a commit that breaks off nobody knows whether it was done; nothing is counted twice.
+        // It is unknown whether a failed commit was completed, so the counts are not put back: nothing is counted
+        // twice.
         Ok(written) => {
             if let Err(error) = written.commit().await {
                 lost(first);
@@ -67,7 +69,7 @@ async fn write_batch(database: &Db, buffer: &Buffer, Batch { records, keys }: Ba
         }
     }
     for some in rest.chunks(db::ROWS) {
-        // Whoever changes something is let in between: records take half of the time at most.
+        // Let changes get in between: records take half of the time at most.
         pause_after(begun).await;
         begun = Instant::now();
         let written = async { Ok::<_, Error>(write(database, &[], some).await?.commit().await?) };
@@ -96,11 +98,11 @@ fn put_back(buffer: &Buffer, counted: Vec<(Waiting, Arc<UsageCounter>)>) {
     }
 }
 
-/// Writes counts, latest calls and some records, all but the commit.
+/// Writes counts, latest calls and some records, but leaves the commit to the caller.
 async fn write(database: &Db, counted: &[(Waiting, Arc<UsageCounter>)], records: &[UseRecord]) -> Result<Tx, Error> {
     let mut tx = database.begin().await?;
-    // Of a key that was changed meanwhile there are several. In one order for all processes, so that none waits for
-    // another that waits for it.
+    // A key that was changed in the meantime has several counters. All processes use the same order, so that they
+    // cannot deadlock.
     let mut counts: BTreeMap<db::CountKey<'_>, (i64, i64)> = BTreeMap::new();
     let mut latest: BTreeMap<&SecretId, &LastUse> = BTreeMap::new();
     for (waiting, key) in counted {

@@ -95,7 +95,7 @@ fn what_is_not_encoded_is_said_and_not_repeated() {
 }
 
 proptest! {
-    /// Encoded, any password is read as it is, and never shown.
+    /// A password that is percent-encoded can be anything: it is read unchanged, and never shown.
     #[test]
     fn a_password_that_is_encoded_can_be_anything(password in "\\PC{1,24}", count in 1_usize..4) {
         let hosts = vec!["db.example:5433"; count].join(",");

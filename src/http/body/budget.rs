@@ -1,10 +1,15 @@
-//! What bodies take of the memory while they are read, and who gives way when it is short.
+//! The memory budget for request bodies, and which body is evicted when it is exhausted.
 //!
-//! A body takes what has arrived of it. Where that does not fit, a newcomer does not wait: somebody gives way at once.
-//! First a body of whoever holds most, if that is more than the newcomer's sender will hold, so that nobody with much keeps
-//! out somebody with little; then one that has not moved for a while; and if there is neither, the newcomer itself. Among
-//! the bodies of one sender, who has a bound of their own, it is the other way round. A body that is there whole never
-//! gives way: it is about to be checked, or has been.
+//! A body uses memory only for the bytes that have arrived. If more bytes of a body arrive than fit, it does not wait:
+//! another body is evicted at once. The first choice is a body of the subscriber that holds the most, provided that
+//! this is more than the sender of the new bytes will hold, so that a client with much data cannot shut out one with
+//! little. The second choice is a body that has not advanced for a while. If there is neither, the body that the new
+//! bytes belong to is evicted.
+//!
+//! Each subscriber has a limit of its own as well. When that is reached, only bodies of the same subscriber are
+//! considered: first one that has not advanced for a while, then the largest.
+//!
+//! A complete body is never evicted: it is about to be checked, or has been.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -19,11 +24,12 @@ use super::Unread;
 use super::pace::STEP;
 use crate::types::subscriber::Subscriber;
 
-/// What long bodies in all may take.
+/// The most memory that all long bodies together may use, in bytes.
 pub(super) const ALL: usize = 64 * 1024 * 1024;
-/// What those of one subscriber may take. Whole ones do not give way, so something is left for others in any case.
+/// The most memory that the long bodies of one subscriber may use, in bytes. Complete bodies are not evicted, so this
+/// always leaves something for other subscribers.
 pub(super) const OF_ONE: usize = ALL / 2;
-/// Whoever has not made a step of [`STEP`] bytes for this long gives way to whoever comes.
+/// A body that has not advanced by [`STEP`] bytes for this long may be evicted in favour of any other.
 pub(super) const STALE: Duration = Duration::from_secs(1);
 
 /// The bodies that are being read or used.
@@ -40,18 +46,19 @@ struct Table {
 #[derive(Debug)]
 struct Body {
     from: Subscriber,
-    /// What counts for it, in bytes.
+    /// The memory counted for it, in bytes.
     held: usize,
-    /// What has arrived; none once it is whole, and with whoever uses it.
+    /// The bytes that have arrived; `None` once the body is complete and has been handed over.
     bytes: Option<Vec<u8>>,
-    /// When it last made a step, and how far it is on its way to the next.
+    /// When it last advanced by [`STEP`] bytes.
     moved_at: Instant,
+    /// The bytes that have arrived since.
     arrived: usize,
-    /// Whoever reads it, when it has to give way.
+    /// Tells its reader that it has been evicted.
     told: Arc<Notify>,
 }
 
-/// A body's place among them, until it is dropped.
+/// A body's entry in the table, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Share {
     shares: Arc<Shares>,
@@ -61,7 +68,7 @@ pub(super) struct Share {
 }
 
 impl Shares {
-    /// A place for a body, of which nothing has arrived yet and which will be no longer than `longest`.
+    /// Enters a body of which nothing has arrived yet, and which will be no longer than `longest` bytes.
     pub(super) fn enter(shares: &Arc<Self>, from: Subscriber, longest: usize) -> Share {
         let given_way = Arc::new(Notify::new());
         let mut table = shares.table();
@@ -80,7 +87,7 @@ impl Shares {
         Share { shares: shares.clone(), number, longest, given_way }
     }
 
-    /// What is held in all.
+    /// The memory counted for all bodies, in bytes.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
         self.table().held
@@ -92,17 +99,19 @@ impl Shares {
 }
 
 impl Share {
-    /// Ends when this body has had to give way.
+    /// Completes when this body has been evicted.
     pub(super) async fn given_way(&self) {
         self.given_way.notified().await;
     }
 
-    /// Takes in what has arrived. Others give way to it if need be, or it gives way to them.
+    /// Adds bytes that have arrived. Evicts other bodies if need be. Returns [`Unread::Crowded`] if this body has been
+    /// evicted.
     pub(super) fn take_in(&mut self, data: &[u8]) -> Result<(), Unread> {
         self.shares.table().take_in(self.number, data, self.longest).ok_or(Unread::Crowded)
     }
 
-    /// All of it. From here on it gives way to nobody.
+    /// Returns the complete body, which cannot be evicted from now on. Returns [`Unread::Crowded`] if it has been
+    /// evicted already.
     pub(super) fn complete(&mut self) -> Result<Bytes, Unread> {
         let mut table = self.shares.table();
         let bytes = table.bodies.get_mut(&self.number).and_then(|body| body.bytes.take());
@@ -141,7 +150,8 @@ impl Table {
         Some(())
     }
 
-    /// Has others give way until there is room for `more` of this body. False if this one has to.
+    /// Evicts other bodies until there is room for `more` bytes of this one. Returns `false` if this one has to be
+    /// evicted.
     fn make_room(&mut self, number: u64, more: usize, now: Instant) -> bool {
         let Some((from, held)) = self.bodies.get(&number).map(|body| (body.from, body.held + more)) else {
             return false;
@@ -165,7 +175,8 @@ impl Table {
         self.bodies.values().filter(|body| body.from == from).map(|body| body.held).sum()
     }
 
-    /// Of whoever holds most, and more than `than`, the body that has not moved for the longest.
+    /// Finds the subscriber that holds the most, if that is more than `than` bytes, and returns its body that has gone
+    /// longest without advancing.
     fn of_whoever_holds_most(&self, than: usize) -> Option<u64> {
         let mut held: HashMap<Subscriber, usize> = HashMap::new();
         for body in self.bodies.values() {
@@ -175,21 +186,21 @@ impl Table {
         may.min_by_key(|(_, body)| (Reverse(held[&body.from]), body.moved_at)).map(|(number, _)| *number)
     }
 
-    /// Of those that `may`, the body that has not moved for the longest, if it has not for a while.
+    /// Returns the body that has gone longest without advancing among those that satisfy `may`, if that is long enough.
     fn stalest(&self, now: Instant, may: impl Fn(u64, &Body) -> bool) -> Option<u64> {
         let may = self.bodies.iter().filter(|(number, body)| body.may_give_way() && may(**number, body));
         let (number, body) = may.min_by_key(|(_, body)| body.moved_at)?;
         (now.duration_since(body.moved_at) >= STALE).then_some(*number)
     }
 
-    /// Of those that `may`, the body that holds most, if that is more than `than`.
+    /// Returns the largest body among those that satisfy `may`, if it holds more than `than` bytes.
     fn largest(&self, than: usize, may: impl Fn(u64, &Body) -> bool) -> Option<u64> {
         let may = self.bodies.iter().filter(|(number, body)| body.may_give_way() && may(**number, body));
         let (number, body) = may.max_by_key(|(_, body)| body.held)?;
         (body.held > than).then_some(*number)
     }
 
-    /// Its memory is free from here on, whenever its reader learns of it.
+    /// Removes a body. Its memory is free from now on, no matter when its reader learns of it.
     fn remove(&mut self, number: u64) {
         if let Some(body) = self.bodies.remove(&number) {
             self.held -= body.held;

@@ -1,8 +1,8 @@
-//! Reading a request's body: up to its limit, at a pace, and within what all bodies together may take.
+//! Reading request bodies: up to a size limit, at a minimum pace, and within a memory budget that all bodies share.
 //!
-//! Until a body is there whole, nobody knows whether its signature is right: whoever sends one may be a stranger. So it
-//! takes memory for what has arrived of it and not for what it announces, has to go on arriving, and gives way when
-//! memory is short (`budget`).
+//! A signature can be verified only once the whole body has arrived, so anybody may have sent it. A body therefore uses
+//! memory only for the bytes that have arrived, not for its announced length; it has to keep arriving; and it is
+//! evicted when memory is short (see `budget`).
 
 mod budget;
 mod pace;
@@ -16,66 +16,67 @@ use axum::http::{HeaderMap, header};
 use self::budget::Shares;
 use self::pace::Pace;
 
-/// Of a refused body, this much is still read, and thrown away, so that its sender hears the answer: most clients do not
-/// listen before they have sent all.
+/// The number of bytes of a refused body that are still read and discarded, so that its sender sees the response: most
+/// clients do not read before they have sent everything.
 const DISCARD_LIMIT: u64 = 64 * 1024 * 1024;
-/// The same of a body that announces more than that. Whoever listens while sending will have heard the answer by then.
+/// The same limit for a body that announces more than [`DISCARD_LIMIT`]. A client that reads while it sends will have
+/// seen the response by then.
 const HEARD_OF_ENDLESS: u64 = 1024 * 1024;
-/// A body up to this long is read without further ado.
+/// The longest body that is read without being counted, in bytes.
 const SHORT: u64 = 64 * 1024;
 
-/// Why a body was not read.
+/// The reason why a body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unread {
-    /// It is longer than its limit.
+    /// The body is longer than its limit.
     #[error("the body is too long")]
     TooLong,
-    /// It did not arrive in time, or not at a pace.
+    /// The body did not arrive in time, or arrived too slowly.
     #[error("the body did not arrive in time")]
     Incomplete,
-    /// It had to give way to others.
+    /// The body was evicted in favour of others.
     #[error("there was no memory for the body")]
     Crowded,
 }
 
-/// What is known of a body before it is read.
+/// The terms under which a body is read.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {
     limit: u64,
     from: IpAddr,
-    /// Does the client send it only once it is told to go ahead?
+    /// `true` if the client waits for `100 Continue` before it sends the body.
     waits_for_leave: bool,
 }
 
 impl Terms {
-    /// Of a body that comes with these headers from this address.
+    /// The terms of a body that comes with `headers` from the address `from`, and may be `limit` bytes long.
     pub fn new(limit: usize, from: IpAddr, headers: &HeaderMap) -> Self {
         Self { limit: limit as u64, from, waits_for_leave: headers.contains_key(header::EXPECT) }
     }
 }
 
-/// What long bodies may take of the memory.
+/// The memory budget for long bodies.
 #[derive(Debug, Default)]
 pub struct BodyBudget(Arc<Shares>);
 
-/// A body that has been read, with its share of the memory until it is dropped.
+/// A body that has been read. It holds its share of the memory budget until it is dropped.
 #[derive(Debug)]
 pub struct ReadBody {
-    /// All of it.
+    /// The whole body.
     pub bytes: Bytes,
     _share: Option<budget::Share>,
 }
 
 impl BodyBudget {
-    /// The whole body, if it is no longer than its limit. What is left of a refused one is read on in the background for
-    /// a while, unless its client waits for leave to send it.
+    /// Reads the whole body, if it is no longer than its limit. The rest of a refused body is read and discarded in the
+    /// background, up to a limit, unless its client waits for `100 Continue`.
     pub async fn read<B>(&self, mut body: B, terms: Terms) -> Result<ReadBody, Unread>
     where
         B: HttpBody<Data = Bytes, Error: Send> + Send + Unpin + 'static,
     {
         let announced = body.size_hint().lower();
         if announced > terms.limit {
-            // Before the body is asked for: to ask is to give leave.
+            // This must come before the body is polled, because polling it sends `100 Continue`.
             if !terms.waits_for_leave {
                 hear_out(body);
             }
@@ -120,7 +121,8 @@ impl BodyBudget {
     }
 }
 
-/// Refuses a body unread: for a while it is read on in the background, unless its client waits for leave to send it.
+/// Refuses a body without using it. It is read and discarded in the background, up to a limit, unless its client waits
+/// for `100 Continue`.
 pub fn refuse<B>(body: B, headers: &HeaderMap)
 where
     B: HttpBody<Data = Bytes, Error: Send> + Send + Unpin + 'static,
@@ -130,12 +132,12 @@ where
     }
 }
 
-/// Is it, or may it be, longer than what is read without further ado?
+/// Returns `true` if the body is, or may be, too long to be read without being counted.
 pub fn is_long(body: &impl HttpBody) -> bool {
     body.size_hint().exact().is_none_or(|length| length > SHORT)
 }
 
-/// A body that announces a short length, to which the HTTP library holds it.
+/// Reads a body that announces a short length. The HTTP library makes sure that it is no longer.
 async fn read_short(body: &mut (impl HttpBody<Data = Bytes> + Unpin)) -> Result<Bytes, Unread> {
     let (mut pace, mut read) = (Pace::default(), Vec::new());
     while let Some(frame) = pace.frame(body).await? {
@@ -146,7 +148,7 @@ async fn read_short(body: &mut (impl HttpBody<Data = Bytes> + Unpin)) -> Result<
     Ok(read.into())
 }
 
-/// Reads on, at the same pace as ever, and throws away.
+/// Reads and discards the rest of a body, at the usual minimum pace.
 fn hear_out<B>(mut body: B)
 where
     B: HttpBody<Data = Bytes, Error: Send> + Send + Unpin + 'static,

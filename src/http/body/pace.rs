@@ -1,4 +1,4 @@
-//! How fast a body has to arrive.
+//! The minimum pace at which a body has to arrive.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -12,27 +12,29 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Unread;
 
-/// A body has to make a step of this many bytes …
+/// The number of bytes by which a body has to advance in each step.
 pub(super) const STEP: usize = 16 * 1024;
-/// … in this time, …
+/// The time limit for each step after the first.
 pub(super) const PACE: Duration = Duration::from_secs(5);
-/// … but for the beginning, for which it has longer …
+/// The time limit for the first step.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
-/// … and be there whole in this time.
+/// The time limit for the whole body.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What a body has to keep to. Most bodies come with their headers; a clock is for the others.
+/// Checks that a body keeps the pace. The clock starts only if the body has to be waited for, because most bodies
+/// arrive with their headers.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     clock: Option<Clock>,
-    /// Bytes since the last step.
+    /// The bytes that have arrived since the last step.
     arrived: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Clock {
-    /// When the next step must have been made.
+    /// The deadline for the next step.
     step_due: Instant,
+    /// The deadline for the whole body.
     whole_due: Instant,
 }
 
@@ -44,8 +46,8 @@ impl Clock {
 }
 
 impl Pace {
-    /// The body's next frame; none at its end. [`Unread::Incomplete`] if it is too slow, or the client is gone in the
-    /// middle of it, when nobody will see the answer.
+    /// Returns the body's next frame, or `None` at its end. Returns [`Unread::Incomplete`] if the body is too slow, or
+    /// if the client has disconnected, in which case nobody will see the response.
     pub(super) async fn frame<B>(&mut self, body: &mut B) -> Result<Option<Frame<Bytes>>, Unread>
     where
         B: HttpBody<Data = Bytes> + Unpin,

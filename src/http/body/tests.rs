@@ -1,4 +1,4 @@
-//! The clock of these tests jumps to what is waited for, once nothing else can happen.
+//! The clock of these tests jumps to the next deadline once nothing else can happen.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -17,7 +17,7 @@ use super::*;
 const MIB: usize = 1024 * 1024;
 const LIMIT: usize = 10 * MIB;
 
-/// A body that a test sends bit by bit.
+/// A body that a test sends piece by piece.
 struct Sent {
     frames: mpsc::UnboundedReceiver<Bytes>,
     announced: Option<u64>,
@@ -58,7 +58,7 @@ fn terms(from: &str) -> Terms {
 
 type Reading = tokio::task::JoinHandle<Result<ReadBody, Unread>>;
 
-/// Begins to read a body, of which `arrived` bytes come at once.
+/// Starts to read a body of which `arrived` bytes arrive at once.
 async fn begin(budget: &Arc<BodyBudget>, from: &str, announced: Option<usize>, arrived: usize) -> (Sender, Reading) {
     let (sender, body) = body(announced);
     let (budget, terms) = (budget.clone(), terms(from));
@@ -70,7 +70,7 @@ async fn begin(budget: &Arc<BodyBudget>, from: &str, announced: Option<usize>, a
     (sender, reading)
 }
 
-/// Lets everything happen that can happen now.
+/// Lets all tasks run that can run now.
 async fn settle() {
     for _ in 0..10_000 {
         tokio::task::yield_now().await;
@@ -125,7 +125,7 @@ async fn what_turns_out_too_long_is_refused_at_once_and_heard_out() {
     sender.send(zeros(1)).unwrap();
     assert_eq!(reading.await.unwrap().unwrap_err(), Unread::TooLong);
     assert_eq!((begun.elapsed(), budget.0.held()), (Duration::ZERO, 0));
-    // The rest goes nowhere, for a while.
+    // The rest is discarded, up to a limit.
     for _ in 0..DISCARD_LIMIT / MIB as u64 {
         sender.send(zeros(MIB)).unwrap();
     }
@@ -146,7 +146,7 @@ async fn whoever_stops_or_trickles_is_ended() {
         assert_eq!(begun.elapsed(), GRACE, "{announced:?}");
         assert_eq!(budget.0.held(), 0);
     }
-    // A byte a second is no pace.
+    // One byte per second is too slow.
     let begun = Instant::now();
     let (sender, reading) = begin(&budget, "192.0.2.1", None, STEP).await;
     while sender.send(zeros(1)).is_ok() {
@@ -172,7 +172,7 @@ async fn whoever_keeps_the_pace_has_half_a_minute() {
     }
 }
 
-/// Nobody waits for a share, and what is announced takes none.
+/// Nobody waits for memory, and an announced length uses none.
 #[tokio::test(start_paused = true)]
 async fn announcements_take_nothing() {
     let budget = Arc::new(BodyBudget::default());
@@ -188,13 +188,13 @@ async fn announcements_take_nothing() {
     assert_eq!(begun.elapsed(), Duration::ZERO);
 }
 
-/// Many addresses hold all there is: whoever comes with little is served, and the memory stays within its bound.
+/// When many addresses hold all the memory there is, a client with little data is served, and the limit is kept.
 #[tokio::test(start_paused = true)]
 async fn those_with_much_give_way_to_one_with_little() {
     let budget = Arc::new(BodyBudget::default());
     let mut slow = Vec::new();
     for network in 0..20 {
-        // Addresses of one /64 are one.
+        // Two addresses of one /64 count as one subscriber.
         for host in 1..=2 {
             slow.push(begin(&budget, &format!("2001:db8:0:{network}::{host}"), Some(9 * MIB), 4 * MIB).await);
             assert!(budget.0.held() <= ALL);
@@ -224,7 +224,7 @@ async fn one_address_cannot_take_what_is_for_all() {
     assert!(budget.0.held() <= OF_ONE);
     let alive = bodies.iter().filter(|(_, reading)| !reading.is_finished()).count();
     assert_eq!(alive, OF_ONE / (8 * MIB));
-    // From the same address: the largest give way to something small, and the slow ones to anything.
+    // For the same address, the largest body is evicted in favour of a small one, and a slow one in favour of any.
     let (sender, reading) = begin(&budget, "192.0.2.1", Some(80_000), 80_000).await;
     drop(sender);
     assert!(is_read(reading).await);
@@ -234,7 +234,7 @@ async fn one_address_cannot_take_what_is_for_all() {
     assert!(is_read(reading).await);
 }
 
-/// They are about to be checked, or are on their way to a back end.
+/// Complete bodies are about to be checked, or are on their way to a back end.
 #[tokio::test(start_paused = true)]
 async fn whole_bodies_do_not_give_way() {
     let budget = Arc::new(BodyBudget::default());
@@ -249,7 +249,7 @@ async fn whole_bodies_do_not_give_way() {
     let begun = Instant::now();
     let (_sender, reading) = begin(&budget, "192.0.2.99", Some(80_000), 80_000).await;
     assert_eq!(reading.await.unwrap().unwrap_err(), Unread::Crowded);
-    assert_eq!(begun.elapsed(), Duration::ZERO, "nobody waits in vain");
+    assert_eq!(begun.elapsed(), Duration::ZERO, "refused at once");
     whole.pop();
     let (sender, reading) = begin(&budget, "192.0.2.99", Some(80_000), 80_000).await;
     drop(sender);
@@ -259,7 +259,7 @@ async fn whole_bodies_do_not_give_way() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever comes in whatever order: what is held stays within its bound, and is nothing at the end.
+    /// For any sequence of operations, the memory used stays within its limit, and is zero at the end.
     #[test]
     fn the_bounds_hold(steps in prop::collection::vec((0_usize..12, 0_u8..4, 1_usize..6 * MIB), 1..120)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
@@ -286,7 +286,7 @@ proptest! {
     }
 }
 
-/// Whatever a body is made of besides data.
+/// A body may have other frames than data.
 #[tokio::test(start_paused = true)]
 async fn trailers_are_no_data() {
     let budget = BodyBudget::default();

@@ -1,7 +1,7 @@
 //! How long a connection may wait for a request: three minutes between two requests, ten seconds from its first byte on.
 //!
-//! hyper asks for a deadline when it begins to wait for a request, and drops it when the headers are there: so the timer is
-//! what tells a connection's phase.
+//! hyper asks for a deadline when it begins to wait for a request, and drops it when the headers have arrived. The
+//! timer therefore also tells the phase of the connection.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use hyper::rt::{Sleep, Timer};
 
 use super::phase::Phase;
 
-/// How long a connection may rest between two requests: longer than the proxies that keep one open wait before they close it
-/// themselves, so that it is not closed under a request.
+/// The idle timeout between two requests. It is longer than that of the proxies that keep connections open, so that it
+/// is they who close an idle connection, and the server never closes one on which a request is on its way.
 const REST: Duration = Duration::from_mins(3);
 
 /// The timer of one connection.
@@ -24,7 +24,8 @@ pub(super) struct HeaderTimer {
 }
 
 impl HeaderTimer {
-    /// For headers that have `timeout` from when they begin to come; the first of a connection from when they are waited for.
+    /// A timer that allows `timeout` for the headers of a request, from the moment when they begin to arrive, or, for a
+    /// connection's first request, from the moment when the server begins to wait for them.
     pub(super) fn new(timeout: Duration, phase: Arc<Phase>) -> Self {
         Self { timeout, phase }
     }
@@ -84,7 +85,7 @@ mod tests {
 
     const TIMEOUT: Duration = Duration::from_secs(10);
 
-    /// Waits for a deadline of `timer` after `pause`, and says how long it took.
+    /// Waits for `pause` seconds and then for a deadline of `timer`, and returns how long the latter took.
     async fn waited(timer: &HeaderTimer, pause: u64) -> Duration {
         tokio::time::sleep(Duration::from_secs(pause)).await;
         let asked = tokio::time::Instant::now();
@@ -102,10 +103,10 @@ mod tests {
         let timer = HeaderTimer::new(TIMEOUT, Arc::new(Phase::new(tokio::time::Instant::now())));
         is(waited(&timer, 3).await, TIMEOUT);
         for pause in [0, 3, 11, 9, 25] {
-            // Headers that come in time: their deadline is waited for a while, and forgotten.
+            // Headers that arrive in time: hyper polls their deadline for a while and drops it.
             tokio::time::timeout(Duration::from_secs(1), timer.sleep(TIMEOUT)).await.unwrap_err();
             is(waited(&timer, pause).await, REST);
-            // Those of which only a part comes.
+            // Headers of which only a part arrives.
             let mut begun = timer.sleep(TIMEOUT);
             tokio::time::timeout(Duration::from_secs(pause), &mut begun).await.unwrap_err();
             timer.phase.hear();

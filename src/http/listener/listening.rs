@@ -1,29 +1,31 @@
-//! What the kernel does for a listener. Where it does not, more is in flight, or a stop costs a connection now and then.
+//! Socket options of a listener. Without them, more response data is in flight, or a shutdown occasionally resets a
+//! connection.
 
 use tokio::net::TcpListener;
 
-/// Of an answer, the kernel takes no more than this ahead of what is on the wire, so that what a client does not read is
-/// soon noticed. A client that takes half of it within the limit goes on.
+/// The most response data that the kernel accepts ahead of what is on the wire, in bytes, so that a client that does
+/// not read is soon noticed. A client that reads half of this within the time limit is not cut off.
 #[cfg(target_os = "linux")]
 const UNSENT: u32 = 64 * 1024;
 
-/// For all connections that will be accepted.
+/// Sets the option for all connections that will be accepted.
 pub(super) fn prepare(listener: &TcpListener) {
     #[cfg(target_os = "linux")]
     if let Err(error) = socket2::SockRef::from(listener).set_tcp_notsent_lowat(UNSENT) {
-        tracing::debug!(%error, "the kernel keeps as much of an answer as it likes");
+        tracing::debug!(%error, "the kernel buffers responses without a limit");
     }
     #[cfg(not(target_os = "linux"))]
     let _ = listener;
 }
 
-/// From here on no connection begins, but those that have begun can still be accepted: to close a listener is to reset
-/// those. Whoever asks for a connection now asks again a second later, and is then told that nobody listens.
+/// Prevents new connections from being established. Those already being established can still be accepted; closing the
+/// listener would reset them. A client that asks for a connection from now on retries a second later, and then learns
+/// that nobody listens.
 pub(super) fn turn_away(listener: &TcpListener) {
     #[cfg(target_os = "linux")]
     {
         use socket2::SockFilter;
-        // On the header of TCP: drop what has the flag SYN, keep the rest.
+        // A filter on the TCP header: drop packets with the SYN flag, keep all others.
         const LOAD_BYTE: u16 = 0x30;
         const JUMP_IF_SET: u16 = 0x45;
         const RETURN: u16 = 0x06;
@@ -36,7 +38,7 @@ pub(super) fn turn_away(listener: &TcpListener) {
             SockFilter::new(RETURN, 0, 0, u32::MAX),
         ];
         if let Err(error) = socket2::SockRef::from(listener).attach_filter(&no_new_ones) {
-            tracing::debug!(%error, "connections that begin at this moment may be reset");
+            tracing::debug!(%error, "connections that are being established may be reset");
         }
     }
     #[cfg(not(target_os = "linux"))]

@@ -1,7 +1,7 @@
-//! The connections of one listener: accepted up to a bound, through TLS where it is asked for, served as HTTP/1.1, and
-//! ended when the server stops.
+//! The connections of one listener: accepted up to a limit, encrypted with TLS if configured, served as HTTP/1.1, and
+//! closed gracefully at shutdown.
 //!
-//! HTTP/1.1 only: the routers go by the Host header, and signatures are over it.
+//! HTTP/1.1 only, because the routers go by the Host header, and signatures cover it.
 
 mod header_timer;
 mod listening;
@@ -38,26 +38,30 @@ use self::stream::Stream;
 use super::tracked::{CutWhen, Routes, Tracked};
 use crate::metrics::Cut;
 
-/// Connections of one listener at once. Each may take some 64 KiB for a request's headers, and some 128 KiB for an answer.
+/// The most connections of one listener at a time. Each may use some 64 KiB for a request's headers, and some 128 KiB
+/// for a response.
 const MOST: usize = 1024;
-/// Of those, connections of one address, which may be many people's behind a router. A trusted proxy may have all.
+/// The most connections of one address, which many people behind a router may share. A trusted proxy may have all of
+/// [`MOST`].
 const SHARE: usize = MOST / 4;
-/// How long a client may take to send a request's headers, and before them for the handshake of TLS.
+/// The time limit for the headers of a request, and for the TLS handshake before them.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const HEADER_BYTES: usize = 64 * 1024;
-/// Once the server is told to stop, how long it goes on accepting connections, and how long each may take to begin one last
-/// request: until then, proxies that hold one open have used or closed it.
+/// At shutdown, the time for which the server keeps accepting connections, and the time that each connection has to
+/// begin one last request. By then, proxies have used or closed the connections that they hold open.
 const GRACE: Duration = Duration::from_secs(1);
-/// How long a connection that began just before the end of that may take until it can be accepted.
+/// The time allowed, at the end of [`GRACE`], for connections that are just being established, until they can be
+/// accepted.
 const HANDSHAKE: Duration = Duration::from_millis(20);
-/// How long it may all take from the moment when the server is told to stop.
+/// The time limit for the whole shutdown.
 const DRAIN: Duration = Duration::from_secs(10);
-/// How often connections are looked at meanwhile.
+/// The interval at which idle connections are looked for during shutdown.
 const DRAIN_LOOK: Duration = Duration::from_millis(50);
-/// After an accept has failed for a reason that lasts, such as no descriptors left; no core is to be spent on trying.
+/// The pause after an accept has failed for a lasting reason, such as a lack of file descriptors. Without it, the
+/// retries would occupy a core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
-/// Serves until the sender of `stopping` is dropped, then lets requests in flight and those on their way finish.
+/// Serves until the sender of `stopping` is dropped. Then finishes the requests that are in progress or on their way.
 pub async fn serve<R: Routes>(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
@@ -86,13 +90,13 @@ struct Server<R> {
     routes: Arc<Tracked<R>>,
     places: Arc<Places>,
     told: watch::Receiver<()>,
-    /// Accepted, and without a place yet.
+    /// A connection that has been accepted but has no place yet.
     next: Option<(TcpStream, SocketAddr)>,
     connections: JoinSet<()>,
 }
 
 impl<R: Routes> Server<R> {
-    /// Accepts a connection, or takes leave of one. May be dropped while it waits.
+    /// Accepts a connection, or cleans up one that has ended. Cancel safe.
     async fn step(&mut self) {
         let next = async {
             if self.next.is_none() {
@@ -111,7 +115,7 @@ impl<R: Routes> Server<R> {
         }
     }
 
-    /// Gives the next connection its place, if there is one.
+    /// Gives the next connection a place, if there is one.
     fn admit(&mut self) {
         let Some((stream, address)) = self.next.take() else { return };
         let peer = address.ip();
@@ -138,7 +142,7 @@ impl<R: Routes> Server<R> {
         if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
             return;
         }
-        // Too few descriptors, mostly; one that waits for a request may have one.
+        // Usually there are too few file descriptors. Closing an idle connection may free one.
         if self.places.free_one().await {
             return self.routes.cut(Cut::MadeWay);
         }
@@ -146,7 +150,7 @@ impl<R: Routes> Server<R> {
         tokio::time::sleep(ACCEPT_PAUSE).await;
     }
 
-    /// Answers what is on its way, each as its connection's last, and ends.
+    /// Answers the requests that are on their way, each as the last of its connection, and ends.
     async fn stop(mut self) {
         let mut drained = pin!(tokio::time::sleep(DRAIN));
         let mut grace = pin!(tokio::time::sleep(GRACE));
@@ -194,14 +198,14 @@ impl<R: Routes> Server<R> {
     }
 }
 
-/// What answers a request catches its own panics; this is for what sends the answer.
+/// Logs a failed connection. Panics of handlers are caught before; this is for panics while a response is sent.
 fn log_failure(ended: Result<(), JoinError>, listener: &'static str) {
     if let Err(error) = ended {
         tracing::error!(%error, listener, "a connection failed");
     }
 }
 
-/// What a connection's task knows.
+/// The context of a connection's task.
 struct Connection<R> {
     routes: Arc<Tracked<R>>,
     peer: IpAddr,
@@ -241,7 +245,7 @@ impl<R: Routes> Connection<R> {
                 .timer(HeaderTimer::new(HEADER_TIMEOUT, phase.clone()))
                 .header_read_timeout(HEADER_TIMEOUT)
                 .max_buf_size(HEADER_BYTES)
-                // To copy a small body behind its headers is cheaper than to have the kernel gather the two.
+                // Copying a small body behind its headers is cheaper than having the kernel gather the two.
                 .writev(false)
                 .serve_connection(TokioIo::new(stream), service)
                 .with_upgrades()
@@ -261,16 +265,17 @@ impl<R: Routes> Connection<R> {
             if is_stalled(&error) {
                 routes.cut(Cut::Stalled);
             }
-            tracing::debug!(%error, %peer, "a connection broke off");
+            tracing::debug!(%error, %peer, "a connection ended with an error");
         }
     }
 
-    /// What an answer says to its connection, and what the connection has to say to the client.
+    /// Registers the condition that cuts off the response, if it has one, and tells the client if the connection ends
+    /// with this response.
     fn prepare(&self, response: &mut Response) {
         if let Some(when) = response.extensions_mut().remove::<CutWhen>() {
             self.phase.cut_when(when);
         }
-        // The sender is gone once the server stops.
+        // The sender is dropped once the server stops.
         let is_last = self.phase.is_last() || self.told.has_changed().is_err();
         if is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -278,7 +283,7 @@ impl<R: Routes> Connection<R> {
     }
 }
 
-/// Did the client stop reading?
+/// Returns `true` if the client stopped reading.
 fn is_stalled(error: &hyper::Error) -> bool {
     let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
     cause.is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut)

@@ -1,5 +1,5 @@
-//! Whether a connection waits for a request or answers one. Its own task says so; the loop that accepts connections ends one
-//! that waits where another needs its place, or the server stops.
+//! The phase of a connection: idle, or answering a request. The connection's own task sets it. The loop that accepts
+//! connections closes an idle one if another needs its place or the server stops.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -10,30 +10,31 @@ use tokio::time::Instant;
 
 use crate::http::tracked::CutWhen;
 
-/// A request is being answered.
+/// Answering a request.
 const ANSWERING: u64 = u64::MAX;
-/// So it is, and the connection ends with it.
+/// Answering a request, after which the connection ends.
 const ANSWERING_LAST: u64 = u64::MAX - 1;
-/// The connection waited, and has been told to end.
+/// The connection was idle and has been told to end.
 const ENDED: u64 = u64::MAX - 2;
 
-/// Of one connection.
+/// The phase of one connection.
 #[derive(Debug)]
 pub(super) struct Phase {
-    /// When its listener began.
+    /// When the connection's listener started.
     epoch: Instant,
-    /// One of the above; otherwise the connection waits, and this is since when, in milliseconds from `epoch`.
+    /// One of the constants above. Any other value means that the connection is idle; it is the time at which it became
+    /// idle, in milliseconds since `epoch`.
     state: AtomicU64,
     task: AtomicWaker,
-    /// Has something come since it began to wait?
+    /// `true` if anything has arrived since the connection became idle.
     heard: AtomicBool,
-    /// Cuts off the answer that is under way, if anything does.
+    /// The condition that cuts off the current response, if there is one.
     cut: Mutex<Option<CutWhen>>,
     may_be_cut: AtomicBool,
 }
 
 impl Phase {
-    /// It waits.
+    /// The phase of a new connection, which is idle.
     pub(super) fn new(epoch: Instant) -> Self {
         Self {
             epoch,
@@ -45,7 +46,8 @@ impl Phase {
         }
     }
 
-    /// Whatever was asked has been answered. False if nothing was asked yet.
+    /// Marks the connection as idle since `since`: its request, if there was one, has been answered. Returns `false` if
+    /// there was none yet.
     pub(super) fn wait(&self, since: Instant) -> bool {
         if self.may_be_cut.load(Ordering::Relaxed) {
             *self.cut.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -61,19 +63,20 @@ impl Phase {
         true
     }
 
-    /// For the connection's stream: something came.
+    /// Called by the connection's stream when something has arrived.
     pub(super) fn hear(&self) {
         if !self.heard.load(Ordering::Relaxed) {
             self.heard.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Has the next request begun to come?
+    /// Returns `true` if the next request has begun to arrive.
     pub(super) fn has_heard(&self) -> bool {
         self.heard.load(Ordering::Relaxed)
     }
 
-    /// A request has come. If the connection was told to end at that very moment, this one is answered all the same.
+    /// Marks the connection as answering a request. If it was told to end at that very moment, the request is answered
+    /// all the same, as its last.
     pub(super) fn answer(&self) {
         let state = self.state.load(Ordering::Acquire);
         if is_waiting(state)
@@ -86,12 +89,13 @@ impl Phase {
         }
     }
 
-    /// Since when it waits, for comparison with others of the listener.
+    /// The time at which the connection became idle, for comparison with others of the listener. `None` if it is not
+    /// idle.
     pub(super) fn waits_since(&self) -> Option<u64> {
         Some(self.state.load(Ordering::Acquire)).filter(|state| is_waiting(*state))
     }
 
-    /// Tells the connection to end, if it still waits `since` then.
+    /// Tells the connection to end if it has been idle since `since` without interruption. Returns `true` if it has.
     pub(super) fn end(&self, since: u64) -> bool {
         let ended = self.state.compare_exchange(since, ENDED, Ordering::AcqRel, Ordering::Acquire).is_ok();
         if ended {
@@ -100,18 +104,18 @@ impl Phase {
         ended
     }
 
-    /// Does the connection end with what it answers now?
+    /// Returns `true` if the connection ends with the current response.
     pub(super) fn is_last(&self) -> bool {
         self.state.load(Ordering::Relaxed) == ANSWERING_LAST
     }
 
-    /// The answer that is under way, and the connection with it, lasts until then at most.
+    /// Ends the current response, and the connection with it, as soon as `when` is ready.
     pub(super) fn cut_when(&self, when: CutWhen) {
         *self.cut.lock().unwrap_or_else(PoisonError::into_inner) = Some(when);
         self.may_be_cut.store(true, Ordering::Relaxed);
     }
 
-    /// For the connection's task: has its answer been cut off?
+    /// Polled by the connection's task. Ready once the current response is to be cut off.
     pub(super) fn poll_cut(&self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.may_be_cut.load(Ordering::Relaxed) {
             return Poll::Pending;
@@ -120,7 +124,8 @@ impl Phase {
         cut.as_mut().map_or(Poll::Pending, |when| when.poll(cx))
     }
 
-    /// For the connection's task, which stays the same: done once it has been told to end.
+    /// Awaited by the connection's task. Completes once the connection has been told to end. Only one task may poll it,
+    /// because its waker is registered only once.
     pub(super) fn ended(&self) -> impl Future<Output = ()> {
         let mut is_known = false;
         std::future::poll_fn(move |cx| {
@@ -137,7 +142,7 @@ fn is_waiting(state: u64) -> bool {
     state < ENDED
 }
 
-/// Whole milliseconds, of which there are fewer than the states begin at.
+/// The whole milliseconds from `epoch` to `at`, which are always fewer than the constants above.
 pub(super) fn millis(epoch: Instant, at: Instant) -> u64 {
     u64::try_from(at.saturating_duration_since(epoch).as_millis()).unwrap_or(ENDED - 1)
 }

@@ -1,5 +1,5 @@
-//! The places of a listener: how many connections there may be, how many of them from one address, and who makes way for
-//! whom.
+//! The places of a listener: how many connections there may be, how many of them from one address, and which idle one
+//! makes way for a new one.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -12,10 +12,10 @@ use tokio::time::Instant;
 
 use super::phase::{Phase, millis};
 
-/// Where all places are taken and nobody waits, it is looked again as often as this whether anybody does.
+/// The interval at which to look for an idle connection while all places are taken and no connection is idle.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// Of one listener.
+/// The places of one listener.
 #[derive(Debug)]
 pub(super) struct Places {
     most: usize,
@@ -32,7 +32,7 @@ struct Taken {
     by_address: HashMap<IpAddr, HashMap<u64, Arc<Phase>>>,
 }
 
-/// A place, held until it is dropped.
+/// A place, which is held until this is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     places: Arc<Places>,
@@ -41,34 +41,35 @@ pub(super) struct Place {
     pub(super) phase: Arc<Phase>,
 }
 
-/// What it took to have a place.
+/// The outcome of asking for a place.
 #[derive(Debug)]
 pub(super) enum Admission {
-    /// Nothing.
+    /// A place was free.
     Free(Place),
-    /// Another connection, which waited for a request, was told to end.
+    /// An idle connection was told to end, and its place was taken.
     MadeWay(Place),
-    /// There is none for this address, all of whose connections are at work.
+    /// There is no place for this address: it has its share, and none of its connections is idle.
     Refused,
-    /// There is none for anybody.
+    /// There is no place for anybody.
     Full,
 }
 
 impl Places {
-    /// So many in all, and so many for an address that has but a share.
+    /// Creates `most` places, of which an address that is limited to a share may have `share`.
     pub(super) fn new(most: usize, share: usize) -> Arc<Self> {
         Arc::new(Self { most, share, epoch: Instant::now(), taken: Mutex::default(), freed: Notify::new() })
     }
 
-    /// Waits until a place is free, or somebody can make way.
+    /// Waits until a place is free or an idle connection can make way.
     pub(super) async fn room(&self) {
         while !self.lock().has_room(self.most) {
-            // Woken or not, it is looked again.
+            // Look again, whether woken or not.
             let _ = tokio::time::timeout(LOOK_AGAIN, self.freed.notified()).await;
         }
     }
 
-    /// A place for a connection of `peer`; if need be, in place of the one that has waited longest for a request.
+    /// Takes a place for a connection from `peer`, if need be that of the connection that has been idle longest.
+    /// `has_share` says whether the address is limited to a share.
     pub(super) fn take(self: &Arc<Self>, peer: IpAddr, has_share: bool) -> Admission {
         let address = subscriber(peer);
         let mut taken = self.lock();
@@ -89,7 +90,8 @@ impl Places {
         if made_way { Admission::MadeWay(place) } else { Admission::Free(place) }
     }
 
-    /// Ends the connection that has waited longest, and waits a while for it to be gone. False if none waits.
+    /// Ends the connection that has been idle longest, and waits a moment for it to be gone. Returns `false` if none is
+    /// idle.
     pub(super) async fn free_one(&self) -> bool {
         let made_way = self.lock().make_way(None);
         if made_way {
@@ -98,7 +100,7 @@ impl Places {
         made_way
     }
 
-    /// Ends every connection that has waited this long, and heard nothing of its next request.
+    /// Ends every connection that has been idle for `at_least` and has received nothing of its next request.
     pub(super) fn end_waiting(&self, at_least: Duration) {
         let Some(latest) = Instant::now().checked_sub(at_least) else { return };
         let latest = millis(self.epoch, latest);
@@ -121,7 +123,8 @@ impl Taken {
             || self.by_address.values().flat_map(HashMap::values).any(|phase| phase.waits_since().is_some())
     }
 
-    /// Takes its place from the connection, of one address or of any, that has waited longest. False if none waits.
+    /// Ends the connection, of one address or of any, that has been idle longest, and frees its place. Returns `false`
+    /// if none is idle.
     fn make_way(&mut self, of: Option<IpAddr>) -> bool {
         loop {
             let own = self.by_address.iter().filter(|(address, _)| of.is_none_or(|of| of == **address));
@@ -130,7 +133,7 @@ impl Taken {
             let Some((since, number, address)) = waiting.min() else { return false };
             let ended =
                 self.by_address.get(&address).and_then(|own| own.get(&number)).is_some_and(|one| one.end(since));
-            // If not, its request has come meanwhile: another.
+            // Otherwise its next request has arrived in the meantime, so look for another.
             if ended {
                 self.remove(address, number);
                 return true;
@@ -156,7 +159,7 @@ impl Drop for Place {
     }
 }
 
-/// Of IPv6, a subscriber has a whole /64.
+/// The address that counts: for IPv6, the /64, which one subscriber has to itself.
 fn subscriber(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) => Ipv6Net::new_assert(address, 64).trunc().addr().into(),
@@ -193,7 +196,7 @@ mod tests {
         assert!(made_way && held[1].phase.ended().now_or_never().is_some());
         held[2].phase.answer();
         fourth.phase.answer();
-        assert!(places.room().now_or_never().is_none(), "all are at work");
+        assert!(places.room().now_or_never().is_none(), "none is idle");
         assert!(matches!(places.take("192.0.2.5".parse().unwrap(), true), Admission::Full));
         held[0].phase.wait(Instant::now());
         places.room().await;

@@ -1,4 +1,4 @@
-//! A connection's bytes.
+//! The byte stream of a connection.
 
 use std::io;
 use std::pin::Pin;
@@ -11,15 +11,15 @@ use tokio::time::Sleep;
 
 use super::places::Place;
 
-/// A client that takes nothing of what is written to it for this long is hung up on.
+/// If a client reads nothing of what is written to it for this long, its connection is closed.
 pub(super) const STALLED: Duration = Duration::from_secs(10);
 
-/// Of a connection, which holds its place until it ends.
+/// The stream of a connection. It holds the connection's place until it is dropped.
 #[derive(Debug)]
 pub(super) struct Stream {
     socket: TcpStream,
     place: Place,
-    /// There as long as a write waits.
+    /// The deadline of a pending write.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
@@ -28,7 +28,7 @@ impl Stream {
         Self { socket, place, stalled: None }
     }
 
-    /// The outcome of a write, or that the client has stopped reading.
+    /// Returns the outcome of a write, or an error if the client has stopped reading.
     fn written(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if outcome.is_ready() {
             if self.stalled.is_some() {

@@ -6,40 +6,41 @@
 
 use super::{ALGORITHM, TERMINATOR};
 
-/// More are never needed, and each is looked for among the others.
+/// The most signed headers. More are never needed, and each name is compared with all others.
 const MOST_SIGNED_HEADERS: usize = 32;
 const MANDATORY_HEADERS: [&str; 2] = ["content-type", "host"];
 
-/// Not the claim of a version 3 request; what is wrong with it, for the caller.
+/// The reason why the claim of a version 3 request is malformed, in words for the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    /// Another algorithm, `SKIP`, or none.
+    /// The algorithm is another one, `SKIP`, or missing.
     #[error("the Authorization header does not begin with {ALGORITHM}")]
     Algorithm,
-    /// Not `Credential=…, SignedHeaders=…, Signature=…`.
+    /// The header is not `Credential=…, SignedHeaders=…, Signature=…`.
     #[error("the Authorization header is not `{ALGORITHM} Credential=…, SignedHeaders=…, Signature=…`")]
     Parts,
-    /// Not `id/date/service/tc3_request`.
+    /// The credential is not `id/date/service/tc3_request`.
     #[error("the Credential is not `SecretId/date/service/tc3_request`")]
     Credential,
-    /// `content-type` or `host` is not signed, or a name stands twice.
+    /// `content-type` or `host` is not signed, a name is not in lower case or appears twice, or there are too many
+    /// names.
     #[error("SignedHeaders must name content-type and host, each name once, in lower case")]
     SignedHeaders,
-    /// Not 64 lower-case hexadecimal digits.
+    /// The signature is not 64 lower-case hexadecimal digits.
     #[error("the Signature is not 64 lower-case hexadecimal digits")]
     Signature,
-    /// The header with the payload's hash stands more than once, or is not text.
-    #[error("X-TC-Content-SHA256 must stand once")]
+    /// The header with the payload's hash appears more than once, or is not text.
+    #[error("X-TC-Content-SHA256 must be given once")]
     PayloadHashNotOnce,
-    /// Neither a hash nor `UNSIGNED-PAYLOAD`.
-    #[error("the payload hash is not one")]
+    /// The payload's hash is neither a hash nor `UNSIGNED-PAYLOAD`.
+    #[error("the payload hash is neither 64 lower-case hexadecimal digits nor UNSIGNED-PAYLOAD")]
     PayloadHash,
 }
 
 /// A parsed `Authorization` header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorization<'a> {
-    /// The key's id as sent; its shape is not yet checked.
+    /// The key's ID, as sent. Its shape has not been checked.
     pub secret_id: &'a str,
     /// The scope's date.
     pub date: &'a str,
@@ -83,7 +84,7 @@ impl<'a> Authorization<'a> {
     }
 }
 
-/// The service is what clients make of their endpoint, and may hold anything but a slash.
+/// Splits the credential. Clients derive the service from their endpoint, so it may contain anything but a slash.
 fn parse_credential(credential: &str) -> Result<(&str, &str, &str), Malformed> {
     let mut parts = credential.split('/');
     match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {

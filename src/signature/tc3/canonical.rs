@@ -1,4 +1,4 @@
-//! What version 3 signs, and under which key:
+//! The canonical request, the string to sign and the signing key of version 3:
 //!
 //! ```text
 //! canonical request = METHOD \n path \n query \n name:value\n… \n signed names \n hex(sha256(payload))
@@ -18,29 +18,30 @@ use super::{ALGORITHM, TERMINATOR};
 use crate::signature::hosts;
 use crate::signature::scheme::UNSIGNED_PAYLOAD;
 
-/// What of a request is signed.
+/// The signed parts of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct SignedRequest<'a> {
-    /// In upper case, as sent.
+    /// The method in upper case, as sent.
     pub method: &'a str,
-    /// As sent, undecoded.
+    /// The path, as sent and not decoded.
     pub path: &'a str,
-    /// As sent, without the question mark; empty for none.
+    /// The query, as sent and without the question mark; empty if there is none.
     pub query: &'a str,
-    /// As sent.
+    /// The headers, as sent.
     pub headers: &'a HeaderMap,
-    /// SHA-256 of the payload on the wire, in lower-case hexadecimal; see [`payload_hash`].
+    /// The SHA-256 of the payload on the wire, in lower-case hexadecimal; see [`payload_hash`].
     pub payload_sha256: &'a str,
     /// `X-TC-Timestamp` as sent.
     pub timestamp: &'a str,
 }
 
-/// The payload hash a client signs: of the payload's bytes, or of the literal that says it did not sign them.
+/// The payload hash that a client signs: that of the payload, or that of [`UNSIGNED_PAYLOAD`] if the client does not
+/// sign it.
 pub fn payload_hash(unsigned: bool, payload: &[u8]) -> String {
     sha256_hex(if unsigned { UNSIGNED_PAYLOAD.as_bytes() } else { payload })
 }
 
-/// The key that signs, for one date and service. Deriving it takes half the time of a check, so it is worth keeping.
+/// The signing key for one date and service. Deriving it takes half the time of a check, so it is worth caching.
 pub struct SigningKey {
     date: String,
     service: String,
@@ -54,7 +55,7 @@ impl std::fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
-    /// Of `secret_key`, for the scope of `authorization`.
+    /// Derives the signing key from `secret_key` for the scope of `authorization`.
     pub fn derive(secret_key: &SecretString, authorization: &Authorization<'_>) -> Self {
         let (date, service) = (authorization.date.to_owned(), authorization.service.to_owned());
         let secret = Zeroizing::new(format!("TC3{}", secret_key.expose_secret()));
@@ -67,7 +68,7 @@ impl SigningKey {
         Self { date, service, key }
     }
 
-    /// Is it for the scope of `authorization`?
+    /// Returns `true` if the key is for the scope of `authorization`.
     pub fn is_for(&self, authorization: &Authorization<'_>) -> bool {
         self.date == authorization.date && self.service == authorization.service
     }
@@ -77,7 +78,8 @@ impl SigningKey {
     }
 }
 
-/// Is the signature that of `request` under `key`, which must be for its scope? Compared in constant time.
+/// Returns `true` if the signature is that of `request` under `key`, which must be for its scope. Compares in constant
+/// time.
 pub fn matches(authorization: &Authorization<'_>, request: &SignedRequest<'_>, key: &SigningKey) -> bool {
     readings(request.headers).any(|reading| {
         let Some(canonical) = canonical_request(authorization, request, reading) else { return false };
@@ -86,8 +88,8 @@ pub fn matches(authorization: &Authorization<'_>, request: &SignedRequest<'_>, k
     })
 }
 
-/// The `Authorization` header of `request`, with content type and host signed as they stand in its headers. `None` if one
-/// of them is missing or not text.
+/// Creates the `Authorization` header of `request`, in which the content type and the host from its headers are signed.
+/// Returns `None` if one of them is missing or not text.
 pub fn authorize(
     request: &SignedRequest<'_>,
     secret_id: &str,
@@ -114,14 +116,15 @@ pub(super) struct Reading<'a> {
     pub(super) raw_values: bool,
 }
 
-/// Values in lower case first, as most clients sign them.
+/// The readings to try. Lower-case values come first, because most clients sign those.
 pub(super) fn readings(headers: &HeaderMap) -> impl Iterator<Item = Reading<'_>> {
     let sent = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     hosts(sent).flat_map(|host| [false, true].map(|raw_values| Reading { host, raw_values }))
 }
 
-/// `None` if a signed header is missing, stands with different values, or is not text. A header that stands more than once
-/// with one and the same value, as some clients send it, says nothing but that value; only the host must stand once.
+/// Builds the canonical request. Returns `None` if a signed header is missing, has different values, or is not text.
+/// Some clients send a header more than once with the same value, which counts as one; only the host must appear
+/// exactly once.
 pub(super) fn canonical_request(
     authorization: &Authorization<'_>,
     request: &SignedRequest<'_>,

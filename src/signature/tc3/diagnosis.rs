@@ -1,10 +1,10 @@
-//! Why a version 3 signature does not match: for the key's owner, who wonders what their client did differently.
+//! Why a version 3 signature does not match, for the key's owner, who needs to know what their client did differently.
 //!
-//! The server knows the secret, so it need not guess: it varies one part of the request at a time, in the ways clients are
-//! known to go wrong, and looks which variant was signed. What it shows is made from the request alone. Of a request that
-//! was signed with the key, in whatever variant, it shows all; any other may be anybody's and hold anything, so of its parts
-//! those that are not known to be harmless are shown by their length and the beginning of their hash, by which the owner
-//! can compare them with what their client signed.
+//! The server knows the secret, so it need not guess: it varies one part of the request at a time, in the ways in which
+//! clients are known to go wrong, and checks which variant was signed. What it shows is built from the request alone.
+//! If the key signed the request or one of the variants, everything is shown. Any other request may come from anybody
+//! and contain anything, so parts of it that are not known to be harmless are replaced by their length and the
+//! beginning of their hash. The owner can compare these with what their client signed.
 
 use std::borrow::Cow;
 
@@ -17,7 +17,7 @@ use super::canonical::{SignedRequest, SigningKey, canonical_request, matches, pa
 use crate::signature::diagnosis::{Cause, Diagnosis};
 use crate::signature::scheme::UNSIGNED_PAYLOAD;
 
-/// Looks into a refused request. `utc_date` is the date of its timestamp.
+/// Diagnoses a refused request. `utc_date` is the date of its timestamp.
 pub fn diagnose(
     authorization: &Authorization<'_>,
     request: &SignedRequest<'_>,
@@ -30,7 +30,7 @@ pub fn diagnose(
     let mut to_sign = string_to_sign(authorization, request, &canonical_request);
     let key = SigningKey::derive(secret_key, authorization);
     let was_signed = |variant: &SignedRequest<'_>| matches(authorization, variant, &key);
-    // Right, and refused for another reason.
+    // The signature may be right, and the request refused for another reason.
     let right = was_signed(request);
     let differs = if right { None } else { signed_variant(request, authorization, was_signed) };
     if !right && differs.is_none() {
@@ -58,7 +58,7 @@ const SIGNED_HEADERS: [&str; 8] = [
 ];
 const SERVICES: [&str; 2] = ["sts", "cam"];
 
-/// `part` as it is, if it is one of the `harmless`.
+/// Returns `part` if it is one of the `harmless`, and otherwise its length and the beginning of its hash.
 fn masked<'a>(part: &'a str, harmless: &[&str]) -> Cow<'a, str> {
     if harmless.contains(&part) {
         return part.into();
@@ -127,7 +127,7 @@ fn signed_variant(
     }
 }
 
-/// What clients sign without sending it: what their library adds or leaves out.
+/// Content types that clients sign without sending them, because their HTTP library adds or leaves out something.
 const CONTENT_TYPES: [&str; 7] = [
     "application/json",
     "application/json; charset=utf-8",
@@ -138,8 +138,8 @@ const CONTENT_TYPES: [&str; 7] = [
     "",
 ];
 
-/// Hosts that may have been signed where another one arrived: that of the public cloud, of a proxy in between, of this
-/// machine, with the ports that go without saying.
+/// Hosts that may have been signed instead of the one that arrived: that of the public cloud, of a proxy in between, of
+/// this machine, or the one that arrived, with a default port.
 fn hosts(headers: &HeaderMap, service: &str) -> impl Iterator<Item = String> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let (host, forwarded) = (text("host"), text("x-forwarded-host"));
@@ -150,7 +150,7 @@ fn hosts(headers: &HeaderMap, service: &str) -> impl Iterator<Item = String> {
     [forwarded].into_iter().chain(public).chain(local).chain(ports)
 }
 
-/// The query as clients may have signed it: not at all, sorted, with other escapes.
+/// The query as clients may have signed it: empty, sorted, or with other escapes.
 fn queries(query: &str) -> impl Iterator<Item = String> {
     let mut pairs: Vec<&str> = query.split('&').collect();
     pairs.sort_unstable();
@@ -182,7 +182,7 @@ mod tests {
         SignedRequest { method: "POST", path: "/", query, headers, payload_sha256, timestamp: "1551113065" }
     }
 
-    /// What is found where `signed` was signed and `sent` was sent.
+    /// The cause that is found if `signed` was signed and `sent` was sent.
     fn cause(signed: &SignedRequest<'_>, sent: &SignedRequest<'_>, secret: &str) -> Option<Cause> {
         let secret = secret.to_owned().into();
         let header = authorize(signed, "AKIDx", &secret, DATE, "cam").unwrap();
@@ -232,7 +232,7 @@ mod tests {
         assert!(found.canonical_request.contains("\n(7 bytes, SHA-256 "), "of /canary: {}", found.canonical_request);
         assert!(found.canonical_request.ends_with(&body));
 
-        // What is harmless is shown, and what was signed with the key as a whole.
+        // Harmless parts are shown. If the key signed the request, everything is shown.
         let json = headers("127.0.0.1:8081", "application/json");
         let sent = request(&json, "", &body);
         let by = |secret: &str, signed: &SignedRequest<'_>| {

@@ -1,7 +1,7 @@
 //! Signature version 3, `TC3-HMAC-SHA256`: an HMAC over the request, in the `Authorization` header.
 //!
-//! Clients differ in what they sign, and all of them must pass unchanged: the host with or without its port, header
-//! values in lower case or as sent. Each reading is tried as it stands; nothing is normalised before.
+//! Clients differ in what they sign: the host with or without its port, header values in lower case or as sent. All of
+//! them must work unchanged. Each reading is tried as it is; nothing is normalised beforehand.
 //!
 //! May import what `signature` may.
 
@@ -19,19 +19,19 @@ use super::scheme::{Payload, Scheme, SentBody, SentRequest, UNSIGNED_PAYLOAD};
 use crate::http::headers::only;
 use crate::types::clock::Timestamp;
 
-/// The algorithm's name, first word of the header.
+/// The algorithm's name, which is the first word of the header.
 pub const ALGORITHM: &str = "TC3-HMAC-SHA256";
 const TERMINATOR: &str = "tc3_request";
 
-/// The action that is asked for.
+/// The header with the requested action.
 pub const X_TC_ACTION: HeaderName = HeaderName::from_static("x-tc-action");
-/// Its version.
+/// The header with the version of the requested action.
 pub const X_TC_VERSION: HeaderName = HeaderName::from_static("x-tc-version");
-/// When the request was signed, in seconds since 1970.
+/// The header with the time at which the request was signed, in seconds since 1970.
 pub const X_TC_TIMESTAMP: HeaderName = HeaderName::from_static("x-tc-timestamp");
-/// A temporary token.
+/// The header with a temporary token.
 pub const X_TC_TOKEN: HeaderName = HeaderName::from_static("x-tc-token");
-/// The payload's hash, or [`UNSIGNED_PAYLOAD`], as the client says it.
+/// The header in which the client states the payload's hash, or [`UNSIGNED_PAYLOAD`].
 pub const X_TC_CONTENT_SHA256: HeaderName = HeaderName::from_static("x-tc-content-sha256");
 
 /// The claim of a version 3 request.
@@ -55,7 +55,7 @@ impl<'r> Scheme<'r> for Tc3Claim<'r> {
     const EXPLAINS: bool = true;
     type SigningKey = ScopedKey;
 
-    /// Any `Authorization` is taken for one of this scheme, so that a malformed one is explained.
+    /// Any `Authorization` header counts as a claim of this scheme, so that a malformed one is explained.
     fn is_used_by(request: &SentRequest<'_>) -> bool {
         request.headers.contains_key(header::AUTHORIZATION)
     }
@@ -70,7 +70,7 @@ impl<'r> Scheme<'r> for Tc3Claim<'r> {
         name == "authorization" || name.starts_with("x-tc-")
     }
 
-    /// Where the body is there, it is hashed, whatever hash the header says.
+    /// If the body is at hand, it is hashed. A hash in the header is then ignored, but [`UNSIGNED_PAYLOAD`] is not.
     fn payload(request: &SentRequest<'_>) -> Result<Payload, super::Malformed> {
         match request.body {
             SentBody::Whole(body) => {
@@ -110,7 +110,7 @@ impl<'r> Scheme<'r> for Tc3Claim<'r> {
         self.has_token
     }
 
-    /// None if the scope is not of the day of the timestamp.
+    /// Returns `None` if the scope's date is not the day of the timestamp.
     fn signing_key(&self, secret_key: &SecretString) -> Option<ScopedKey> {
         let signed_at = self.signed_at.filter(|signed_at| self.authorization.date == signed_at.utc_date())?;
         Some(ScopedKey { day: signed_at.day(), key: SigningKey::derive(secret_key, &self.authorization) })
@@ -130,7 +130,7 @@ impl<'r> Scheme<'r> for Tc3Claim<'r> {
     }
 }
 
-/// The payload's hash as somebody says it who has the payload.
+/// The payload, as described by a party that has it: by its hash, or by [`UNSIGNED_PAYLOAD`].
 fn payload_as_said(said: &str) -> Result<Payload, Malformed> {
     if said == UNSIGNED_PAYLOAD {
         return Ok(Payload { sha256: payload_hash(true, b""), says_unsigned: true });

@@ -1,4 +1,4 @@
-//! The published vectors, and properties against a signer made from the protocol alone.
+//! The published test vectors, and properties that are tested against a signer written from the protocol alone.
 
 use axum::http::{HeaderMap, HeaderValue};
 use hmac::{Hmac, KeyInit, Mac};
@@ -126,7 +126,7 @@ fn malformed_headers_are_told_apart() {
     }
 }
 
-/// A request, its headers and its signature, made from the protocol's description without the code above.
+/// The headers of a request and its `Authorization`, built from the protocol's description without the code above.
 fn signed(body: &str, query: &str, timestamp: &str) -> (HeaderMap, String) {
     fn mac(key: &[u8], text: &str) -> Vec<u8> {
         let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
@@ -172,7 +172,7 @@ proptest! {
         ] {
             prop_assert_eq!(altered, with_byte(part, at, byte) == *part, "{}", part);
         }
-        // The id is looked up, not signed; every other byte of the header counts.
+        // The ID is looked up, not signed; every other byte of the header counts.
         let credential_end = header.find("/2019").unwrap();
         let place = credential_end + at % (header.len() - credential_end);
         let altered = with_byte(&header, place, byte);
