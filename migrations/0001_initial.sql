@@ -4,8 +4,10 @@
 -- One row, which says whether the first account has been created. Only one setup can set it to true, which closes the
 -- first setup.
 create table installation (
-    id     bigint primary key check (id = 1),
-    set_up boolean not null
+    id          bigint primary key check (id = 1),
+    set_up      boolean not null,
+    -- The console's address when a server last started, for links that commands print.
+    console_url text
 );
 insert into installation (id, set_up) values (1, false);
 

@@ -267,6 +267,30 @@ pub(super) async fn new_recovery_codes(tx: &mut Tx, uin: Uin) -> Result<Vec<Secr
     Ok(codes)
 }
 
+/// Returns `true` as long as there is no account.
+pub async fn is_open(app: &App) -> Result<bool, Error> {
+    Ok(!installation::is_set_up(&app.db).await?)
+}
+
+/// Notes the console's address, for links that commands print.
+pub async fn note_console(app: &App, console: &url::Url) -> Result<(), Error> {
+    if installation::console_url(&app.db).await?.as_deref() != Some(console.as_str()) {
+        installation::set_console_url(&app.db, console.as_str()).await?;
+    }
+    Ok(())
+}
+
+/// Returns the console's address as set, as a server last had it, or as the settings suggest.
+pub async fn console_for_links(app: &App) -> Result<url::Url, Error> {
+    if app.settings.public_url.is_none()
+        && let Some(noted) = installation::console_url(&app.db).await?
+        && let Ok(noted) = noted.parse()
+    {
+        return Ok(noted);
+    }
+    Ok(app.settings.public_url_for_links())
+}
+
 /// The address of a link, for whoever is to use it.
 pub fn link_address(public_url: &url::Url, link_token: &Token) -> String {
     let mut address = public_url.join("/setup").expect("a path joins any http address");

@@ -127,7 +127,8 @@ async fn dispatch(command: Command, app: &App) -> Result<(), StartError> {
 
 /// What nobody has seen is not made: the link is shown before it counts.
 async fn show_link(app: &App, made: Uncommitted<Token>) -> Result<(), StartError> {
-    output::line(format_args!("setup {}", setup::link_address(&app.settings.public_url_for_links(), made.shown())))?;
+    let console = setup::console_for_links(app).await?;
+    output::line(format_args!("setup {}", setup::link_address(&console, made.shown())))?;
     made.commit().await?;
     Ok(())
 }

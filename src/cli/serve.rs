@@ -36,22 +36,32 @@ fn allow_many_descriptors() {
     }
 }
 
-/// One line a listener on stdout and, where no account exists, the link to make the first.
+/// Prints one line per listener and, while no account exists, the link to create the first.
 async fn print_addresses(app: &App, listeners: &Listeners) -> Result<(), StartError> {
     let scheme = if app.settings.tls.is_some() { "https" } else { "http" };
+    let public_url = serve::public_url(&app.settings, listeners);
     let mut lines = String::new();
-    let Listeners { console, api, guard, metrics } = listeners;
-    for (name, bound) in [("console", console), ("api", api), ("guard", guard), ("metrics", metrics)] {
+    if let Some(console) = &listeners.console {
+        let public = public_url.origin().ascii_serialization();
+        let _ = match app.settings.public_url {
+            // Under its one name only: sessions and passkeys of another would not be those of this one.
+            None => writeln!(lines, "console {public}"),
+            Some(_) => writeln!(lines, "console {scheme}://{} as {public}", console.address),
+        };
+    }
+    let Listeners { api, guard, metrics, .. } = listeners;
+    for (name, scheme, bound) in [("api", scheme, api), ("guard", scheme, guard), ("metrics", "http", metrics)] {
         if let Some(bound) = bound {
-            let scheme = if name == "metrics" { "http" } else { scheme };
             let _ = writeln!(lines, "{name} {scheme}://{}", bound.address);
         }
     }
-    if listeners.console.is_some()
-        && let Some(link) = accounts::first_setup_link(app).await?
-    {
-        let address = setup::link_address(&serve::public_url(&app.settings, listeners), &link);
-        let _ = writeln!(lines, "setup {address}");
+    if listeners.console.is_some() {
+        if let Err(error) = setup::note_console(app, &public_url).await {
+            tracing::warn!(%error, "the console's address could not be noted; commands may print links with another");
+        }
+        if let Some(link) = accounts::first_setup_link(app).await? {
+            let _ = writeln!(lines, "setup {}", setup::link_address(&public_url, &link));
+        }
     }
     // That nobody reads it is no reason not to serve.
     let _ = output::write(lines.as_bytes());

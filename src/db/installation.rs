@@ -28,6 +28,17 @@ pub async fn close_first_setup(tx: &mut Tx) -> sqlx::Result<bool> {
     on_tx!(tx, c => sqlx::query(statement).execute(c).await.map(|done| done.rows_affected() == 1))
 }
 
+/// Returns the console's address when a server last started.
+pub async fn console_url(db: &Db) -> sqlx::Result<Option<String>> {
+    on!(db, pool => sqlx::query_scalar("select console_url from installation where id = 1").fetch_one(pool).await)
+}
+
+/// Stores the console's address.
+pub async fn set_console_url(db: &Db, url: &str) -> sqlx::Result<()> {
+    let statement = "update installation set console_url = $1 where id = 1";
+    on!(db, pool => sqlx::query(statement).bind(url).execute(pool).await.map(drop))
+}
+
 /// A stored setup link.
 #[derive(Clone, Debug, FromRow)]
 pub struct SetupLink {

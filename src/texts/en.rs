@@ -91,6 +91,7 @@ pub(super) static TEXTS: Texts = Texts {
         refused: "The account name or password is wrong, or there were too many attempts. Check both, wait a moment and try again.",
         signed_out: "You are signed out.",
         session_expired: "Your session has ended. Sign in again to continue.",
+        no_account: "No account exists yet. To create the first one, open the setup link that the server printed when it started.",
         with_passkey: "Sign in with a passkey",
         passkey_refused: "This passkey was not accepted. It may have been removed, your browser may not have verified you, it may have taken too long, or there were too many attempts. Try again, or sign in with your password and a code.",
     },

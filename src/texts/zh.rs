@@ -91,6 +91,7 @@ pub(super) static TEXTS: Texts = Texts {
         refused: "账号名称或密码错误，或尝试次数过多。请核对后稍等片刻再试。",
         signed_out: "您已退出登录。",
         session_expired: "登录状态已失效，请重新登录。",
+        no_account: "尚无任何账号。请打开服务器启动时输出的设置链接，创建第一个账号。",
         with_passkey: "使用通行密钥登录",
         passkey_refused: "通行密钥未被接受：可能已被移除、浏览器未验证您的身份、操作超时，或尝试次数过多。请重试，或使用密码和动态验证码登录。",
     },

@@ -65,15 +65,26 @@ async fn the_server_says_where_it_is_and_stops_when_told(engine: Engine) {
     assert!(link.starts_with(&format!("http://localhost:{}/setup?token=", server.console.port())), "{link}");
     let mut browser = Browser::new(format!("http://localhost:{}", server.console.port()));
     browser.get(&link[link.find("/setup").unwrap()..]).await.is(200);
+    browser.get("/login").await.says("No account exists yet");
     let (console, api) = (server.console.to_string(), server.api.to_string());
     let health = || latchkey(&store, &["healthcheck", "--console", &console, "--api", &api]);
     assert!(run(health(), "").status.success());
     assert_eq!(server.terminate(), (0, String::new()));
     one_line(&failure(health(), 1), &["is not healthy", "(console)"]);
 
+    // A command does not know the server's settings, and prints the address that it had.
+    let made = run(latchkey(&store, &["account", "create", "other"]), "");
+    let made = String::from_utf8(made.stdout).unwrap();
+    let origin = &link[..link.find("/setup").unwrap()];
+    assert!(made.starts_with(&format!("setup {origin}/setup?token=")), "{made}");
+    let elsewhere = ["account", "recover", "other", "--public-url", "https://keys.example"];
+    let made = String::from_utf8(run(latchkey(&store, &elsewhere), "").stdout).unwrap();
+    assert!(made.starts_with("setup https://keys.example/setup?token="), "{made}");
+
     // With an account there is no set-up link.
-    create(&store, "root", "a quiet blue lantern");
     let mut server = Server::start(&store);
+    let mut browser = Browser::new(format!("http://localhost:{}", server.console.port()));
+    browser.get("/login").await.does_not_say("No account exists yet");
     assert_eq!(server.terminate(), (0, String::new()));
 }
 

@@ -85,6 +85,30 @@ async fn only_the_consoles_own_names_are_answered(engine: Engine) {
     browser.send(request).await.leads_to("/cam/capi");
 }
 
+/// Sessions and passkeys belong to a name, so a browser is led to the one that the links have. Programs are not.
+#[apply(on_both_engines!)]
+async fn a_browser_is_led_to_the_consoles_one_name(engine: Engine) {
+    let product = Product::start(engine).await;
+    let mut browser = product.browser();
+    let port = product.console.port();
+    for name in ["127.0.0.1", "[::1]"] {
+        let ask = |path: &str, mode| {
+            let request = browser.request(Method::GET, path).header("host", format!("{name}:{port}"));
+            request.header("sec-fetch-mode", mode)
+        };
+        let (there, foreign, script) =
+            (ask("/login?notice=expired", "navigate"), ask("//evil.example/x", "navigate"), ask("/login", "cors"));
+        let there = browser.send(there).await;
+        assert_eq!(there.status, 307);
+        assert_eq!(there.location, Some(format!("http://localhost:{port}/login?notice=expired")));
+        let foreign = browser.send(foreign).await;
+        assert_eq!(foreign.location, Some(format!("http://localhost:{port}//evil.example/x")));
+        browser.send(script).await.is(200);
+    }
+    let request = browser.request(Method::GET, "/login").header("sec-fetch-mode", "navigate");
+    browser.send(request.header("host", format!("localhost:{port}"))).await.is(200);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_https_everything_is_bound_to_it() {
     let product = Product::start_with(Engine::Sqlite, |mut given| {

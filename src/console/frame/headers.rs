@@ -1,9 +1,9 @@
 //! Headers on every answer of the console, and the names it answers to.
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 
 use super::problem::{PageError, Problem};
 use crate::console::Console;
@@ -84,7 +84,23 @@ pub async fn known_host(State(console): State<Console>, request: Request, next: 
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let host = hosts.next().and_then(|host| host.to_str().ok());
     match (host, hosts.next()) {
-        (Some(host), None) if console.site.is_own_host(host) => next.run(request).await,
+        (Some(host), None) if console.site.is_own_host(host) => match moved(&console, host, &request) {
+            Some(moved) => moved.into_response(),
+            None => next.run(request).await,
+        },
         _ => PageError::from(Problem::WrongHost).into_response(),
     }
+}
+
+/// Leads a browser that opens a page under another name of this machine to the same page under the console's own. Only what
+/// a browser says is a navigation moves: programs may use whichever name they like.
+fn moved(console: &Console, host: &str, request: &Request) -> Option<Redirect> {
+    let mut moved = console.site.moved_from(host)?.clone();
+    let navigates = request.headers().get("sec-fetch-mode").is_some_and(|mode| mode == "navigate");
+    if !navigates || request.method() != Method::GET {
+        return None;
+    }
+    moved.set_path(request.uri().path());
+    moved.set_query(request.uri().query());
+    Some(Redirect::temporary(moved.as_str()))
 }

@@ -12,7 +12,7 @@ use crate::account::passkey_use::Answer;
 use crate::account::second_factor::SecondFactor;
 use crate::account::sign_in;
 use crate::account::webauthn::Options;
-use crate::account::{passkey_use, sessions};
+use crate::account::{passkey_use, sessions, setup};
 use crate::console::Console;
 use crate::console::frame::form_state::FormState;
 use crate::console::frame::page::{self, Page};
@@ -44,19 +44,24 @@ pub struct LoginQuery {
 }
 
 /// `GET /login`
-pub async fn login_page(console: Console, visitor: Visitor, Query(query): Query<LoginQuery>) -> Response {
+pub async fn login_page(
+    console: Console,
+    visitor: Visitor,
+    Query(query): Query<LoginQuery>,
+) -> Result<Response, PageError> {
     match visitor.stage() {
-        Some(Stage::SignedIn(_)) => return Redirect::to(visitor.take_wanted(&console).as_str()).into_response(),
-        Some(Stage::HalfSignedIn(_)) => return Redirect::to(urls::LOGIN_CODE).into_response(),
+        Some(Stage::SignedIn(_)) => return Ok(Redirect::to(visitor.take_wanted(&console).as_str()).into_response()),
+        Some(Stage::HalfSignedIn(_)) => return Ok(Redirect::to(urls::LOGIN_CODE).into_response()),
         _ => {}
     }
     let page = visitor.page(&console);
     let notice = match query.notice.as_deref() {
         Some("signed-out") => Some(page.t.sign_in.signed_out),
         Some("expired") => Some(page.t.sign_in.session_expired),
+        _ if setup::is_open(&console.app).await? => Some(page.t.sign_in.no_account),
         _ => None,
     };
-    LoginPage::new(&console, page, notice, FormState::default()).into_response()
+    Ok(LoginPage::new(&console, page, notice, FormState::default()).into_response())
 }
 
 /// Name and password.

@@ -38,6 +38,7 @@ pub struct SignIn {
     pub refused: Text,
     pub signed_out: Text,
     pub session_expired: Text,
+    pub no_account: Text,
     pub with_passkey: Text,
     pub passkey_refused: Text,
 }

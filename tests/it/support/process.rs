@@ -120,5 +120,6 @@ impl Drop for Server {
 fn address(stdout: &mut impl BufRead, prefix: &str) -> SocketAddr {
     let mut line = String::new();
     stdout.read_line(&mut line).unwrap();
-    line.strip_prefix(prefix).unwrap_or_else(|| panic!("{line:?}")).trim().parse().unwrap()
+    let address = line.strip_prefix(prefix).unwrap_or_else(|| panic!("{line:?}"));
+    address.split_whitespace().next().unwrap().replace("localhost", "127.0.0.1").parse().unwrap()
 }
