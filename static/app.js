@@ -89,30 +89,26 @@
     tick();
   }
 
-  // A form of a pop-up is answered in the pop-up while something is wrong with it.
+  // A form of a pop-up stays in the pop-up while something is wrong with it.
   const stay = async (form) => {
     const response = await fetch(form.action, {
       method: 'POST',
+      headers: { accept: 'application/json' },
       body: new URLSearchParams(new FormData(form)),
       redirect: 'manual',
     });
-    // It leads on, whereto a script is not told: to the page that shows the secret, or to sign-in from there.
+    // A script is not told where a redirect leads: to the page with the secret, or from there to sign-in.
     if (response.type === 'opaqueredirect') return location.assign(form.dataset.stays);
-    const answer = new DOMParser().parseFromString(await response.text(), 'text/html');
+    if (response.status !== 422) return location.assign(form.action);
+    const errors = await response.json();
     const fields = [...form.querySelectorAll('[name=password], [name=code]')];
-    const wrong = fields.filter((field) => {
-      const said = answer.getElementById(`${field.name}-error`)?.textContent.trim() ?? '';
-      document.getElementById(`${field.id}-error`).textContent = said;
-      field.setAttribute('aria-invalid', said !== '');
-      return said;
-    });
-    if (!wrong.length) {
-      const problem = answer.querySelector('main h1 + p')?.textContent ?? '';
-      document.getElementById(`${fields[0].id}-error`).textContent = problem;
-      return fields[0].focus();
+    for (const field of fields) {
+      document.getElementById(`${field.id}-error`).textContent = errors[field.name] ?? '';
+      field.setAttribute('aria-invalid', field.name in errors);
     }
-    wrong[0].select();
-    return wrong[0].focus();
+    const wrong = fields.find((field) => field.name in errors);
+    wrong.focus();
+    return wrong.select();
   };
   for (const form of document.querySelectorAll('form[data-stays]')) {
     form.addEventListener('submit', async (event) => {

@@ -4,15 +4,19 @@
 //! An act has one address. `GET` is this page; `POST` does it, with password and code in the same form, so that a
 //! verification window of zero works like any other.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, Json};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::Console;
 use super::frame::form_state::FormState;
 use super::frame::page::{self, AccountPage, Page};
-use super::frame::problem::PageError;
+use super::frame::problem::{PageError, Rendered};
 use super::security::session_view::SessionView;
 use super::session::SignedIn;
 use crate::account::passkey_use::Answer;
@@ -164,12 +168,16 @@ impl StepUpError {
         }
     }
 
-    /// The page again, with what is wrong on it.
+    /// The page again, with what is wrong on it; for the script of a pop-up, what is wrong by the name of the field.
     pub async fn answer(self, console: &Console, owner: SignedIn, ask: StepUpPrompt) -> Result<Response, PageError> {
         if let Self::Missing = self {
             return Ok(Redirect::to(&ask.action).into_response());
         }
         let errors = self.errors(owner.texts())?;
+        if owner.wants_json() {
+            let errors: BTreeMap<_, _> = errors.errors.iter().map(|error| (error.field, error.text)).collect();
+            return Ok((StatusCode::UNPROCESSABLE_ENTITY, Extension(Rendered), Json(errors)).into_response());
+        }
         Ok(page::refused(form(console, owner, ask, errors).await?))
     }
 }

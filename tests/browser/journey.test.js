@@ -362,7 +362,7 @@ function journey({ database, javaScript }) {
     await says(row(page, first).lastUsed, /GetCallerIdentity/);
     await row(page, first).button('Disable').click();
     await visible(page.getByRole('dialog', { name: 'Disable this key?' }));
-    await focused(dialog().getByLabel('Password'));
+    await focused(dialog().getByRole('button', { name: 'Cancel' }));
     await says(dialog(), first);
     await says(dialog(), /every request signed with this key is refused/);
     await says(dialog(), /GetCallerIdentity/);
@@ -487,7 +487,7 @@ function journey({ database, javaScript }) {
     assert.ok(await button('Create Key').isEnabled(), 'there is room again');
     await row(page, first).button('Delete').click();
     await visible(page.getByRole('dialog', { name: 'Delete this key?' }));
-    await focused(dialog().getByLabel('Password'));
+    await focused(dialog().getByRole('button', { name: 'Cancel' }));
     await says(dialog(), first);
     await says(dialog(), /cannot be recovered/);
     await says(dialog(), /GetCallerIdentity/);
@@ -516,13 +516,13 @@ function journey({ database, javaScript }) {
     await page.goto('/login');
     let response = await people.givePassword(page, { password: 'not the password' });
     assert.equal(response.status(), 422);
-    await says(page.getByRole('alert'), /name or password is wrong/);
+    await refusedAt(page, 'Password', /name or password is wrong/);
     assert.equal(await page.getByLabel('Account name').inputValue(), NAME);
     await people.givePassword(page);
     await heading('Two-factor authentication');
     response = await people.giveCode(page, 'Authenticator code', authenticator.wrongCode());
     assert.equal(response.status(), 422);
-    await says(page.getByRole('alert'), /code is wrong/);
+    await refusedAt(page, 'Authenticator code', /code is wrong/);
   });
 
   step('Password and code sign in, and the page says when the last time was', async () => {

@@ -90,6 +90,14 @@ async fn showing_asks_for_password_and_code(engine: Engine) {
     wrong.is(422).says("id=\"password-error\"");
     let wrong = browser.submit(&show, &show, &[("password", PASSWORD), ("code", "000000")]).await;
     wrong.is(422).says("id=\"code-error\"").does_not_say(PASSWORD);
+    // The script of the pop-up is told by the names of the fields.
+    let token = browser.get("/cam/capi").await.form_token();
+    let form = [("form_token", token.as_str()), ("password", PASSWORD), ("code", "000000")];
+    let request = browser.request(reqwest::Method::POST, &show).header("accept", "application/json").form(&form);
+    let told = browser.send(request).await;
+    let told: serde_json::Value = serde_json::from_str(&told.is(422).body).unwrap();
+    assert!(told["code"].as_str().unwrap().contains("code is wrong"), "{told}");
+    assert_eq!(told.as_object().unwrap().len(), 1, "{told}");
     assert_eq!(browser.get("/cam/capi").await.secret(), None);
     // The code that came with the wrong password has not been spent.
     let fields = [("password", PASSWORD), ("code", code.as_str())];

@@ -77,6 +77,11 @@ impl SignedIn {
         &self.state.previous
     }
 
+    /// Does a script of a page ask, which reads no page?
+    pub fn wants_json(&self) -> bool {
+        self.visitor.wants_json
+    }
+
     /// The texts in the owner's language.
     pub fn texts(&self) -> &'static Texts {
         Page::bare(&self.visitor.extensions).t

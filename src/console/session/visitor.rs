@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use axum::extract::FromRequestParts;
-use axum::http::Extensions;
 use axum::http::request::Parts;
+use axum::http::{Extensions, header};
 use secrecy::ExposeSecret;
 use tower_cookies::{Cookie, Cookies, cookie};
 use tower_sessions::Session;
@@ -38,6 +38,8 @@ pub struct Visitor {
     pub(crate) stage: Option<Stage>,
     cookies: Cookies,
     user_agent: Option<String>,
+    /// A script of a page asks, and reads no page.
+    pub(crate) wants_json: bool,
     pub(crate) extensions: Extensions,
 }
 
@@ -52,8 +54,17 @@ impl FromRequestParts<Console> for Visitor {
         let stage = session.get::<Stage>(STAGE).await?;
         let origin = Origin::of_request(Actor::Stranger, caller.address, caller.request_id);
         let user_agent = user_agent::of(&parts.headers);
-        let address = caller.address;
-        Ok(Self { origin, address, session, stage, cookies, user_agent, extensions: parts.extensions.clone() })
+        let wants_json = parts.headers.get(header::ACCEPT).is_some_and(|accept| accept == "application/json");
+        Ok(Self {
+            origin,
+            address: caller.address,
+            session,
+            stage,
+            cookies,
+            user_agent,
+            wants_json,
+            extensions: parts.extensions.clone(),
+        })
     }
 }
 
