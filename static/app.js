@@ -89,6 +89,24 @@
     tick();
   }
 
+  // The wait for the next code. Read out at its beginning and at its end, and not each second.
+  const countDown = (element, { seconds, left, over }) => {
+    const end = Date.now() + seconds * 1000;
+    clearInterval(element.countdown);
+    element.setAttribute('aria-live', 'off');
+    const tick = () => {
+      const now = Math.ceil((end - Date.now()) / 1000);
+      if (now <= 0) {
+        clearInterval(element.countdown);
+        element.setAttribute('aria-live', 'assertive');
+      }
+      const text = now > 0 ? left.replace('{n}', now) : over;
+      if (element.textContent !== text) element.textContent = text;
+    };
+    element.countdown = setInterval(tick, 250);
+  };
+  for (const element of document.querySelectorAll('.error[data-seconds]')) countDown(element, element.dataset);
+
   // A form of a pop-up stays in the pop-up while something is wrong with it.
   const stay = async (form) => {
     const response = await fetch(form.action, {
@@ -100,10 +118,13 @@
     // A script is not told where a redirect leads: to the page with the secret, or from there to sign-in.
     if (response.type === 'opaqueredirect') return location.assign(form.dataset.stays);
     if (response.status !== 422) return location.assign(form.action);
-    const errors = await response.json();
+    const { fields: errors, countdown } = await response.json();
     const fields = [...form.querySelectorAll('[name=password], [name=code]')];
     for (const field of fields) {
-      document.getElementById(`${field.id}-error`).textContent = errors[field.name] ?? '';
+      const said = document.getElementById(`${field.id}-error`);
+      clearInterval(said.countdown);
+      said.textContent = errors[field.name] ?? '';
+      if (countdown && field.name === 'code') countDown(said, countdown);
       field.setAttribute('aria-invalid', field.name in errors);
     }
     const wrong = fields.find((field) => field.name in errors);

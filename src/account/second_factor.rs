@@ -5,8 +5,9 @@ use crate::app::App;
 use crate::db::Tx;
 use crate::db::accounts::{self, AccountRow};
 use crate::secret::recovery;
-use crate::secret::totp::Code;
+use crate::secret::totp::{self, Code};
 use crate::throttle::{self, Settled, Subject};
+use crate::types::clock::Timestamp;
 use crate::types::error::Error;
 
 /// The second step's proof, as typed.
@@ -34,6 +35,7 @@ pub(super) async fn spend(
         SecondFactor::Totp(typed) => {
             let seed = open_totp_seed(app, account)?;
             match Code::parse(typed).and_then(|code| seed?.matching_step(&code, now)) {
+                Some(step) if step == account.totp_spent_step => return Err(spent(step, now)),
                 Some(step) => accounts::spend_totp_step(tx, account.uin, step).await?,
                 None => false,
             }
@@ -44,4 +46,9 @@ pub(super) async fn spend(
         },
     };
     throttle::settle(tx, &subject, right, now).await
+}
+
+/// The refusal of a code that was right a moment ago: whoever has signed in with it cannot know that it must not be used again.
+fn spent(step: i64, now: Timestamp) -> Error {
+    Error::CodeSpent { wait: totp::shown_at(step + 1).since(now) }
 }

@@ -5,6 +5,7 @@
 //! verification window of zero works like any other.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use askama::Template;
 use axum::http::StatusCode;
@@ -12,6 +13,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Json};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use serde_json::json;
 
 use super::Console;
 use super::frame::form_state::FormState;
@@ -124,6 +126,8 @@ pub enum StepUpError {
     PasswordWrong,
     /// Not a code that has not been used, or too many tries.
     CodeRefused,
+    /// A code that was right, and has just been used.
+    CodeSpent(Duration),
     /// Not the use of a passkey of this account that was asked for, or too many tries.
     PasskeyRefused,
     /// It could not be checked.
@@ -151,6 +155,7 @@ pub async fn check(console: &Console, owner: &mut SignedIn, proof: StepUpForm) -
         }
         Err(Error::PasswordWrong) => Err(StepUpError::PasswordWrong),
         Err(Error::CodeRefused) => Err(StepUpError::CodeRefused),
+        Err(Error::CodeSpent { wait }) => Err(StepUpError::CodeSpent(wait)),
         Err(Error::PasskeyRefused) => Err(StepUpError::PasskeyRefused),
         Err(error) => Err(StepUpError::Failed(error.into())),
     }
@@ -163,6 +168,7 @@ impl StepUpError {
             Self::Missing => Ok(FormState::with_error("code", texts.step_up.expired)),
             Self::PasswordWrong => Ok(FormState::with_error("password", texts.credentials.password_wrong)),
             Self::CodeRefused => Ok(FormState::with_error("code", texts.credentials.code_refused)),
+            Self::CodeSpent(wait) => Ok(FormState::with_spent_code(wait, texts)),
             Self::PasskeyRefused => Ok(FormState::with_error("passkey", texts.step_up.passkey_refused)),
             Self::Failed(error) => Err(error),
         }
@@ -175,8 +181,9 @@ impl StepUpError {
         }
         let errors = self.errors(owner.texts())?;
         if owner.wants_json() {
-            let errors: BTreeMap<_, _> = errors.errors.iter().map(|error| (error.field, error.text)).collect();
-            return Ok((StatusCode::UNPROCESSABLE_ENTITY, Extension(Rendered), Json(errors)).into_response());
+            let fields: BTreeMap<_, _> = errors.errors.iter().map(|error| (error.field, &error.text)).collect();
+            let told = json!({ "fields": fields, "countdown": errors.countdown });
+            return Ok((StatusCode::UNPROCESSABLE_ENTITY, Extension(Rendered), Json(told)).into_response());
         }
         Ok(page::refused(form(console, owner, ask, errors).await?))
     }

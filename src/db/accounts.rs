@@ -22,6 +22,8 @@ pub struct AccountRow {
     pub password_hash: Option<String>,
     totp_seed: Option<Vec<u8>>,
     totp_key_version: Option<i64>,
+    /// The latest TOTP step that was spent.
+    pub totp_spent_step: i64,
     /// The credential epoch. Sessions of an older one are over.
     pub credential_epoch: i64,
     /// The time at which the account was created.

@@ -101,6 +101,7 @@ impl From<Error> for ApiError {
             | Error::SignInRefused
             | Error::AddressBlocked { .. }
             | Error::CodeRefused
+            | Error::CodeSpent { .. }
             | Error::PasswordWrong
             | Error::SessionNotFound
             | Error::SessionOver

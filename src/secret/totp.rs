@@ -12,6 +12,14 @@ use crate::types::random;
 /// The name that authenticator apps show above the account's name.
 pub const ISSUER: &str = "Latchkey";
 
+/// The length of a step.
+const STEP_MILLIS: i64 = 30_000;
+
+/// The time at which authenticators begin to show the code of a step.
+pub fn shown_at(step: i64) -> Timestamp {
+    Timestamp(step.saturating_mul(STEP_MILLIS))
+}
+
 /// The shared secret, 160 bits as RFC 4226 recommends.
 pub struct Seed(SecretBox<[u8; 20]>);
 

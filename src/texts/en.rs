@@ -61,6 +61,8 @@ pub(super) static TEXTS: Texts = Texts {
         code_hint: "The 6-digit code your authenticator app shows for this account.",
         code_once_hint: "Six digits. Each code works once: if you have just used one, wait for the next.",
         code_refused: "The code is wrong or was already used, or there were too many attempts. Wait for the next code and try again.",
+        code_spent: "This code has just been used, and each works once. Your app shows the next one in {n} s.",
+        code_next: "This code has just been used, and each works once. Enter the one that your app shows now.",
         recovery_code: "Recovery code",
         recovery_code_hint: "One of the ten codes you saved. Each works once. Dashes, spaces and capitals do not matter.",
     },

@@ -39,6 +39,12 @@ pub enum Error {
     /// The code is wrong or already used, or there were too many wrong ones.
     #[error("the code is wrong or already used, or there were too many attempts")]
     CodeRefused,
+    /// The code is right, and has just been used. It does not count as a failed attempt.
+    #[error("the code has just been used")]
+    CodeSpent {
+        /// The time until the authenticator shows the next code. Zero if it already does.
+        wait: Duration,
+    },
     /// The password given for identity verification is wrong.
     #[error("wrong password")]
     PasswordWrong,

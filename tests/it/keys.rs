@@ -96,8 +96,8 @@ async fn showing_asks_for_password_and_code(engine: Engine) {
     let request = browser.request(reqwest::Method::POST, &show).header("accept", "application/json").form(&form);
     let told = browser.send(request).await;
     let told: serde_json::Value = serde_json::from_str(&told.is(422).body).unwrap();
-    assert!(told["code"].as_str().unwrap().contains("code is wrong"), "{told}");
-    assert_eq!(told.as_object().unwrap().len(), 1, "{told}");
+    assert!(told["fields"]["code"].as_str().unwrap().contains("code is wrong"), "{told}");
+    assert_eq!(told["fields"].as_object().unwrap().len(), 1, "{told}");
     assert_eq!(browser.get("/cam/capi").await.secret(), None);
     // The code that came with the wrong password has not been spent.
     let fields = [("password", PASSWORD), ("code", code.as_str())];

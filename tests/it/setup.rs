@@ -117,7 +117,7 @@ async fn the_enrolment_code_is_spent(engine: Engine) {
     let mut other = product.browser();
     other.submit("/login", "/login", &[("name", "root"), ("password", PASSWORD)]).await.leads_to("/login/code");
     let again = other.submit("/login/code", "/login/code", &[("kind", "totp"), ("code", &code)]).await;
-    again.is(422).says("already used");
+    again.is(422).says("has just been used");
 }
 
 #[apply(on_both_engines!)]

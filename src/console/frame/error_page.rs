@@ -77,7 +77,8 @@ mod tests {
         let more = [Error::RemarkInvalid, Error::SignInRefused, Error::CodeRefused, Error::PasswordWrong];
         let rest = [Error::SessionNotFound, Error::PasskeyNotFound, Error::PasskeyLimit, Error::PasskeyRefused];
         let names = [Error::PasskeyNameInvalid, Error::SetupLinkInvalid, Error::NameTaken, Error::NameInvalid];
-        let kinds = refused.into_iter().chain(more).chain(rest).chain(names);
+        let spent = [Error::CodeSpent { wait: std::time::Duration::ZERO }];
+        let kinds = refused.into_iter().chain(more).chain(rest).chain(names).chain(spent);
         kinds.chain(flaws.map(Error::PasswordUnfit)).collect()
     }
 

@@ -1,10 +1,15 @@
 //! A form that is shown again, with what is wrong with it.
 
+use std::borrow::Cow;
+use std::time::Duration;
+
 use secrecy::SecretString;
+use serde::Serialize;
 
 use super::problem;
 use crate::secret::password;
-use crate::texts::Texts;
+
+use crate::texts::{Credentials, Text, Texts};
 
 /// A form as it was sent, with what is wrong with it. Only what may be shown again is kept: never a password or code.
 #[derive(Debug, Default)]
@@ -13,6 +18,19 @@ pub struct FormState {
     pub name: String,
     /// What is wrong, in the order of the fields.
     pub errors: Vec<FieldError>,
+    /// The wait for the next code, if that is what is wrong with the code.
+    pub countdown: Option<Countdown>,
+}
+
+/// The wait for the authenticator's next code, for a script to count down.
+#[derive(Clone, Debug, Serialize)]
+pub struct Countdown {
+    /// The seconds left.
+    pub seconds: u64,
+    /// The text while it lasts, with `{n}` for the seconds left.
+    pub left: Text,
+    /// The text once it is over.
+    pub over: Text,
 }
 
 /// What is wrong with a field.
@@ -21,18 +39,28 @@ pub struct FieldError {
     /// The field's id.
     pub field: &'static str,
     /// In words, with what to do.
-    pub text: &'static str,
+    pub text: Cow<'static, str>,
 }
 
 impl FormState {
     /// A form with one error.
-    pub fn with_error(field: &'static str, text: &'static str) -> Self {
-        Self { name: String::new(), errors: vec![FieldError { field, text }] }
+    pub fn with_error(field: &'static str, text: Text) -> Self {
+        Self::with_errors(vec![FieldError { field, text: text.into() }])
+    }
+
+    /// A form whose code was right and has just been used; the next one comes after `wait`.
+    pub fn with_spent_code(wait: Duration, texts: &Texts) -> Self {
+        let Credentials { code_spent: left, code_next: over, .. } = texts.credentials;
+        // Rounded up: in the last fraction of a second, the old code is still shown.
+        let seconds = wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX);
+        let text = if seconds == 0 { over.into() } else { left.replace("{n}", &seconds.to_string()).into() };
+        let countdown = Some(Countdown { seconds, left, over });
+        Self { countdown, ..Self::with_errors(vec![FieldError { field: "code", text }]) }
     }
 
     /// A form with these errors.
     pub fn with_errors(errors: Vec<FieldError>) -> Self {
-        Self { name: String::new(), errors }
+        Self { errors, ..Self::default() }
     }
 
     /// With the name to be shown again.
@@ -47,8 +75,8 @@ impl FormState {
     }
 
     /// Everything that is wrong with this field.
-    pub fn of(&self, field: &str) -> impl Iterator<Item = &'static str> {
-        self.errors.iter().filter(move |error| error.field == field).map(|error| error.text)
+    pub fn of(&self, field: &str) -> impl Iterator<Item = &str> {
+        self.errors.iter().filter(move |error| error.field == field).map(|error| &*error.text)
     }
 
     /// Is this the only field with something wrong? It takes the focus then; several have a summary, which takes it.
@@ -71,5 +99,5 @@ pub fn of_new_password<'a>(
 ) -> impl Iterator<Item = FieldError> + use<'a> {
     password::flaws(password, name)
         .into_iter()
-        .map(move |flaw| FieldError { field, text: problem::of_flaw(flaw, texts) })
+        .map(move |flaw| FieldError { field, text: problem::of_flaw(flaw, texts).into() })
 }

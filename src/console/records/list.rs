@@ -71,7 +71,7 @@ impl RecordsQuery {
         if let (Some(from), Some(until)) = (filter.from, filter.until)
             && from >= until
         {
-            errors.push(FieldError { field: "to", text: texts.records.dates_reversed });
+            errors.push(FieldError { field: "to", text: texts.records.dates_reversed.into() });
         }
         if errors.is_empty() { Ok(filter) } else { Err(errors) }
     }
@@ -117,7 +117,7 @@ fn field<T>(
     }
     let value = read(text);
     if value.is_none() {
-        errors.push(FieldError { field, text: wrong });
+        errors.push(FieldError { field, text: wrong.into() });
     }
     value
 }

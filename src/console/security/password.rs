@@ -73,7 +73,7 @@ async fn try_change(
     let ChangeForm { password, code, new, again } = sent;
     let mut errors: Vec<FieldError> = form_state::of_new_password("new", &new, &owner.account.name, texts).collect();
     if new.expose_secret() != again.expose_secret() {
-        errors.push(FieldError { field: "again", text: texts.credentials.password_differs });
+        errors.push(FieldError { field: "again", text: texts.credentials.password_differs.into() });
     }
     if !errors.is_empty() {
         return Ok(Err(FormState::with_errors(errors)));

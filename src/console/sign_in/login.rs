@@ -184,6 +184,11 @@ pub async fn submit_code(
             let form = FormState::with_error("code", page.t.credentials.code_refused);
             Ok(page::refused(CodePage { page, recovery, form }))
         }
+        Err(Error::CodeSpent { wait }) => {
+            let page = visitor.page(&console);
+            let form = FormState::with_spent_code(wait, page.t);
+            Ok(page::refused(CodePage { page, recovery, form }))
+        }
         // The account has changed since the password was given: start over.
         Err(Error::SignInRefused) => {
             visitor.end().await?;

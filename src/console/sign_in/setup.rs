@@ -73,7 +73,7 @@ async fn first_page(
         link_token: token.expose_secret().to_owned(),
         asks_name: purpose.asks_name(),
         asks_new_password: purpose.asks_new_password(),
-        form: FormState { name: name.unwrap_or(form.name), errors: form.errors },
+        form: FormState { name: name.unwrap_or(form.name), ..form },
     })
 }
 
@@ -97,7 +97,7 @@ pub async fn begin(
     let (purpose, account_name) = setup::look_up(&console.app, &token).await?;
     let mut errors = Vec::new();
     if purpose.asks_name() && check_name(&name).is_err() {
-        errors.push(FieldError { field: "name", text: texts.credentials.name_invalid });
+        errors.push(FieldError { field: "name", text: texts.credentials.name_invalid.into() });
     }
     if purpose.asks_new_password() {
         errors.extend(form_state::of_new_password(
@@ -107,7 +107,7 @@ pub async fn begin(
             texts,
         ));
         if again.is_none_or(|again| again.expose_secret() != password.expose_secret()) {
-            errors.push(FieldError { field: "again", text: texts.credentials.password_differs });
+            errors.push(FieldError { field: "again", text: texts.credentials.password_differs.into() });
         }
     }
     if !errors.is_empty() {

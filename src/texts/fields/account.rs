@@ -23,6 +23,8 @@ pub struct Credentials {
     pub code_hint: Text,
     pub code_once_hint: Text,
     pub code_refused: Text,
+    pub code_spent: Text,
+    pub code_next: Text,
     pub recovery_code: Text,
     pub recovery_code_hint: Text,
 }
