@@ -548,7 +548,7 @@ function journey({ database, javaScript }) {
     await page.goto('/cam/capi'); // so that Back leads to a page without that message
     const response = await withRecoveryCode(recoveryCodes[0]);
     assert.equal(response.status(), 422);
-    await says(page.getByRole('alert'), /already used/);
+    await refusedAt(page, 'Recovery code', /already used/);
     await people.giveCode(page, 'Recovery code', recoveryCodes[9]);
     await flash(/You have 8 codes left/);
   });

@@ -573,7 +573,7 @@ async fn a_window_of_zero_asks_for_every_act(engine: Engine) {
     let code = owner.code(&product);
     here.submit(CODES, CODES, &[("password", PASSWORD), ("code", &code)]).await.is_account_page();
     here.submit(CODES, CODES, &[("password", PASSWORD), ("code", &code)]).await.is(422).says("has just been used");
-    change(&mut here, PASSWORD, Some(&code), NEW_PASSWORD).await.is(422).says("already used");
+    change(&mut here, PASSWORD, Some(&code), NEW_PASSWORD).await.is(422).says("has just been used");
     change(&mut here, PASSWORD, None, NEW_PASSWORD).await.is(422).says("id=\"code-error\"");
 }
 
