@@ -37,7 +37,7 @@ impl LoginPage {
     }
 }
 
-/// Why the sign-in page is shown.
+/// The query of the sign-in page: the reason why it is shown.
 #[derive(Debug, Default, Deserialize)]
 pub struct LoginQuery {
     notice: Option<String>,
@@ -59,7 +59,7 @@ pub async fn login_page(console: Console, visitor: Visitor, Query(query): Query<
     LoginPage::new(&console, page, notice, FormState::default()).into_response()
 }
 
-/// Name and password.
+/// The form with name and password.
 #[derive(Deserialize)]
 pub struct LoginForm {
     name: String,
@@ -91,7 +91,7 @@ pub async fn submit(
     }
 }
 
-/// `POST /login/passkey/options`: what the script asks the browser.
+/// `POST /login/passkey/options`: the challenge for the browser.
 pub async fn ask_for_passkey(
     console: Console,
     visitor: Visitor,
@@ -104,7 +104,7 @@ pub async fn ask_for_passkey(
     Ok(Json(options))
 }
 
-/// The browser's answer.
+/// The form with the browser's response.
 #[derive(Deserialize)]
 pub struct PasskeyForm {
     passkey: String,
@@ -141,7 +141,7 @@ struct CodePage {
     form: FormState,
 }
 
-/// Which kind of code is asked for.
+/// The query of the code page: the kind of code to ask for.
 #[derive(Debug, Default, Deserialize)]
 pub struct CodeQuery {
     kind: Option<String>,
@@ -153,7 +153,7 @@ pub async fn code_page(console: Console, half: HalfSignedIn, Query(query): Query
     CodePage { page: half.visitor.page(&console), recovery, form: FormState::default() }.into_response()
 }
 
-/// The code.
+/// The form with the code.
 #[derive(Deserialize)]
 pub struct CodeForm {
     kind: String,
@@ -179,7 +179,7 @@ pub async fn submit_code(
             let form = FormState::with_error("code", page.t.credentials.code_refused);
             Ok(page::refused(CodePage { page, recovery, form }))
         }
-        // The account has changed since the password was given: start over.
+        // The account has changed since the password was entered, so start over.
         Err(Error::SignInRefused) => {
             visitor.end().await?;
             Err(PageError::SignIn { expired: true })
@@ -188,7 +188,7 @@ pub async fn submit_code(
     }
 }
 
-/// `POST /logout`, from whatever stage.
+/// `POST /logout`, from any stage.
 pub async fn sign_out(
     console: Console,
     mut visitor: Visitor,
