@@ -247,7 +247,7 @@ def test_a_question_that_cannot_be_read(verify: Verify) -> None:
     for body in (*bodies, twice, b"", b"{", b"\xff\xfe", b"method=GET", b"{}{}"):
         answer = verify.answer(body)
         assert answer.status == 400, body
-        assert json.loads(answer.body)["error"].startswith("the question cannot be read: ")
+        assert json.loads(answer.body)["error"].startswith("the request body is malformed: ")
 
 
 def test_a_question_that_is_too_long(verify: Verify) -> None:

@@ -1,4 +1,4 @@
-//! Of the keys: their pages, rotation, and refused calls.
+//! The texts about keys: their pages, rotation, and refused calls.
 
 use crate::texts::Text;
 
@@ -21,7 +21,7 @@ pub struct Keys {
     pub masked: Text,
     pub hide: Text,
     pub masks_itself: Text,
-    /// Of the script, which puts the number in the place of `{n}`.
+    /// For the script, which replaces `{n}` with the number.
     pub seconds_left: Text,
     pub more_time: Text,
     pub copy_secret_id: fn(&str) -> String,
@@ -48,7 +48,7 @@ pub struct Keys {
     pub disable_all_effect: Text,
 }
 
-/// What the owner should look after, and what to do about it.
+/// Advice for the owner, and what to do about it.
 #[derive(Debug)]
 pub struct Advice {
     pub title: Text,
@@ -68,7 +68,7 @@ pub struct Advice {
     pub to_security: Text,
 }
 
-/// The page of one key.
+/// The page of a key.
 #[derive(Debug)]
 pub struct Key {
     pub title: Text,
@@ -99,7 +99,7 @@ pub struct Snippets {
     pub copy_named: fn(&str) -> String,
 }
 
-/// Replacing a key by a new one.
+/// Replacing a key with a new one.
 #[derive(Debug)]
 pub struct Rotation {
     pub title: Text,
@@ -130,7 +130,7 @@ pub struct Rotation {
     pub still_refused: fn(i64) -> String,
 }
 
-/// Why a call was refused.
+/// Looking up a refused call.
 #[derive(Debug)]
 pub struct Refused {
     pub title: Text,
