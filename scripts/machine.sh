@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# What the scripts do with the machine: install what Debian has, start a PostgreSQL of their own. To be sourced, in the root of
-# the source tree.
+# The scripts' functions for this machine: they install Debian packages and start a separate PostgreSQL. Source this file in
+# the root of the source tree.
 
 step="starting"
 postgres_dir=""
@@ -26,7 +26,7 @@ as_root() {
     fi
 }
 
-# The package's name for each of the arguments, if the machine lacks what it is needed for.
+# Prints the Debian packages for those arguments whose programs are missing.
 missing_packages() {
     local package
     for package; do
@@ -47,10 +47,10 @@ need_packages() {
     missing=$(missing_packages "$@" | xargs)
     [[ -n $missing ]] || return 0
     announce "install $missing"
-    command -v apt-get >/dev/null || fail "this machine has no apt-get; install what Debian calls: $missing"
+    command -v apt-get >/dev/null || fail "this machine has no apt-get; install the equivalent of these Debian packages: $missing"
     ((EUID == 0)) || command -v sudo >/dev/null || fail "run as root: apt-get install $missing"
     as_root apt-get -q update </dev/null
-    # shellcheck disable=SC2086 # A list of names.
+    # shellcheck disable=SC2086 # A list of names without spaces.
     as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends $missing </dev/null
 }
@@ -64,7 +64,7 @@ need_cargo() {
     need_packages gcc
 }
 
-# The programs of these packages alone: the services that Debian makes of them are neither started nor enabled.
+# Installs the programs of these packages. The services that Debian sets up for them are neither started nor enabled.
 need_programs() {
     local policy=/usr/sbin/policy-rc.d missing package
     missing=$(missing_packages "$@" | xargs)
@@ -74,7 +74,7 @@ need_programs() {
         printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
         as_root chmod 755 "$policy"
     fi
-    # shellcheck disable=SC2086 # A list of names.
+    # shellcheck disable=SC2086 # A list of names without spaces.
     need_packages $missing
     let_services_start
     for package in $missing; do
@@ -91,16 +91,16 @@ let_services_start() {
 
 need_clients_venv() {
     announce "install the client tests' packages"
-    # One place for compiled Python, out of the source tree. The SDK is large: only what is used gets compiled.
+    # Keep compiled Python out of the source tree. The SDK is large, and only the modules in use are compiled.
     export PYTHONPYCACHEPREFIX=$PWD/target/pycache
     install_python "$venv" tests/clients/requirements.txt
 }
 
-# What a list names, in a virtual environment of its own.
+# Installs the packages of a list in a separate virtual environment.
 install_python() {
     local environment=$1 list=$2
     need_packages python3-venv
-    # An interpreter that was replaced leaves an environment that does not run.
+    # If the interpreter was replaced, the environment no longer runs.
     if ! "$environment/bin/python" -c '' 2>/dev/null; then
         rm -rf "$environment"
         "$(find_python)" -m venv "$environment"
@@ -109,7 +109,7 @@ install_python() {
         "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile -r "$list"
 }
 
-# The lint part's programs, in directories of their own under $lint_tools.
+# The programs of the lint part, in directories under $lint_tools.
 need_lint_tools() {
     local name
     need_packages shellcheck
@@ -121,11 +121,11 @@ need_lint_tools() {
         cp "scripts/lint/$name" "$lint_tools/node/$name"
     done
     (cd "$lint_tools/node" && unless_same node_modules/.installed package-lock.json npm ci --no-audit --no-fund)
-    # Without optimisation: it is built in half the time, and takes two seconds longer to run.
+    # Without optimisation, it takes half the time to build, and two seconds longer to run.
     CARGO_PROFILE_DEV_DEBUG=false need_tool cargo-deny 0.20.2 --debug
 }
 
-# A program of a crate, in target/tools, in this version.
+# Installs this version of a program from its crate, in target/tools.
 need_tool() {
     local crate=$1 version=$2 tools=$PWD/target/tools
     shift 2
@@ -135,7 +135,7 @@ need_tool() {
     fi
 }
 
-# A Python that can make virtual environments, which Debian's cannot without python3-venv.
+# Finds a Python that can create virtual environments, which Debian's cannot without python3-venv.
 find_python() {
     local python
     for python in python3 /usr/bin/python3; do
@@ -147,7 +147,7 @@ find_python() {
     return 1
 }
 
-# Runs an installing command, unless it was run for the same list before.
+# Runs an installation command, unless it has already run for the same list.
 unless_same() {
     local mark=$1 list=$2
     shift 2
@@ -159,14 +159,14 @@ unless_same() {
 
 # --- PostgreSQL -------------------------------------------------------------------------------------------------------
 
-# Debian keeps the server's programs out of PATH, one directory a version. The newest.
+# Debian keeps the server's programs in a directory per version, outside PATH. Prints that of the newest version.
 postgres_bin() {
     local initdb
     initdb=$(printf '%s\n' /usr/lib/postgresql/*/bin/initdb | sort -V | tail -n 1)
     [[ -x $initdb ]] && dirname "$initdb"
 }
 
-# PostgreSQL refuses to run as root. The directory is one that the other user may enter.
+# PostgreSQL refuses to run as root. The working directory must be one that the other user can enter.
 as_postgres() (
     cd /
     if ((EUID == 0)); then
@@ -176,14 +176,15 @@ as_postgres() (
     fi
 )
 
-# A cluster of our own that is gone after stop_postgres; its address is in LATCHKEY_TEST_POSTGRES. What else runs on this machine is let be.
+# Starts a separate cluster, which stop_postgres removes. Its URL is in LATCHKEY_TEST_POSTGRES. Any other PostgreSQL on
+# this machine is left alone.
 need_postgres() {
     local bin port tries=0
     [[ -z $postgres_dir ]] || return 0
     need_packages postgresql
     announce "start a PostgreSQL"
-    bin=$(postgres_bin) || fail "PostgreSQL is installed, but not where Debian puts it: /usr/lib/postgresql"
-    # Not under TMPDIR: another user must reach it, and the path of a socket is short by law.
+    bin=$(postgres_bin) || fail "PostgreSQL is installed, but not in Debian's directory: /usr/lib/postgresql"
+    # Not under TMPDIR: another user must be able to enter it, and the length of a socket's path is limited.
     postgres_dir=$(mktemp -d /tmp/latchkey-postgres.XXXXXX)
     ((EUID != 0)) || chown postgres "$postgres_dir"
     as_postgres "$bin/initdb" --pgdata "$postgres_dir/data" --username postgres --auth trust --encoding UTF8 \
@@ -192,12 +193,12 @@ need_postgres() {
 listen_addresses = '127.0.0.1'
 unix_socket_directories = '$postgres_dir'
 max_connections = 200
-# The data need not outlive a crash.
+# The data need not survive a crash.
 fsync = off
 synchronous_commit = off
 full_page_writes = off
 CONF
-    # A port below those that the system hands out. Whether it is free shows when the server takes it.
+    # A port below the ephemeral range. Whether it is free shows when the server binds it.
     while port=$((20000 + RANDOM % 10000)) &&
         ! as_postgres "$bin/pg_ctl" start --silent --wait --pgdata "$postgres_dir/data" --log "$postgres_dir/log" \
             --options "-p $port" >>"$postgres_dir/setup" 2>&1; do

@@ -1,15 +1,15 @@
 //! Latchkey: a self-hosted console for API key pairs, and the server that checks every request signed with them.
 //!
-//! A room imports only from the rooms below it. From the top: [`cli`] and [`serve`]; [`console`] for people and [`entry`] for
-//! programs; the domain, [`keys`] and [`account`], with what operators do in [`operate`]; [`app`], which holds the parts;
-//! [`check`], which decides about signed requests; [`audit`], [`throttle`], [`config`]; [`db`] with all SQL; [`signature`],
-//! [`secret`] and [`http`]; and [`types`] at the bottom. `docs/architecture.md` has the whole picture, and `tests/house.rs`
-//! holds the code to it.
+//! A module imports only from the modules below it. From the top: [`cli`] and [`serve`]; [`console`] for people and
+//! [`entry`] for programs; the domain, [`keys`] and [`account`], with the operator's tasks in [`operate`]; [`app`],
+//! which holds the parts of a running server; [`check`], which checks signed requests; [`audit`], [`throttle`],
+//! [`config`]; [`db`] with all SQL; [`signature`], [`secret`] and [`http`]; and [`types`] at the bottom.
+//! `docs/architecture.md` gives the full order, and `tests/house.rs` enforces it.
 
-// What is printed goes through `cli::output`: these panic where nothing can be written.
+// All output goes through `cli::output`, because these macros panic if they cannot write.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
-/// A request's few dozen small allocations take a tenth of its time in the C library's allocator.
+/// In the C library's allocator, the few dozen small allocations of a request take a tenth of its time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

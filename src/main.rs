@@ -1,4 +1,4 @@
-//! The `latchkey` program: parses, starts logging, hands over.
+//! The `latchkey` program: parses the command line and runs the command.
 
 use std::process::ExitCode;
 
@@ -9,7 +9,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(status) => return status,
     };
-    // Whatever file is made is for its owner only.
+    // Only the owner can access the files that this process creates.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     cli::run(cli)
 }

@@ -1,4 +1,4 @@
-//! Running the listeners: bind them all, say where they are, serve until told to stop, finish what is in flight.
+//! Running the listeners: binds them, serves until told to stop, and finishes the requests in flight.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -34,25 +34,25 @@ const MAINTENANCE_EVERY: Duration = Duration::from_mins(10);
 #[derive(Debug)]
 pub struct Bound {
     listener: TcpListener,
-    /// Where it listens; the port it got where 0 was asked for.
+    /// The address that it listens on, with the actual port if port 0 was requested.
     pub address: SocketAddr,
 }
 
-/// The bound listeners of the product.
+/// The bound listeners of the server.
 #[derive(Debug)]
 pub struct Listeners {
-    /// For people.
+    /// The console.
     pub console: Option<Bound>,
-    /// For programs.
+    /// The signed API.
     pub api: Option<Bound>,
-    /// Before a back end.
+    /// The guard in front of a back end.
     pub guard: Option<Bound>,
-    /// For Prometheus.
+    /// The metrics for Prometheus.
     pub metrics: Option<Bound>,
 }
 
 impl Listeners {
-    /// Binds every listener the settings ask for.
+    /// Binds every listener that the settings turn on.
     pub fn bind(settings: &Settings) -> Result<Self, StartError> {
         Ok(Self {
             console: bind("console", settings.console)?,
@@ -73,7 +73,7 @@ fn bind(what: &'static str, listen: Listen) -> Result<Option<Bound>, StartError>
     Ok(Some(Bound { listener, address }))
 }
 
-/// The console's address as its users see it: as set, or localhost and the port it got.
+/// The console's URL as its users see it: the configured one, or localhost with the actual port.
 pub fn public_url(settings: &Settings, listeners: &Listeners) -> Url {
     if let Some(url) = &settings.public_url {
         return url.clone();
@@ -83,7 +83,7 @@ pub fn public_url(settings: &Settings, listeners: &Listeners) -> Url {
     format!("{scheme}://localhost:{port}").parse().expect("a port makes an address")
 }
 
-/// The API's address as programs reach it, as far as it is known.
+/// The API's address as programs reach it, if it is known.
 fn api_address(settings: &Settings, listeners: &Listeners) -> Option<ApiAddress> {
     if let Some(url) = &settings.api_public_url {
         return Some(ApiAddress::Set(url.clone()));
@@ -92,10 +92,10 @@ fn api_address(settings: &Settings, listeners: &Listeners) -> Option<ApiAddress>
     Some(ApiAddress::OnConsolesHost { scheme: if settings.tls.is_some() { "https" } else { "http" }, port })
 }
 
-/// Reads certificate and key, where the settings name them.
+/// Loads the certificate and key, if the settings name them.
 pub fn load_tls(settings: &Settings) -> Result<Option<TlsAcceptor>, StartError> {
     let Some((cert, key)) = &settings.tls else { return Ok(None) };
-    // Fails only if one is installed already, which is as good.
+    // This fails only if a provider is already installed, which is just as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let unusable = |file: &Path, cause| StartError::Tls { file: file.to_owned(), cause };
     let certificates = CertificateDer::pem_file_iter(cert).and_then(Iterator::collect::<Result<Vec<_>, _>>);
@@ -110,7 +110,7 @@ pub fn load_tls(settings: &Settings) -> Result<Option<TlsAcceptor>, StartError> 
     Ok(Some(TlsAcceptor::from(Arc::new(server))))
 }
 
-/// Serves until `shutdown` is done, then lets requests in flight finish and writes out what is buffered.
+/// Serves until `shutdown` completes, then finishes the requests in flight and writes out what is buffered.
 pub async fn run(
     app: App,
     listeners: Listeners,
@@ -120,7 +120,7 @@ pub async fn run(
     let public_url = public_url(&app.settings, &listeners);
     let api_address = api_address(&app.settings, &listeners);
     let maintenance = tokio::spawn(maintain(app.clone()));
-    // So that the keys are there before the first request asks for them.
+    // Load the keys before the first request needs them.
     let warming = app.registry.clone();
     tokio::spawn(async move { warming.fresh().await });
     let (stop, stopping) = watch::channel(());
@@ -149,7 +149,7 @@ pub async fn run(
     let helpers = async {
         tokio::select! {
             () = app.registry.ended() => "the registry",
-            () = app.usage.ended() => "the recorder of use",
+            () = app.usage.ended() => "the usage recorder",
         }
     };
     let ended = until_told(&mut servers, helpers, shutdown).await;
@@ -167,8 +167,9 @@ pub async fn run(
     ended
 }
 
-/// Serves until `shutdown` is done. A listener that ends before, or what it cannot do without, is a defect, and all others end
-/// as well: whoever watches the process sees that it is gone, and starts another. `helpers` names what has ended.
+/// Serves until `shutdown` completes. A listener, or an essential task, that ends before is a defect, and ends the
+/// server: whatever supervises the process notices that it is gone, and restarts it. `helpers` completes with the name
+/// of the task that has ended.
 async fn until_told(
     servers: &mut JoinSet<()>,
     helpers: impl Future<Output = &'static str>,
@@ -177,7 +178,7 @@ async fn until_told(
     tokio::select! {
         () = shutdown => Ok(()),
         helper = helpers => {
-            tracing::error!(helper, "a part that nothing is answered without has ended");
+            tracing::error!(helper, "an essential task has ended");
             Err(StartError::ListenerEnded)
         }
         Some(ended) = servers.join_next() => {
@@ -188,7 +189,7 @@ async fn until_told(
     }
 }
 
-/// What the listeners have in common.
+/// The parts that all listeners have in common.
 #[derive(Clone)]
 struct Common {
     app: App,
@@ -204,7 +205,7 @@ impl Common {
     }
 }
 
-/// Clears out, now and then, what has run out.
+/// Periodically deletes expired data.
 async fn maintain(app: App) {
     let mut tick = tokio::time::interval(MAINTENANCE_EVERY);
     loop {
@@ -219,7 +220,7 @@ async fn maintain(app: App) {
             usage::purge(&app.db, now).await
         };
         if let Err(error) = outcome.await {
-            tracing::error!(%error, "clearing out failed; it is tried again later");
+            tracing::error!(%error, "deleting expired data failed; it will be tried again later");
         }
     }
 }

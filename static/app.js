@@ -1,13 +1,13 @@
 'use strict';
-// The pages do everything without this file. It adds what only a script can: the clipboard, the
-// countdown, the reader's own time.
+// All functions of the pages work without this script. It adds what only a script can do: the clipboard, the countdown,
+// times in the reader's time zone.
 (() => {
   const HOME = '/cam/capi';
   const words = document.body.dataset;
   const status = document.getElementById('status');
   let saying;
 
-  // Emptied first: the same words put in place of themselves would not be announced again.
+  // Empty the status first: screen readers do not announce a text again that replaces itself.
   const say = (text) => {
     clearTimeout(saying);
     status.textContent = '';
@@ -21,12 +21,12 @@
 
   const copy = async (element) => {
     const items = [...element.querySelectorAll('li')];
-    // A set-up key is shown in groups for the eye, and not every app takes it with the spaces.
+    // A setup key is shown in groups, and not every authenticator app accepts the spaces.
     let text = element.textContent;
     if (items.length) text = items.map((item) => item.textContent.trim()).join('\n');
     else if (element.localName !== 'pre') text = text.replace(/\s/g, '');
     try {
-      await navigator.clipboard.writeText(text); // no clipboard at all outside https and localhost
+      await navigator.clipboard.writeText(text); // there is no clipboard except on https and localhost
       say(words.copied);
     } catch {
       getSelection().selectAllChildren(element);
@@ -47,7 +47,7 @@
   const secret = document.querySelector('[data-secret]');
   if (secret) {
     const countdown = secret.querySelector('[data-countdown]');
-    // A point in time and not a count: timers of a page in the background run late.
+    // A point in time rather than a count, because timers of a page in the background run late.
     let end = Date.now() + secret.dataset.secret * 1000;
     let shown;
     let warned = false;
@@ -81,7 +81,7 @@
     });
     document.addEventListener('visibilitychange', tick);
     document.getElementById('secret').focus();
-    // The page may be kept whole in memory for Back, so it goes there without the secret.
+    // The browser may keep the whole page in memory for the Back button, so remove the secret first.
     addEventListener('pagehide', () => secret.remove());
     addEventListener('pageshow', (event) => {
       if (event.persisted) leave();
@@ -138,7 +138,7 @@
       try {
         await stay(form);
       } catch {
-        form.submit(); // the browser says what is wrong with the connection
+        form.submit(); // the browser shows the connection error
       } finally {
         event.submitter.disabled = false;
       }
@@ -172,7 +172,7 @@
     choice.addEventListener('keydown', () => {
       byKeyboard = true;
     });
-    // An arrow key on a closed list chooses at once. Whoever looks through the list like this sends it by the button.
+    // An arrow key on a closed list changes the value at once, so a keyboard user submits it with the button.
     choice.addEventListener('change', () => {
       if (byKeyboard) button.hidden = false;
       else choice.form.submit();

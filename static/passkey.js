@@ -1,5 +1,5 @@
 'use strict';
-// Passkeys exist for scripts only: what is about them is hidden in the pages, and shown here where the browser knows them.
+// Passkeys need a script. The pages hide everything about them, and this shows it if the browser supports them.
 (() => {
   if (!window.PublicKeyCredential?.parseRequestOptionsFromJSON) return;
 
@@ -7,7 +7,7 @@
     const body = new URLSearchParams({ form_token: button.form.elements.form_token.value });
     const response = await fetch(button.dataset.passkey, { method: 'POST', body });
     if (response.redirected) {
-      location.assign(response.url); // the session is over, or leave to add a passkey
+      location.assign(response.url); // the session has ended, or the permission to add a passkey has
       return null;
     }
     if (!response.ok) throw new Error(response.status);
@@ -17,7 +17,7 @@
       : navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(publicKey) });
   };
 
-  // A form of its own: what has been begun in the fields of the page stays there.
+  // A separate form, so that the fields of the page keep what was typed.
   const send = (action, values) => {
     const form = document.createElement('form');
     form.method = 'post';
@@ -59,7 +59,7 @@
 
   for (const button of document.querySelectorAll('[data-passkey]')) {
     button.hidden = false;
-    // A new one has a name, whose field can send the form as well.
+    // A new passkey has a name, whose field can also submit the form.
     const [target, event] = 'create' in button.dataset ? [button.form, 'submit'] : [button, 'click'];
     target.addEventListener(event, (happened) => {
       happened.preventDefault();

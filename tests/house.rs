@@ -1,5 +1,5 @@
-//! The direction of imports: a room of the crate imports only from rooms below it, and no file imports one that imports it.
-//! See docs/architecture.md, which shows the picture that this test draws.
+//! The direction of imports: a top-level module imports only from modules below it, and no file imports one that
+//! imports it. `docs/architecture.md` must show the picture that this test generates.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use syn::visit::{self, Visit};
 
-/// The rooms of `src`, the lowest first. Each may import from those before it.
+/// The top-level modules of `src`, lowest first. Each may import from those before it.
 const ROOMS: [&str; 24] = [
     "types",
     "metrics",
@@ -35,10 +35,10 @@ const ROOMS: [&str; 24] = [
     "main",
 ];
 
-/// Rooms in which nobody speaks to the database: they ask the domain.
+/// The modules that must not use the database: they call the domain.
 const WITHOUT_DATABASE: [&str; 2] = ["console", "entry"];
 
-/// What the files import, by module: `keys::lifecycle` imports `db::api_keys`, and so on. Tests do not count.
+/// The imports of each file, by module: `keys::lifecycle` imports `db::api_keys`, and so on. Test modules do not count.
 fn imports() -> BTreeMap<String, BTreeSet<String>> {
     let mut sources = BTreeMap::new();
     collect(Path::new("src"), "", &mut sources);
@@ -66,13 +66,13 @@ fn collect(folder: &Path, module: &str, sources: &mut BTreeMap<String, String>) 
     }
 }
 
-/// The file that a path leads into: the longest part of the path that is one.
+/// The file that a path refers to: the longest prefix of the path that is a file.
 fn file_of(path: &str, sources: &BTreeMap<String, String>) -> Option<String> {
     let ends = path.match_indices("::").map(|(at, _)| at).chain([path.len()]);
     ends.map(|end| &path[..end]).filter(|part| sources.contains_key(*part)).last().map(str::to_owned)
 }
 
-/// Collects the paths of one file that lead into the crate.
+/// Collects the paths in one file that refer to this crate.
 struct Paths<'a> {
     module: &'a str,
     found: BTreeSet<String>,
@@ -124,7 +124,7 @@ impl<'ast> Visit<'ast> for Paths<'_> {
         visit::visit_path(self, path);
     }
 
-    /// Within macros there are only tokens.
+    /// Macro calls contain only tokens, so this searches their text.
     fn visit_macro(&mut self, call: &'ast syn::Macro) {
         let text = call.tokens.to_string().replace(" :: ", "::");
         let words = text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
@@ -137,7 +137,7 @@ fn room(module: &str) -> &str {
 }
 
 fn rank(module: &str) -> usize {
-    ROOMS.iter().position(|known| *known == room(module)).unwrap_or_else(|| panic!("{module} is in no known room"))
+    ROOMS.iter().position(|known| *known == room(module)).unwrap_or_else(|| panic!("{module} is not in ROOMS"))
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn rooms_import_from_below_only() {
 fn no_file_imports_one_that_imports_it() {
     let mut left = imports();
     for (module, imported) in &mut left {
-        // What a child takes from the module it is in does not count.
+        // A module's imports from its parent do not count.
         imported.retain(|other| !module.starts_with(&format!("{other}::")));
     }
     while let Some(done) = left.iter().find(|(_, imported)| imported.is_empty()).map(|(module, _)| module.clone()) {
@@ -167,7 +167,7 @@ fn no_file_imports_one_that_imports_it() {
             imported.remove(&done);
         }
     }
-    assert!(left.is_empty(), "these import each other, or one that does: {:#?}", left.keys());
+    assert!(left.is_empty(), "these files import each other, or a file that does: {:#?}", left.keys());
 }
 
 #[test]

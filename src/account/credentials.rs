@@ -1,7 +1,7 @@
-//! Changing what an account is signed in to with: its password, its authenticator, its recovery codes.
+//! Changing an account's credentials: its password, its authenticator, its recovery codes.
 //!
-//! Invariant: a change of password or authenticator raises the credential epoch and ends every other session in its own
-//! transaction, and is refused to a session that has itself been ended meanwhile.
+//! Invariant: a change of password or authenticator starts a new credential epoch and ends every other session, in one
+//! transaction. A session that has itself been ended in the meantime cannot make the change.
 
 use std::time::Duration;
 
@@ -24,22 +24,22 @@ use crate::types::error::Error;
 use crate::types::event::{Action, Detail};
 use crate::types::id::Uin;
 
-/// How long a new authenticator waits for its first code.
+/// The time that a new authenticator has for its first code.
 pub const REPLACEMENT_LIFETIME: Duration = Duration::from_mins(10);
 
-/// A password that will do for its account.
+/// A password that meets the requirements for its account.
 pub struct NewPassword(SecretString);
 
 impl NewPassword {
-    /// Judged as at set-up. [`Error::PasswordUnfit`] says what is wrong with it.
+    /// Applies the same rules as at setup. [`Error::PasswordUnfit`] gives the reason for a rejection.
     pub fn validate(typed: SecretString, account_name: &str) -> Result<Self, Error> {
         password::validate(&typed, account_name).map_err(Error::PasswordUnfit)?;
         Ok(Self(typed))
     }
 }
 
-/// Changes the password. The current one is asked for even of whoever is verified already. Returns the new credential
-/// epoch, in which the present session goes on.
+/// Changes the password. Requires the current one, even from a session that has just been verified. Returns the new
+/// credential epoch, in which the present session continues.
 pub async fn change_password(
     app: &App,
     verified: &Verified,
@@ -69,7 +69,7 @@ pub struct Replacement {
 }
 
 impl Replacement {
-    /// Begins one. The old authenticator holds until [`confirm_totp`].
+    /// Begins a replacement. The old authenticator stays valid until [`confirm_totp`].
     pub async fn begin(app: &App, verified: &Verified) -> Result<Self, Error> {
         Self::of(app, verified.owner()).await
     }
@@ -91,19 +91,20 @@ impl Replacement {
         Ok(Self { seed, since: app.clock.now() })
     }
 
-    /// Can it still be confirmed?
+    /// Returns `true` if the replacement can still be confirmed.
     pub fn is_open(&self, app: &App) -> bool {
         app.clock.now() < self.since.plus(REPLACEMENT_LIFETIME)
     }
 
-    /// Opens the seed, to show it to whoever began. [`Error::SessionOver`] if it is not there any more.
+    /// Opens the seed, to show it to the owner. Fails with [`Error::SessionOver`] if the seed has expired or has been
+    /// confirmed.
     pub async fn seed(&self, app: &App) -> Result<Seed, Error> {
         self.seed.open(app).await?.ok_or(Error::SessionOver)
     }
 }
 
-/// Puts the new authenticator in place of the old one, given its first code. Returns the new credential epoch, in which
-/// the present session goes on. [`Error::CodeRefused`] leaves everything as it was.
+/// Replaces the authenticator, given the first code of the new one. Returns the new credential epoch, in which the
+/// present session continues. [`Error::CodeRefused`] means that nothing was changed.
 pub async fn confirm_totp(
     app: &App,
     owner: &Owner,
@@ -128,13 +129,13 @@ pub async fn confirm_totp(
     Ok(epoch)
 }
 
-/// Sessions, half-done sign-ins and known browsers other than the present ones.
+/// Ends the account's other sessions and its incomplete sign-ins, and forgets all other known browsers.
 async fn end_everything_else(tx: &mut Tx, uin: Uin, present: &Present) -> Result<(), Error> {
     sessions::end_others(tx, uin, &present.handle).await?;
     Ok(accounts::forget_other_devices(tx, uin, &present.device_hash).await?)
 }
 
-/// Ten new recovery codes, to be shown this once. The old ones are void.
+/// Creates ten new recovery codes, which are shown only this once. The old ones become invalid.
 pub async fn replace_recovery_codes(
     app: &App,
     verified: &Verified,
@@ -148,7 +149,7 @@ pub async fn replace_recovery_codes(
     Ok(codes)
 }
 
-/// How many recovery codes are left.
+/// The number of recovery codes that are left.
 pub async fn recovery_codes_left(app: &App, owner: &Owner) -> Result<i64, Error> {
     Ok(accounts::recovery_codes_left(&app.db, owner.uin()).await?)
 }

@@ -1,6 +1,7 @@
-//! Root accounts: setting one up, signing in, proving again who one is (step-up), credentials, passkeys, sessions, and the
-//! owner's own records. Every proof of identity is made here, but for that of a signature. May import `app` and what is below;
-//! knows no HTTP and does nothing to key pairs.
+//! Root accounts: setup, sign-in, identity verification (step-up), credentials, passkeys, sessions, and the owner's own
+//! audit records. Every proof of identity is created here, except for that of a signature.
+//!
+//! May import `app` and the modules below it. Knows nothing of HTTP and does not change key pairs.
 
 pub mod credentials;
 pub mod owner;
@@ -31,14 +32,14 @@ use crate::types::id::Uin;
 /// The longest account name, in characters.
 pub const NAME_MAX_CHARS: usize = 64;
 
-/// The one form of a name that look-up, throttle and records use: trimmed, NFKC, lower case.
+/// The canonical form of a name for look-ups, throttling and records: trimmed, NFKC, lower case.
 pub fn canonical_name(name: &str) -> String {
-    // Lower-casing can undo normalisation, so once more at the end.
+    // Lower-casing can undo the normalisation, so normalise again at the end.
     let folded: String = name.nfkc().flat_map(char::to_lowercase).collect();
     folded.nfkc().collect::<String>().trim().to_owned()
 }
 
-/// A new account's name as given, trimmed, or [`Error::NameInvalid`].
+/// Checks a new account's name. Returns it trimmed, or fails with [`Error::NameInvalid`].
 pub fn check_name(name: &str) -> Result<&str, Error> {
     let name = name.trim();
     let printable = !name.chars().any(|c| c.is_control() || c == ':');
@@ -50,7 +51,7 @@ pub fn check_name(name: &str) -> Result<&str, Error> {
     }
 }
 
-/// Opens the account's TOTP seed; none if no second factor is enrolled.
+/// Opens the account's TOTP seed. Returns `None` if no second factor is enrolled.
 fn open_totp_seed(app: &App, account: &AccountRow) -> Result<Option<Seed>, Error> {
     let Some(sealed) = account.sealed_totp_seed() else { return Ok(None) };
     let row = account.uin.to_string();
@@ -58,7 +59,7 @@ fn open_totp_seed(app: &App, account: &AccountRow) -> Result<Option<Seed>, Error
     Seed::from_bytes(&bytes).map(Some).ok_or_else(|| Error::internal("a stored TOTP seed is not 20 bytes"))
 }
 
-/// Stores the account's second factor, with `spent_step` spent. Returns the new credential epoch.
+/// Stores the account's second factor, whose step `spent_step` has just been spent. Returns the new credential epoch.
 async fn store_totp_seed(app: &App, tx: &mut Tx, uin: Uin, seed: &Seed, spent_step: i64) -> Result<i64, Error> {
     let row = uin.to_string();
     let sealed = master_key::seal(&app.vault, tx, TOTP_SEED.place(&row, Some(uin)), seed.expose()).await?;

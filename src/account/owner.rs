@@ -1,4 +1,4 @@
-//! The proof of whose operation it is.
+//! The proof of the account on whose behalf an operation is performed.
 
 use std::net::IpAddr;
 
@@ -6,8 +6,9 @@ use crate::check::checker::Signed;
 use crate::types::event::{Actor, Origin};
 use crate::types::id::{RequestId, Uin};
 
-/// Whoever acts for an account, and from where: its owner in a live session, a program that has signed with its key, or the
-/// operator. What works on an account takes this and not the account's number, which anybody can name.
+/// The party that acts for an account, and where it acts from: the account's owner in a live session, a program that
+/// has signed its request with the account's key, or the operator. Functions that operate on an account take an `Owner`
+/// rather than the account's number, which anybody can name.
 #[derive(Clone, Debug)]
 pub struct Owner {
     uin: Uin,
@@ -15,12 +16,12 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// The owner, in a session that has just been looked up.
+    /// The account's owner, in a session that has just been looked up.
     pub(super) fn in_session(uin: Uin, origin: &Origin) -> Self {
         Self { uin, origin: origin.as_actor(Actor::Account) }
     }
 
-    /// The program that has signed a request, sent from `address`.
+    /// The program that has signed a request, which was sent from `address`.
     pub fn by_signature(signed: &Signed, address: IpAddr, request_id: RequestId) -> Self {
         let actor = Actor::Key(signed.secret_id().clone());
         Self { uin: signed.uin(), origin: Origin::of_request(actor, address, request_id) }
@@ -31,12 +32,12 @@ impl Owner {
         Self { uin, origin: Origin::operator() }
     }
 
-    /// The account.
+    /// The account's number.
     pub fn uin(&self) -> Uin {
         self.uin
     }
 
-    /// For the record of operations.
+    /// The origin of the operation, for the audit log.
     pub fn origin(&self) -> &Origin {
         &self.origin
     }

@@ -1,11 +1,12 @@
-//! Using a passkey: what a browser is asked, and the claim its answer makes. The use of one stands in for password and code
-//! together, at sign-in and at verification.
+//! Using a passkey: the challenge that a browser is sent, and the claim that its response makes. At sign-in and at
+//! verification, the use of a passkey replaces both password and code.
 //!
-//! Invariant: a challenge is made here, is known to the browser or session that asked, and is taken by the first answer,
-//! right or wrong. A passkey is only ever looked for among those of the account it is to prove.
+//! Invariant: a challenge is created here, is known only to the browser or session that requested it, and is used up by
+//! the first response, right or wrong. A passkey proves only the account that it belongs to.
 //!
-//! Anybody can ask, and each question is a row. So of one asker only so many wait for their answers, and of all only so
-//! many; those who have signed in before do not share with strangers of their address.
+//! Anybody can request a challenge, and each challenge is a row in the database. So the number of pending challenges is
+//! limited, both per requester and in total. Browsers that have signed in before do not share the limit of their
+//! address with strangers.
 
 use std::net::IpAddr;
 
@@ -23,33 +24,35 @@ use crate::types::error::Error;
 use crate::types::id::Uin;
 use crate::types::subscriber::Subscriber;
 
-/// How many questions of one asker may wait for their answers.
+/// The most challenges that one requester may have pending.
 pub const MOST_WAITING: i64 = 50;
-/// The same of all together. Beyond, the oldest are forgotten: nobody can keep the others from asking.
+/// The most challenges that may be pending in total. Beyond that, the oldest are deleted, so that nobody can keep
+/// others from requesting one.
 const MOST_WAITING_IN_ALL: i64 = 10_000;
 
-/// A question to the browser that waits for its answer, once and for a short time. Kept in the session, or by a browser
-/// that has none.
+/// A challenge that a browser has been sent. It can be answered once, and for a short time. Kept in the session, or by
+/// the browser if there is no session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Challenge {
     #[serde(serialize_with = "for_the_session")]
     token: Token,
 }
 
-/// The one token that a session holds, and no digest: at sign-in, the browser holds it instead.
+/// Serializes the token in plain text. No other token is kept in a session without being hashed: at sign-in, where
+/// there is no session, the browser holds it instead.
 fn for_the_session<S: Serializer>(token: &Token, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(token.expose_secret())
 }
 
 impl From<&str> for Challenge {
-    /// As its browser kept it, or says so.
+    /// The challenge whose token a browser presents.
     fn from(token: &str) -> Self {
         Self { token: token.into() }
     }
 }
 
 impl Challenge {
-    /// For the browser to keep.
+    /// The token, for the browser to keep.
     pub fn token(&self) -> &Token {
         &self.token
     }
@@ -67,25 +70,26 @@ impl Challenge {
         Ok(Self { token })
     }
 
-    /// What it is checked against. None if it has been answered, or waited too long.
+    /// Takes the state that the response is checked against. Returns `None` if the challenge has already been answered
+    /// or has expired.
     pub(super) async fn take(self, app: &App) -> Result<Option<Ceremony>, Error> {
         let ceremony = db::take_challenge(&app.db, &self.token.digest(), app.clock.now()).await?;
         ceremony.map(|ceremony| serde_json::from_str(&ceremony)).transpose().map_err(Error::internal)
     }
 }
 
-/// Who has a browser asked about a passkey.
+/// The requester of a challenge.
 pub(super) enum Asker {
-    /// Somebody signed in.
+    /// A signed-in owner.
     Account(Uin),
     /// A browser that has signed in before, by the digest of its token.
     Browser(TokenDigest),
-    /// Anybody else.
+    /// Anybody else, by address.
     Address(Subscriber),
 }
 
 impl std::fmt::Display for Asker {
-    /// As it is stored.
+    /// The stored form.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Account(uin) => write!(f, "account/{uin}"),
@@ -106,18 +110,19 @@ impl Asker {
     }
 }
 
-/// A browser's answer to a [`Challenge`], as its script sends it.
+/// A browser's response to a [`Challenge`], as the page's script sends it.
 pub struct Answer<'a> {
-    /// The console that has asked.
+    /// The console that sent the challenge.
     pub site: &'a RelyingParty,
-    /// What it is an answer to, if the session has asked at all.
+    /// The challenge that this is the response to, if there is one.
     pub challenge: Option<Challenge>,
-    /// The credential, in the JSON of the browser.
+    /// The credential, as JSON from the browser.
     pub credential: &'a str,
 }
 
-/// Asks a browser nobody is signed in with for the use of any passkey. `device` is the token of a browser that has signed in
-/// before. [`Error::AddressBlocked`] if too many such questions wait for their answers.
+/// Creates a challenge for a browser in which nobody is signed in, to use any passkey. `device` is the token of a
+/// browser that has signed in before. Fails with [`Error::AddressBlocked`] if the requester has too many pending
+/// challenges.
 pub async fn ask_for_any(
     app: &App,
     site: &RelyingParty,
@@ -129,7 +134,7 @@ pub async fn ask_for_any(
     Ok((options, Challenge::keep(app, &asker, &ceremony).await?))
 }
 
-/// Asks for the use of one of the account's. [`Error::PasskeyNotFound`] if it has none.
+/// Creates a challenge to use one of the account's own passkeys. Fails with [`Error::PasskeyNotFound`] if it has none.
 pub async fn ask_for_own(app: &App, site: &RelyingParty, owner: &Owner) -> Result<(Options, Challenge), Error> {
     let own = db::credential_ids(&app.db, owner.uin()).await?;
     if own.is_empty() {
@@ -139,7 +144,7 @@ pub async fn ask_for_own(app: &App, site: &RelyingParty, owner: &Owner) -> Resul
     Ok((options, Challenge::keep(app, &Asker::Account(owner.uin()), &ceremony).await?))
 }
 
-/// The claim that a passkey was used, not checked yet.
+/// The claim that a passkey was used. It has not been checked yet.
 pub(super) struct Claim<'a> {
     site: &'a RelyingParty,
     assertion: Assertion,
@@ -147,8 +152,8 @@ pub(super) struct Claim<'a> {
 }
 
 impl<'a> Claim<'a> {
-    /// Takes the challenge and reads the answer. None if the challenge has been answered or waited too long, the answer
-    /// is not the shape of one, or no account has such a passkey.
+    /// Takes the challenge and reads the response. Returns `None` if the challenge has already been answered or has
+    /// expired, if the response is malformed, or if no account has such a passkey.
     pub(super) async fn read(app: &App, answer: Answer<'a>) -> Result<Option<Self>, Error> {
         let Some(challenge) = answer.challenge else { return Ok(None) };
         let Some(ceremony) = challenge.take(app).await? else { return Ok(None) };
@@ -157,17 +162,17 @@ impl<'a> Claim<'a> {
         Ok(found.map(|credential| Self { site: answer.site, assertion, credential }))
     }
 
-    /// Whose passkey it is.
+    /// The account that the passkey belongs to.
     pub(super) fn uin(&self) -> Uin {
         self.credential.uin
     }
 
-    /// Does the authenticator itself say so? None if it says nothing.
+    /// Returns whether the authenticator itself names this account, or `None` if it names no account.
     pub(super) fn names_its_owner(&self) -> Option<bool> {
         self.assertion.names(self.credential.uin)
     }
 
-    /// Was the passkey used, by somebody it knows? Notes the use.
+    /// Checks that the passkey was used by somebody it recognises, and records the use.
     pub(super) async fn holds(self, app: &App, tx: &mut Tx) -> Result<bool, Error> {
         let CredentialRow { handle, credential: before, .. } = self.credential;
         let passkey = serde_json::from_str(&before).map_err(Error::internal)?;

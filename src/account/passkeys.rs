@@ -1,11 +1,5 @@
-//! Passkeys of an account. The use of one stands in for password and code together, at sign-in and at verification; the
-//! account can do without any.
-//!
-//! Invariant: a challenge is made here, is known to the browser or session that asked, and is taken by the first answer,
-//! right or wrong. A passkey is only ever looked for among those of the account it is to prove.
-//!
-//! Anybody can ask, and each question is a row. So of one asker only so many wait for their answers, and of all only so
-//! many; those who have signed in before do not share with strangers of their address.
+//! The passkeys of an account: adding, renaming and removing them. They are optional. [`super::passkey_use`] describes
+//! their use.
 
 use std::time::Duration;
 
@@ -28,18 +22,18 @@ use crate::types::id::PasskeyHandle;
 
 pub use super::webauthn::{Options, RelyingParty};
 
-/// How many an account may have. The schema holds it, too.
+/// The most passkeys that an account may have. The schema enforces the limit, too.
 pub const LIMIT: usize = 10;
-/// The longest name of one, in characters.
+/// The longest name of a passkey, in characters.
 pub const NAME_MAX_CHARS: usize = 64;
-/// How long after the verification one may be added.
+/// The time after a verification in which a passkey may be added.
 pub const ADDITION_LIFETIME: Duration = Duration::from_mins(10);
 
-/// A name that will do.
+/// A valid name for a passkey.
 pub struct Name(String);
 
 impl Name {
-    /// Trimmed; [`Error::PasskeyNameInvalid`] if it is not 1 to 64 printable characters.
+    /// Trims and checks a name. Fails with [`Error::PasskeyNameInvalid`] if it is not 1 to 64 printable characters.
     pub fn check(name: &str) -> Result<Self, Error> {
         let name = name.trim();
         let fits = (1..=NAME_MAX_CHARS).contains(&name.chars().count()) && !name.chars().any(char::is_control);
@@ -52,30 +46,30 @@ pub async fn list(app: &App, owner: &Owner) -> Result<Vec<PasskeyRow>, Error> {
     Ok(db::list(&app.db, owner.uin()).await?)
 }
 
-/// One of them, or [`Error::PasskeyNotFound`].
+/// Finds one of the account's passkeys. Fails with [`Error::PasskeyNotFound`] if it has no such passkey.
 pub async fn find(app: &App, owner: &Owner, handle: &PasskeyHandle) -> Result<PasskeyRow, Error> {
     list(app, owner).await?.into_iter().find(|passkey| passkey.handle == *handle).ok_or(Error::PasskeyNotFound)
 }
 
-/// Leave to add one passkey. Kept in the session; only a verification gives it.
+/// Permission to add a passkey. Kept in the session. Only a verification grants it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Addition {
     since: Timestamp,
 }
 
 impl Addition {
-    /// Gives it.
+    /// Grants the permission.
     pub fn begin(app: &App, _: &Verified) -> Self {
         Self { since: app.clock.now() }
     }
 
-    /// Does it still hold?
+    /// Returns `true` if the permission has not expired.
     pub fn is_open(&self, app: &App) -> bool {
         app.clock.now() < self.since.plus(ADDITION_LIFETIME)
     }
 }
 
-/// Asks the browser for a new passkey.
+/// Creates a challenge for a new passkey.
 pub async fn ask_for_new(
     app: &App,
     site: &RelyingParty,
@@ -87,8 +81,9 @@ pub async fn ask_for_new(
     Ok((options, Challenge::keep(app, &Asker::Account(account.uin), &ceremony).await?))
 }
 
-/// Adds the passkey the browser has made. [`Error::PasskeyRefused`] if it has not made one that will do, or it is in use
-/// already; [`Error::PasskeyLimit`] if the account has as many as it may.
+/// Adds the passkey that the browser has created. Fails with [`Error::PasskeyRefused`] if the response is not accepted
+/// or the passkey is already in use, and with [`Error::PasskeyLimit`] if the account has the maximum number of
+/// passkeys.
 pub async fn add(
     app: &App,
     owner: &Owner,
@@ -131,7 +126,7 @@ pub async fn rename(
     Ok(tx.commit().await?)
 }
 
-/// Removes a passkey of the account: from when this returns, nothing can be proved with it. Sessions go on.
+/// Removes a passkey of the account. Once this returns, the passkey no longer proves anything. Sessions continue.
 pub async fn remove(app: &App, verified: &Verified, present: &Present, handle: &PasskeyHandle) -> Result<(), Error> {
     let owner = verified.owner();
     let (uin, mut tx) = (owner.uin(), present.begin(app, owner).await?);

@@ -1,5 +1,5 @@
-//! A TOTP seed that waits for its first code. The session of whoever enrols it has its name; the seed itself is sealed in
-//! the database, where a change of the master key reaches it.
+//! A TOTP seed that waits for its first code. The session in which it is enrolled holds only its name. The seed itself
+//! is sealed in the database, where a rotation of the master key can reseal it.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::types::error::Error;
 use crate::types::id::Uin;
 use crate::types::random;
 
-/// The seed's name, at random, and whose it is to be: of nobody yet where the account is made by its first code.
+/// The seed's random name, and the account that it is for. There is no account yet if the first code creates it.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct PendingSeed {
     name: String,
@@ -28,7 +28,7 @@ impl std::fmt::Debug for PendingSeed {
 }
 
 impl PendingSeed {
-    /// A new one, at random, that waits for as long as `lifetime`.
+    /// Generates a seed that can be confirmed for the time `lifetime`.
     pub async fn generate(app: &App, uin: Option<Uin>, lifetime: Duration) -> Result<Self, Error> {
         let pending = Self { name: random::alphanumeric(22), uin };
         let mut tx = app.db.begin().await?;
@@ -39,14 +39,14 @@ impl PendingSeed {
         Ok(pending)
     }
 
-    /// Opens it, to show it to whoever enrols or to check their code. None if it has run out, or has been confirmed.
+    /// Opens the seed, to show it or to check a code. Returns `None` if it has expired or has been confirmed.
     pub async fn open(&self, app: &App) -> Result<Option<Seed>, Error> {
         let Some(sealed) = db::find(&app.db, &self.name, app.clock.now()).await? else { return Ok(None) };
         let bytes = app.vault.open(PENDING_SEED.place(&self.name, self.uin), &sealed)?;
         Seed::from_bytes(&bytes).map(Some).ok_or_else(|| Error::internal("an enrolment's seed is not 20 bytes"))
     }
 
-    /// Forgets it, in the transaction of what it was confirmed for.
+    /// Deletes the seed, in the transaction of the change that it was confirmed for.
     pub async fn forget(&self, tx: &mut Tx) -> Result<(), Error> {
         Ok(db::delete(tx, &self.name).await?)
     }

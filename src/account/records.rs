@@ -1,8 +1,8 @@
-//! An account's own records of operations, as its owner reads them: filtered, a page at a time or all of them.
+//! An account's own audit records, as its owner reads them: filtered, a page at a time or all of them.
 //!
-//! Records are read newest first by their time, and by their number where that is the same: a page begins at a
-//! position, not at a count, so that none is missed or shown twice while new ones come in, and the millionth page is as
-//! fast as the first.
+//! Records are ordered by time, newest first, and by number within the same millisecond. A page begins at a position
+//! rather than at an offset, so that no record is missed or shown twice while new ones arrive, and the millionth page
+//! is as fast as the first.
 
 use super::owner::Owner;
 use crate::app::App;
@@ -15,33 +15,33 @@ use crate::types::id::Uin;
 
 pub use crate::db::records::{Filter, Position};
 
-/// Records on a page.
+/// The number of records on a page.
 pub const PAGE: usize = 50;
 
-/// Where a page begins.
+/// The record at which a page begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Start {
-    /// With the newest record.
+    /// The page begins with the newest record.
     #[default]
     Newest,
-    /// With the record before this one.
+    /// The page begins with the next older record than this one.
     Before(Position),
-    /// So that it ends with the record after this one.
+    /// The page ends with the next newer record than this one.
     After(Position),
 }
 
-/// Some records, newest first.
+/// A page of records, newest first.
 #[derive(Debug)]
 pub struct Page {
-    /// At most [`PAGE`] of them.
+    /// At most [`PAGE`] records.
     pub rows: Vec<AuditRow>,
-    /// There are, or may be, newer ones: after this position.
+    /// The position after which there are, or may be, newer records.
     pub newer: Option<Position>,
-    /// There are older ones: before this position.
+    /// The position before which there are older records.
     pub older: Option<Position>,
 }
 
-/// A page of the account's records.
+/// Reads a page of the account's records.
 pub async fn page(app: &App, owner: &Owner, filter: &Filter, start: Start) -> Result<Page, Error> {
     if let Start::After(after) = start {
         let (mut rows, more) =
@@ -51,7 +51,7 @@ pub async fn page(app: &App, owner: &Owner, filter: &Filter, start: Start) -> Re
             let ends = |row: Option<&AuditRow>| row.map(Position::of);
             return Ok(Page { newer: ends(rows.first()), older: ends(rows.last()), rows });
         }
-        // No more than a page is newer, so it is the first one.
+        // At most one page is newer, so this is the first page.
     }
     let before = if let Start::Before(before) = start { before } else { Position::LAST };
     let (rows, more) = read(app, owner.uin(), filter, (Position::FIRST, before), Order::NewestFirst, PAGE).await?;
@@ -60,7 +60,7 @@ pub async fn page(app: &App, owner: &Owner, filter: &Filter, start: Start) -> Re
     Ok(Page { rows, newer, older })
 }
 
-/// Up to `limit` records from one end of the range, and whether there are more.
+/// Reads up to `limit` records from one end of the range. Also returns whether there are more.
 async fn read(
     app: &App,
     uin: Uin,
@@ -77,7 +77,7 @@ async fn read(
     Ok((rows, more))
 }
 
-/// Reads all of an account's records that match, newest first, some at a time.
+/// Reads all matching records of an account in batches, newest first.
 #[derive(Debug)]
 pub struct Reader {
     owner: Owner,
@@ -86,12 +86,12 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// From the newest record on.
+    /// Creates a reader that starts with the newest record.
     pub fn new(owner: Owner, filter: Filter) -> Self {
         Self { owner, filter, before: Some(Position::LAST) }
     }
 
-    /// The next up to `limit` records; none when all have been read.
+    /// Reads up to `limit` more records. Returns none once all have been read.
     pub async fn next(&mut self, app: &App, limit: usize) -> Result<Vec<AuditRow>, Error> {
         let Some(before) = self.before else { return Ok(Vec::new()) };
         let range = (Position::FIRST, before);
@@ -101,7 +101,7 @@ impl Reader {
     }
 }
 
-/// Records that the owner downloads records.
+/// Adds an audit record for a download of the owner's records.
 pub async fn record_download(app: &App, owner: &Owner) -> Result<(), Error> {
     let mut tx = app.db.begin().await?;
     app.audit.append(&mut tx, owner.origin(), Event::done(Action::RecordsDownloaded, owner.uin())).await?;

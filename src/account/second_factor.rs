@@ -1,4 +1,4 @@
-//! The second factor as it is typed, and spending it.
+//! Checking and spending a second factor.
 
 use super::open_totp_seed;
 use crate::app::App;
@@ -10,11 +10,11 @@ use crate::throttle::{self, Settled, Subject};
 use crate::types::clock::Timestamp;
 use crate::types::error::Error;
 
-/// The second step's proof, as typed.
+/// The proof for the second step of a sign-in, as typed.
 pub enum SecondFactor<'a> {
-    /// From the authenticator.
+    /// A code from the authenticator.
     Totp(&'a str),
-    /// One of the recovery codes.
+    /// A recovery code.
     Recovery(&'a str),
 }
 
@@ -27,7 +27,7 @@ pub(super) async fn spend(
 ) -> Result<Settled, Error> {
     let now = app.clock.now();
     let subject = Subject::code(account.uin);
-    // First, so that a right code is not spent by a try that is refused anyway.
+    // This comes first, so that an attempt that is refused anyway does not spend a correct code.
     if throttle::is_blocked_in(tx, &subject, now).await? {
         return Ok(Settled::Waiting);
     }

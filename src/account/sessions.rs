@@ -1,4 +1,4 @@
-//! The sessions of an account, and ending them.
+//! Listing and ending the sessions of an account.
 
 use std::net::IpAddr;
 
@@ -16,20 +16,21 @@ use crate::types::id::{SessionHandle, Uin};
 
 pub use crate::db::sessions::SessionRow;
 
-/// The session that asks for a change, and goes on after it.
+/// The session that requests a change, and continues after it.
 #[derive(Clone, Debug)]
 pub struct Present {
-    /// Which one it is.
+    /// The session's handle.
     pub handle: SessionHandle,
-    /// The credential epoch it belongs to.
+    /// The credential epoch that the session belongs to.
     pub epoch: i64,
-    /// The digest of the token its browser is known by, or [`TokenDigest::of_none`].
+    /// The digest of the token that identifies its browser, or [`TokenDigest::of_none`].
     pub device_hash: TokenDigest,
 }
 
 impl Present {
-    /// Begins its change of the account. [`Error::SessionOver`] if it has been ended since it was looked up, by itself or
-    /// by a change of credentials: of two sessions that end each other, one wins.
+    /// Begins a transaction that changes the account. Fails with [`Error::SessionOver`] if the session has been ended
+    /// since it was looked up, directly or by a change of credentials. If two sessions end each other, only one
+    /// succeeds.
     pub(super) async fn begin(&self, app: &App, owner: &Owner) -> Result<Tx, Error> {
         let mut tx = app.db.begin().await?;
         let uin = owner.uin();
@@ -39,7 +40,7 @@ impl Present {
     }
 }
 
-/// Notes a completed sign-in, with the browser and the address it came from. Returns what its session is named by.
+/// Stores a completed sign-in, with its browser and address. Returns the handle of its session.
 pub async fn begin(
     app: &App,
     uin: Uin,
@@ -51,13 +52,14 @@ pub async fn begin(
     Ok(handle)
 }
 
-/// The owner that a session is of, and the account. None if the session is of an older credential epoch.
+/// The owner that a session belongs to, and the account. Returns `None` if the session belongs to an older credential
+/// epoch.
 pub async fn owner(app: &App, origin: &Origin, uin: Uin, epoch: i64) -> Result<Option<(Owner, AccountRow)>, Error> {
     let account = accounts::by_uin(&app.db, uin).await?.filter(|account| account.credential_epoch == epoch);
     Ok(account.map(|account| (Owner::in_session(uin, origin), account)))
 }
 
-/// Signs out: from when this returns, none of the session's requests is answered.
+/// Signs out. Once this returns, the session's requests are refused.
 pub async fn sign_out(app: &App, origin: &Origin, uin: Uin, handle: &SessionHandle) -> Result<(), Error> {
     let mut tx = app.db.begin().await?;
     db::end(&mut tx, uin, handle).await?;
@@ -65,7 +67,7 @@ pub async fn sign_out(app: &App, origin: &Origin, uin: Uin, handle: &SessionHand
     Ok(tx.commit().await?)
 }
 
-/// The account's live sessions, the latest used first.
+/// The account's live sessions, the most recently used first.
 pub async fn list(app: &App, owner: &Owner) -> Result<Vec<SessionRow>, Error> {
     let now = app.clock.now();
     Ok(db::list(&app.db, owner.uin(), now, now.minus(app.settings.session_idle)).await?)
@@ -76,7 +78,7 @@ pub async fn find(app: &App, owner: &Owner, handle: &SessionHandle) -> Result<Se
     db::find(&app.db, owner.uin(), handle).await?.ok_or(Error::SessionNotFound)
 }
 
-/// Ends a session of the account: from when this returns, none of its requests is answered.
+/// Ends a session of the account. Once this returns, the session's requests are refused.
 pub async fn end(app: &App, verified: &Verified, present: &Present, handle: &SessionHandle) -> Result<(), Error> {
     let owner = verified.owner();
     let (uin, mut tx) = (owner.uin(), present.begin(app, owner).await?);
@@ -87,8 +89,8 @@ pub async fn end(app: &App, verified: &Verified, present: &Present, handle: &Ses
     Ok(tx.commit().await?)
 }
 
-/// Ends every session of the account but the present one, and every sign-in under way. Returns the new credential epoch,
-/// in which the present session goes on.
+/// Ends every session of the account except the present one, and every incomplete sign-in. Returns the new credential
+/// epoch, in which the present session continues.
 pub async fn end_others(app: &App, verified: &Verified, present: &Present) -> Result<i64, Error> {
     let owner = verified.owner();
     let (uin, mut tx) = (owner.uin(), present.begin(app, owner).await?);

@@ -1,7 +1,7 @@
-//! Set-up by a one-time link: name and password, enrolment of the second factor, recovery codes.
+//! Account setup with a one-time link: name and password, enrolment of the second factor, recovery codes.
 //!
-//! Until it is confirmed, an enrolment lives in the session of whoever began it: nobody else can see, change or cancel
-//! it. The link is spent by the confirmation; of two who use one link at once, the first to confirm wins.
+//! Until an enrolment is confirmed, it lives in the session that began it. Nobody else can see, change or cancel it.
+//! The confirmation spends the link: if two people use the same link at the same time, the first to confirm wins.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use crate::types::error::Error;
 use crate::types::event::{Action, Detail, Origin};
 use crate::types::id::{AppId, Uin};
 
-/// How long a link can be used.
+/// The time in which a link can be used.
 pub const LINK_LIFETIME: Duration = Duration::from_hours(24);
 
 /// How long a link can be used that replaces what an account is signed in to with.
@@ -31,12 +31,12 @@ pub const RECOVERY_LIFETIME: Duration = Duration::from_mins(15);
 /// How long an enrolment waits for its first code.
 pub const ENROLMENT_LIFETIME: Duration = Duration::from_mins(30);
 
-/// What a link is for.
+/// The purpose of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Purpose {
-    /// Makes the first account.
+    /// Creates the first account.
     First,
-    /// Completes an account made on the command line.
+    /// Completes an account that was created on the command line.
     Account(Uin),
     /// Enrols a new second factor for an account that has a password.
     Mfa(Uin),
@@ -60,16 +60,16 @@ impl Purpose {
             ("account", Some(uin)) => Ok(Self::Account(uin)),
             ("mfa", Some(uin)) => Ok(Self::Mfa(uin)),
             ("recovery", Some(uin)) => Ok(Self::Recovery(uin)),
-            _ => Err(Error::internal("a set-up link of unknown purpose")),
+            _ => Err(Error::internal("a setup link has an unknown purpose")),
         }
     }
 
-    /// Does whoever uses the link choose the account's name?
+    /// Returns `true` if the link's user chooses the account's name.
     pub fn asks_name(self) -> bool {
         self == Self::First
     }
 
-    /// Does whoever uses the link choose a password, or prove the one they have?
+    /// Returns `true` if the link's user chooses a password, and `false` if they prove the existing one.
     pub fn asks_new_password(self) -> bool {
         !matches!(self, Self::Mfa(_))
     }
@@ -79,7 +79,7 @@ impl Purpose {
     }
 }
 
-/// Makes a link for `purpose` and returns its token.
+/// Creates a link for `purpose` and returns its token. Earlier links of the same account become invalid.
 pub async fn create_link(app: &App, tx: &mut Tx, purpose: Purpose) -> Result<Token, Error> {
     let now = app.clock.now();
     let token = Token::generate();
@@ -91,7 +91,8 @@ pub async fn create_link(app: &App, tx: &mut Tx, purpose: Purpose) -> Result<Tok
     Ok(token)
 }
 
-/// What the link of this token is for, and the name of its account. [`Error::SetupLinkInvalid`] if it cannot be used.
+/// The purpose of the link with this token, and the name of its account. Fails with [`Error::SetupLinkInvalid`] if the
+/// link cannot be used.
 pub async fn look_up(app: &App, link_token: &Token) -> Result<(Purpose, Option<String>), Error> {
     let link = installation::usable_setup_link(&app.db, &link_token.digest(), app.clock.now())
         .await?
@@ -107,7 +108,8 @@ pub async fn look_up(app: &App, link_token: &Token) -> Result<(Purpose, Option<S
     Ok((purpose, name))
 }
 
-/// A set-up that waits for the first code. Kept in the session; the seed is sealed, the password hashed.
+/// A setup that waits for the first code. Kept in the session. The password in it is hashed, and the seed is sealed in
+/// the database.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Enrolment {
     link_hash: TokenDigest,
@@ -124,19 +126,19 @@ impl std::fmt::Debug for Enrolment {
 }
 
 impl Enrolment {
-    /// The account's name, for the authenticator.
+    /// The account's name, which the authenticator shows.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Opens the seed, to show it to whoever enrols or to check their code. [`Error::SetupLinkInvalid`] if it is not there any
-    /// more: the link has been used, or the enrolment has taken too long.
+    /// Opens the seed, to show it or to check a code. Fails with [`Error::SetupLinkInvalid`] if the link has been used
+    /// or the enrolment has taken too long.
     pub async fn seed(&self, app: &App) -> Result<Seed, Error> {
         self.seed.open(app).await?.ok_or(Error::SetupLinkInvalid)
     }
 }
 
-/// Begins a set-up: checks the link, the name where one is chosen, and the password.
+/// Begins a setup: checks the link, the name if one is chosen, and the password.
 pub async fn begin(
     app: &App,
     origin: &Origin,
@@ -164,7 +166,7 @@ pub async fn begin(
     Ok(Enrolment { link_hash: link_token.digest(), purpose, name, password_hash, seed })
 }
 
-/// A name to choose, if it is one and nobody has it. Whether it still is free, the confirmation sees.
+/// Checks that a chosen name is valid and free. The confirmation checks again whether it is still free.
 async fn free_name(app: &App, name: &str) -> Result<String, Error> {
     let name = check_name(name)?;
     match accounts::by_name(&app.db, &canonical_name(name)).await? {
@@ -173,19 +175,19 @@ async fn free_name(app: &App, name: &str) -> Result<String, Error> {
     }
 }
 
-/// A finished set-up.
+/// A completed setup.
 #[derive(Debug)]
 pub struct Completed {
-    /// The account.
+    /// The account's number.
     pub uin: Uin,
-    /// Its recovery codes, to be shown this once.
+    /// The account's recovery codes, which are shown only this once.
     pub recovery_codes: Vec<SecretString>,
 }
 
-/// Confirms the enrolment with its first code: the account exists, or has its new second factor, from here on.
+/// Confirms the enrolment with its first code. Once this returns, the account exists, or has its new second factor.
 ///
-/// [`Error::CodeRefused`] leaves everything as it was, for another try; [`Error::SetupLinkInvalid`] means that somebody
-/// else has finished first. [`Error::NameTaken`] leaves the link as it was.
+/// On [`Error::CodeRefused`], nothing has changed, and another code can be tried. [`Error::SetupLinkInvalid`] means
+/// that somebody else has finished first. On [`Error::NameTaken`], the link can still be used.
 pub async fn confirm(app: &App, origin: &Origin, enrolment: &Enrolment, code: &str) -> Result<Completed, Error> {
     let now = app.clock.now();
     let seed = enrolment.seed(app).await?;
@@ -248,7 +250,7 @@ pub(crate) async fn insert_account(app: &App, tx: &mut Tx, origin: &Origin, name
     Ok((uin, app_id))
 }
 
-/// Stores the second factor with `spent_step` spent, and ten new recovery codes, which it returns.
+/// Stores the second factor, whose step `spent_step` has just been spent, and ten new recovery codes, which it returns.
 pub(crate) async fn enrol(
     app: &App,
     tx: &mut Tx,
@@ -260,7 +262,7 @@ pub(crate) async fn enrol(
     new_recovery_codes(tx, uin).await
 }
 
-/// Stores ten new recovery codes in place of the old ones, and returns them.
+/// Replaces the account's recovery codes with ten new ones, and returns those.
 pub(super) async fn new_recovery_codes(tx: &mut Tx, uin: Uin) -> Result<Vec<SecretString>, Error> {
     let codes = recovery::generate();
     accounts::set_recovery_codes(tx, uin, &recovery::digests(&codes)).await?;

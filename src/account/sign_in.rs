@@ -1,7 +1,7 @@
-//! Signing in: a password, then a TOTP or recovery code; or a passkey, which stands in for both.
+//! Signing in with a password, then a TOTP or recovery code, or with a passkey, which replaces both.
 //!
-//! `stranger → check_password → PasswordAccepted → check_code → SignedIn`. Every answer to a wrong password is the same
-//! in words and work, whether the account is missing, waiting or right there.
+//! `anonymous → check_password → PasswordAccepted → check_code → SignedIn`. A wrong password is always refused with the
+//! same words and after the same work, whether or not the account exists, is set up, or has to wait.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -23,48 +23,48 @@ use crate::types::error::Error;
 use crate::types::event::{Action, Actor, Detail, Origin};
 use crate::types::id::Uin;
 
-/// How long a browser that has signed in is remembered.
+/// The time for which a browser that has signed in is remembered.
 pub const DEVICE_LIFETIME: Duration = Duration::from_hours(90 * 24);
 
-/// A right password; a code must follow. Kept in the session.
+/// A correct password, which a code must follow. Kept in the session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PasswordAccepted {
-    /// The account.
+    /// The account's number.
     pub uin: Uin,
-    /// Its credential epoch at that moment: a change since makes this worthless.
+    /// The account's credential epoch at that moment. If it has changed since, this is worthless.
     epoch: i64,
 }
 
 /// A completed sign-in.
 #[derive(Debug)]
 pub struct SignedIn {
-    /// The account.
+    /// The account's number.
     pub uin: Uin,
-    /// The credential epoch the session belongs to.
+    /// The credential epoch that the session belongs to.
     pub epoch: i64,
-    /// What the page tells about the time before.
+    /// The previous sign-in, to show on the first page.
     pub previous: Previous,
-    /// Recovery codes left, if one was used.
+    /// The number of recovery codes left, if one was used.
     pub recovery_codes_left: Option<i64>,
-    /// For the browser to be known by next time.
+    /// The token that identifies the browser at its next sign-in.
     pub device: Token,
 }
 
-/// The sign-in before this one.
+/// The previous sign-in.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Previous {
-    /// When it was; none if this is the first.
+    /// The time of the previous sign-in. `None` if this is the first.
     pub at: Option<Timestamp>,
-    /// From where.
+    /// The address that it came from.
     pub address: Option<String>,
-    /// Failed tries since then.
+    /// The number of failed attempts since then.
     pub failures: i64,
     /// When the operator has made a link for recovery since then.
     #[serde(default)]
     pub recovery_link_at: Option<Timestamp>,
 }
 
-/// The first step. `device` is the token of a browser that has signed in before.
+/// The first step: checks the password. `device` is the token of a browser that has signed in before.
 pub async fn check_password(
     app: &App,
     origin: &Origin,
@@ -80,7 +80,8 @@ pub async fn check_password(
     let device_hash = device.map_or_else(TokenDigest::of_none, Token::digest);
     let known = accounts::is_known_device(&app.db, &device_hash, uin.unwrap_or(Uin(0)), now).await?;
 
-    // A blocked address is told so at once, which says nothing about any account. A known browser answers for itself.
+    // A blocked address is told at once, which discloses nothing about any account. Known browsers are throttled
+    // separately.
     let from_address = Subject::address(address);
     if !known && let Some(wait) = throttle::wait(&app.db, &from_address, now).await? {
         return Err(Error::AddressBlocked { wait });
@@ -113,9 +114,9 @@ pub async fn check_password(
     Err(Error::SignInRefused)
 }
 
-/// Commits a refused try: of the account `uin`, or of none. Every one is counted. One is recorded if it is the account's and
-/// was not made while that has to wait, so that what strangers do makes the record grow by no more than the throttle lets
-/// through, and not at all with names that nobody has.
+/// Commits a refused attempt to sign in to the account `uin`, or to none. Every attempt is counted. It is recorded only
+/// if it concerns an account and was not made during a wait. So strangers can add no more records than the throttle
+/// lets through, and none at all with names that do not exist.
 async fn refuse(
     app: &App,
     mut tx: Tx,
@@ -131,13 +132,13 @@ async fn refuse(
     tx.commit().await?;
     app.metrics.count_refused_sign_in(uin.is_some());
     if why == Detail::AddressWaits {
-        tracing::warn!("too many failed tries to sign in: the address has to wait");
+        tracing::warn!("too many failed sign-in attempts: the address has to wait");
     }
     Ok(())
 }
 
-/// The second step. [`Error::CodeRefused`] for a wrong, spent or throttled code; [`Error::SignInRefused`] if the account
-/// has changed since the first step.
+/// The second step: checks the code. Fails with [`Error::CodeRefused`] for a wrong, spent or throttled code, and with
+/// [`Error::SignInRefused`] if the account has changed since the first step.
 pub async fn check_code(
     app: &App,
     origin: &Origin,
@@ -169,8 +170,8 @@ pub async fn check_code(
     Ok(SignedIn { recovery_codes_left, ..signed_in })
 }
 
-/// Both steps at once, with a passkey whose authenticator names the account. [`Error::PasskeyRefused`] in any other case,
-/// which counts as a failed try of the address and, where the passkey is known, of its account.
+/// Both steps at once, with a passkey whose authenticator names the account. Fails with [`Error::PasskeyRefused`] in
+/// any other case. That counts as a failed attempt from the address and, if the passkey is known, on its account.
 pub async fn with_passkey(
     app: &App,
     origin: &Origin,
@@ -218,7 +219,7 @@ pub async fn with_passkey(
     Err(Error::PasskeyRefused)
 }
 
-/// The complete account of this name. What cannot be a name names none, and is not taken to the database.
+/// The complete account with this name. A text that cannot be a name is not looked up in the database.
 async fn account_called(app: &App, name: &str) -> Result<Option<AccountRow>, Error> {
     if check_name(name).is_err() {
         return Ok(None);
@@ -226,7 +227,7 @@ async fn account_called(app: &App, name: &str) -> Result<Option<AccountRow>, Err
     Ok(accounts::by_name(&app.db, &canonical_name(name)).await?.filter(AccountRow::is_complete))
 }
 
-/// Notes a completed sign-in of `account` and remembers the browser.
+/// Records a completed sign-in to `account`, and remembers the browser.
 async fn complete(
     app: &App,
     tx: &mut Tx,
@@ -252,7 +253,7 @@ async fn complete(
     Ok(SignedIn { uin: account.uin, epoch: account.credential_epoch, previous, recovery_codes_left: None, device })
 }
 
-/// The sign-in that ends a set-up, whose password and code have just been proved.
+/// The sign-in at the end of a setup, in which password and code have just been verified.
 pub async fn after_setup(app: &App, origin: &Origin, uin: Uin) -> Result<SignedIn, Error> {
     let account = accounts::by_uin(&app.db, uin).await?.ok_or(Error::SignInRefused)?;
     let mut tx = app.db.begin().await?;

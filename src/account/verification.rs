@@ -1,4 +1,5 @@
-//! Identity verification (step-up): password *and* TOTP again, or a passkey, before something that cannot be taken back.
+//! Identity verification (step-up): password *and* TOTP code again, or a passkey, before an operation that cannot be
+//! undone.
 
 use secrecy::SecretString;
 
@@ -14,8 +15,8 @@ use crate::types::error::Error;
 use crate::types::event::{Action, Detail, Origin};
 use crate::types::id::Uin;
 
-/// Proof that the account's owner has just been verified, or was verified within the window. The operator at the command
-/// line needs no verification.
+/// Proof that the account's owner has just been verified, or was verified within the verification window. The operator
+/// on the command line needs no verification.
 #[derive(Debug)]
 #[must_use]
 pub struct Verified {
@@ -23,25 +24,26 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// Whose operation it is.
+    /// The owner on whose behalf the operation is performed.
     pub fn owner(&self) -> &Owner {
         &self.owner
     }
 
-    /// The operator at the command line, acting for any account.
+    /// The operator on the command line, who may act for any account.
     pub fn by_operator(uin: Uin) -> Self {
         Self { owner: Owner::by_operator(uin) }
     }
 
-    /// From a verification the session remembers, if its window is still open. A window of zero never is.
+    /// Renews the proof from an earlier verification in the same session, if the window is still open. A window of zero
+    /// is never open.
     pub fn within_window(app: &App, owner: &Owner, verified_at: Option<Timestamp>) -> Option<Self> {
         let open_until = verified_at?.plus(app.settings.verification_window);
         (app.clock.now() < open_until).then(|| Self { owner: owner.clone() })
     }
 }
 
-/// Checks password and code. [`Error::PasswordWrong`] or [`Error::CodeRefused`] say which of the two failed: whoever asks
-/// is signed in already. The code is only looked at, and spent, after a right password.
+/// Checks password and code. [`Error::PasswordWrong`] and [`Error::CodeRefused`] say which of the two failed, because
+/// the user is already signed in. The code is checked, and spent, only if the password is correct.
 pub async fn verify(app: &App, owner: &Owner, password: SecretString, code: &str) -> Result<Verified, Error> {
     prove(app, owner, password, SecondFactor::Totp(code)).await?;
     Ok(Verified { owner: owner.clone() })
@@ -78,8 +80,8 @@ pub(super) async fn prove(
     refusal.map_or(Ok(()), |(_, error)| Err(error))
 }
 
-/// Checks the use of one of the account's passkeys. [`Error::PasskeyRefused`] in any other case, also of another account's
-/// passkey; it counts as a wrong password does in [`verify`].
+/// Checks the use of one of the account's passkeys. Fails with [`Error::PasskeyRefused`] in any other case, including
+/// the use of another account's passkey. A failure counts like a wrong password in [`verify`].
 pub async fn verify_with_passkey(app: &App, owner: &Owner, answer: Answer<'_>) -> Result<Verified, Error> {
     let uin = owner.uin();
     let now = app.clock.now();
@@ -103,7 +105,7 @@ pub async fn verify_with_passkey(app: &App, owner: &Owner, answer: Answer<'_>) -
     if accepted { Ok(Verified { owner: owner.clone() }) } else { Err(Error::PasskeyRefused) }
 }
 
-/// Checks the password alone, for an `action` that a code, too, has been or will be given for. A wrong one counts as in
+/// Checks only the password, for an `action` that also requires a code, before or after. A wrong password counts as in
 /// [`verify`], and is recorded as a refusal of `action`.
 pub(super) async fn prove_password(
     app: &App,

@@ -19,11 +19,11 @@ use crate::types::clock::{Clock, Timestamp};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Make a root account and print its one-time set-up link
+    /// Create a root account and print its one-time setup link
     ///
-    /// Whoever opens the link within 24 hours chooses the password and adds an authenticator. The link is made of
-    /// --public-url, so give the settings that the server has. With --password-stdin and --json there is no link: the
-    /// account is complete, and what is printed is as secret as a password.
+    /// Whoever opens the link within 24 hours chooses the password and adds an authenticator. The link is built from
+    /// --public-url, so use the same settings as the server. With --password-stdin and --json there is no link: the
+    /// account is complete, and the output is as secret as a password.
     ///
     ///   latchkey account create alice
     ///   latchkey account create alice --password-stdin --json < password-file
@@ -31,7 +31,7 @@ pub(super) enum Command {
     Create {
         /// The name to sign in with
         name: String,
-        /// Make it complete at once, with the password read from standard input
+        /// Create a complete account, with the password read from standard input
         #[arg(long, requires = "json")]
         password_stdin: bool,
         /// Print `{"uin","app_id","totp_uri","recovery_codes"}`
@@ -47,9 +47,9 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Forget the failed tries of an account, so that it can sign in at once
+    /// Clear the failed attempts of an account, so that it can sign in at once
     ///
-    /// Wrong passwords and wrong codes. An address that failed too often still has to wait.
+    /// This covers wrong passwords and wrong codes. An address with too many failed attempts still has to wait.
     ///
     ///   latchkey account unlock alice
     #[command(verbatim_doc_comment)]
@@ -57,10 +57,10 @@ pub(super) enum Command {
         /// The account
         name: String,
     },
-    /// Forget the second factor of an account and print a link to enrol a new one with its password
+    /// Remove the second factor of an account and print a link to enrol a new one with its password
     ///
-    /// Its recovery codes are void and its sessions end at once. See first that it is the owner who asks: whoever has the
-    /// link and knows the password has the account.
+    /// This also invalidates the account's recovery codes and ends its sessions. First make sure that the request comes
+    /// from the owner: whoever has the link and knows the password can take over the account.
     ///
     ///   latchkey account reset-mfa alice
     #[command(verbatim_doc_comment)]
@@ -83,7 +83,7 @@ pub(super) enum Command {
     },
     /// End all sessions of an account
     ///
-    /// Their next requests lead to the sign-in. The account's keys are not touched: see `latchkey key disable`.
+    /// Their next requests lead to the sign-in page. The account's keys are not affected; see `latchkey key disable`.
     ///
     ///   latchkey account end-sessions alice
     #[command(verbatim_doc_comment)]
@@ -94,7 +94,7 @@ pub(super) enum Command {
 }
 
 impl Command {
-    /// The first account may be made before there is anything.
+    /// The first account may be created before there is a database.
     pub(super) fn may_make_database(&self) -> bool {
         matches!(self, Self::Create { .. })
     }
@@ -114,7 +114,7 @@ async fn dispatch(command: Command, app: &App) -> Result<(), StartError> {
         Command::List { json } => list(app, json).await,
         Command::Unlock { name } => {
             accounts::unlock(app, &name).await?;
-            output::line("failed tries are forgotten")
+            output::line("failed attempts cleared")
         }
         Command::ResetMfa { name } => show_link(app, accounts::begin_mfa_reset(app, &name).await?).await,
         Command::Recover { name } => show_link(app, accounts::begin_recovery(app, &name).await?).await,
@@ -125,7 +125,7 @@ async fn dispatch(command: Command, app: &App) -> Result<(), StartError> {
     }
 }
 
-/// What nobody has seen is not made: the link is shown before it counts.
+/// Prints a link before the change is committed, so that a link that could not be printed does not exist.
 async fn show_link(app: &App, made: Uncommitted<Token>) -> Result<(), StartError> {
     let console = setup::console_for_links(app).await?;
     output::line(format_args!("setup {}", setup::link_address(&console, made.shown())))?;
@@ -143,13 +143,13 @@ async fn create_complete(app: &App, name: &str) -> Result<(), StartError> {
         "totp_uri": account.seed.otpauth_url(name.trim()),
         "recovery_codes": codes,
     });
-    // Nobody can be shown these again: the account is there once they are written.
+    // These are never shown again, so commit the account only after they have been written.
     output::line(printed)?;
     made.commit().await?;
     Ok(())
 }
 
-/// All of standard input, without the line's end.
+/// Reads all of standard input, without the trailing line break.
 fn password_from_stdin() -> Result<SecretString, StartError> {
     let mut stdin = std::io::stdin();
     if stdin.is_terminal() {

@@ -13,35 +13,36 @@ use crate::db::Db;
 use crate::start_error::StartError;
 use crate::types::error::Error;
 
-/// Records read and written at a time.
+/// The number of records to read and write at a time.
 const CHUNK: i64 = 1000;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Check the whole chain; name the first record that is not as it was written
+    /// Verify the audit log and name the first record that has been altered
     ///
-    /// Changes nothing, not even an older schema. Note what it prints in a place that whoever runs the server cannot
-    /// change, and give it next time: it shows that nothing was cut off since. Exit status 3 if the chain is broken.
+    /// Changes nothing, not even an older schema. Keep the printed note where the operator of the server cannot change
+    /// it, and pass it to the next check, which then detects records that were cut off since. The exit status is 3 if
+    /// the log has been altered.
     ///
     ///   latchkey audit verify --noted 5:1f3c…
     #[command(verbatim_doc_comment)]
     Verify {
-        /// What an earlier check printed, as NUMBER:HEAD: shows a chain that has been cut back since
+        /// The note of an earlier check, as NUMBER:HEAD; detects records that were cut off since
         #[arg(long, value_name = "NUMBER:HEAD", value_parser = noted)]
         noted: Option<Noted>,
         /// Print `{"intact","records","note"}`, or `{"intact","broken_at","how"}`
         #[arg(long)]
         json: bool,
     },
-    /// Print the whole chain in its order, a JSON object a line
+    /// Print the whole audit log in order, as one JSON object per line
     Export {
-        /// Print CSV for a spreadsheet: what one would run as a formula has an apostrophe before it
+        /// Print CSV for a spreadsheet; a value that looks like a formula is preceded by an apostrophe
         #[arg(long)]
         csv: bool,
     },
 }
 
-/// An earlier end of the chain.
+/// The end of the chain, as an earlier check printed it.
 #[derive(Clone, Debug)]
 pub(super) struct Noted {
     number: i64,
@@ -55,7 +56,7 @@ fn noted(text: &str) -> Result<Noted, String> {
 }
 
 pub(super) async fn run(command: Command, settings: Settings) -> Result<(), StartError> {
-    // Looking at it must not change it.
+    // Reading the log must not change the database.
     let (database, audit) = app::open_audit(&settings).await?;
     let done = match command {
         Command::Verify { noted, json } => verify(&database, &audit, noted.as_ref(), json).await,
@@ -75,7 +76,7 @@ async fn verify(database: &Db, audit: &AuditLog, noted: Option<&Noted>, json: bo
         }
         Verdict::Broken { number, how } => {
             if json {
-                // Whether anybody reads it or not, the status says what was found.
+                // The exit status reports the result even if the output cannot be written.
                 let _ = output::line(json!({ "intact": false, "broken_at": number, "how": how }));
             }
             Err(StartError::AuditBroken { number, how })
@@ -83,7 +84,7 @@ async fn verify(database: &Db, audit: &AuditLog, noted: Option<&Noted>, json: bo
     }
 }
 
-/// A record as a line of JSON: as it is authenticated, and its time for people and its mac in hex.
+/// A record as a line of JSON: the authenticated fields, a readable time, and the MAC in hexadecimal.
 #[derive(Serialize)]
 struct Line<'a> {
     #[serde(flatten)]
@@ -92,7 +93,7 @@ struct Line<'a> {
     mac: String,
 }
 
-/// Writes the chain to stdout, a chunk at a time, up to where it ends when the last is read.
+/// Writes the chain to stdout in chunks, including records that are added meanwhile.
 async fn export(database: &Db, as_csv: bool) -> Result<(), StartError> {
     let mut after = 0;
     let mut chunk = if as_csv { Csv::headed(&["mac"])?.into_bytes()? } else { Vec::new() };
@@ -106,7 +107,7 @@ async fn export(database: &Db, as_csv: bool) -> Result<(), StartError> {
 }
 
 fn unreadable() -> StartError {
-    StartError::Setting("a record cannot be read; `latchkey audit verify` says which".to_owned())
+    StartError::Setting("a record cannot be read; `latchkey audit verify` names it".to_owned())
 }
 
 fn csv_lines(rows: &[AuditRow]) -> Result<Vec<u8>, Error> {

@@ -15,9 +15,9 @@ pub(super) struct Backup {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Restore {
-    /// What `latchkey backup` wrote
+    /// The backup to restore
     file: PathBuf,
-    /// Take a damaged one, if the server can work with it; says what does not hold
+    /// Accept a damaged backup if a server can run with it; report the damage
     #[arg(long)]
     accept_damage: bool,
 }
@@ -25,20 +25,20 @@ pub(super) struct Restore {
 pub(super) async fn backup(asked: &Backup, settings: &Settings) -> Result<(), StartError> {
     backup::backup(settings, &asked.file).await?;
     output::line(asked.file.display())?;
-    output::remark("The master key is not in it, and it cannot be read without: save that as well, in another place.");
+    output::remark("The master key is not in it, and is needed to read it: save the key as well, in another place.");
     Ok(())
 }
 
 pub(super) async fn restore(asked: &Restore, settings: &Settings) -> Result<(), StartError> {
     let restored = backup::restore(settings, &asked.file, asked.accept_damage).await?;
     for damage in &restored.accepted {
-        output::remark(format_args!("ACCEPTED, AND NOT AS IT WAS WRITTEN: {damage}"));
+        output::remark(format_args!("DAMAGE ACCEPTED: {damage}"));
     }
     if !restored.had_checksum {
-        output::remark("It has no checksum: what is neither sealed nor recorded may be other than it was.");
+        output::remark("It has no checksum: data that is neither sealed nor in the audit log may have been altered.");
     }
     output::remark(
-        "Keys that were disabled or deleted since the backup was made are as they were then: look through them.",
+        "Keys that were disabled or deleted after the backup was made are in their earlier state again: review them.",
     );
     output::line(restored.database.display())
 }

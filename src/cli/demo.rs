@@ -1,4 +1,4 @@
-//! `latchkey demo`: the whole product to try without a phone.
+//! `latchkey demo`: the whole product, to try without a phone.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -20,10 +20,10 @@ use crate::types::random;
 const NAME: &str = "demo";
 const STEP_MILLIS: i64 = 30_000;
 
-/// Serves from a throw-away directory with one ready account, and shows its current code until stopped.
+/// Serves from a temporary directory with one complete account, and prints its current code until stopped.
 pub(super) async fn demo(settings: Settings) -> Result<(), StartError> {
     let shutdown = stop_signal()?;
-    let failed = |cause| StartError::Io { what: "cannot make a directory for the demo", cause };
+    let failed = |cause| StartError::Io { what: "cannot create a directory for the demo", cause };
     let directory = scratch::directory("latchkey-demo-").map_err(failed)?;
     let settings = settings.for_demo(directory.path().to_owned());
     let listeners = Listeners::bind(&settings)?;
@@ -44,7 +44,7 @@ fn introduce(app: &App, listeners: &Listeners, password: &str) -> Result<(), Sta
     let console = serve::public_url(&app.settings, listeners);
     let mut text = String::from(
         "\n  LATCHKEY DEMO. For trying out only: the account's password and codes are shown on this\n  \
-         terminal, and everything is deleted when you stop it with Ctrl-C.\n\n",
+         terminal, and everything is deleted when you press Ctrl-C.\n\n",
     );
     let _ = write!(text, "  open      {console}\n  name      {NAME}\n  password  {password}\n");
     if let Some(api) = &listeners.api {
@@ -54,7 +54,7 @@ fn introduce(app: &App, listeners: &Listeners, password: &str) -> Result<(), Sta
     output::write(text.as_bytes())
 }
 
-/// Says the current code, and each next one when its time comes.
+/// Prints the current code, and each following one when it becomes valid.
 async fn show_codes(clock: Clock, seed: Seed) {
     loop {
         let now = clock.now();
@@ -65,6 +65,6 @@ async fn show_codes(clock: Clock, seed: Seed) {
 }
 
 fn say(text: &str) {
-    // That nobody reads it any more is no reason to end.
+    // The demo continues even if nobody reads its output.
     let _ = output::write(text.as_bytes());
 }

@@ -1,4 +1,4 @@
-//! `latchkey healthcheck`: for a container's health check, which has no curl.
+//! `latchkey healthcheck`, for the health check of a container, which has no curl.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 type Unhealthy = Box<dyn std::error::Error + Send + Sync>;
 
-/// Asks every listener that the settings turn on, all at once.
+/// Checks every listener that the settings turn on, all at the same time.
 pub(super) async fn healthcheck(settings: &Settings) -> Result<(), StartError> {
     let tls = settings.tls.as_ref().map(|_| any_certificate());
     let listeners = [
@@ -41,7 +41,7 @@ pub(super) async fn healthcheck(settings: &Settings) -> Result<(), StartError> {
         })
         .collect();
     if asked.is_empty() {
-        return Err(StartError::Setting("all listeners are off, so there is nothing to ask".to_owned()));
+        return Err(StartError::Setting("all listeners are off, so there is nothing to check".to_owned()));
     }
     try_join_all(asked).await.map(drop)
 }
@@ -50,12 +50,12 @@ async fn check(name: &str, address: SocketAddr, tls: Option<&TlsConnector>) -> R
     let cause = match tokio::time::timeout(PATIENCE, ask(address, tls)).await {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(cause)) => format!("is not healthy: {cause}"),
-        Err(_) => format!("did not answer within {} s", PATIENCE.as_secs()),
+        Err(_) => format!("did not respond within {} s", PATIENCE.as_secs()),
     };
     Err(StartError::Setting(format!("{address} ({name}) {cause}")))
 }
 
-/// A listener on every address is asked on loopback.
+/// A listener on all addresses is checked on the loopback address.
 fn reachable(address: SocketAddr) -> SocketAddr {
     match address.ip() {
         ip if !ip.is_unspecified() => address,
@@ -70,8 +70,8 @@ async fn ask(address: SocketAddr, tls: Option<&TlsConnector>) -> Result<(), Unhe
     ask_on(tls.connect(address.ip().into(), stream).await?, address).await
 }
 
-/// Any answer but a fault says that somebody is at work there: only the API has this page, and the guard refuses what is
-/// not signed.
+/// Any response except a server error counts as healthy: only the API has a health page, and the guard refuses requests
+/// that are not signed.
 async fn ask_on<S>(stream: S, address: SocketAddr) -> Result<(), Unhealthy>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -81,10 +81,10 @@ where
     let request = hyper::Request::get(HEALTH_PATH).header("host", address.to_string());
     let request = request.header("connection", "close").body(Empty::<Bytes>::new())?;
     let status = sender.send_request(request).await?.status();
-    if status.is_server_error() { Err(format!("it answered {status}").into()) } else { Ok(()) }
+    if status.is_server_error() { Err(format!("it responded with {status}").into()) } else { Ok(()) }
 }
 
-/// Whose name the certificate bears, and until when, is not this command's concern; that the listener speaks TLS is.
+/// Accepts any certificate: this command checks that the listener speaks TLS, not the certificate's name or validity.
 fn any_certificate() -> TlsConnector {
     let _ = ring::default_provider().install_default();
     let verifier = Arc::new(AnyCertificate(ring::default_provider()));

@@ -1,4 +1,4 @@
-//! The parser as people see it: each command shows the settings that matter to it, and takes all.
+//! The command-line parser. Each command accepts all settings, but its help shows only the relevant ones.
 
 use std::io::IsTerminal as _;
 
@@ -12,15 +12,15 @@ use crate::start_error::StartError;
 
 const EXIT_STATUS: &str = "\
 Exit status:
-  0  done
-  1  refused or failed; one line on stderr says why and what to do
+  0  success
+  1  refused or failed; one line on stderr gives the reason and what to do
   2  the command line was not understood
-  3  `audit verify` found that the chain is not as it was written
-  141  whoever read the output has gone, as after `| head`";
+  3  `audit verify` found that the audit log has been altered
+  141  the reader of the output has gone away, as after `| head`";
 
-const OTHER_SETTINGS: &str = "Other settings, listed by `latchkey serve --help`, are taken too.";
+const OTHER_SETTINGS: &str = "Other settings, listed by `latchkey serve --help`, are accepted, too.";
 
-/// The settings that a command's help shows; `serve` shows all.
+/// The settings that a command's help shows. `None` means all.
 fn shown(command: &str) -> Option<&'static [&'static str]> {
     match command {
         "serve" => None,
@@ -33,7 +33,7 @@ fn shown(command: &str) -> Option<&'static [&'static str]> {
     }
 }
 
-/// The whole parser. A variable that is set to nothing counts as unset.
+/// The complete parser. An environment variable with an empty value counts as unset.
 pub(super) fn command() -> Command {
     let unset_if_empty = |arg: Arg| {
         let empty = arg.get_env().is_some_and(config::is_empty_variable);
@@ -43,7 +43,7 @@ pub(super) fn command() -> Command {
     let settings: Vec<Arg> = command.get_arguments().filter(|arg| arg.is_global_set()).cloned().collect();
     command.mut_args(|arg| if arg.is_global_set() { arg.hide_short_help(true) } else { arg }).mut_subcommands(
         |family| {
-            // Here they are listed by `-h` as well.
+            // The help of `serve` lists them with `-h`, too.
             let Some(shown) = shown(family.get_name()) else { return family.args(&settings) };
             let is_hidden = |arg: &&Arg| !shown.contains(&arg.get_id().as_str());
             let hidden: Vec<Arg> = settings.iter().filter(is_hidden).map(|arg| arg.clone().hide(true)).collect();
@@ -52,12 +52,12 @@ pub(super) fn command() -> Command {
     )
 }
 
-/// A command's own copy of a setting is in the place of the one it would get from above.
+/// Hides settings in the help of a command. Its own copies override the global arguments.
 fn hide(command: Command, hidden: &[Arg], note: &'static str) -> Command {
     command.args(hidden).after_help(note).mut_subcommands(|below| hide(below, hidden, note))
 }
 
-/// Prints the help or the version that was asked for, in colour on a terminal.
+/// Prints the requested help or version, in colour on a terminal.
 pub(super) fn print(asked: &clap::Error) -> Result<(), StartError> {
     let text = asked.render();
     if std::io::stdout().is_terminal() {
@@ -67,7 +67,7 @@ pub(super) fn print(asked: &clap::Error) -> Result<(), StartError> {
     }
 }
 
-/// Prints the script for a shell.
+/// Prints the completion script for a shell.
 pub(super) fn completions(shell: Shell) -> Result<(), StartError> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command(), "latchkey", &mut script);

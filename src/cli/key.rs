@@ -1,4 +1,4 @@
-//! `latchkey key …`: keys without the console.
+//! `latchkey key …`: managing keys without the console.
 
 use std::fmt::Write as _;
 
@@ -27,25 +27,25 @@ pub(super) enum Command {
     ///   latchkey key list alice --json | jq -r '.[] | select(.state == "enabled") | .secret_id'
     #[command(verbatim_doc_comment)]
     List {
-        /// Of this account only
+        /// List only the keys of this account
         account: Option<String>,
         /// Print a JSON array
         #[arg(long)]
         json: bool,
     },
-    /// Disable keys: the next request signed with one is refused, on every process
+    /// Disable keys: every process refuses the next request signed with one
     ///
-    /// The emergency stop. The server need not be restarted, and nobody has to sign in. A key that is disabled already is
-    /// no error; one that does not exist is, after all others have been disabled.
+    /// This is the emergency stop. The server need not be restarted, and nobody has to sign in. A key that is already
+    /// disabled is not an error. A key that does not exist is, but all others are disabled first.
     ///
     ///   latchkey key disable AKIDz8krbsJ5yKBZQpn74WFkmLPx3gnPhESA
     ///   latchkey key disable --all-of alice
     #[command(verbatim_doc_comment, arg_required_else_help = true)]
     Disable {
-        /// The keys
+        /// The keys to disable
         #[arg(value_name = "SECRET_ID", required_unless_present = "all_of", conflicts_with = "all_of")]
         secret_ids: Vec<SecretId>,
-        /// All keys of this account
+        /// Disable all keys of this account
         #[arg(long, value_name = "ACCOUNT")]
         all_of: Option<String>,
     },
@@ -54,7 +54,7 @@ pub(super) enum Command {
     ///   latchkey key enable AKIDz8krbsJ5yKBZQpn74WFkmLPx3gnPhESA
     #[command(verbatim_doc_comment, arg_required_else_help = true)]
     Enable {
-        /// The keys
+        /// The keys to enable
         #[arg(value_name = "SECRET_ID", required = true)]
         secret_ids: Vec<SecretId>,
     },
@@ -85,7 +85,7 @@ async fn disable_all(app: &App, account: &str) -> Result<(), StartError> {
     disabled.iter().try_for_each(|secret_id| output::line(format_args!("{secret_id} disabled")))
 }
 
-/// Moves each key on its own, so that one that fails does not stop the others.
+/// Changes the state of each key separately, so that one failure does not stop the others.
 async fn move_all(app: &App, secret_ids: &[SecretId], to: KeyState) -> Result<(), StartError> {
     let (mut failed, mut said) = (0, Ok(()));
     for secret_id in secret_ids {
@@ -109,7 +109,7 @@ async fn move_all(app: &App, secret_ids: &[SecretId], to: KeyState) -> Result<()
     said
 }
 
-/// What was done, in a word. To be in that state already is as good.
+/// Returns the result in a few words. A key that is in that state already is a success.
 async fn move_one(app: &App, owner: &Owner, secret_id: &SecretId, to: KeyState) -> Result<String, Error> {
     let done = match to {
         KeyState::Enabled => lifecycle::enable(app, owner, secret_id).await,

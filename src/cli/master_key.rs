@@ -11,18 +11,20 @@ use crate::types::clock::Clock;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Make a new master key, and reseal every secret under it, while the server runs
+    /// Create a new master key, and reseal every secret under it, while the server runs
     ///
-    /// Adds a new version to the file of the master key, reseals everything under it, and takes the old version out of
-    /// the file. Servers need not be stopped: they read the file again. If it is interrupted, run it again: it goes on.
+    /// Adds a new version to the master key file, reseals everything under it, and removes the old version from the
+    /// file. Servers need not be stopped: they read the file again. If the command is interrupted, run it again, and it
+    /// continues.
     ///
-    /// Where the key comes from LATCHKEY_MASTER_KEY or a credential of systemd, add a version by hand, restart every
-    /// server, and run this: it does the rest. The same if servers on several machines have copies of the file.
+    /// If the key comes from LATCHKEY_MASTER_KEY or a systemd credential, add a version by hand, restart every server,
+    /// and then run this command, which does the rest. Do the same if servers on several machines have copies of the
+    /// file.
     ///
     ///   latchkey master-key rotate
     #[command(verbatim_doc_comment)]
     Rotate {
-        /// Leave the old version in the file, to open older backups with
+        /// Keep the old version in the file, to read older backups with
         #[arg(long)]
         keep_old: bool,
     },
@@ -37,11 +39,13 @@ pub(super) async fn run(command: Command, settings: Settings) -> Result<(), Star
     done
 }
 
-/// `file` is the master key's, or the name of what has it and cannot be written.
+/// `file` is the master key file, or, if the key cannot be written, the name of its source.
 async fn rotate(app: &App, file: Result<&MasterKeyFile, &String>, keep_old: bool) -> Result<(), StartError> {
     let version = match (master_key::unfinished(app).await?, file) {
         (Some(version), _) => {
-            output::remark(format_args!("older versions are in use: everything is resealed under version {version}"));
+            output::remark(format_args!(
+                "older versions are still in use: resealing everything under version {version}"
+            ));
             version
         }
         (None, Ok(file)) => begin(app, file).await?,
@@ -54,17 +58,17 @@ async fn rotate(app: &App, file: Result<&MasterKeyFile, &String>, keep_old: bool
         }
     };
     let resealed = master_key::reseal(app, version).await?;
-    // What is said is said at the end: that nobody reads it is no reason to stop half way.
-    let mut said = format!("{} secrets are resealed under version {version}\n", resealed.values);
+    // Print everything at the end: a reader that has gone away is no reason to stop halfway.
+    let mut said = format!("{} secrets were resealed under version {version}\n", resealed.values);
     if resealed.unreadable > 0 {
         output::write(said.as_bytes())?;
         return Err(StartError::Setting(format!(
-            "{} secrets do not open and stay as they are, and so do the older versions of the master key; see the log",
+            "{} secrets do not open and were left as they are, as were the older versions of the master key; see the log",
             resealed.unreadable
         )));
     }
     if keep_old {
-        said += "the older versions stay in the master key\n";
+        said += "the older versions were kept in the master key\n";
     } else {
         said += &finish(app, file, version).await?;
     }
@@ -76,14 +80,14 @@ async fn begin(app: &App, file: &MasterKeyFile) -> Result<i64, StartError> {
     file.add(version)?;
     if master_key::begin(app, version).await? {
         output::remark(format_args!(
-            "{} has a new version {version}: save it as you saved the first",
+            "{} has a new version {version}: back it up like the first",
             file.path().display()
         ));
         return Ok(version);
     }
-    // Its key under this number is in nobody's use.
+    // The key that was just added under this number is not in use.
     file.take_out(|other| other == version)?;
-    Err(StartError::Setting(format!("another process has just made version {version}, with another file")))
+    Err(StartError::Setting(format!("another process has just created version {version} in another file")))
 }
 
 async fn finish(app: &App, file: Result<&MasterKeyFile, &String>, version: i64) -> Result<String, StartError> {
@@ -95,12 +99,12 @@ async fn finish(app: &App, file: Result<&MasterKeyFile, &String>, version: i64) 
         Err(place) => place.clone(),
     };
     let done = if file.is_ok_and(|file| file.take_out(|older| older < version).is_ok()) {
-        format!("older versions are gone from {place}")
+        format!("older versions were removed from {place}")
     } else {
-        format!("nothing is sealed under older versions: take them out of {place}")
+        format!("nothing is sealed under older versions any more: remove them from {place}")
     };
     output::remark(
-        "a server that has a copy of the key, as a credential or variable, must be restarted if it has not been",
+        "a server that has a copy of the key, as a credential or variable, must be restarted if it has not been yet",
     );
-    Ok(format!("{done}\nbackups made before now still need them: keep the saved copies as long as those\n"))
+    Ok(format!("{done}\nexisting backups still need them: keep the saved copies for as long as those backups\n"))
 }

@@ -1,9 +1,11 @@
-//! The command line, one file a family of commands. Errors are one line on stderr and exit status 1; 2 for usage, 3 for a
-//! broken audit chain. Of a pipe that nobody reads any more nothing is said, and the exit status is 141, as of a command that
-//! the system ends for it.
+//! The command line, with one file for each group of commands.
+//!
+//! Errors are one line on stderr, with exit status 1, or 2 for a usage error and 3 for a broken audit chain. If the
+//! reader of the output has gone away, nothing is printed, and the exit status is 141, as if SIGPIPE had ended the
+//! command.
 
-#![expect(rustdoc::bare_urls, reason = "the examples are shown by --help as they stand")]
-#![expect(clippy::doc_markdown, reason = "here they are what `--help` prints, for a terminal")]
+#![expect(rustdoc::bare_urls, reason = "the examples are shown verbatim by --help")]
+#![expect(clippy::doc_markdown, reason = "these comments are the text that `--help` prints on a terminal")]
 
 mod account;
 mod audit;
@@ -29,8 +31,8 @@ use crate::types::clock::Clock;
 
 /// A self-hosted console for API key pairs, and the server that checks the requests signed with them.
 ///
-/// Without a command it serves: the console on 127.0.0.1:8080 and the signed API on 127.0.0.1:8081, with an embedded
-/// database in ./data that is made on first start.
+/// Without a command, it runs the server: the console on 127.0.0.1:8080 and the signed API on 127.0.0.1:8081, with an
+/// embedded database in ./data that is created on the first start.
 #[derive(Debug, Parser)]
 #[command(version, about, long_about)]
 pub struct Cli {
@@ -44,40 +46,41 @@ pub struct Cli {
 enum Command {
     /// Run the server (the default)
     ///
-    /// Prints where it listens and, as long as there is no account, the link to make the first one with. Ends at SIGTERM or
-    /// Ctrl-C, when requests in flight have been answered.
+    /// Prints the addresses it listens on and, as long as there is no account, the link to create the first one. Stops
+    /// on SIGTERM or Ctrl-C, after it has finished the requests in flight.
     ///
     ///   latchkey serve --data-dir /var/lib/latchkey --public-url https://keys.example --trusted-proxy 127.0.0.1
     #[command(verbatim_doc_comment)]
     Serve,
-    /// Try the whole product without a phone: a throw-away account on loopback that leaves nothing behind
+    /// Try the whole product without a phone: a temporary account on loopback that leaves nothing behind
     ///
-    /// Prints name, password and the current code, and deletes everything at Ctrl-C.
+    /// Prints name, password and the current code, and deletes everything on Ctrl-C.
     ///
     ///   latchkey demo --console 127.0.0.1:9090
     #[command(verbatim_doc_comment)]
     Demo,
-    /// Make, list and help root accounts
+    /// Create, list and recover root accounts
     #[command(subcommand)]
     Account(account::Command),
     /// List, disable and enable keys without the console
     #[command(subcommand)]
     Key(key::Command),
-    /// Check or print the chained record of operations
+    /// Verify or print the audit log
     #[command(subcommand)]
     Audit(audit::Command),
     /// Write a consistent copy of the embedded database while the server runs
     ///
-    /// The copy is for its owner only, and nothing is overwritten. The master key is not in it. PostgreSQL has pg_dump.
+    /// Only its owner can read the copy, and no file is overwritten. The copy does not contain the master key. For
+    /// PostgreSQL, use pg_dump.
     ///
     ///   latchkey backup /backups/latchkey-2026-11-24.db
     #[command(verbatim_doc_comment)]
     Backup(backup::Backup),
-    /// Put a backup where there is no database yet
+    /// Restore a backup where there is no database yet
     ///
-    /// Looks through the backup first: it must be whole, of Latchkey, and sealed under the master key given; every secret must
-    /// open, and the record of operations be as it was written. An existing database is never overwritten. Stop every server
-    /// before, and start them after. PostgreSQL has pg_restore.
+    /// Checks the backup first: it must be an intact database of Latchkey, sealed under the given master key; every
+    /// secret must open, and the audit log must be unaltered. An existing database is never overwritten. Stop every
+    /// server before, and start them afterwards. For PostgreSQL, use pg_restore.
     ///
     ///   latchkey restore /backups/latchkey-2026-11-24.db
     #[command(verbatim_doc_comment)]
@@ -85,23 +88,23 @@ enum Command {
     /// Change the master key that secrets are sealed under
     #[command(subcommand)]
     MasterKey(master_key::Command),
-    /// Bring the database's schema up to date, without serving
+    /// Migrate the database schema without serving
     ///
-    /// Every start of the server does so as well. There is no way back: make a backup before.
+    /// Every start of the server does the same. A migration cannot be undone: make a backup first.
     ///
     ///   latchkey migrate
     #[command(verbatim_doc_comment)]
     Migrate,
     /// Print a signed curl command, with the key in `TENCENTCLOUD_SECRET_ID` and `TENCENTCLOUD_SECRET_KEY`
     ///
-    /// The SecretKey is not in what is printed. The signature is good for five minutes.
+    /// The output does not contain the SecretKey. The signature is valid for five minutes.
     ///
     ///   latchkey sign --url https://api.keys.example/ | sh
     #[command(verbatim_doc_comment)]
     Sign(Box<sign::Sign>),
-    /// Ask every listener of the settings whether it answers; exit status 0 if all do
+    /// Check that every configured listener responds; exit status 0 if all do
     ///
-    /// For a container's health check, which has no curl. Give it the settings that the server has.
+    /// For the health check of a container, which has no curl. Use the same settings as the server.
     ///
     ///   latchkey healthcheck --console 127.0.0.1:8080 --api 127.0.0.1:8081
     #[command(verbatim_doc_comment)]
@@ -119,7 +122,8 @@ enum Command {
 }
 
 impl Command {
-    /// May there be no database yet? Where there should be one, a new and empty one beside it helps nobody.
+    /// Returns `true` if the command may create a database. Where one should exist, a new, empty one would only hide
+    /// the mistake.
     fn may_make_database(&self) -> bool {
         match self {
             Self::Account(command) => command.may_make_database(),
@@ -138,13 +142,13 @@ impl Command {
 /// The exit status for a command line that was not understood.
 const USAGE: u8 = 2;
 
-/// The exit status of `audit verify` for a chain that is not as it was written.
+/// The exit status of `audit verify` for an altered chain.
 const BROKEN: u8 = 3;
 
-/// The exit status of a command whose output nobody reads any more: what shells make of SIGPIPE.
+/// The exit status of a command whose output nobody reads any more, as shells report SIGPIPE.
 const READER_GONE: u8 = 128 + 13;
 
-/// Reads the command line. Asked for help or not understood, says so and gives the exit status.
+/// Parses the command line. If it asks for help, or is not understood, prints that and returns the exit status.
 pub fn parse() -> Result<Cli, ExitCode> {
     let parsed = help::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     parsed.map_err(|error| {
@@ -156,7 +160,7 @@ pub fn parse() -> Result<Cli, ExitCode> {
     })
 }
 
-/// Runs the command and says how it ended.
+/// Runs the command and returns its exit status.
 pub fn run(cli: Cli) -> ExitCode {
     let Cli { command, settings: given } = cli;
     let command = command.unwrap_or(Command::Serve);
@@ -175,7 +179,7 @@ pub fn run(cli: Cli) -> ExitCode {
     end(ended, |line| log.finish(line))
 }
 
-/// Says what went wrong, if anything did.
+/// Reports the error, if there is one.
 fn end(ended: Result<(), StartError>, say: impl FnOnce(&str)) -> ExitCode {
     let Err(error) = ended else { return ExitCode::SUCCESS };
     if matches!(error, StartError::ReaderGone) {
@@ -217,7 +221,7 @@ async fn migrate(settings: Settings) -> Result<(), StartError> {
     output::line("the database is up to date")
 }
 
-/// Messages of libraries may span lines; a terminal gets one.
+/// Joins a message into one line, because the messages of libraries may span several.
 fn one_line(message: &str) -> String {
     message.split_whitespace().collect::<Vec<_>>().join(" ")
 }

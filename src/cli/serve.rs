@@ -14,9 +14,9 @@ use crate::serve::{self, Listeners};
 use crate::start_error::StartError;
 use crate::types::clock::Clock;
 
-/// Opens, binds, says where, and serves until a signal.
+/// Binds the listeners, opens the database, prints the addresses, and serves until a signal arrives.
 pub(super) async fn serve(settings: Settings) -> Result<(), StartError> {
-    // First of all, so that a signal at any moment is a request to stop and not a kill.
+    // This comes first, so that a signal at any moment stops the server in an orderly way instead of killing it.
     let shutdown = stop_signal()?;
     settings.check_listeners()?;
     allow_many_descriptors();
@@ -27,12 +27,12 @@ pub(super) async fn serve(settings: Settings) -> Result<(), StartError> {
     serve::run(app, listeners, tls, shutdown).await
 }
 
-/// As many as the system lets us have: what it begins with is mostly for a program that has a few, and each listener may have
-/// a thousand connections.
+/// Raises the limit on file descriptors to the maximum. The default is mostly meant for programs that need a few, and
+/// each listener may have a thousand connections.
 fn allow_many_descriptors() {
     let limit = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
-        tracing::debug!(%error, "the limit of descriptors stays as it is");
+        tracing::debug!(%error, "the limit on file descriptors could not be raised");
     }
 }
 
@@ -63,12 +63,12 @@ async fn print_addresses(app: &App, listeners: &Listeners) -> Result<(), StartEr
             let _ = writeln!(lines, "setup {}", setup::link_address(&public_url, &link));
         }
     }
-    // That nobody reads it is no reason not to serve.
+    // The server runs even if nobody reads its output.
     let _ = output::write(lines.as_bytes());
     Ok(())
 }
 
-/// Done at SIGTERM or Ctrl-C.
+/// Returns a future that completes on SIGTERM or Ctrl-C.
 pub(super) fn stop_signal() -> Result<impl Future<Output = ()>, StartError> {
     let failed = |cause| StartError::Io { what: "cannot listen for signals", cause };
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;

@@ -1,4 +1,4 @@
-//! `latchkey sign`: a signed curl command, to try a server with.
+//! `latchkey sign`: prints a signed curl command, to try out a server.
 
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use secrecy::SecretString;
@@ -10,25 +10,25 @@ use crate::signature::tc3::{self, SignedRequest};
 use crate::start_error::StartError;
 use crate::types::clock::Clock;
 
-/// So that curl sends what was signed: without the settings of whoever runs it, and with brackets, braces and dots in the
-/// address as they stand there.
+/// Makes curl send exactly what was signed: without the user's configuration file, and with brackets, braces and dots
+/// in the URL left as they are.
 const AS_IT_STANDS: [&str; 4] = ["curl", "--disable", "--globoff", "--path-as-is"];
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Sign {
-    /// What to call: the API at /, or any address behind a guard
+    /// The URL to call: the API at /, or any address behind a guard
     #[arg(long, default_value = "http://127.0.0.1:8081/")]
     url: Url,
-    /// The method
+    /// The HTTP method
     #[arg(long, default_value = "POST")]
     method: Method,
-    /// The body
+    /// The request body
     #[arg(long, default_value = "{}")]
     data: String,
-    /// The body's type
+    /// The content type of the body
     #[arg(long, default_value = "application/json")]
     content_type: HeaderValue,
-    /// The API's action; empty for a guarded back end
+    /// The API action; empty for a guarded back end
     #[arg(long, default_value = "GetCallerIdentity")]
     action: HeaderValue,
     /// The action's version
@@ -36,7 +36,8 @@ pub(super) struct Sign {
     api_version: HeaderValue,
 }
 
-/// Prints the command. The key comes from the environment, as the official clients take it, and the secret is not in it.
+/// Prints the command. The key comes from the environment, like that of the official clients, and the output does not
+/// contain the secret.
 pub(super) fn sign(asked: &Sign) -> Result<(), StartError> {
     let missing = "set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY to the key to sign with";
     let (secret_id, secret_key) = config::signing_key().ok_or_else(|| StartError::Setting(missing.to_owned()))?;
@@ -91,21 +92,21 @@ fn command(asked: &Sign, secret_id: &str, secret_key: &SecretString, clock: &Clo
     shlex::try_join(words.iter().map(String::as_str)).map_err(|_| bad("a NUL byte"))
 }
 
-/// The address as it is sent: without what stays with the client.
+/// The URL as it is sent, without the parts that stay with the client.
 fn address(url: &Url) -> Result<Url, StartError> {
     let wrong = |what: &str| Err(StartError::Setting(format!("--url is an http or https address {what}")));
     if !matches!(url.scheme(), "http" | "https") {
         return wrong("such as http://127.0.0.1:8081/");
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return wrong("without a user and a password; the key is what signs");
+        return wrong("without a user name and password; the key signs the request");
     }
     let mut url = url.clone();
     url.set_fragment(None);
     Ok(url)
 }
 
-/// A header as curl takes it, which reads `Name:` as one to leave out, and `Name;` as one without a value.
+/// A header as a curl argument. curl takes `Name:` as a header to leave out, and `Name;` as one without a value.
 fn header_argument(name: &str, value: &str) -> String {
     if value.trim().is_empty() { format!("{name};") } else { format!("{name}: {value}") }
 }

@@ -1,6 +1,7 @@
 //! The console: pages for people. A handler's arguments are its authorisation rule ([`session::SignedIn`] and the other
-//! stages), every form comes through [`session::form::OwnForm`], and the template struct stands beside its handler. May import
-//! the domain (`account`, `keys`, `audit`) but never `db`: handlers ask the domain.
+//! stages). Every form is extracted with [`session::form::OwnForm`]. Each template struct is next to its handler.
+//!
+//! May import the domain (`account`, `keys`, `audit`), but never `db`: handlers call the domain.
 
 pub mod frame;
 pub mod keys;

@@ -12,10 +12,10 @@ use super::session::Visitor;
 use super::session::form::OwnForm;
 use crate::texts::Texts;
 
-/// How long a choice is remembered.
+/// The time for which a choice is remembered.
 const REMEMBERED: Duration = Duration::days(365);
 
-/// What is chosen in the top bar, and the page to come back to.
+/// The choice in the top bar, and the page to return to.
 #[derive(Debug, Deserialize)]
 pub struct Choice {
     language: Option<String>,
@@ -27,7 +27,7 @@ pub struct Choice {
 pub async fn choose(console: Console, visitor: Visitor, OwnForm(choice): OwnForm<Choice>) -> Redirect {
     let names = &console.site.cookies;
     let remember = |name: &String, value: &str| {
-        // Lax: a link from elsewhere, too, leads to a page that looks and reads as chosen.
+        // Lax, so that a page reached by a link from another site also has the chosen language and theme.
         let mut cookie = console.site.cookie(name.clone(), value.to_owned());
         cookie.set_same_site(SameSite::Lax);
         cookie.set_max_age(REMEMBERED);

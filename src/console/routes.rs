@@ -1,4 +1,4 @@
-//! The console's addresses, and the layers before them.
+//! The console's router and its middleware.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -27,16 +27,16 @@ use crate::app::App;
 use crate::http::tracked;
 use crate::types::id::RequestId;
 
-/// Longest body of a form.
+/// The maximum size of a form's body.
 const BODY_LIMIT: usize = 64 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The console's routes and layers.
+/// Creates the console's router.
 pub fn router(app: App, site: Site) -> Router {
     let console = Console { app, site: Arc::new(site) };
     let routes = table::routes().into_iter();
     let routes = routes.fold(Router::new(), |router, route| router.route(route.path, route.handler));
-    // From the outside in; a refusal of any of them passes through those above it.
+    // From the outside in. A response of any layer passes through the layers above it.
     let layers = ServiceBuilder::new()
         .layer(from_fn(tracked::note_route))
         .layer(from_fn_with_state(console.clone(), headers::secure))
@@ -80,12 +80,12 @@ fn sessions(console: &Console) -> SessionManagerLayer<Store> {
         .with_expiry(Expiry::OnSessionEnd)
 }
 
-/// Within the layers that make a page of it.
+/// The response for a panic within the layers that render an error page.
 fn rendered_panic(_: Box<dyn Any + Send>) -> Response {
     PageError::from(Problem::Fault).into_response()
 }
 
-/// What a browser is told when one of those layers has panicked.
+/// The response for a panic in one of those layers.
 pub fn panicked(_: RequestId, _: &Uri) -> Response {
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }

@@ -1,4 +1,4 @@
-//! What the console's handlers have at hand.
+//! The state of the console's handlers.
 
 use std::sync::Arc;
 
@@ -7,17 +7,18 @@ use super::frame::site::Site;
 use crate::account::webauthn::RelyingParty;
 use crate::app::App;
 
-/// The state of the console's handlers.
+/// The state that every handler can access.
 #[derive(Clone, Debug)]
 pub struct Console {
-    /// The product.
+    /// The parts of the running server.
     pub app: App,
-    /// How it is reached.
+    /// The console's public address.
     pub site: Arc<Site>,
 }
 
 impl Console {
-    /// The console as passkeys know it. Where browsers know none, what is about them is not there.
+    /// The console as a relying party for passkeys. If browsers support no passkeys there, the pages for them do not
+    /// exist.
     pub fn relying_party(&self) -> Result<&RelyingParty, PageError> {
         self.site.passkeys.as_ref().ok_or_else(|| Problem::NotFound.into())
     }

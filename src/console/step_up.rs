@@ -1,8 +1,8 @@
-//! The one step before everything that cannot be taken back: a page that says what is about to be done and, unless a
-//! verification still holds, asks for password and code, or a passkey.
+//! The step before every operation that cannot be undone: a page that says what is about to be done and, unless an
+//! earlier verification still holds, asks for password and code, or a passkey.
 //!
-//! An act has one address. `GET` is this page; `POST` does it, with password and code in the same form, so that a
-//! verification window of zero works like any other.
+//! Each operation has one URL. `GET` shows this page, and `POST` performs the operation, with password and code in the
+//! same form. So a verification window of zero works like any other.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,7 +29,7 @@ use crate::texts::Texts;
 use crate::types::error::Error;
 use crate::types::id::SecretId;
 
-/// What an act is done to.
+/// The subject of an operation.
 pub enum StepUpSubject {
     /// The account as a whole.
     Account,
@@ -37,25 +37,25 @@ pub enum StepUpSubject {
     Key(SecretId),
     /// A session.
     Session(SessionView),
-    /// The passkey of this name.
+    /// The passkey with this name.
     Passkey(String),
 }
 
-/// What is about to be done.
+/// The operation to be confirmed.
 pub struct StepUpPrompt {
     /// The heading.
     pub title: &'static str,
-    /// What it does.
+    /// The effect of the operation.
     pub text: &'static str,
-    /// To what.
+    /// The subject of the operation.
     pub about: StepUpSubject,
-    /// The act's address.
+    /// The URL of the operation.
     pub action: String,
-    /// The page that leads here.
+    /// The page to return to.
     pub back: &'static str,
-    /// On the button.
+    /// The label of the button.
     pub button: &'static str,
-    /// Does it end something?
+    /// `true` if the operation is destructive.
     pub danger: bool,
     /// Does a recovery code do in place of the authenticator's?
     pub recovery: RecoveryCode,
@@ -72,7 +72,7 @@ pub enum RecoveryCode {
     Asked,
 }
 
-/// The page that asks.
+/// The page that asks for confirmation.
 #[derive(Template)]
 #[template(path = "verify.html")]
 pub struct VerifyPage {
@@ -84,12 +84,12 @@ pub struct VerifyPage {
     form: FormState,
 }
 
-/// The page, as an answer to `GET`.
+/// The page, as a response to `GET`.
 pub async fn page(console: &Console, owner: SignedIn, ask: StepUpPrompt) -> Result<AccountPage<VerifyPage>, PageError> {
     Ok(AccountPage(form(console, owner, ask, FormState::default()).await?))
 }
 
-/// Can the owner verify with a passkey?
+/// Returns `true` if the owner can verify with a passkey.
 pub async fn can_use_passkey(console: &Console, owner: &SignedIn) -> Result<bool, PageError> {
     Ok(console.site.passkeys.is_some() && !passkeys::list(&console.app, owner.proof()).await?.is_empty())
 }
@@ -107,35 +107,36 @@ pub async fn form(
     Ok(VerifyPage { page, account_name: owner.account.name.clone(), ask, asks_proof, has_passkeys, form })
 }
 
-/// Password and code, or the use of a passkey, as a form brings them; nothing within the window of an earlier verification.
+/// The form: password and code, or the use of a passkey. Within the window of an earlier verification, none of them is
+/// needed.
 #[derive(Deserialize)]
 pub struct StepUpForm {
     /// The account's password.
     pub password: Option<SecretString>,
-    /// From its authenticator.
+    /// The code from the account's authenticator.
     pub code: Option<SecretString>,
-    /// A passkey's answer to what the session has asked.
+    /// The browser's response to the session's passkey challenge.
     pub passkey: Option<String>,
 }
 
-/// Why it is not shown who asks.
+/// The reason why the owner is not verified.
 pub enum StepUpError {
     /// Password or code is missing, and no earlier verification holds.
     Missing,
-    /// Not the password, or too many tries.
+    /// The password is wrong, or there were too many attempts.
     PasswordWrong,
-    /// Not a code that has not been used, or too many tries.
+    /// The code is wrong or already used, or there were too many attempts.
     CodeRefused,
     /// A code that was right, and has just been used.
     CodeSpent(Duration),
     /// Not the use of a passkey of this account that was asked for, or too many tries.
     PasskeyRefused,
-    /// It could not be checked.
+    /// The check failed.
     Failed(PageError),
 }
 
-/// Checks what is given, under a new session id, and looks for an earlier verification where
-/// they are not.
+/// Checks the given proof and, if it is right, moves the session to a new ID. If no proof is given, looks for an
+/// earlier verification.
 pub async fn check(console: &Console, owner: &mut SignedIn, proof: StepUpForm) -> Result<Verified, StepUpError> {
     let app = &console.app;
     let outcome = match (proof, &console.site.passkeys) {
@@ -162,7 +163,7 @@ pub async fn check(console: &Console, owner: &mut SignedIn, proof: StepUpForm) -
 }
 
 impl StepUpError {
-    /// What is wrong, beside the field it is wrong with.
+    /// The error, beside its field.
     pub fn errors(self, texts: &Texts) -> Result<FormState, PageError> {
         match self {
             Self::Missing => Ok(FormState::with_error("code", texts.step_up.expired)),

@@ -1,5 +1,5 @@
-//! Every page and form of the console: method, address, who may, handler. The router is made from this table, and so is the
-//! test of who gets through where (`tests/it/access.rs`).
+//! Every page and form of the console: method, path, required stage, handler. The router is built from this table, and
+//! so is the access test (`tests/it/access.rs`).
 
 use axum::handler::Handler;
 use axum::http::Method;
@@ -14,29 +14,29 @@ use super::security::{authenticator, overview, passkeys, password, recovery_code
 use super::sign_in::{login, setup};
 use super::state::Console;
 
-/// Who a route is for. Its handler's arguments are what enforces it; the access test compares the two.
+/// The stage that a route requires. The arguments of the handler enforce it; the access test compares the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
     /// Anybody.
     Anybody,
-    /// Somebody in the middle of a set-up.
+    /// A visitor who is setting up an account.
     Enrolling,
-    /// Somebody whose right password awaits its code.
+    /// A visitor who has entered the correct password, and has to enter a code.
     PasswordAccepted,
     /// The owner of an account, signed in.
     SignedIn,
 }
 
-/// One row of the table.
+/// A row of the table.
 #[derive(Debug)]
 pub struct Route {
-    /// GET or POST.
+    /// The method: GET or POST.
     pub method: Method,
-    /// The address, with names in braces where an id stands.
+    /// The path, with parameters in braces.
     pub path: &'static str,
-    /// Who gets through.
+    /// The required stage.
     pub who: Who,
-    /// What answers.
+    /// The handler.
     pub(super) handler: MethodRouter<Console>,
 }
 
@@ -48,7 +48,7 @@ fn post<H: Handler<T, Console>, T: 'static>(path: &'static str, who: Who, handle
     Route { method: Method::POST, path, who, handler: routing::post(handler) }
 }
 
-/// The table.
+/// All routes.
 pub fn routes() -> Vec<Route> {
     use Who::{Anybody, Enrolling, PasswordAccepted, SignedIn};
     vec![

@@ -1,7 +1,8 @@
-//! The API's listener: the actions at `/`, the entry points for proxies and back ends, and the questions of load balancers.
+//! The API's listener: the actions at `/`, the entry points for proxies and back ends, and the checks of load
+//! balancers.
 //!
-//! Invariant: every answer at `/` is HTTP 200 with `Content-Type: application/json` exactly; the official clients lose
-//! the error code on any other.
+//! Invariant: every response at `/` is HTTP 200 with exactly `Content-Type: application/json`. The official clients
+//! lose the error code in any other response.
 
 use std::sync::atomic::Ordering;
 
@@ -22,10 +23,10 @@ use crate::metrics::EntryPoint;
 use crate::texts::Texts;
 use crate::types::id::RequestId;
 
-/// Where somebody asks whether keys can be checked here.
+/// The path of the readiness check.
 const READY_PATH: &str = "/readyz";
 
-/// What the API's listener answers.
+/// The routes of the API's listener.
 #[derive(Debug)]
 pub struct Api {
     app: App,
@@ -33,14 +34,15 @@ pub struct Api {
 }
 
 impl Api {
-    /// For whoever signs requests, and for those who ask whether they did.
+    /// Creates the routes.
     pub fn new(app: App) -> Self {
         Self { others: router(app.clone()), app }
     }
 }
 
 impl Routes for Api {
-    /// The actions are all at `/` and come by the thousand: they go to their handler without a router's boxes.
+    /// Nearly all requests are for the actions at `/`, so they go directly to their handler, without the boxed futures
+    /// of a router.
     fn answer(&self, request: tracked::Request, caller: Caller) -> impl Future<Output = Response> + Send + use<> {
         if request.uri().path() != "/" {
             return Either::Right(self.others.answer(request, caller));
@@ -69,7 +71,7 @@ fn router(app: App) -> Router {
         .route(&format!("{}/{{*forwarded}}", forward_auth::PATH), any(forward_auth::forward_auth))
         .route(verify_api::PATH, post(verify_api::verify))
         .fallback(unknown)
-        // Yesterday's yes is worth nothing today: an answer is for the request that asked, and for nobody's cache.
+        // No response may be cached: it is valid only for the request that it answers.
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(SetResponseHeaderLayer::if_not_present(
             header::X_CONTENT_TYPE_OPTIONS,
@@ -78,7 +80,7 @@ fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// Can keys be checked and changed here?
+/// Reports whether keys can be checked and changed on this server.
 async fn ready(State(app): State<App>) -> Response {
     if app.stopping.load(Ordering::Relaxed) {
         return (StatusCode::SERVICE_UNAVAILABLE, "not ready: the server is stopping\n").into_response();
@@ -89,7 +91,7 @@ async fn ready(State(app): State<App>) -> Response {
     }
 }
 
-/// To a proxy that asks at a wrong address, any 200 is a yes.
+/// The status must not be 200, which a proxy with a misconfigured URL would take as permission.
 async fn unknown(Extension(caller): Extension<Caller>, request: Request) -> Response {
     let error = ApiError::InvalidAction(for_message(request.uri().path()));
     let mut response = envelope::failure(&error, texts_for(request.headers()), caller.request_id);
@@ -97,7 +99,7 @@ async fn unknown(Extension(caller): Extension<Caller>, request: Request) -> Resp
     response
 }
 
-/// What a client is told when a handler has panicked. But for the actions, a status that no proxy takes for a yes.
+/// The response for a panic in a handler. Except for the actions, it has a status that no proxy takes as permission.
 pub fn panicked(request_id: RequestId, uri: &Uri) -> Response {
     if uri.path() == "/" {
         envelope::failure(&ApiError::Fault, Texts::fallback(), request_id)

@@ -1,4 +1,4 @@
-//! The errors of the entry points, and the codes callers know them by (API 3.0, common error codes).
+//! The errors of the entry points, and their codes (API 3.0, common error codes).
 
 use axum::http::StatusCode;
 
@@ -7,24 +7,24 @@ use crate::http::body::Unread;
 use crate::signature::Malformed;
 use crate::types::error::Error;
 
-/// Parameters of a query or form. A stranger's form is decoded before anything is known of it, and the shortest ones
-/// take fifty times their length.
+/// The maximum number of parameters in a query or form. A form is decoded before its sender is authenticated, and
+/// decoding the shortest parameters takes fifty times their length in memory.
 pub(crate) const MOST_PARAMETERS: usize = 1000;
-/// What is wrong where it is the body as a whole.
+/// The name used for an invalid request body as a whole.
 pub(crate) const BODY: &str = "the body";
 
-/// What a caller of the API, or behind a guard, is told of a refusal.
+/// The error that a caller of the API, or a client behind a guard, is told.
 #[derive(Debug)]
 pub(crate) enum ApiError {
-    /// The request is not signed well enough to be looked at.
+    /// The request carries no well-formed signature.
     Authorization(String),
     SecretIdShape,
-    /// Unknown, deleted and disabled keys alike.
+    /// The key is unknown, deleted or disabled; callers are not told which.
     SecretIdNotFound,
     Expired,
     SignatureFailure,
     Token,
-    /// Keys may not manage keys here.
+    /// The settings do not allow keys to manage keys.
     Unauthorized,
     InvalidAction(String),
     NoSuchVersion(String),
@@ -39,11 +39,11 @@ pub(crate) enum ApiError {
     StateForbids,
     RateLimit,
     UnsupportedProtocol,
-    /// The payload is not signed, and guarded requests must have it signed.
+    /// The payload is not signed, but requests to a back end must have it signed.
     UnsignedPayload,
-    /// The headers in which a proxy describes the request are incomplete or do not agree.
+    /// The headers in which a proxy describes the request are incomplete or contradict each other.
     ContradictoryForward,
-    /// The request target has characters that are to be percent-encoded, or does not begin with a slash.
+    /// The request target contains characters that must be percent-encoded, or does not begin with a slash.
     Target,
     /// The guarded back end did not answer.
     UpstreamDown,
@@ -52,7 +52,7 @@ pub(crate) enum ApiError {
     TooLarge,
     /// The body did not arrive in time.
     Incomplete,
-    /// There was no memory for the body.
+    /// There was not enough memory for the body.
     Crowded,
     TooManyParameters,
     Fault,
@@ -89,14 +89,14 @@ impl From<Unread> for ApiError {
 }
 
 impl From<Error> for ApiError {
-    /// Logs the cause of a fault, here and only here, and forgets it.
+    /// Logs the cause of a fault, here and nowhere else, and drops it.
     fn from(error: Error) -> Self {
         match error {
             Error::KeyLimit => Self::OverLimit,
             Error::KeyNotFound => Self::SecretNotExist,
             Error::KeyNotDisabled => Self::StateForbids,
             Error::RemarkInvalid => Self::InvalidParameterValue("Description"),
-            // Of people at the console; and what an action takes for done where it can come.
+            // These errors do not occur in actions, or an action treats them as success.
             Error::KeyAlready(_)
             | Error::SignInRefused
             | Error::AddressBlocked { .. }
@@ -125,7 +125,7 @@ impl From<Error> for ApiError {
 }
 
 impl ApiError {
-    /// The code callers know it by.
+    /// The error code.
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::Authorization(_) => "AuthFailure.InvalidAuthorization",
@@ -158,7 +158,7 @@ impl ApiError {
         }
     }
 
-    /// For entry points whose callers go by the status.
+    /// The HTTP status, for entry points whose callers evaluate it.
     pub(crate) fn guard_status(&self) -> StatusCode {
         match self {
             Self::UnsignedPayload | Self::ContradictoryForward | Self::Target => StatusCode::FORBIDDEN,
@@ -191,13 +191,13 @@ impl ApiError {
         }
     }
 
-    /// Is it about a body that was not read to its end? Then its connection is of no further use.
+    /// Returns `true` if the body was not read to its end, so that the connection cannot be reused.
     pub(crate) fn ends_connection(&self) -> bool {
         matches!(self, Self::TooLarge | Self::Incomplete | Self::Crowded)
     }
 }
 
-/// A name as it was sent, cut, and on one line.
+/// A name as it was sent, truncated and without control characters.
 pub(crate) fn for_message(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).take(64).collect()
 }

@@ -1,4 +1,4 @@
-//! The one way in: a claim is read, checked, counted and answered here for every entry point.
+//! Admission for every entry point: here, a claim is read, checked and counted.
 
 use axum::body::{Bytes, HttpBody};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -16,16 +16,16 @@ use crate::signature::scheme::{Payload, SentRequest};
 use crate::texts::Texts;
 use crate::types::id::RequestId;
 
-/// The account of a checked request, for whoever it is passed on to.
+/// The account of a checked request, for the back end.
 const UIN: HeaderName = HeaderName::from_static("x-latchkey-uin");
 /// The account's APPID.
 const APP_ID: HeaderName = HeaderName::from_static("x-latchkey-app-id");
-/// The key.
+/// The key's SecretId.
 const SECRET_ID: HeaderName = HeaderName::from_static("x-latchkey-secret-id");
 /// The payload hash that was signed.
 const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-latchkey-content-sha256");
 
-/// The signature schemes that an entry point accepts, in the order in which they are looked for.
+/// The signature schemes that an entry point accepts, in the order in which they are tried.
 fn schemes(entry_point: EntryPoint) -> &'static [SchemeName] {
     match entry_point {
         EntryPoint::Action => &[SchemeName::Tc3, SchemeName::V1],
@@ -33,7 +33,7 @@ fn schemes(entry_point: EntryPoint) -> &'static [SchemeName] {
     }
 }
 
-/// A request that wants to come in: asks the check about it.
+/// The admission of a request, by the rules of its entry point.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Admission<'a> {
     checker: &'a Checker,
@@ -41,30 +41,30 @@ pub(crate) struct Admission<'a> {
     takes_unsigned_payload: bool,
 }
 
-/// A request that may come in.
+/// An accepted request.
 #[derive(Debug)]
 pub(crate) struct Accepted {
-    /// Who signed it.
+    /// The signer.
     pub(crate) signed: Signed,
-    /// What the signature says of the payload.
+    /// The payload that the signature covers.
     pub(crate) payload: Payload,
 }
 
 impl<'a> Admission<'a> {
-    /// By the rules of the entry point that `context` names.
+    /// Applies the rules of the entry point in `context`.
     pub(crate) fn new(app: &'a App, context: CheckContext<'a>) -> Self {
         let of_back_end = context.entry_point != EntryPoint::Action;
         let takes_unsigned_payload = !of_back_end || app.settings.guard_unsigned_payload;
         Self { checker: &app.checker, context, takes_unsigned_payload }
     }
 
-    /// The scheme the request claims to be signed under.
+    /// The scheme under which the request claims to be signed.
     pub(crate) fn scheme(&self, request: &SentRequest<'_>) -> SchemeName {
         SchemeName::of(request, schemes(self.context.entry_point))
     }
 
-    /// Before `request`, whose body is unread, is asked about: a long body is worth reading only for a claim that may be
-    /// right. Returns the body; where the request is refused, the body is as well.
+    /// Checks whether the body of `request` is worth reading. A long body is read only for a claim that may be right.
+    /// Returns the body; if the request is refused, the body is discarded.
     pub(crate) async fn precheck<B>(&self, request: &SentRequest<'_>, body: B) -> Result<B, ApiError>
     where
         B: HttpBody<Data = Bytes, Error: Send> + Send + Unpin + 'static,
@@ -74,7 +74,7 @@ impl<'a> Admission<'a> {
         }
         let payload = Payload::default();
         let claim = self.scheme(request).read(request, &payload);
-        // On the heap: the many requests with short bodies need not carry its state.
+        // The future is boxed, so that the many requests with short bodies do not carry its state.
         match Box::pin(self.checker.precheck(claim, self.context)).await {
             Ok(()) => Ok(body),
             Err(refusal) => {
@@ -84,7 +84,7 @@ impl<'a> Admission<'a> {
         }
     }
 
-    /// Checks a request that is there whole, or whose body is elsewhere.
+    /// Checks a complete request, or one whose body was sent elsewhere.
     pub(crate) async fn ask(&self, request: &SentRequest<'_>) -> Result<Accepted, ApiError> {
         let scheme = self.scheme(request);
         let payload = scheme.payload(request)?;
@@ -109,8 +109,8 @@ pub(crate) fn identity(accepted: &Accepted) -> [(HeaderName, HeaderValue); 4] {
     ]
 }
 
-/// A refusal for programs that go by the status: in the envelope, and with 401 the schemes that are accepted (RFC 9110,
-/// section 11.6.1).
+/// A refusal for programs that evaluate the status: it contains the envelope and, with 401, the accepted schemes (RFC
+/// 9110, section 11.6.1).
 pub(crate) fn refuse(error: &ApiError, entry_point: EntryPoint, texts: &Texts, request_id: RequestId) -> Response {
     let mut response = envelope::failure(error, texts, request_id);
     *response.status_mut() = error.guard_status();

@@ -16,7 +16,7 @@ struct Envelope<'a, T> {
     response: Named<'a, T>,
 }
 
-/// What is answered, with the request's id.
+/// The content of a response, with the request ID.
 #[derive(Serialize)]
 struct Named<'a, T> {
     #[serde(flatten)]
@@ -38,12 +38,12 @@ struct ErrorBody<'a> {
     message: &'a str,
 }
 
-/// What an action returns, in its envelope. The status is 200.
+/// The response with the output of an action. The status is 200.
 pub(crate) fn success(output: &impl Serialize, request_id: RequestId) -> Response {
     wrap(output, request_id)
 }
 
-/// A refusal, in its envelope. The status is 200 here, too.
+/// The response with an error. Its status is 200 as well.
 pub(crate) fn failure(error: &ApiError, texts: &Texts, request_id: RequestId) -> Response {
     let message = messages::of_error(error, texts);
     let mut response = wrap(&Refused { error: ErrorBody { code: error.code(), message: &message } }, request_id);
@@ -60,6 +60,6 @@ fn wrap(content: &impl Serialize, request_id: RequestId) -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ];
     let envelope = Envelope { response: Named { content, request_id } };
-    let body = serde_json::to_vec(&envelope).expect("answers have text for keys");
+    let body = serde_json::to_vec(&envelope).expect("response keys are strings");
     (headers, Body::from(body)).into_response()
 }

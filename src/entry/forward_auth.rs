@@ -1,11 +1,11 @@
-//! `/forward-auth`: the check as a question of a reverse proxy (nginx `auth_request`, Traefik `ForwardAuth`, Caddy
-//! `forward_auth`, Envoy `ext_authz`), which lets the request through if the answer is 200.
+//! `/forward-auth`: the check for a reverse proxy (nginx `auth_request`, Traefik `ForwardAuth`, Caddy `forward_auth`,
+//! Envoy `ext_authz`), which lets the original request through if the response is 200.
 //!
-//! It sees no body. The payload hash that the client signed comes in `X-TC-Content-SHA256` and goes back in
-//! `X-Latchkey-Content-SHA256`, for the back end to compare; without one, the payload must be empty.
+//! This entry point sees no body. The payload hash that the client signed arrives in `X-TC-Content-SHA256` and is
+//! returned in `X-Latchkey-Content-SHA256`, for the back end to compare. Without a hash, the payload must be empty.
 //!
-//! A proxy describes the request in headers, which anybody can send: they are believed from trusted proxies only, and where
-//! two kinds of them are there, they must agree.
+//! A proxy describes the original request in headers, which anybody can send. They are trusted only from trusted
+//! proxies, and if there are several kinds of them, they must agree.
 
 use axum::extract::{Extension, Request, State};
 use axum::http::uri::PathAndQuery;
@@ -23,10 +23,10 @@ use crate::http::tracked::Caller;
 use crate::metrics::EntryPoint;
 use crate::signature::scheme::{SentBody, SentRequest};
 
-/// The path, and the prefix under which Envoy puts the path of the request it asks about.
+/// The path. It is also the prefix that Envoy puts before the path of the original request.
 pub(crate) const PATH: &str = "/forward-auth";
 
-/// Any method at `/forward-auth`: 200 with the identity, or 401 or 403 with the reason in the envelope.
+/// Handles any method at `/forward-auth`: 200 with the identity, or an error status with the reason in the envelope.
 pub(crate) async fn forward_auth(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
@@ -58,7 +58,7 @@ async fn check(
     Admission::new(app, context).ask(&request).await
 }
 
-/// The request that the proxy asks about.
+/// The original request, as the proxy describes it.
 struct ForwardedRequest {
     method: String,
     path: String,
@@ -75,10 +75,10 @@ impl ForwardedRequest {
         }
         let original = forwarded(&headers, "x-original-method", "x-original-uri")?;
         let by_proxy = forwarded(&headers, "x-forwarded-method", "x-forwarded-uri")?;
-        // Envoy: the method as it is, the path behind ours.
+        // Envoy keeps the method, and appends the original path to ours.
         let behind = asked.strip_prefix(PATH).filter(|rest| rest.starts_with('/'));
         let behind = behind.map(|uri| (request.method().as_str().to_owned(), uri.to_owned()));
-        // Only Traefik and Caddy say the host in a header of its own; the others pass it on as it was.
+        // Only Traefik and Caddy send the host in a separate header. The others keep the original `Host`.
         if original.is_none() && behind.is_none() && by_proxy.is_some() && headers.contains_key("x-forwarded-host") {
             let host = only(&headers, "x-forwarded-host").ok_or(ApiError::ContradictoryForward)?;
             let host = HeaderValue::from_str(host).map_err(|_| ApiError::ContradictoryForward)?;
@@ -98,7 +98,7 @@ impl ForwardedRequest {
     }
 }
 
-/// Method and address as one kind of headers says them: both, once each, or neither.
+/// The method and target in one kind of headers. Each must occur exactly once, or neither at all.
 fn forwarded(headers: &HeaderMap, method: &str, uri: &str) -> Result<Option<(String, String)>, ApiError> {
     if !headers.contains_key(method) && !headers.contains_key(uri) {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! Which text an error of the API says, and in which language.
+//! The messages of API errors, and the choice of their language.
 
 use axum::http::{HeaderMap, HeaderName, header};
 
@@ -9,14 +9,14 @@ use crate::texts::Texts;
 
 const X_TC_LANGUAGE: HeaderName = HeaderName::from_static("x-tc-language");
 
-/// The texts in the language a caller asks for, by `X-TC-Language` before `Accept-Language`.
+/// The texts in the language that a caller asks for, by `X-TC-Language` or else by `Accept-Language`.
 pub(crate) fn texts_for(headers: &HeaderMap) -> &'static Texts {
     let named = |tag: &str| Texts::of_tag(tag).unwrap_or_else(Texts::fallback);
     let accepted = || only(headers, header::ACCEPT_LANGUAGE).map(Texts::preferred);
     only(headers, X_TC_LANGUAGE).map(named).or_else(accepted).unwrap_or_else(Texts::fallback)
 }
 
-/// What a caller is told of an error.
+/// The message for an error.
 pub(crate) fn of_error(error: &ApiError, texts: &Texts) -> String {
     let texts = &texts.api;
     let text = match error {

@@ -1,4 +1,4 @@
-//! `/metrics`: what the product counts of itself, for Prometheus, on a listener of its own.
+//! `/metrics`: the metrics for Prometheus, on a separate listener.
 
 use axum::Router;
 use axum::extract::State;
@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::telemetry;
 use crate::types::error::Error;
 
-/// The listener's one route.
+/// Creates the router, which has a single route.
 pub fn router(app: App) -> Router {
     Router::new().route("/metrics", get(show)).with_state(app)
 }
@@ -30,16 +30,16 @@ async fn show(State(app): State<App>) -> Response {
     }
 }
 
-/// The counters, and how full the queues are, in the text format of OpenMetrics.
+/// The counters and the lengths of the queues, in the OpenMetrics text format.
 fn text(app: &App) -> Result<String, Error> {
     let mut all = Registry::with_prefix("latchkey");
     app.metrics.register(&mut all);
     let lines_lost = Counter::<u64>::default();
     lines_lost.inc_by(telemetry::lines_lost());
-    all.register("log_lines_lost", "Lines of the log that could not be written", lines_lost);
+    all.register("log_lines_lost", "Log lines that could not be written", lines_lost);
     let gauges = [
-        ("keys_in_memory", "Keys in memory, deleted ones included", app.registry.len()),
-        ("use_records_waiting", "Use records that wait to be written", app.usage.waiting()),
+        ("keys_in_memory", "Keys in memory, including deleted ones", app.registry.len()),
+        ("use_records_waiting", "Usage records that wait to be written", app.usage.waiting()),
         ("password_hashes_waiting", "Passwords that wait to be hashed", app.hasher.waiting()),
     ];
     for (name, help, value) in gauges {

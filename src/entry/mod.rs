@@ -1,7 +1,9 @@
-//! The ways in for programs: the signed API, the questions of proxies and back ends, the guard, and the metrics. May import
-//! `check`, which decides about every signed request, `keys`, `http`, `signature`, `texts`, `types` and `app`, but nothing of the
-//! console or of accounts. A request is admitted in one place, `ask`, and refused with an `api_error`; the files beside them
-//! say how each entry point reads requests and answers them.
+//! The entry points for programs: the signed API, the checks for proxies and back ends, the guard, and the metrics.
+//!
+//! A request is admitted in one place, `ask`, and refused with an `api_error`. The other files say how each entry point
+//! reads requests and responds to them. May import `check`, which checks every signed request, `keys`, `http`,
+//! `signature`, `texts`, `types` and `app`, but nothing of the console, and of `account` only the `Owner` that actions
+//! need.
 
 mod actions;
 pub mod api;

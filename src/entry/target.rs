@@ -1,12 +1,13 @@
-//! Which addresses a guarded request may have: one rule for every entry point.
+//! The targets that a guarded request may have: one rule for every entry point.
 
 use super::api_error::ApiError;
 
-/// Path and query of a request target as it was sent.
+/// Splits a request target, as it was sent, into path and query.
 ///
-/// It begins with a slash and has printable ASCII characters only, without those that no client leaves as they are: a
-/// space, `"`, `<`, `>` and `#`, and in the path a backtick. Anything else is percent-encoded. What is between a client and
-/// a back end reads these characters in different ways, and what was signed must be what is served.
+/// A target must begin with a slash and contain only printable ASCII characters, except those that every client
+/// encodes: space, `"`, `<`, `>` and `#`, and in the path a backtick. Anything else must be percent-encoded. Programs
+/// between a client and a back end interpret these characters in different ways, but what was signed must be what is
+/// served.
 pub(crate) fn path_and_query(target: &str) -> Result<(&str, &str), ApiError> {
     let plain = |b: u8| b.is_ascii_graphic() && !matches!(b, b'"' | b'<' | b'>' | b'#');
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -47,7 +48,7 @@ mod tests {
     }
 
     proptest! {
-        /// So that the guard's HTTP library takes it, and hands it on as it was.
+        /// The guard's HTTP library must accept every valid target and pass it on unchanged.
         #[test]
         fn what_is_taken_goes_on_byte_for_byte(target in "/[!-~é]{0,24}") {
             if let Ok((path, query)) = path_and_query(&target) {

@@ -1,4 +1,4 @@
-//! `POST /v1/verify`: a back end passes on what it was sent and is told whether it is signed.
+//! `POST /v1/verify`: a back end describes a request that it received, and is told whether it is validly signed.
 
 use std::collections::BTreeMap;
 
@@ -29,19 +29,19 @@ pub(crate) const PATH: &str = "/v1/verify";
 
 const BODY_LIMIT: usize = 256 * 1024;
 
-/// What a back end was sent.
+/// The request that a back end received.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Question {
     method: String,
-    /// Path and query as sent.
+    /// The path and query, as sent.
     uri: String,
-    /// Each with one value, or all of its values.
+    /// The headers, each with one value or a list of values.
     #[serde(deserialize_with = "maps_duplicate_key_is_error::deserialize")]
     headers: BTreeMap<String, Values>,
-    /// SHA-256 of the body in lower-case hexadecimal, or `UNSIGNED-PAYLOAD`.
+    /// The SHA-256 of the body in lower-case hexadecimal, or `UNSIGNED-PAYLOAD`.
     body_sha256: String,
-    /// Where it came from, for the record.
+    /// The client's address, for the usage record.
     address: Option<std::net::IpAddr>,
 }
 
@@ -52,8 +52,9 @@ enum Values {
     Many(Vec<String>),
 }
 
-/// 200 with `{"valid":true,…}`, or with `{"valid":false,"code":…,"request_id":…}`, by which the key's owner can look it up;
-/// 400 for a question that cannot be read, 401 for a caller without a token, 404 where the server has none.
+/// Returns 200 with `{"valid":true,…}`, or with `{"valid":false,"code":…,"request_id":…}`, whose ID lets the key's
+/// owner look up the refusal. Returns 400 if the question is malformed, 401 if the caller has no token, and 404 if the
+/// server has none.
 pub(crate) async fn verify(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
@@ -72,11 +73,11 @@ pub(crate) async fn verify(
     };
     let question: Question = match serde_json::from_slice(&body.bytes) {
         Ok(question) => question,
-        Err(error) => return problem(StatusCode::BAD_REQUEST, &format!("the question cannot be read: {error}")),
+        Err(error) => return problem(StatusCode::BAD_REQUEST, &format!("the request body is malformed: {error}")),
     };
     match check(&app, &caller, &question).await {
         Ok(identity) => Json(identity).into_response(),
-        Err(ApiError::Fault) => problem(StatusCode::SERVICE_UNAVAILABLE, "the key's state could not be known"),
+        Err(ApiError::Fault) => problem(StatusCode::SERVICE_UNAVAILABLE, "the key's state could not be determined"),
         Err(error) => {
             let refused = json!({ "valid": false, "code": error.code(), "request_id": caller.request_id });
             Json(refused).into_response()
@@ -88,19 +89,21 @@ fn problem(status: StatusCode, error: &str) -> Response {
     (status, Json(json!({ "error": error }))).into_response()
 }
 
-/// What is left of the question may still be on its way, so its connection is of no further use.
+/// The rest of the question may still be in transit, so the connection cannot be reused.
 fn unread_problem(unread: Unread) -> Response {
     let (status, error) = match unread {
-        Unread::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, "the question is longer than 256 KiB"),
-        Unread::Incomplete => (StatusCode::REQUEST_TIMEOUT, "the question did not arrive in time"),
-        Unread::Crowded => (StatusCode::SERVICE_UNAVAILABLE, "there are too many long requests to read; ask again"),
+        Unread::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, "the request body is longer than 256 KiB"),
+        Unread::Incomplete => (StatusCode::REQUEST_TIMEOUT, "the request body did not arrive in time"),
+        Unread::Crowded => {
+            (StatusCode::SERVICE_UNAVAILABLE, "there are too many long requests at the moment; try again")
+        }
     };
     let mut response = problem(status, error);
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
-/// Every token is compared, so that the time says nothing about which one came close.
+/// Compares every token, so that the time taken does not reveal which one is similar.
 fn has_token(app: &App, headers: &HeaderMap) -> bool {
     let sent = only(headers, header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
     let digest = TokenDigest::of(sent.unwrap_or_default());
@@ -132,7 +135,7 @@ fn header_map(given: &BTreeMap<String, Values>) -> Option<HeaderMap> {
     let mut headers = HeaderMap::new();
     for (name, values) in given {
         let name: HeaderName = name.parse().ok()?;
-        // In another case.
+        // The same name in another case.
         if headers.contains_key(&name) {
             return None;
         }

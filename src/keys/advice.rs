@@ -1,5 +1,5 @@
-//! What an owner should look after: keys that are old or not used, recovery codes that run out. Nothing of it is stored; it
-//! is read off the account's state and follows the clock.
+//! Advice for the owner: keys that are old or unused, and recovery codes that run low. Advice is not stored; it is
+//! derived from the account's state and the current time.
 
 use crate::account::owner::Owner;
 use crate::account::{credentials, passkeys};
@@ -13,45 +13,45 @@ use crate::types::error::Error;
 use crate::types::id::SecretId;
 use crate::types::key_state::KeyState;
 
-/// A key that is older should be replaced.
+/// The age, in days, from which a key should be replaced.
 pub const ROTATE_AFTER_DAYS: i64 = 90;
-/// A key that has not been used for so long is perhaps not needed.
+/// The time without use, in days, after which a key is perhaps not needed.
 const UNUSED_DAYS: i64 = 90;
-/// A new key may wait so long for its first call.
+/// The time, in days, that a new key may wait for its first call.
 const FIRST_USE_WITHIN_DAYS: i64 = 1;
-/// So few recovery codes, or fewer, are too few.
+/// The number of recovery codes that counts as too few.
 const FEW_RECOVERY_CODES: i64 = 3;
 
-/// Whole days from `since` to `now`.
+/// The number of whole days from `since` to `now`.
 pub fn days(since: Timestamp, now: Timestamp) -> i64 {
     i64::try_from(now.since(since).as_secs() / DAY.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Something the owner should look after.
+/// A piece of advice for the owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Advice {
     /// The key is more than a day old and has never been used.
     NeverUsed(SecretId),
-    /// The key has not been used for so many days.
+    /// The key has not been used for this number of days.
     Unused(SecretId, i64),
-    /// The key is so many days old.
+    /// The key's age, in days.
     Old(SecretId, i64),
-    /// Both places are taken, one of them by this disabled key.
+    /// The account has the maximum number of keys, and this one is disabled.
     FullWithDisabled(SecretId),
-    /// Both places are taken by enabled keys, of which this is the older one.
+    /// The account has the maximum number of keys, all enabled; this is the oldest.
     Full(SecretId),
-    /// So few recovery codes are left.
+    /// Only this number of recovery codes is left.
     FewRecoveryCodes(i64),
-    /// There is nothing but one authenticator.
+    /// The owner has only one device to sign in with.
     OneDevice,
 }
 
-/// What the advice goes by.
+/// The state that the advice is derived from.
 struct Situation<'a> {
-    /// Oldest first.
+    /// The account's keys, oldest first.
     keys: &'a [ApiKeyRow],
     recovery_codes: i64,
-    /// Authenticators, and whatever else does for one.
+    /// The number of devices that the owner can sign in with: the authenticator and the passkeys.
     devices: usize,
     now: Timestamp,
 }
@@ -75,7 +75,7 @@ impl Situation<'_> {
     }
 }
 
-/// One at most: a key that is not used need not be replaced.
+/// The advice for one key, at most one piece: a key that is not used need not be replaced.
 fn of_key(key: &ApiKeyRow, now: Timestamp) -> Option<Advice> {
     let (id, age) = (key.secret_id.clone(), days(key.created_at, now));
     match key.last_used_at {
@@ -85,7 +85,7 @@ fn of_key(key: &ApiKeyRow, now: Timestamp) -> Option<Advice> {
     }
 }
 
-/// What applies to the account with these keys, oldest first.
+/// The advice for the account with these keys, oldest first.
 pub async fn advice(app: &App, owner: &Owner, account: &AccountRow, keys: &[ApiKeyRow]) -> Result<Vec<Advice>, Error> {
     let passkeys = passkeys::list(app, owner).await?;
     let situation = Situation {

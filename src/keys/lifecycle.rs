@@ -1,7 +1,7 @@
-//! The pair's life: create, show, disable, enable, delete.
+//! The life cycle of a key pair: create, disable, enable, delete.
 //!
-//! Invariant: every change raises the change number and stands in one transaction with its audit record; it counts from
-//! its commit on, and is acknowledged only after it. A reveal is recorded before the secret is opened.
+//! Invariant: every change increments the change number and is committed in the same transaction as its audit record.
+//! It takes effect with the commit, and is acknowledged only afterwards.
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -22,7 +22,8 @@ use crate::types::id::{SecretId, Uin};
 use crate::types::key_state::KeyState;
 use crate::types::random;
 
-/// How many keys an account can have, disabled ones counted. The schema holds it: two slots an account.
+/// The most keys that an account can have, including disabled ones. The schema enforces the limit with two slots per
+/// account.
 pub const LIMIT: usize = 2;
 
 /// The longest remark, in characters.
@@ -30,7 +31,7 @@ pub const REMARK_MAX_CHARS: usize = 1024;
 
 const SECRET_KEY_CHARS: usize = 32;
 
-/// Checks a remark: empty is none, otherwise 1 to 1024 characters that can be shown.
+/// Checks a remark: 1 to 1024 printable characters. Returns `None` if it is empty.
 pub fn check_remark(remark: &str) -> Result<Option<&str>, Error> {
     let remark = remark.trim();
     if remark.chars().count() > REMARK_MAX_CHARS || remark.chars().any(char::is_control) {
@@ -39,16 +40,16 @@ pub fn check_remark(remark: &str) -> Result<Option<&str>, Error> {
     Ok(Some(remark).filter(|remark| !remark.is_empty()))
 }
 
-/// A new pair.
+/// A new key pair.
 #[derive(Debug)]
 pub struct Created {
     /// The public half.
     pub secret_id: SecretId,
-    /// The secret half: the API's caller gets it once, the console shows it after verification only.
+    /// The secret half. The API returns it once; the console shows it only after a verification.
     pub secret_key: SecretString,
 }
 
-/// Makes a key. [`Error::KeyLimit`] if the account has two.
+/// Creates a key. Fails with [`Error::KeyLimit`] if the account has two.
 pub async fn create(app: &App, owner: &Owner, remark: Option<&str>) -> Result<Created, Error> {
     let remark = remark.map(check_remark).transpose()?.flatten();
     let secret_id = SecretId::generate();
@@ -71,7 +72,7 @@ pub async fn list(app: &App, owner: &Owner) -> Result<Vec<ApiKeyRow>, Error> {
     Ok(db::list(&app.db, owner.uin()).await?)
 }
 
-/// Up to `limit` of the account's keys and their states, deleted ones included, the newest first.
+/// Up to `limit` of the account's keys and their states, newest first, including deleted keys.
 pub async fn latest(app: &App, owner: &Owner, limit: i64) -> Result<Vec<(SecretId, KeyState)>, Error> {
     Ok(db::latest(&app.db, owner.uin(), limit).await?)
 }
@@ -81,32 +82,33 @@ pub async fn of_all_accounts(app: &App) -> Result<Vec<KeyOfAccount>, Error> {
     Ok(db::of_all_accounts(&app.db).await?)
 }
 
-/// Lets the operator act for the account that a live key belongs to. [`Error::KeyNotFound`] if there is no such key.
+/// Lets the operator act for the account that a live key belongs to. Fails with [`Error::KeyNotFound`] if there is no
+/// such key.
 pub async fn for_operator(app: &App, secret_id: &SecretId) -> Result<Owner, Error> {
     db::owner(&app.db, secret_id).await?.map(Owner::by_operator).ok_or(Error::KeyNotFound)
 }
 
-/// One live key of the account, or [`Error::KeyNotFound`].
+/// Finds a live key of the account. Fails with [`Error::KeyNotFound`] if there is no such key.
 pub async fn find(app: &App, owner: &Owner, secret_id: &SecretId) -> Result<ApiKeyRow, Error> {
     db::find(&app.db, owner.uin(), secret_id).await?.ok_or(Error::KeyNotFound)
 }
 
-/// From when this returns, no request signed with the key is accepted.
+/// Disables a key. Once this returns, no request signed with the key is accepted.
 pub async fn disable(app: &App, owner: &Owner, secret_id: &SecretId) -> Result<(), Error> {
     change_state(app, owner, secret_id, KeyState::Enabled, KeyState::Disabled, Action::KeyDisabled).await
 }
 
-/// From when this returns, requests signed with the key are accepted again.
+/// Enables a key. Once this returns, requests signed with the key are accepted again.
 pub async fn enable(app: &App, owner: &Owner, secret_id: &SecretId) -> Result<(), Error> {
     change_state(app, owner, secret_id, KeyState::Disabled, KeyState::Enabled, Action::KeyEnabled).await
 }
 
-/// The emergency stop: from when this returns, no request signed with any key of the account is accepted. Returns the keys
-/// that were enabled.
+/// The emergency stop: disables all keys of the account. Once this returns, no request signed with any of them is
+/// accepted. Returns the keys that were enabled.
 pub async fn disable_all(app: &App, verified: &Verified) -> Result<Vec<SecretId>, Error> {
     let owner = verified.owner();
     let mut tx = app.db.begin().await?;
-    // Before the keys are looked at: none is created or enabled from here on.
+    // This comes before the keys are read, so that none can be created or enabled from here on.
     let mut change = db::next_change_number(&mut tx).await?;
     let enabled = db::enabled(&mut tx, owner.uin()).await?;
     for (done, secret_id) in enabled.iter().enumerate() {
@@ -145,14 +147,14 @@ async fn change_state(
 
 async fn why_unchanged(tx: &mut Tx, uin: Uin, secret_id: &SecretId, from: KeyState) -> Result<Error, Error> {
     Ok(match db::state(tx, uin, secret_id).await? {
-        // Callers take "already" for done. What could have been done and was not is none of that.
+        // Callers treat "already" as success, so a change that was possible but failed must not return it.
         Some(state) if state == from => Error::internal("a key in the right state could not be changed"),
         Some(state) => Error::KeyAlready(state),
         None => Error::KeyNotFound,
     })
 }
 
-/// Destroys the secret of a disabled key for good. [`Error::KeyNotDisabled`] for an enabled one.
+/// Deletes a disabled key and destroys its secret for good. Fails with [`Error::KeyNotDisabled`] if the key is enabled.
 pub async fn delete(app: &App, owner: &Owner, secret_id: &SecretId) -> Result<(), Error> {
     let mut tx = app.db.begin().await?;
     let change = db::next_change_number(&mut tx).await?;
@@ -176,7 +178,7 @@ pub async fn set_remark(app: &App, owner: &Owner, secret_id: &SecretId, remark: 
     Ok(tx.commit().await?)
 }
 
-/// Seals a secret for its row, which is the account's.
+/// Seals a secret for the row of its key and account.
 pub fn seal_secret(vault: &Vault, uin: Uin, secret_id: &SecretId, secret_key: &SecretString) -> Result<Sealed, Error> {
     Ok(vault.seal(secret_place(uin, secret_id), secret_key.expose_secret().as_bytes())?)
 }

@@ -1,4 +1,4 @@
-//! What a key has been used for lately, and looking into a refused call.
+//! The recent use of a key, and looking up a refused call.
 
 use std::time::Duration;
 
@@ -13,21 +13,21 @@ use crate::types::id::{RequestId, SecretId};
 pub use crate::db::refused_calls::RefusedCallRow;
 pub use crate::db::usage::DayCounts;
 
-/// What "recently" is on the pages: the last 24 hours.
+/// The period that the pages call recent: the last 24 hours.
 pub const DAY: Duration = Duration::from_hours(24);
 
-/// What a key has been used for in the last 24 hours.
+/// The use of a key in the last 24 hours.
 #[derive(Clone, Copy, Debug)]
 pub struct RecentUse {
-    /// Accepted calls.
+    /// The number of accepted calls.
     pub calls: i64,
-    /// Addresses they came from, as far as calls are listed.
+    /// The number of addresses that they came from, among the calls that are listed.
     pub addresses: i64,
-    /// Refused calls, not of the last 24 hours but since the key came into its state.
+    /// The number of refused calls, not in the last 24 hours but since the key entered its state.
     pub refused_since: i64,
 }
 
-/// Counts what the database has. Whoever wants the latest calls counted as well flushes the buffer of use records first.
+/// Reads the counts from the database. To include the latest calls, flush the usage recorder first.
 pub async fn recent_use(app: &App, key: &ApiKeyRow) -> Result<RecentUse, Error> {
     let yesterday = app.clock.now().minus(DAY);
     Ok(RecentUse {
@@ -37,17 +37,17 @@ pub async fn recent_use(app: &App, key: &ApiKeyRow) -> Result<RecentUse, Error> 
     })
 }
 
-/// Has the key had no accepted call in the last 24 hours?
+/// Returns `true` if the key has had no accepted call in the last 24 hours.
 pub fn is_quiet(key: &ApiKeyRow, now: Timestamp) -> bool {
     key.last_used_at.is_none_or(|used| used < now.minus(DAY))
 }
 
-/// Up to `limit` addresses that programs called the key from in the last 24 hours, the latest first.
+/// Up to `limit` addresses from which the key was used in the last 24 hours, most recent first.
 pub async fn addresses(app: &App, secret_id: &SecretId, limit: i64) -> Result<Vec<String>, Error> {
     Ok(usage::addresses(&app.db, secret_id, app.clock.now().minus(DAY), limit).await?)
 }
 
-/// What the server made of a refused call of the account, by its request's id.
+/// The diagnosis of a refused call to the account, by its request ID.
 pub async fn refused_call(app: &App, owner: &Owner, request_id: RequestId) -> Result<Option<RefusedCallRow>, Error> {
     Ok(refused_calls::find(&app.db, owner.uin(), request_id).await?)
 }

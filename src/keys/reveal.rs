@@ -1,4 +1,4 @@
-//! Showing a SecretKey: a reveal is recorded first, and opened once within a minute.
+//! Showing a SecretKey. A reveal is recorded before the secret is opened, and opens it once, within a minute.
 
 use std::time::Duration;
 
@@ -16,16 +16,16 @@ use crate::types::error::Error;
 use crate::types::event::Action;
 use crate::types::id::SecretId;
 
-/// A reveal that has been recorded and not yet been used: for one look, within a minute. Kept in the session.
+/// A reveal that has been recorded but not yet used. Kept in the session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RevealTicket {
     token_hash: TokenDigest,
 }
 
-/// How long a recorded reveal waits to be looked at.
+/// The time in which a recorded reveal can be used.
 const REVEAL_LIFETIME: Duration = Duration::from_mins(1);
 
-/// Records that the key's secret is about to be shown. What it returns opens the secret once.
+/// Records that the key's secret is about to be shown. The returned ticket opens the secret once.
 pub async fn record_reveal(app: &App, verified: &Verified, secret_id: &SecretId) -> Result<RevealTicket, Error> {
     let owner = verified.owner();
     let uin = owner.uin();
@@ -38,8 +38,8 @@ pub async fn record_reveal(app: &App, verified: &Verified, secret_id: &SecretId)
     Ok(RevealTicket { token_hash })
 }
 
-/// Opens the secret of a recorded reveal, which is used up by it. None if it has been used, is too old, or its key is
-/// gone.
+/// Uses up a recorded reveal and opens its secret. Returns `None` if the reveal has been used or has expired, or if its
+/// key has been deleted.
 pub async fn reveal(
     app: &App,
     owner: &Owner,

@@ -1,4 +1,4 @@
-//! Replacing a key by a new one, in four steps. Nothing about a rotation is stored: how far it has come is read off the
+//! Replacing a key with a new one, in four steps. Nothing about a rotation is stored: its progress is derived from the
 //! account's two keys and their use.
 
 use super::recent_use;
@@ -10,32 +10,32 @@ use crate::types::error::Error;
 use crate::types::id::SecretId;
 use crate::types::key_state::KeyState;
 
-/// How far the rotation of a key has come.
+/// The progress of a key rotation.
 #[derive(Debug)]
 pub struct Rotation {
-    /// The key that is replaced.
+    /// The key to be replaced.
     pub old: ApiKeyRow,
-    /// What the account's other place holds.
+    /// The account's other key, if it has one.
     pub other: Other<ApiKeyRow>,
     /// The steps.
     pub steps: Steps,
 }
 
-/// What the account's other place holds.
+/// The account's other key, in relation to the one to be replaced.
 #[derive(Clone, Debug)]
 pub enum Other<K> {
-    /// No key.
+    /// There is no other key.
     Free,
     /// The key that replaces the old one.
     New(K),
-    /// A disabled key, which has to go, or to be enabled, first.
+    /// A disabled key, which first has to be deleted or enabled.
     Disabled(K),
-    /// An enabled key that is older than this one: that one should be replaced.
+    /// An enabled key that is older than the one to be replaced; it should be replaced first.
     Older(K),
 }
 
 impl<K> Other<K> {
-    /// Is there a key that replaces the old one?
+    /// Returns `true` if there is a key that replaces the old one.
     pub fn is_new(&self) -> bool {
         matches!(self, Self::New(_))
     }
@@ -52,37 +52,37 @@ impl Other<ApiKeyRow> {
     }
 }
 
-/// How far a step has come.
+/// The progress of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// There is nothing left to do.
+    /// The step is done.
     Done,
-    /// There was nothing to do.
+    /// The step is not needed.
     NotNeeded,
-    /// It is the one to take.
+    /// The step is the next to take.
     Current,
-    /// Another comes first.
+    /// Another step comes first.
     Later,
 }
 
 impl Progress {
-    /// Is there nothing left to do?
+    /// Returns `true` if nothing is left to do.
     pub fn is_done(self) -> bool {
         matches!(self, Self::Done | Self::NotNeeded)
     }
 
-    /// Was there nothing to do?
+    /// Returns `true` if the step is not needed.
     pub fn is_not_needed(self) -> bool {
         self == Self::NotNeeded
     }
 
-    /// Is it the one to take?
+    /// Returns `true` if the step is the next to take.
     pub fn is_current(self) -> bool {
         self == Self::Current
     }
 }
 
-/// The steps; the first that is not done is the current one.
+/// The steps of a rotation. The first that is not done is the current one.
 #[derive(Clone, Copy, Debug)]
 pub struct Steps {
     /// Create the new key.
@@ -110,13 +110,13 @@ impl Steps {
             create: progress(created),
             take_into_use: progress(in_use),
             disable: progress(disabled),
-            // A deleted key has no page.
+            // A deleted key has no page, so this step is never seen as done.
             delete: progress(false),
         }
     }
 }
 
-/// The rotation of one of the account's keys, or [`Error::KeyNotFound`].
+/// The rotation of one of the account's keys. Fails with [`Error::KeyNotFound`] if there is no such key.
 pub async fn rotation(app: &App, owner: &Owner, secret_id: &SecretId) -> Result<Rotation, Error> {
     let (mut found, mut others): (Vec<ApiKeyRow>, Vec<ApiKeyRow>) =
         lifecycle::list(app, owner).await?.into_iter().partition(|key| key.secret_id == *secret_id);

@@ -1,4 +1,4 @@
-//! What whoever runs the server does to accounts, from the command line.
+//! The operator's changes to accounts, on the command line.
 
 use secrecy::SecretString;
 
@@ -16,8 +16,8 @@ use crate::types::error::Error;
 use crate::types::event::{Action, Origin};
 use crate::types::id::{AppId, Uin};
 
-/// Something that has been made and is not there yet: it is shown to whoever asked, and lasts from [`Self::commit`] on. If it
-/// could not be shown and this is dropped, it has never been.
+/// A change that has been made but not yet committed, and what it has to show. It takes effect with [`Self::commit`].
+/// If the output cannot be shown, and this is dropped, nothing has happened.
 #[derive(Debug)]
 pub struct Uncommitted<T> {
     shown: T,
@@ -25,47 +25,47 @@ pub struct Uncommitted<T> {
 }
 
 impl<T> Uncommitted<T> {
-    /// What whoever asked is to see.
+    /// The result, to be shown before the commit.
     pub fn shown(&self) -> &T {
         &self.shown
     }
 
-    /// Makes it last.
+    /// Commits the change.
     pub async fn commit(self) -> Result<T, Error> {
         self.tx.commit().await?;
         Ok(self.shown)
     }
 }
 
-/// Every account, the oldest first.
+/// All accounts, oldest first.
 pub async fn list(app: &App) -> Result<Vec<AccountRow>, Error> {
     Ok(accounts::all(&app.db).await?)
 }
 
-/// A complete account made without a browser.
+/// A complete account that was created without a browser.
 #[derive(Debug)]
 pub struct CompleteAccount {
-    /// Its number.
+    /// The account's number.
     pub uin: Uin,
-    /// Its APPID.
+    /// The account's APPID.
     pub app_id: AppId,
-    /// For the authenticator.
+    /// The TOTP seed, for the authenticator.
     pub seed: Seed,
-    /// To be kept safe.
+    /// The recovery codes.
     pub recovery_codes: Vec<SecretString>,
 }
 
-/// The account called `name`, however it is spelled. [`Error::NoSuchAccount`] if there is none.
+/// Finds the account with this name, in any spelling. Fails with [`Error::NoSuchAccount`] if there is none.
 pub async fn find(app: &App, name: &str) -> Result<AccountRow, Error> {
     accounts::by_name(&app.db, &canonical_name(name)).await?.ok_or(Error::NoSuchAccount)
 }
 
-/// Makes an account and a link to set it up by; closes the first set-up.
+/// Creates an account and a link to set it up with. Closes the first setup.
 pub async fn create_with_link(app: &App, name: &str) -> Result<Token, Error> {
     begin_with_link(app, name).await?.commit().await
 }
 
-/// [`create_with_link`], for whoever shows the link first.
+/// Like [`create_with_link`], but leaves the commit to the caller, who shows the link first.
 pub async fn begin_with_link(app: &App, name: &str) -> Result<Uncommitted<Token>, Error> {
     let origin = Origin::operator();
     let name = check_name(name)?;
@@ -77,12 +77,12 @@ pub async fn begin_with_link(app: &App, name: &str) -> Result<Uncommitted<Token>
     Ok(Uncommitted { shown: link, tx })
 }
 
-/// Makes a complete account; closes the first set-up.
+/// Creates a complete account. Closes the first setup.
 pub async fn create_complete(app: &App, name: &str, password: SecretString) -> Result<CompleteAccount, Error> {
     begin_complete(app, name, password).await?.commit().await
 }
 
-/// [`create_complete`], for whoever shows its factors first.
+/// Like [`create_complete`], but leaves the commit to the caller, who shows the factors first.
 pub async fn begin_complete(
     app: &App,
     name: &str,
@@ -98,13 +98,13 @@ pub async fn begin_complete(
     installation::close_first_setup(&mut tx).await?;
     let (uin, app_id) = setup::insert_account(app, &mut tx, &origin, name).await?;
     accounts::set_password(&mut tx, uin, &hash).await?;
-    // No code has been used yet, so no step is spent.
+    // No code has been used yet, so no TOTP step is spent.
     let recovery_codes = setup::enrol(app, &mut tx, uin, &seed, -1).await?;
     app.audit.append(&mut tx, &origin, Event::done(Action::SetUp, uin)).await?;
     Ok(Uncommitted { shown: CompleteAccount { uin, app_id, seed, recovery_codes }, tx })
 }
 
-/// Forgets every failed try counted against the account.
+/// Clears all failed attempts that are counted for the account.
 pub async fn unlock(app: &App, name: &str) -> Result<(), Error> {
     let account = find(app, name).await?;
     let mut tx = app.db.begin().await?;
@@ -120,12 +120,13 @@ pub async fn unlock(app: &App, name: &str) -> Result<(), Error> {
     Ok(tx.commit().await?)
 }
 
-/// Forgets the second factor and all passkeys, ends all sessions, and returns a link to enrol a new one with the password.
+/// Removes the second factor and all passkeys, and ends all sessions. Returns a link to enrol a new second factor with
+/// the password.
 pub async fn reset_mfa(app: &App, name: &str) -> Result<Token, Error> {
     begin_mfa_reset(app, name).await?.commit().await
 }
 
-/// [`reset_mfa`], for whoever shows the link first.
+/// Like [`reset_mfa`], but leaves the commit to the caller, who shows the link first.
 pub async fn begin_mfa_reset(app: &App, name: &str) -> Result<Uncommitted<Token>, Error> {
     let account = find(app, name).await?;
     let purpose =
@@ -158,7 +159,7 @@ pub async fn end_sessions(app: &App, name: &str) -> Result<u64, Error> {
     Ok(ended)
 }
 
-/// Where no account exists: a new link for the first set-up. None where it is closed.
+/// Creates a link for the first setup. Returns `None` if the first setup is closed.
 pub async fn first_setup_link(app: &App) -> Result<Option<Token>, Error> {
     if installation::is_set_up(&app.db).await? {
         return Ok(None);

@@ -1,7 +1,7 @@
-//! Backup and restore of the embedded database. The master key is never part of it.
+//! Backup and restore of the embedded database. A backup never contains the master key.
 //!
-//! A backup ends with a checksum of what is before it. SQLite reads as many pages as its header says and nothing beyond, so
-//! that the file can be used without it, too.
+//! A backup ends with a checksum of everything before it. SQLite reads only as many pages as the database header says,
+//! so the file can also be used without removing the checksum.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
@@ -19,7 +19,7 @@ use crate::start_error::StartError;
 use crate::types::error::Error;
 use crate::{app, master_key, scratch};
 
-/// What stands before the checksum, at the end of a backup.
+/// The text between the database and its checksum.
 const MARK: &[u8] = b"\nLatchkey backup, its SHA-256 is:\n";
 const CHECKSUM_BYTES: usize = 32;
 
@@ -31,12 +31,12 @@ fn for_file(file: &Path) -> impl Fn(std::io::Error) -> StartError {
     move |cause| refused(format!("cannot write {}: {cause}", file.display()))
 }
 
-/// Writes a consistent copy of the database into `file`, which must not be there, while servers go on. Whole or not at
-/// all, and for its owner only.
+/// Writes a consistent copy of the database to `file`, which must not exist, while servers keep running. The file
+/// appears only once it is complete, and only its owner can read it.
 pub async fn backup(settings: &Settings, file: &Path) -> Result<(), StartError> {
     embedded(settings, "pg_dump")?;
     if file.exists() {
-        return Err(refused(format!("{} is there already, and nothing is overwritten", file.display())));
+        return Err(refused(format!("{} already exists and is not overwritten", file.display())));
     }
     let (directory, failed) = (directory_of(file), for_file(file));
     let mut copy = scratch::file_in(directory).map_err(&failed)?;
@@ -53,8 +53,8 @@ pub async fn backup(settings: &Settings, file: &Path) -> Result<(), StartError> 
 async fn copy_into(settings: &Settings, database: &Db, file: &Path) -> Result<(), StartError> {
     let Db::Sqlite(pool, _) = database else { return Ok(()) };
     database.check_schema().await.or_else(older_will_do).map_err(|cause| settings.could_not_open(cause))?;
-    let name = file.to_str().ok_or_else(|| refused("the name of the copy is not UTF-8".to_owned()))?;
-    db::copy_into(pool, name).await.map_err(|cause| refused(format!("the copy failed: {cause}")))
+    let name = file.to_str().ok_or_else(|| refused("the name of the backup is not valid UTF-8".to_owned()))?;
+    db::copy_into(pool, name).await.map_err(|cause| refused(format!("the backup failed: {cause}")))
 }
 
 fn add_checksum(file: &mut File) -> std::io::Result<()> {
@@ -65,7 +65,7 @@ fn add_checksum(file: &mut File) -> std::io::Result<()> {
     file.write_all(&checksum)
 }
 
-/// Takes the checksum off again and says whether it is right; none if there is none.
+/// Removes the checksum from the file and returns whether it is correct, or `None` if there is no checksum.
 fn take_checksum(file: &mut File) -> std::io::Result<Option<bool>> {
     let tail_bytes = MARK.len() + CHECKSUM_BYTES;
     let Some(length) = file.seek(SeekFrom::End(0))?.checked_sub(tail_bytes as u64) else { return Ok(None) };
@@ -78,7 +78,7 @@ fn take_checksum(file: &mut File) -> std::io::Result<Option<bool>> {
     Ok(Some(is_right))
 }
 
-/// Of the first `length` bytes.
+/// The SHA-256 of the first `length` bytes.
 fn checksum(file: &mut File, length: u64) -> std::io::Result<Vec<u8>> {
     let mut hash = Sha256::new();
     file.seek(SeekFrom::Start(0))?;
@@ -95,46 +95,50 @@ fn checksum(file: &mut File, length: u64) -> std::io::Result<Vec<u8>> {
     Ok(hash.finalize().to_vec())
 }
 
-/// A database that has been put in its place.
+/// A restored database.
 #[derive(Debug)]
 pub struct Restored {
-    /// Where.
+    /// The path of the database.
     pub database: PathBuf,
-    /// Was there a checksum to check it by?
+    /// `true` if the backup had a checksum.
     pub had_checksum: bool,
-    /// What does not hold, and was accepted.
+    /// The damage that was found and accepted.
     pub accepted: Vec<String>,
 }
 
-/// Puts a copy in the place of a database that is not there, once it has been looked through. `accept_damage` takes one in
-/// which something does not hold that the server can do without.
+/// Checks a backup and installs it as the database, which must not exist. `accept_damage` accepts damage that a server
+/// can run with.
 pub async fn restore(settings: &Settings, file: &Path, accept_damage: bool) -> Result<Restored, StartError> {
     let target = embedded(settings, "pg_restore")?;
     for taken in [target.clone(), beside(&target, "-wal"), beside(&target, "-shm")] {
         if taken.exists() {
             let taken = taken.display();
-            return Err(refused(format!("{taken} is there already, and nothing is overwritten: move it away first")));
+            return Err(refused(format!("{taken} already exists and is not overwritten: move it away first")));
         }
     }
     let cannot_read = |cause| refused(format!("cannot read {}: {cause}", file.display()));
     if std::fs::metadata(beside(file, "-wal")).is_ok_and(|log| log.len() > 0) {
         let file = file.display();
-        return Err(refused(format!("{file} is a database in use, not a backup: beside it is what was written last")));
+        return Err(refused(format!(
+            "{file} is a database in use, not a backup: its latest changes are in another file"
+        )));
     }
     let mut source = File::open(file).map_err(cannot_read)?;
     settings.make_data_dir()?;
     let (directory, failed) = (directory_of(&target), for_file(&target));
     let mut copy = scratch::file_in(directory).map_err(&failed)?;
     std::io::copy(&mut source, copy.as_file_mut()).map_err(&failed)?;
-    // The copy is looked through, and not the file it is of: nobody else can change it.
+    // The copy is checked rather than the original, because nobody else can change the copy.
     let checksum = take_checksum(copy.as_file_mut()).map_err(&failed)?;
     let mut damage = look_through(settings, copy.path(), file).await?;
     if checksum == Some(false) {
-        damage.insert(0, "its checksum is not that of what is in it".to_owned());
+        damage.insert(0, "its checksum does not match its contents".to_owned());
     }
     if !(damage.is_empty() || accept_damage) {
         let (file, damage) = (file.display(), damage.join("; "));
-        return Err(refused(format!("{file} is no good backup: {damage}. If there is no better one: --accept-damage")));
+        return Err(refused(format!(
+            "{file} is not a usable backup: {damage}. If you have no better one, use --accept-damage"
+        )));
     }
     like_its_directory(copy.as_file(), directory).map_err(&failed)?;
     copy.as_file().sync_all().map_err(&failed)?;
@@ -143,9 +147,9 @@ pub async fn restore(settings: &Settings, file: &Path, accept_damage: bool) -> R
     Ok(Restored { database: target, had_checksum: checksum.is_some(), accepted: damage })
 }
 
-/// Looks whether a server can work with the copy, brought up to date, and says what does not hold besides.
+/// Checks that a server can run with the copy once it has been migrated. Returns all other damage.
 async fn look_through(settings: &Settings, copy: &Path, file: &Path) -> Result<Vec<String>, StartError> {
-    let not_good = |cause: String| refused(format!("{} is no good backup: {cause}", file.display()));
+    let not_good = |cause: String| refused(format!("{} is not a usable backup: {cause}", file.display()));
     let database = Db::open_file(copy).await.map_err(|cause| not_good(cause.to_string()))?;
     let looked_through = async {
         let Db::Sqlite(pool, _) = &database else { return Ok(Vec::new()) };
@@ -157,9 +161,9 @@ async fn look_through(settings: &Settings, copy: &Path, file: &Path) -> Result<V
         let vault = master_key::open_existing(settings, &database).await?;
         let mut found = Vec::new();
         if let Some(name) = db::foreign_object(pool).await.map_err(|cause| not_good(cause.to_string()))? {
-            found.push(format!("{name} of the schema is not as this version makes it"));
+            found.push(format!("{name} of the schema differs from what this version creates"));
         }
-        // Without these no server starts.
+        // No server starts without the data keys.
         if let Some(unopened) = unopened(&database, &vault, &sealed::DATA_KEY).await? {
             return Err(not_good(unopened));
         }
@@ -168,20 +172,20 @@ async fn look_through(settings: &Settings, copy: &Path, file: &Path) -> Result<V
         }
         let audit = app::audit_of(&database, &vault).await?;
         if let Verdict::Broken { number, how } = audit.verify(&database, None).await? {
-            found.push(format!("its record of operations is broken at record {number}: {how}"));
+            found.push(format!("its audit log is broken at record {number}: {how}"));
         }
         Ok(found)
     };
     let looked_through = looked_through.await;
     database.close().await;
-    // What cannot even be read is no fault of the program.
+    // A backup that cannot be read is not an internal error.
     looked_through.map_err(|error| match error {
         StartError::Domain(cause) => not_good(cause.to_string()),
         other => other,
     })
 }
 
-/// The first value of a column that does not open, and how many there are.
+/// Describes the first value of a column that does not open, and counts the others.
 async fn unopened(database: &Db, vault: &Vault, column: &Column) -> Result<Option<String>, Error> {
     const PAGE: i64 = 100;
     let (mut after, mut first, mut count) = (String::new(), None, 0);
@@ -199,12 +203,12 @@ async fn unopened(database: &Db, vault: &Vault, column: &Column) -> Result<Optio
     Ok(first.map(|first| if count > 1 { format!("{first} (and {} more)", count - 1) } else { first.to_string() }))
 }
 
-/// It is brought up to date.
+/// Accepts an older schema, which will be migrated.
 fn older_will_do(cause: OpenError) -> Result<(), OpenError> {
     if matches!(cause, OpenError::Older) { Ok(()) } else { Err(cause) }
 }
 
-/// The embedded database's file; for PostgreSQL, which tool to use.
+/// The file of the embedded database. For PostgreSQL, the error says which tool to use.
 fn embedded(settings: &Settings, tool: &str) -> Result<PathBuf, StartError> {
     let instead = || refused(format!("the database is PostgreSQL: use its own {tool} (docs/operate/backup.md)"));
     settings.database_file()?.ok_or_else(instead)
@@ -220,7 +224,7 @@ fn directory_of(file: &Path) -> &Path {
     file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// What root restores belongs to the server's user, to whom the directory belongs.
+/// Gives a file that root restores to the owner of its directory, which is the server's user.
 fn like_its_directory(file: &File, directory: &Path) -> std::io::Result<()> {
     let (wanted, present) = (std::fs::metadata(directory)?, file.metadata()?);
     if (wanted.uid(), wanted.gid()) == (present.uid(), present.gid()) || present.uid() != 0 {

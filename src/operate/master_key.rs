@@ -1,4 +1,4 @@
-//! Changing to a new version of the master key, while everybody goes on working.
+//! Rotating the master key while servers and other commands keep running.
 
 use crate::app::App;
 use crate::audit::Event;
@@ -8,21 +8,21 @@ use crate::master_key;
 use crate::types::error::Error;
 use crate::types::event::{Action, Detail, Origin};
 
-/// The version that a change of the master key goes on with: the highest, if older ones are still in use.
+/// The version that an interrupted rotation continues with: the newest, if older ones are still in use.
 pub async fn unfinished(app: &App) -> Result<Option<i64>, Error> {
     let newest = newest(app).await?;
     Ok((sealed::count(&app.db, 0, newest - 1).await? > 0).then_some(newest))
 }
 
-/// The highest version that the database knows or this process has.
+/// The highest version that is known to the database or to this process.
 pub async fn newest(app: &App) -> Result<i64, Error> {
     let known = installation::master_key_versions(&app.db).await?;
     let known = known.iter().map(|check| check.key_version).max().unwrap_or_default();
     Ok(known.max(app.vault.newest_version()))
 }
 
-/// Makes `version`, which the master key must have by now, the one to seal under. False if another process has made
-/// another key of this number, which stays.
+/// Makes `version`, which the master key must contain by now, the version to seal under. Returns `false` if another
+/// process has created a different key with this number; that key is kept.
 pub async fn begin(app: &App, version: i64) -> Result<bool, Error> {
     let mut tx = app.db.begin().await?;
     master_key::add_version(&app.vault, &mut tx, version, &app.clock).await?;
@@ -36,19 +36,19 @@ pub async fn begin(app: &App, version: i64) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// How far resealing has come.
+/// The progress of resealing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Resealed {
-    /// Values resealed.
+    /// The number of values that were resealed.
     pub values: u64,
-    /// Values that do not open, which stay as they are.
+    /// The number of values that do not open, and were left as they are.
     pub unreadable: u64,
 }
 
-/// Values resealed in one transaction.
+/// The number of values to reseal in one transaction.
 const PAGE: i64 = 100;
 
-/// Reseals under `version` everything that is under versions below it, while everybody goes on working.
+/// Reseals under `version` everything that is sealed under earlier versions, while servers keep running.
 pub async fn reseal(app: &App, version: i64) -> Result<Resealed, Error> {
     let mut all = Resealed::default();
     for column in sealed::COLUMNS {
@@ -60,7 +60,7 @@ pub async fn reseal(app: &App, version: i64) -> Result<Resealed, Error> {
     Ok(all)
 }
 
-/// One step of [`reseal`]: the values of the rows after `after`. Returns the last row it looked at.
+/// One step of [`reseal`]: the values of the rows after `after`. Returns the last row that it processed.
 pub async fn reseal_page(
     app: &App,
     column: &Column,
@@ -78,7 +78,7 @@ pub async fn reseal_page(
             continue;
         };
         let anew = app.vault.seal_under(version, place, &plain)?;
-        // Whoever changes the row meanwhile wins: what they store is under the new version already.
+        // A concurrent change to the row wins: its value is already sealed under the new version.
         if column.replace(&mut tx, value, &anew).await? {
             so_far.values += 1;
         }
@@ -87,7 +87,8 @@ pub async fn reseal_page(
     Ok(Some(last))
 }
 
-/// Forgets the versions below `version`. False, and nothing is done, if something is still sealed under one.
+/// Forgets the versions before `version`. Returns `false`, and does nothing, if something is still sealed under one of
+/// them.
 pub async fn retire_older(app: &App, version: i64) -> Result<bool, Error> {
     let mut tx = app.db.begin().await?;
     installation::hold_master_key(&mut tx).await?;

@@ -1,5 +1,7 @@
-//! What operators do: accounts from the command line, backup and restore, rotation of the master key. These acts need no
-//! sign-in, since whoever can run the program holds its data. May import the domain (`account`, `keys`) and what is below.
+//! The operator's tasks: accounts on the command line, backup and restore, rotation of the master key. They need no
+//! sign-in, because anyone who can run the program can read its data.
+//!
+//! May import the domain (`account`, `keys`) and the modules below it.
 
 pub mod accounts;
 pub mod backup;

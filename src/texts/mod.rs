@@ -1,8 +1,8 @@
-//! Every text of the console and of the signed API, one file a language.
+//! All texts of the console and of the signed API, one file per language.
 //!
-//! A language is complete or it does not compile: each file fills in the same [`Texts`]. A text with a value in it is a
-//! function of whole sentences, so that each language orders its own words. This room knows no other but `types`: which
-//! text goes with which error or event is said beside that error or event.
+//! A language that is incomplete does not compile, because each file fills in the same [`Texts`]. A text that contains
+//! a value is a function that returns whole sentences, so that each language can order its own words. This module
+//! imports no other: the text for an error or an event is chosen where that error or event is rendered.
 
 mod en;
 mod fields;
@@ -14,7 +14,7 @@ pub use self::fields::*;
 /// A text without anything filled in.
 pub type Text = &'static str;
 
-/// The languages, as the menu lists them. The first is for whoever asks for none of them.
+/// The languages, in the order of the menu. The first is the fallback.
 pub static LANGUAGES: [&Texts; 3] = [&en::TEXTS, &zh::TEXTS, &ja::TEXTS];
 
 /// The texts of one language, by page.
@@ -22,13 +22,13 @@ pub static LANGUAGES: [&Texts; 3] = [&en::TEXTS, &zh::TEXTS, &ja::TEXTS];
 pub struct Texts {
     /// The language's BCP 47 tag, as in `<html lang>`.
     pub tag: Text,
-    /// What the language calls itself, for those who read no other.
+    /// The language's own name, for those who read no other.
     pub own_name: Text,
-    /// Used on several pages.
+    /// Texts used on several pages.
     pub common: Common,
-    /// Names, passwords and codes: their fields, and what is wrong with them.
+    /// Names, passwords and codes: their fields and their errors.
     pub credentials: Credentials,
-    /// Around every page.
+    /// The frame of every page.
     pub frame: Frame,
     /// Signing in.
     pub sign_in: SignIn,
@@ -38,48 +38,48 @@ pub struct Texts {
     pub authenticator: Authenticator,
     /// The page that shows new recovery codes.
     pub recovery_codes: RecoveryCodes,
-    /// Verification before what cannot be taken back.
+    /// Verification before an operation that cannot be undone.
     pub step_up: StepUp,
     /// The page of the keys.
     pub keys: Keys,
-    /// What the owner should look after.
+    /// Advice for the owner.
     pub advice: Advice,
-    /// The page of one key.
+    /// The page of a key.
     pub key: Key,
     /// How to use a key.
     pub snippets: Snippets,
     /// Replacing a key.
     pub rotation: Rotation,
-    /// Why a call was refused.
+    /// Looking up a refused call.
     pub refused: Refused,
-    /// The page of the records.
+    /// The page of the audit records.
     pub records: Records,
-    /// What is recorded.
+    /// The events of the audit log.
     pub events: Events,
     /// The security page.
     pub security: Security,
     /// Passkeys.
     pub passkeys: Passkeys,
-    /// What has just been done.
+    /// Messages about what has just been done.
     pub flash: Flash,
-    /// Pages that say what went wrong.
+    /// Error pages.
     pub errors: Errors,
     /// The messages of the signed API.
     pub api: Api,
 }
 
 impl Texts {
-    /// The language of a tag such as `zh-CN`, if it is one of ours. Variants of a language are answered alike.
+    /// The language for a tag such as `zh-CN`, if there is one. Only the primary language of the tag counts.
     pub fn of_tag(tag: &str) -> Option<&'static Self> {
         LANGUAGES.into_iter().find(|texts| primary(texts.tag).eq_ignore_ascii_case(primary(tag)))
     }
 
-    /// For whoever asks for none of our languages.
+    /// The texts for readers who ask for none of the languages.
     pub fn fallback() -> &'static Self {
         LANGUAGES[0]
     }
 
-    /// What an `Accept-Language` header likes best; of two it likes alike, the one it names first.
+    /// The language that an `Accept-Language` header prefers. Among languages with the same weight, the first one wins.
     pub fn preferred(accept_language: &str) -> &'static Self {
         let mut best = (0, Self::fallback());
         for range in accept_language.split(',') {
@@ -95,12 +95,12 @@ impl Texts {
     }
 }
 
-/// The language itself, without region or script.
+/// The primary language of a tag, without region or script.
 fn primary(tag: &str) -> &str {
     tag.trim().split(['-', '_']).next().unwrap_or_default()
 }
 
-/// `q=0.8` in thousandths. What cannot be read says nothing.
+/// Parses a weight such as `q=0.8`, in thousandths. Returns `None` if it is malformed.
 fn weight(parameters: &str) -> Option<u16> {
     let value = parameters.trim().strip_prefix("q=").or_else(|| parameters.trim().strip_prefix("Q="))?;
     let (whole, decimals) = value.trim().split_once('.').unwrap_or((value.trim(), ""));

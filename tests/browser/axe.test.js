@@ -1,5 +1,5 @@
-// What a machine can tell about accessibility, on every page in every state, in every language and both themes, wide and narrow;
-// and that nothing sticks out and nothing is refused by the browser.
+// Automated accessibility checks of every page in every state, in every language and both themes, at a wide and a
+// narrow size. Also checks that nothing overflows and that the browser blocks nothing.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -11,29 +11,29 @@ import { Server } from './support/server.js';
 import { states } from './support/states.js';
 
 const THEMES = ['light', 'dark'];
-/** 320 is 1280 at a zoom of 400 %, which WCAG 1.4.10 asks for. */
+/** A width of 320 is 1280 at a zoom of 400 %, which WCAG 1.4.10 requires. */
 const SIZES = [
   { width: 1280, height: 800 },
   { width: 320, height: 640 },
 ];
 
-/** Runs in the page. Returns the violations in words. */
+/** Runs in the page. Returns descriptions of the violations. */
 async function findings() {
-  // Off by default, since it is new in WCAG 2.2.
+  // This rule is off by default, because it is new in WCAG 2.2.
   const { violations, passes } = await globalThis.axe.run(document, { rules: { 'target-size': { enabled: true } } });
-  if (!passes.some(({ id }) => id === 'color-contrast')) return ['nothing was looked at'];
+  if (!passes.some(({ id }) => id === 'color-contrast')) return ['nothing was checked'];
   return violations.flatMap(({ id, help, nodes }) =>
     nodes.map((node) => `${id} (${help}): ${node.target.join(' ')}: ${node.failureSummary.replace(/\s+/g, ' ')}`),
   );
 }
 
-/** Runs in the page. Returns what reaches out of the window to the right. */
+/** Runs in the page. Returns descriptions of the elements that overflow the window to the right. */
 function stickingOut() {
   const wide = document.documentElement.scrollWidth;
   const found = wide > innerWidth ? [`the page is ${wide} wide in a window of ${innerWidth}`] : [];
   for (const element of document.body.querySelectorAll('*')) {
     const { width, right } = element.getBoundingClientRect();
-    if (width <= 1 || right <= innerWidth + 0.5) continue; // 1: there for screen readers only
+    if (width <= 1 || right <= innerWidth + 0.5) continue; // 1: only for screen readers
     found.push(`${element.localName}.${element.className} ends at ${right} in a window of ${innerWidth}`);
   }
   return found;
@@ -47,7 +47,7 @@ async function everyPage(t, locale) {
   const server = await Server.start();
   const browser = await launch();
   try {
-    // Without motion, so that no colour is measured on its way to another.
+    // Reduced motion, so that no colour is measured during a transition.
     const context = await browser.newContext({ baseURL: server.console, locale, reducedMotion: 'reduce' });
     context.setDefaultTimeout(20_000);
     const watch = new Watch(context, server.console);
@@ -55,7 +55,7 @@ async function everyPage(t, locale) {
     const inspector = await context.newCDPSession(page);
     for await (const name of states(server, page, { extreme: true })) {
       await t.test(name, async () => {
-        // The inspector's word, unlike the page's, is not subject to the page's content security policy.
+        // Unlike the page's own scripts, the inspector is not subject to the page's content security policy.
         await inspector.send('Runtime.evaluate', { expression: axe.source });
         const found = [];
         for (const colorScheme of THEMES) {

@@ -1,4 +1,4 @@
-// The HTML of every page in every state is valid as the server sends it, before a browser has mended anything.
+// The HTML of every page in every state is valid as the server sends it, before a browser corrects anything.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -19,7 +19,7 @@ test('Every page in every state is valid HTML', { timeout: 300_000 }, async () =
     const context = await browser.newContext({ baseURL: server.console });
     context.on('response', (response) => {
       if (!response.headers()['content-type']?.startsWith('text/html')) return;
-      // A page that is left before it was read has no text any more.
+      // The text of a page that was left before it was read is no longer available.
       sent.push(
         response
           .text()

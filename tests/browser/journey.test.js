@@ -1,5 +1,5 @@
-// The whole way of an owner: from the printed set-up link to a deleted key, signed out and in again. The same steps
-// with and without JavaScript, on both databases.
+// The complete journey of an owner: from the printed setup link to a deleted key, then signed out and in again. The
+// steps are the same with and without JavaScript, and on both databases.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -42,7 +42,7 @@ function journey({ database, javaScript }) {
       timezoneId: 'Asia/Kolkata',
     });
     context.setDefaultTimeout(20_000);
-    // Runs before the page's own script: what is in a page when it comes back whole from memory.
+    // Runs before the page's own script. Detects a page that is restored from memory with its content.
     await context.addInitScript(() => {
       addEventListener('pageshow', (event) => {
         if (event.persisted && document.querySelector('[data-secret]')) console.error('the secret was kept in memory');
@@ -57,7 +57,7 @@ function journey({ database, javaScript }) {
     await server?.stop();
   });
 
-  /** One leg of the way. Each builds on those before, so after one that failed the rest is not tried. */
+  /** A step of the journey. Each depends on those before, so after a failure the others are skipped. */
   const step = (name, walk) =>
     test(name, { timeout: 120_000 }, async (t) => {
       if (failed) return t.skip('an earlier step failed');
@@ -84,7 +84,7 @@ function journey({ database, javaScript }) {
     await heading('API Key Management');
     assert.equal(new URL(page.url()).pathname, '/cam/capi');
   };
-  /** A form that no page offers, with the token of the page that is open. */
+  /** Sends a form that no page offers, with the token of the current page. */
   const sendByHand = (action) =>
     leads(page, () =>
       page.evaluate((action) => {
@@ -96,7 +96,7 @@ function journey({ database, javaScript }) {
         form.submit();
       }, action),
     );
-  /** Signs out and sees to it that Back leads to nothing. */
+  /** Signs out, and checks that the Back button shows nothing of the account. */
   const signOutForGood = async () => {
     const own = [NAME, ...(await secretIds(page))];
     await people.signOut(page);
@@ -286,7 +286,7 @@ function journey({ database, javaScript }) {
 
   step('The secret is masked again by Hide, on leaving, and on going back', async () => {
     const show = async () => {
-      await press(row(page, first).button('Show')); // verified a moment ago: asks for nothing
+      await press(row(page, first).button('Show')); // just verified, so nothing is asked for
       await visible(row(page, first).secret);
       assert.equal(await row(page, first).secret.innerText(), secretKey);
     };
@@ -302,7 +302,7 @@ function journey({ database, javaScript }) {
     for (const elsewhere of ['/cam/capi', '/no-such-page', 'about:blank']) {
       await show();
       await page.goto(elsewhere);
-      await page.goBack({ waitUntil: 'commit' }); // a page that was kept in memory does not load again
+      await page.goBack({ waitUntil: 'commit' }); // a page that is restored from memory fires no load event
       await visible(row(page, first).secret.or(row(page, first).mask));
       await masked();
     }
@@ -313,7 +313,7 @@ function journey({ database, javaScript }) {
     if (javaScript) {
       await other.clock.install();
     } else {
-      // A minute is long: what the page says is shortened, what the browser makes of it is not.
+      // A minute is too long to wait, so shorten the page's refresh time. The browser's reaction is unchanged.
       await other.route('**/show', async (route) => {
         const response = await route.fetch();
         const body = await response.text();
@@ -450,7 +450,7 @@ function journey({ database, javaScript }) {
     await press(row(other, second).button('Enable'));
     await inOther(/was already enabled, perhaps in another tab/);
 
-    // Here the key is enabled again while the other tab still offers to delete it.
+    // The key is enabled again while the other tab still offers to delete it.
     await confirmIn(page, 'Disable', 'Confirm');
     await other.goto('/cam/capi');
     await press(row(page, second).button('Enable'));
@@ -545,7 +545,7 @@ function journey({ database, javaScript }) {
     };
     await withRecoveryCode(recoveryCodes[0]);
     await flash(/You have 9 codes left/);
-    await page.goto('/cam/capi'); // so that Back leads to a page without that message
+    await page.goto('/cam/capi'); // so that the Back button leads to a page without that message
     const response = await withRecoveryCode(recoveryCodes[0]);
     assert.equal(response.status(), 422);
     await refusedAt(page, 'Recovery code', /already used/);

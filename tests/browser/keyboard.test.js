@@ -1,4 +1,4 @@
-// The whole way of an owner by keyboard alone: nothing is clicked, and whatever has the focus shows it.
+// The complete journey of an owner by keyboard alone: nothing is clicked, and the focus is always visible.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -8,7 +8,7 @@ import * as people from './support/people.js';
 import { NAME, PASSWORD } from './support/people.js';
 import { Server } from './support/server.js';
 
-/** More than any page has to tab through. */
+/** More than the number of tab stops of any page. */
 const MOST_TABS = 90;
 
 let server;
@@ -24,7 +24,7 @@ after(async () => {
   await server?.stop();
 });
 
-/** What has the focus: its words as its user knows them, and whether it can be seen to have it. */
+/** The focused element: its label, and whether the focus is visible. */
 function focusOn(page) {
   return page.evaluate(() => {
     const element = document.activeElement;
@@ -34,7 +34,7 @@ function focusOn(page) {
   });
 }
 
-/** Tabs to what is called so; the way back to the start of the page included. */
+/** Presses Tab until the element with this label has the focus, wrapping around at the end of the page. */
 async function tabTo(page, name) {
   for (let tabs = 0; tabs < MOST_TABS; tabs += 1) {
     const { words, seen } = await focusOn(page);
@@ -52,7 +52,7 @@ async function typeInto(page, label, text) {
   await page.keyboard.type(text);
 }
 
-/** Presses Enter and waits for the page it leads to. */
+/** Presses Enter and waits for the next page. */
 async function enter(page) {
   const arrived = page.waitForEvent('load');
   await page.keyboard.press('Enter');
@@ -117,7 +117,7 @@ test('An owner sets up, uses and deletes a key by keyboard alone', { timeout: 18
   await activate(page, 'Sign out');
   await heading('Sign in');
 
-  // Looking through the languages does not choose one.
+  // Browsing the languages with the arrow keys does not choose one.
   await tabTo(page, 'Language');
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('ArrowDown');

@@ -1,5 +1,5 @@
-// Passkeys, with an authenticator that the browser itself plays. What a browser would not send is sent all the same, to
-// see that the server does not rely on browsers.
+// Passkeys, with the browser's virtual authenticator. Some tests send what a browser would not send, to check that the
+// server does not rely on browsers.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -67,7 +67,7 @@ describe('Passkeys', () => {
     return response;
   };
 
-  /** Opens the pop-up of the one key. */
+  /** Opens the pop-up to show the secret of the only key. */
   const askToShow = async () => {
     await page.goto('/cam/capi');
     const [key] = await secretIds(page);
@@ -77,7 +77,7 @@ describe('Passkeys', () => {
     return dialog;
   };
 
-  /** Lets the page ask its browser for something else than the server has asked for. */
+  /** Changes the options that the page passes to the browser. */
   const askInstead = (change) =>
     page.evaluate((change) => {
       const real = CredentialsContainer.prototype.get;
@@ -165,7 +165,7 @@ describe('Passkeys', () => {
       const token = document.querySelector('input[name=form_token]').value;
       const post = (to, more) =>
         fetch(to, { method: 'POST', body: new URLSearchParams({ form_token: token, ...more }), redirect: 'manual' });
-      await post('/login/passkey/options', {}); // another question is open
+      await post('/login/passkey/options', {}); // another challenge is pending
       return (await post('/login/passkey', { passkey })).status;
     }, passkey);
     assert.equal(status, 422);
@@ -177,11 +177,11 @@ describe('Passkeys', () => {
     await people.signOut(page);
     const own = await passkeys.all();
     await passkeys.recognise(false);
-    // The browser keeps to what it is asked …
+    // The browser obeys the server's options …
     await page.goto('/login');
     await button('Sign in with a passkey').click();
     await says(page.getByRole('alert'), /No passkey was used/);
-    // … and the server does not take its word for it.
+    // … but the server does not rely on that.
     await passkeys.have(own);
     await askInstead({ userVerification: 'discouraged' });
     const response = await press(button('Sign in with a passkey'));
@@ -214,7 +214,7 @@ describe('Passkeys', () => {
     await says(page.getByRole('alert').first(), REFUSED);
     assert.equal(await page.locator('[data-secret]').count(), 0);
     await passkeys.have(own);
-    // The page that says so asks as well.
+    // The page with the error offers a passkey as well.
     await press(button('Use a passkey'));
     const [key] = await secretIds(page);
     await visible(row(page, key).secret);

@@ -1,6 +1,7 @@
-// Takes pictures of every page in every state, in every language, light and dark, wide and narrow, for people to look at:
+// Takes screenshots of every page in every state, in every language, light and dark, wide and narrow, for people to
+// look at:
 //   npm run screenshots -- FOLDER [WORD…]
-// With words, only of the states whose names have one of them.
+// With words, takes only the states whose names contain one of them.
 
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';

@@ -1,4 +1,4 @@
-"""The official clients behind one face: what a test asks for, each of them signs and sends in its own way."""
+"""The official clients behind one interface. Each signs and sends a test's call in its own way."""
 
 import json
 import os
@@ -37,7 +37,7 @@ HERE = Path(__file__).parent
 
 
 class Refused(Exception):
-    """The client's own error, made of the API's."""
+    """The API's error, as the client reports it."""
 
     def __init__(self, code: str, message: str, request_id: str):
         super().__init__(code, message, request_id)
@@ -48,7 +48,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Way:
-    """A client, and how it signs and sends."""
+    """A client, with the way in which it signs and sends."""
 
     client: str
     sign_method: str = V3
@@ -65,39 +65,39 @@ class Way:
 
     @property
     def is_free(self) -> bool:
-        """Sends whatever it is told to, where other clients know their parameters."""
+        """Whether it sends any parameter. Other clients only send those that they know."""
         return self.client.endswith("_common")
 
     @property
     def sends_types(self) -> bool:
-        """In a query and in a form, every value is text, and an empty list is nothing."""
+        """Whether types are preserved. In a query or form, every value is text, and an empty list disappears."""
         return self.is_v3 and self.http_method == "POST"
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A call, and what can be different about it."""
+    """A call and its options."""
 
     key: Key
     service: str
     action: str
     params: dict = field(default_factory=dict)
-    # Not the service's own.
+    # None is the service's own version.
     version: str | None = None
     # None is the client's default.
     language: str | None = ENGLISH
     token: str | None = None
-    # How far the client's clock is ahead.
+    # The number of seconds by which the client's clock is ahead.
     skew_seconds: int = 0
     headers: dict[str, str] = field(default_factory=dict)
-    # Of the SDKs' own names, as far as they have them in common.
+    # Options that the SDKs have in common, under their own names.
     skip_sign: bool = False
     multipart: bool = False
     octets: str | None = None
 
 
 class Client:
-    """A client as this way uses it, with nothing but an endpoint and a key pair."""
+    """A client that is used in one way, with only an endpoint and a key pair."""
 
     def __init__(self, way: Way, send: Callable[[str, Way, Asked], dict], endpoint: str):
         self.way = way
@@ -108,7 +108,7 @@ class Client:
         return Client(self.way, self._send, endpoint)
 
     def call(self, key: Key, service: str, action: str, params: dict | None = None, **more: object) -> dict:
-        """The answer as the client gives it; models fill in null for fields that were left out."""
+        """Returns the response as the client presents it. Models set missing fields to null."""
         return self._send(self._endpoint, self.way, Asked(key, service, action, params or {}, **more))
 
 
@@ -118,16 +118,16 @@ TCCLI = Path(sys.executable).with_name("tccli")
 
 
 class Tccli:
-    """Each call is a process."""
+    """Runs a process for each call."""
 
     WAYS = (Way("tccli"),)
 
     def __init__(self, home: Path):
-        # Its log and settings go to a home of their own.
+        # A separate home directory for its log and settings.
         self.home = home
         clock = home / "clock"
         clock.mkdir()
-        # Python runs this at its start.
+        # Python runs this file at startup.
         clock.joinpath("sitecustomize.py").write_text(
             "import os, time\n"
             "right, skew = time.time, int(os.environ['SKEW_SECONDS'])\n"
@@ -136,9 +136,9 @@ class Tccli:
         self._clock = clock
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        # Of the caller's environment it gets no credentials.
+        # It gets no credentials from the caller's environment.
         environment |= {"HOME": str(self.home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
-        # What newer Pythons have against its source would stand in its stderr, once.
+        # Newer versions of Python would print warnings about its source to stderr, once.
         environment["PYTHONWARNINGS"] = "ignore"
         if prefix := os.environ.get("PYTHONPYCACHEPREFIX"):
             environment["PYTHONPYCACHEPREFIX"] = prefix
@@ -188,7 +188,7 @@ PYTHON_PRODUCTS: dict[str, tuple[type[abstract_client.AbstractClient], ModuleTyp
 
 
 class PythonSdk:
-    """Both of its faces: a product's client with a model for each request and answer, and the common client."""
+    """Both of its interfaces: a product's client with a model for each request and response, and the common client."""
 
     WAYS = (
         *(Way(*how) for how in product(("python", "python_common"), (V3, *V1_METHODS), ("POST", "GET"))),
@@ -199,7 +199,7 @@ class PythonSdk:
         self._clients: dict[tuple, abstract_client.AbstractClient] = {}
 
     def _client(self, endpoint: str, way: Way, asked: Asked) -> abstract_client.AbstractClient:
-        # Kept, with its connection, so that a disabled key is refused on one it has opened before.
+        # Keep the client and its connection, so that a disabled key is refused on an existing connection.
         known = (endpoint, way, asked.key, asked.service, asked.version, asked.language, asked.token)
         if known not in self._clients:
             http = HttpProfile("http", endpoint, way.http_method, reqTimeout=30, keepAlive=True)
@@ -248,7 +248,7 @@ def _python_clock(skew_seconds: int) -> Iterator[None]:
 
 
 class NodeSdk:
-    """Both of its faces, in a process that makes one call after the other."""
+    """Both of its interfaces, in a process that makes one call after another."""
 
     WAYS = tuple(Way(*how) for how in product(("node", "node_common"), (V3, *V1_METHODS), ("POST", "GET")))
 
@@ -302,12 +302,12 @@ class NodeSdk:
 
 
 WAYS = (*Tccli.WAYS, *PythonSdk.WAYS, *NodeSdk.WAYS)
-# For what depends on neither the client nor the way.
+# For tests that depend on neither the client nor the way.
 ANY_WAY = PythonSdk.WAYS[0]
 
 
 class Clients:
-    """All of them, each set up once."""
+    """All clients, each set up once."""
 
     def __init__(self, home: Path):
         self.tccli = Tccli(home)

@@ -1,4 +1,4 @@
-"""Servers for all tests, every way to call them, and accounts whose owners are signed in at the console."""
+"""Servers for all tests, every way to call them, and accounts whose owners are signed in to the console."""
 
 import os
 import secrets
@@ -18,7 +18,7 @@ for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests marked `ways` are for those ways only that the marker's function says yes to."""
+    """Restricts a test marked `ways` to the ways for which the marker's function returns true."""
 
     def is_wanted(item: pytest.Item) -> bool:
         marker = item.get_closest_marker("ways")
@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     config.hook.pytest_deselected(items=[item for item in items if not is_wanted(item)])
     items[:] = filter(is_wanted, items)
-    # Run side by side, a module's tests with one client stay together: they share an account.
+    # In parallel runs, a module's tests with the same client stay together, because they share an account.
     for item in items:
         item.add_marker(pytest.mark.xdist_group(f"{item.callspec.params['way'].client} {item.path.stem}"))
 
@@ -49,14 +49,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def limited_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """With the documented rates, as it is by default."""
+    """A server with the documented rate limits, which are the default."""
     with running(tmp_path_factory.mktemp("limited")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def closed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Where keys may not manage keys."""
+    """A server on which keys may not manage keys."""
     settings = ("--api-rate-limits", "false", "--api-manages-keys", "false")
     with running(tmp_path_factory.mktemp("closed"), *settings) as server:
         yield server
@@ -70,14 +70,14 @@ def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
 
 
 def sign_up(server: Server) -> Console:
-    """An account's owner, signed in."""
+    """Creates an account and signs its owner in."""
     account = server.create_account(f"owner-{secrets.token_hex(4)}", secrets.token_urlsafe(18))
     console = Console(server, account)
     console.sign_in()
     return console
 
 
-# Tests that take the same way follow each other, in an account of their client's that has one key.
+# Tests of the same way run one after another, in an account of their client with one key.
 
 
 @pytest.fixture(scope="session", params=WAYS, ids=str)
@@ -122,11 +122,11 @@ def room_for_a_key(owner: Console, key: Key) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def foreign_key(server: Server) -> Key:
-    """Another account's."""
+    """A key of another account."""
     return sign_up(server).create_key()
 
 
 @pytest.fixture
 def unknown_id() -> str:
-    """The shape of a SecretId, and nobody's."""
+    """A well-formed SecretId that does not exist."""
     return "AKID" + secrets.token_hex(16)

@@ -1,4 +1,4 @@
-"""The owner of an account at the console: what a browser without scripts sends."""
+"""An account's owner in the console, as a browser without scripts."""
 
 import re
 import time
@@ -17,10 +17,10 @@ STEP_SECONDS = 30
 
 
 class Codes:
-    """One-time codes in strictly rising steps, since the server takes each step once.
+    """One-time codes in strictly increasing steps, because the server accepts each step only once.
 
-    It also takes the step before and the step after the present one, so beginning with the one before gives three
-    codes without a wait.
+    It also accepts the previous and the next step, so starting with the previous one gives three codes without a
+    wait.
     """
 
     def __init__(self, totp_uri: str):
@@ -28,7 +28,7 @@ class Codes:
         self._last = 0
 
     def next(self) -> str:
-        # Shortly before a step ends, the step before it might be too old once the code arrives.
+        # Shortly before a step ends, the previous step might be too old once the code arrives.
         before = int(time.time() + 5) // STEP_SECONDS - 1
         step = max(before, self._last + 1)
         early = (step - 1) * STEP_SECONDS - time.time()
@@ -45,19 +45,19 @@ class Key:
 
 
 class Console:
-    """A browser's session. Operations go through the forms that the page offers, with what is in them."""
+    """A browser session. Operations submit the forms of the pages, with their hidden fields."""
 
     def __init__(self, server: Server, account: Account):
         self.account = account
         self._secrets = server.secrets
         self._base = f"http://{server.console}"
-        # The cookies are bound to the console's name, which is localhost wherever it listens.
+        # The cookies are bound to the console's host name, which is localhost at any listen address.
         self._host = f"localhost:{server.console.rpartition(':')[2]}"
         self._codes = Codes(account.totp_uri)
         self._cookies: dict[str, str] = {}
         self._http = requests.Session()
         self._http.trust_env = False
-        # Browsers send Secure cookies to http://localhost, this library does not; so it keeps none itself.
+        # Browsers send Secure cookies to http://localhost, but this library does not, so it keeps none itself.
         self._http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
     def _send(self, method: str, path: str, form: dict[str, str] | None = None) -> requests.Response:
@@ -85,7 +85,7 @@ class Console:
         return BeautifulSoup(answer.text, "html.parser")
 
     def submit(self, page: BeautifulSoup, action: str, **typed: str) -> BeautifulSoup:
-        """Sends the page's form for `action`, and follows the redirect that every accepted form answers with."""
+        """Submits the page's form for `action`, and follows the redirect that answers every accepted form."""
         form = page.find("form", method="post", action=action)
         assert form, f"the page {page.title and page.title.string!r} offers no {action}"
         fields = {field["name"]: field.get("value", "") for field in form.find_all("input", attrs={"name": True})}
@@ -101,7 +101,7 @@ class Console:
         assert page.find("form", action=f"{KEYS}/keys"), "signing in does not lead to the keys"
 
     def create_key(self) -> Key:
-        """A new key and its secret, which creating it does not show but Show does."""
+        """Creates a key, and shows its secret, which its creation does not."""
         page = self.get(KEYS)
         before = _key_ids(page)
         page = self.submit(page, f"{KEYS}/keys")
@@ -117,7 +117,7 @@ class Console:
         return form.find("input", attrs={"name": "remark"})["value"]
 
     def keep_secret(self, secret_key: str) -> None:
-        """For the server, to look for it where it must not be."""
+        """Remembers a secret, so that the server's log can be searched for it."""
         self._secrets.append(secret_key)
 
     def show(self, secret_id: str) -> str:
@@ -125,7 +125,7 @@ class Console:
 
     def _show(self, page: BeautifulSoup, secret_id: str) -> str:
         action = f"{KEYS}/keys/{secret_id}/show"
-        # Within the window of an earlier verification the form asks for nothing.
+        # Within the window of an earlier verification, the form asks for nothing.
         asked = page.select(f'form[action="{action}"] input[name=password]')
         typed = {"password": self.account.password, "code": self._codes.next()} if asked else {}
         page = self.submit(page, action, **typed)
@@ -146,7 +146,7 @@ class Console:
         assert secret_id not in _key_ids(page)
 
     def remove_all_but(self, key: Key) -> None:
-        """Whatever state the account's other keys are in."""
+        """Deletes the account's other keys, whatever their state."""
         page = self.get(KEYS)
         for secret_id in set(_key_ids(page)) - {key.secret_id}:
             if page.find("form", action=f"{KEYS}/keys/{secret_id}/disable"):

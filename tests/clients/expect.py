@@ -1,9 +1,9 @@
-"""What every client must get."""
+"""The results that every client must get."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
-# The vendor's zone, in which the API states times without saying so.
+# The vendor's time zone, which the API uses for times without an offset.
 API_ZONE = timezone(timedelta(hours=8))
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -17,7 +17,7 @@ CHINESE = "zh-CN"
 JAPANESE = "ja-JP"
 LANGUAGES = (ENGLISH, CHINESE, JAPANESE)
 
-# What of a refusal's message tells its reader what is wrong, or what to do; in the order of LANGUAGES.
+# The part of a refusal's message that says what is wrong or what to do, in the order of LANGUAGES.
 MESSAGES = {
     "AuthFailure.InvalidAuthorization": ("not signed correctly", "签名格式不正确", "署名の形式が正しくありません"),
     "AuthFailure.InvalidSecretId": ("AKID followed by 32", "AKID 加 32 位", "AKIDに32文字"),

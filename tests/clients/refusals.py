@@ -1,4 +1,4 @@
-"""How every refusal is looked at: its code, and its words in each language that every client can ask for."""
+"""The check of every refusal: its code, and its message in each language that all clients can request."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from clients import Client, Refused
 from console import Key
 from expect import CHINESE, ENGLISH
 
-# Each call of tccli is a process, so it need not tell a code in both languages more than once.
+# Each call of tccli is a process, so each code is checked in both languages only once.
 _told_by_tccli: set[str] = set()
 
 
@@ -22,9 +22,9 @@ def refusal(
     in_english_only: bool = False,
     **more: object,
 ) -> str:
-    """The code. The message says what it is about: a parameter's name, say."""
+    """Returns the code. The message must contain `about`, such as a parameter's name."""
     is_tccli = client.way.client == "tccli"
-    # Version 1 is known to be deaf to its parameter; see test_languages.py.
+    # The clients do not pass the language on in version 1; see test_languages.py.
     languages = (ENGLISH, CHINESE) if client.way.is_v3 and not in_english_only else (ENGLISH,)
     code = ""
     for language in languages:

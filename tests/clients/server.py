@@ -1,4 +1,4 @@
-"""The real binary, run in a directory of its own."""
+"""The real binary, running in a separate directory."""
 
 import json
 import os
@@ -28,9 +28,7 @@ class Account:
 
 
 class Server:
-    """A running server. Its ports are free ones, unless it is told which; its data directory is thrown away with the
-    test run, unless it is somebody else's.
-    """
+    """A running server. By default, its ports are free ones, and its data directory is inside `directory`."""
 
     def __init__(
         self,
@@ -44,15 +42,15 @@ class Server:
     ):
         self.directory = directory
         self.data = data or directory / "data"
-        # Of all keys on this server, to look for them where they must not be.
+        # The secrets of all keys on this server, to search the log for.
         self.secrets: list[str] = []
         self.stdout = directory / "stdout"
         self.log = directory / "log"
-        # A setting or a settings file of whoever runs the tests must not reach the server under test.
+        # The user's own settings must not reach the server under test.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("LATCHKEY_")}
         self.environment = inherited | (environment or {})
         command = self._command("serve", "--console", console, "--api", api, *settings)
-        # Added to, since a server that is started again goes on with its log.
+        # Append, because a restarted server continues its log.
         with self.stdout.open("wb") as stdout, self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command,
@@ -72,7 +70,7 @@ class Server:
         return [str(binary()), *arguments, "--data-dir", str(self.data)]
 
     def _addresses(self) -> tuple[str, str]:
-        """HOST:PORT of the console and of the API, from the lines printed once both are bound."""
+        """Returns HOST:PORT of the console and of the API, from the lines printed once both are bound."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             printed = dict(re.findall(r"^(console|api) http://(\S+)\n", self.stdout.read_text(), re.MULTILINE))
@@ -84,7 +82,7 @@ class Server:
         raise RuntimeError(f"the server did not start; it said: {self.log.read_text()}")
 
     def create_account(self, name: str, password: str) -> Account:
-        """Makes a complete account the way an operator does it, while the server runs."""
+        """Creates a complete account on the command line, while the server runs."""
         made = subprocess.run(
             self._command("account", "create", name, "--password-stdin", "--json"),
             cwd=self.directory,

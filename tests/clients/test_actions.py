@@ -1,4 +1,4 @@
-"""Each action, by every client in every way it can sign and send."""
+"""Each action, with every client in every way in which it can sign and send."""
 
 from datetime import UTC, datetime
 
@@ -77,7 +77,7 @@ def test_when_keys_were_last_used(client: Client, key: Key, second_key: Key) -> 
     assert unused == {"SecretId": second_key.secret_id, "LastUsedDate": None, "LastSecretUsedDate": None}
 
     client.call(second_key, "sts", "GetCallerIdentity")
-    # In the order asked for, and as many as may be asked for: "SecretIdList.9" is the last of ten.
+    # In the requested order, and with the maximum number of keys: "SecretIdList.9" is the last of ten.
     rows = last_used(*[key.secret_id] * 9, second_key.secret_id)
     for row in rows[:9]:
         check_used(row, key.secret_id)
@@ -86,7 +86,7 @@ def test_when_keys_were_last_used(client: Client, key: Key, second_key: Key) -> 
 
 
 def test_a_pair_lives_and_dies_through_the_api(client: Client, owner: Console, key: Key, room_for_a_key: None) -> None:
-    # Every character that is allowed, and each of them is written differently in a query.
+    # Every allowed special character, each of which is encoded differently in a query.
     description = "Nightly_备份+=,.@:/-0"
     answer = expect.without_request_id(client.call(key, "cam", "CreateAccessKey", {"Description": description}))
     made = answer.pop("AccessKey")
@@ -106,7 +106,7 @@ def test_a_pair_lives_and_dies_through_the_api(client: Client, owner: Console, k
     delete = (key, "cam", "DeleteAccessKey", {"AccessKeyId": pair.secret_id})
     expect.identity(client.call(pair, "sts", "GetCallerIdentity"), owner.account.uin)
     assert refusal(client, *delete) == "FailedOperation.Accesskey"
-    # Asked for the state it has, it is done.
+    # The second request, for the state that the key already has, succeeds as well.
     for _ in range(2):
         update("Inactive")
         assert refusal(client, pair, "sts", "GetCallerIdentity") == "AuthFailure.SecretIdNotFound"

@@ -1,4 +1,4 @@
-"""The small client of the vendor's other tools, which sends its forms as JSON."""
+"""The small client in the vendor's other tools, which sends forms with the content type of JSON."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ def test_who_the_key_is(
     owner: Console, key: Key, server: Server, is_v3: bool, method: str, signature_method: str
 ) -> None:
     credential = {"secretId": key.secret_id, "secretKey": key.secret_key}
-    # Version 3 it posts, and signs what it is told.
+    # Version 3 is sent with POST only.
     method = "POST" if is_v3 else method
     call = {"endpoint": server.api, "credential": credential, "method": method, "isV3": is_v3}
     call["signatureMethod"] = signature_method

@@ -1,4 +1,4 @@
-"""In which language a client is told what is wrong."""
+"""The language of error messages."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def told(client: Client, key: Key, **more: object) -> str:
     return raised.value.message
 
 
-# The clients take no other language; Japanese comes by the header that browsers send.
+# The clients accept no other language. Japanese is requested with the header that browsers send.
 @pytest.mark.parametrize("language", [ENGLISH, CHINESE])
 def test_the_language_asked_for(client: Client, key: Key, language: str) -> None:
     expect.message(CODE, told(client, key, language=language), language)
@@ -25,7 +25,7 @@ def test_the_language_asked_for(client: Client, key: Key, language: str) -> None
 
 @pytest.mark.ways(lambda way: way.is_v3)
 def test_a_client_that_was_told_nothing(client: Client, key: Key) -> None:
-    # What the Python SDK, and tccli with it, asks for by itself. Node asks for none.
+    # The Python SDK, and so tccli, requests Chinese by default. Node requests no language.
     own = ENGLISH if client.way.client.startswith("node") else CHINESE
     expect.message(CODE, told(client, key, language=None), own)
 

@@ -1,4 +1,4 @@
-"""Every refusal that a user of a client can meet, by every client in every way it can sign and send."""
+"""Every refusal that users of a client can encounter, with every client in every way in which it can sign and send."""
 
 import re
 
@@ -12,11 +12,11 @@ from refusals import refusal
 IDENTITY = ("sts", "GetCallerIdentity")
 
 free = pytest.mark.ways(lambda way: way.is_free)
-# They have no check of their own for what they are given.
+# These clients do not check their parameters themselves.
 unchecked = pytest.mark.ways(lambda way: way.client != "tccli")
 
 
-# --- Who calls --------------------------------------------------------------------------------------------------------
+# --- The caller -------------------------------------------------------------------------------------------------------
 
 
 def test_a_wrong_secret(client: Client, key: Key, foreign_key: Key) -> None:
@@ -50,7 +50,7 @@ def test_a_clock_that_is_right_enough(client: Client, key: Key, skew: int) -> No
     client.call(key, *IDENTITY, skew_seconds=skew)
 
 
-# --- What the account allows ------------------------------------------------------------------------------------------
+# --- Limits of the account --------------------------------------------------------------------------------------------
 
 
 def test_a_third_key(client: Client, owner: Console, key: Key, second_key: Key) -> None:
@@ -95,7 +95,7 @@ def test_another_account(client: Client, owner: Console, key: Key) -> None:
     client.call(key, *IDENTITY)
 
 
-# --- What is asked ----------------------------------------------------------------------------------------------------
+# --- Actions and parameters -------------------------------------------------------------------------------------------
 
 
 def test_values_that_are_not_taken(client: Client, owner: Console, key: Key) -> None:
@@ -143,7 +143,7 @@ def test_types_that_are_not_taken(client: Client, key: Key) -> None:
         ("ListAccessKeys", {"TargetUin": 2**64}, "TargetUin", value, value),
         ("ListAccessKeys", {"TargetUin": True}, "TargetUin", wrong, value),
         ("UpdateAccessKey", own | {"Status": 1}, "Status", wrong, value),
-        # Without one, nothing is left of the list.
+        # Without types, an empty list disappears.
         ("GetSecurityLastUsed", {"SecretIdList": []}, "SecretIdList", value, "MissingParameter"),
         ("DeleteAccessKey", {"AccessKeyId": 1}, "", wrong, "ResourceNotFound.SecretNotExist"),
         ("GetSecurityLastUsed", {"SecretIdList": [1]}, "", wrong, "ResourceNotFound.SecretNotExist"),
@@ -178,7 +178,7 @@ def test_an_action_of_the_vendors_that_is_not_served(client: Client, key: Key) -
 @free
 def test_unknown_actions_and_versions(client: Client, key: Key) -> None:
     assert refusal(client, key, "cam", "Nonsense", about="Nonsense") == "InvalidAction"
-    # Of the other product.
+    # Actions of the other product.
     assert refusal(client, key, "cam", "GetCallerIdentity", about="GetCallerIdentity") == "InvalidAction"
     assert refusal(client, key, "sts", "ListAccessKeys", about="ListAccessKeys") == "InvalidAction"
     newer = {"version": "2030-01-01"}
@@ -190,7 +190,7 @@ def test_an_action_is_taken_by_its_exact_name(client: Client, key: Key) -> None:
     assert refusal(client, key, "cam", "List AccessKeys") == "InvalidAction"
 
 
-# --- How it is sent ---------------------------------------------------------------------------------------------------
+# --- Transport --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.ways(lambda way: way.is_free and way.is_v3)
@@ -202,7 +202,7 @@ def test_a_request_that_is_not_signed(client: Client, key: Key) -> None:
 
 @pytest.mark.ways(lambda way: way.is_free and way.sends_types)
 def test_bodies_that_no_action_takes(client: Client, key: Key) -> None:
-    # Refused for what they are: their signatures, over the bytes on the wire, are right.
+    # The bodies themselves are refused: their signatures, over the bytes on the wire, are right.
     for body in ({"octets": "x"}, {"params": {"a": "b"}, "multipart": True}):
         code = refusal(client, key, "cam", "ListAccessKeys", about="The body", in_english_only=True, **body)
         assert code == "InvalidParameter"
@@ -228,7 +228,7 @@ def test_a_request_that_is_too_large(client: Client, key: Key) -> None:
 
 
 @pytest.mark.ways(lambda way: way.is_free and way.http_method == "GET")
-@pytest.mark.xfail(reason="the HTTP library takes no address beyond 64 KiB and answers 414 by itself")
+@pytest.mark.xfail(reason="the HTTP library itself rejects a URL longer than 64 KiB, with 414")
 def test_a_query_that_is_far_too_large(client: Client, key: Key) -> None:
     params = {"Description": "x" * 70_000}
     assert refusal(client, key, "cam", "CreateAccessKey", params) == "RequestSizeLimitExceeded"

@@ -1,4 +1,4 @@
-"""What the server's settings forbid: more calls than the documented rates, and managing keys with keys."""
+"""Restrictions by the server's settings: the documented rate limits, and managing keys with keys."""
 
 import time
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from server import Server
 OVER_RATE = "RequestLimitExceeded"
 CHANGES_PER_SECOND = 5
 READS_PER_SECOND = 20
-# Side by side, each waiting for its answers: many, so that a slow machine's answers are too many calls as well.
+# The number of parallel programs. There are many, so that even a slow machine exceeds the rate.
 PROGRAMS = 8
 
 
@@ -35,13 +35,13 @@ def limited_key(limited_owner: Console) -> Key:
 
 @pytest.fixture
 def crowd(clients: Clients, limited_server: Server) -> Client:
-    """What the others call with, who use up the rate."""
+    """The client of the programs that use up the rate."""
     return clients.get(ANY_WAY, limited_server.api)
 
 
 @pytest.fixture(scope="session")
 def unhurried_key(limited_server: Server) -> Key:
-    """Of an account that keeps to the rates."""
+    """A key of an account that stays below the rates."""
     return sign_up(limited_server).create_key()
 
 
@@ -51,12 +51,12 @@ def closed_key(closed_server: Server) -> Key:
 
 
 def update(key: Key) -> tuple[Key, str, str, dict]:
-    """A change that changes nothing."""
+    """Returns an update that changes nothing."""
     return key, "cam", "UpdateAccessKey", {"AccessKeyId": key.secret_id, "Status": "Active"}
 
 
 def check_over_rate(crowd: Client, client: Client, *call: object, language: str = ENGLISH) -> None:
-    """Calls until it is refused, while others use up the rate: one client alone may be too slow for that."""
+    """Calls until a call is refused, while others use up the rate. One client alone may be too slow for that."""
     with using_up(crowd, *call):
         while True:
             try:
@@ -71,7 +71,7 @@ def check_over_rate(crowd: Client, client: Client, *call: object, language: str 
 by_any = pytest.mark.ways(lambda way: way is ANY_WAY)
 
 
-# Each client with each version; all that differs elsewhere is how the rest is sent.
+# Each client with each version. All other ways differ only in how the request is sent.
 @pytest.mark.ways(
     lambda way: (
         way.client != "tccli"
@@ -88,7 +88,7 @@ def test_more_changes_than_the_rate(
         client.call(*update(limited_key))
     for language in (ENGLISH, CHINESE) if client.way.is_v3 else (ENGLISH,):
         check_over_rate(crowd, client, *update(limited_key), language=language)
-    # Each action and each account by itself.
+    # Each action and each account has a rate of its own.
     client.call(limited_key, "cam", "ListAccessKeys")
     client.call(*update(unhurried_key))
 
@@ -107,7 +107,7 @@ def test_more_keys_than_the_rate(
             client.call(*create)
         return raised.value.code
 
-    # Those that fail count, too.
+    # Calls that fail count as well.
     assert {code() for _ in range(CHANGES_PER_SECOND - 1)} == {"OperationDenied.AccessKeyOverLimit"}
     with ThreadPoolExecutor(PROGRAMS) as pool:
         assert OVER_RATE in set(pool.map(lambda _: code(), range(60)))
@@ -140,7 +140,7 @@ def test_what_tccli_says_when_others_have_used_up_the_rate(
 
 @contextmanager
 def using_up(client: Client, *call: object) -> Iterator[None]:
-    """Programs that call in a loop, beside."""
+    """Runs programs that call in a loop in the background."""
     refused, stop = Event(), Event()
 
     def loop() -> None:
@@ -155,7 +155,7 @@ def using_up(client: Client, *call: object) -> Iterator[None]:
         looping = [pool.submit(loop) for _ in range(PROGRAMS)]
         try:
             while not refused.wait(0.1):
-                # One that has failed says so, instead of being waited for.
+                # Report a failure at once instead of waiting.
                 for program in looping:
                     if program.done():
                         program.result()

@@ -1,4 +1,4 @@
-"""The snippets on a key's own page, run as they stand there."""
+"""The snippets on the page of a key, run verbatim."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from clients import HERE, Way
 from console import KEYS, Console, Key
 from server import binary
 
-# What each way's client runs, by the snippet's id.
+# The command that runs each snippet, by client and the snippet's ID.
 RUN_BY = {
     "tccli": {"tccli": ["sh", "-c"], "curl": ["sh", "-c"]},
     "python": {"python": [sys.executable, "-c"]},

@@ -1,4 +1,4 @@
-"""What only tccli does."""
+"""Features that only tccli has."""
 
 import json
 import re
@@ -43,7 +43,8 @@ def test_a_file_of_parameters(tccli: Tccli, key: Key, endpoint: tuple[str, str],
             tccli.answer(key, "cam", action, "--cli-input-json", f"file://{file}", *endpoint)
         return raised.value.code
 
-    # On the command line it asks for mandatory parameters and checks types itself. From a file it takes what is there.
+    # On the command line, tccli itself requires mandatory parameters and checks types. From a file, it accepts
+    # anything.
     assert refused("DeleteAccessKey", {}) == "MissingParameter"
     assert refused("UpdateAccessKey", {"AccessKeyId": key.secret_id}) == "MissingParameter"
     assert refused("UpdateAccessKey", {"AccessKeyId": key.secret_id, "Status": 1}) == "InvalidParameter"

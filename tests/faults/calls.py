@@ -1,4 +1,4 @@
-"""Signed calls: one after the other on a connection that is kept, with what was answered and when."""
+"""Signed calls, with their outcomes and times."""
 
 import http.client
 import json
@@ -30,7 +30,7 @@ class Told:
 
     @property
     def decided(self) -> bool:
-        """By the key's state. A fault says nothing of it."""
+        """Whether the outcome reflects the key's state. That of a fault does not."""
         return self.refusal in (None, UNKNOWN_KEY)
 
     @property
@@ -44,7 +44,7 @@ def request(address: str, key: Key, action: tuple[str, str], body: bytes, late_b
 
 
 def as_bytes(made: Request) -> bytes:
-    """As it goes over the wire."""
+    """Returns the request as it goes over the wire."""
     lines = [f"{made.method} {made.target} HTTP/1.1", *(f"{name}: {value}" for name, value in made.headers)]
     return "\r\n".join([*lines, f"Content-Length: {len(made.body)}", "", ""]).encode() + made.body
 
@@ -57,7 +57,7 @@ def call(
     late_by: int = 0,
     **parameters: object,
 ) -> Told:
-    """Whatever comes of it, on a connection of its own."""
+    """Makes a call on a new connection and returns its outcome, whatever it is."""
     if parameters:
         body = json.dumps(parameters).encode()
     began = time.monotonic()
@@ -73,7 +73,7 @@ def call(
 
 
 def get_status(address: str, path: str, seconds: float = 10) -> int | None:
-    """None if there is no answer in that time."""
+    """Returns the status, or None if there is no response in that time."""
     host = http.client.HTTPConnection(address, timeout=seconds)
     try:
         host.request("GET", path)

@@ -1,4 +1,4 @@
-"""The server's clock is set forward by an hour and back again, while it runs."""
+"""The server's clock is set forward by an hour and back again while the server runs."""
 
 import time
 from pathlib import Path
@@ -17,7 +17,7 @@ EXPIRED = "AuthFailure.SignatureExpire"
 
 
 class Clock:
-    """Of a server. What time has passed is as it is; only what time it is can be set."""
+    """A server's wall clock. Its monotonic clock is not affected."""
 
     def __init__(self, file: Path):
         libraries = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
@@ -40,7 +40,7 @@ class Clock:
 
 
 class Owner:
-    """Has an authenticator whose clock is that of the server."""
+    """An owner whose authenticator has the same time as the server."""
 
     def __init__(self, site: Site, clock: Clock):
         self._site = site
@@ -48,7 +48,7 @@ class Owner:
         self._totp = pyotp.parse_uri(site.owner.account.totp_uri)
 
     def code(self) -> str:
-        # Not one whose step ends while it is on its way.
+        # Avoid a code whose step ends while it is on its way.
         left = STEP_SECONDS - time.time() % STEP_SECONDS
         if left < 3:
             time.sleep(left + 0.1)
@@ -87,7 +87,7 @@ def play(stage: Stage, outcome: Outcome) -> None:
 
 
 def _set(site: Site, clock: Clock, ahead: int) -> None:
-    """And sees that the server goes by it: it takes what is signed at the new time, and no more what was at the old."""
+    """Sets the clock, and checks that the server accepts signatures with the new time and none with the old."""
     before = site.ahead
     clock.set(ahead)
     must = site.stage.outcome.must

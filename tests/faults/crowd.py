@@ -1,4 +1,4 @@
-"""Clients that take what they can: slow bodies, answers that nobody reads, connections that ask for nothing."""
+"""Clients that occupy resources: slow bodies, responses that nobody reads, idle connections."""
 
 import contextlib
 import selectors
@@ -16,19 +16,19 @@ from installation import Site
 from outcome import Outcome
 from stage import Fault, Stage
 
-# An honest client waits no longer.
+# The longest time that an honest client waits.
 HONEST_SECONDS = 2.0
-# Until connections on which nothing moves have been hung up on, which takes ten seconds.
+# The time until stalled connections have been closed, which takes ten seconds.
 FREED_SECONDS = 15.0
-# Half a MiB for each of the places that a listener has.
+# Half a MiB for each of a listener's connection slots.
 MOST_MIB = 512
 HONEST_BODY = b"{" + b" " * 80_000 + b"}"
-# Addresses of this machine, all on loopback.
+# Loopback addresses of this machine.
 STRANGERS = [f"127.0.1.{last}" for last in range(1, 17)]
 
 
 class Crowd:
-    """Connections from many addresses. Each takes what is to be sent to it, and reads nothing."""
+    """Connections from many addresses that send requests but read no responses."""
 
     def __init__(self, address: str):
         host, _, port = address.partition(":")
@@ -38,11 +38,11 @@ class Crowd:
         self._stopped = threading.Event()
 
     def join(self, count: int, sent: bytes, dribble: bytes = b"") -> None:
-        """As many connections. `dribble` is sent on each, twice a second, after all that is `sent`."""
+        """Opens `count` connections. Each sends `sent`, and then `dribble` twice a second."""
         waiting = selectors.DefaultSelector()
         for at in range(count):
             one = socket.socket()
-            # Little is on its way to somebody who does not read.
+            # A small receive buffer, so that little data is in transit to a client that does not read.
             one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             one.bind((STRANGERS[at % len(STRANGERS)], 0))
             one.setblocking(False)
@@ -54,7 +54,7 @@ class Crowd:
             threading.Thread(target=self._dribble, args=(dribble,), daemon=True).start()
 
     def _send(self, waiting: selectors.BaseSelector) -> None:
-        """Until nothing more is taken."""
+        """Sends until nothing more is accepted."""
         while waiting.get_map() and (ready := waiting.select(1)):
             for key, _ in ready:
                 left = key.data
@@ -99,7 +99,7 @@ def _head(*lines: str) -> bytes:
 
 
 def slow_bodies(stage: Stage, outcome: Outcome) -> None:
-    """Seven requests of nine megabytes each, in the name of a key that there is, which come a few bytes at a time."""
+    """Seven requests of nine megabytes each, with an existing SecretId, which arrive a few bytes at a time."""
     site = Site(stage)
     claimed = request(site.server.api, site.key, calls.WHO_AM_I, b"{}").headers
     head = _head("POST / HTTP/1.1", *(f"{name}: {value}" for name, value in claimed), "Content-Length: 9000000")
@@ -110,7 +110,7 @@ def slow_bodies(stage: Stage, outcome: Outcome) -> None:
 
 
 def slow_forms(stage: Stage, outcome: Outcome) -> None:
-    """Sixty-five forms of a megabyte each, as of version 1 of the signature."""
+    """Sixty-five forms of a megabyte each, as in signature version 1."""
     site = Site(stage)
     content_type = "Content-Type: application/x-www-form-urlencoded"
     head = _head("POST / HTTP/1.1", f"Host: {site.server.api}", content_type, "Content-Length: 1000000")
@@ -124,7 +124,7 @@ def slow_forms(stage: Stage, outcome: Outcome) -> None:
 def _is_answered(site: Site, outcome: Outcome, beside: str) -> None:
     slowest = 0.0
     for _ in range(3):
-        # They have to be waited for by the server before somebody can be kept from it.
+        # The server must already be waiting for them before they can block anybody.
         time.sleep(0.3)
         told = site.call(body=HONEST_BODY)
         outcome.must(told.accepted, f"beside {beside}, a call of 80 KB is refused: {told.refusal}")
@@ -141,7 +141,7 @@ READERS = 1100
 
 
 def no_readers(stage: Stage, outcome: Outcome) -> None:
-    """Each of eleven hundred connections asks again and again, and reads none of the answers."""
+    """Each of eleven hundred connections sends many requests and reads none of the responses."""
     back_end = BackEnd()
     stage.keep(back_end)
     site = Site(stage, "--guard", "127.0.0.1:0", "--guard-upstream", f"http://{back_end.address}")

@@ -1,4 +1,4 @@
-"""The database stands still, is gone, is slow, or somebody else holds its lock."""
+"""The database is frozen, stopped or slow, or another program holds its lock."""
 
 import sqlite3
 
@@ -11,7 +11,7 @@ from stage import POSTGRES, SQLITE, Fault, Stage
 from truth import DISABLED, ENABLED
 
 BOUND = 15
-# Everybody is told within two seconds. The rest is for a machine that has much else to do.
+# Everybody is told within two seconds. The slack is for a busy machine.
 SLACK = 0.7
 TOLD_SECONDS = 2 + SLACK
 LATE = 0.2
@@ -47,7 +47,7 @@ def _told(site: Site, outcome: Outcome, how: str) -> None:
 
 
 def late(stage: Stage, outcome: Outcome) -> None:
-    """Each answer of the database comes 0.4 s late. Changes are made past the delay, by the command line."""
+    """Each response of the database is 0.4 s late. Changes are made on the command line, without the delay."""
     database = stage.database()
     cluster = stage.shared.cluster
     forwarder = stage.forwarder(cluster.port)
@@ -73,7 +73,7 @@ def late(stage: Stage, outcome: Outcome) -> None:
 
 
 def write_lock(stage: Stage, outcome: Outcome) -> None:
-    """Another program holds SQLite's one lock for writing."""
+    """Another program holds SQLite's write lock."""
     site = Site(stage)
     site.call()
     other = sqlite3.connect(site.data / "latchkey.db", isolation_level=None)

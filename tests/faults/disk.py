@@ -1,4 +1,4 @@
-"""The disk under the database is full, and has room again."""
+"""The database's disk becomes full, and then has space again."""
 
 import machine
 from installation import API, COMMAND, PAGE, Site
@@ -9,9 +9,9 @@ from stage import POSTGRES, SQLITE, Fault, Stage
 from truth import DISABLED, ENABLED
 
 BOUND = 10
-# A change that cannot be written is refused in this time.
+# The time within which a change that cannot be written is refused.
 REFUSED_SECONDS = 5
-# What is free in pages and in the log is used up by then.
+# By then, the free space in pages and in the log is used up.
 TRIES = 400
 
 
@@ -23,7 +23,7 @@ def sqlite(stage: Stage, outcome: Outcome) -> None:
 
 
 def postgres(stage: Stage, outcome: Outcome) -> None:
-    """The database's own space is full. Where PostgreSQL keeps its log there is room: without, it ends itself."""
+    """The database's tablespace is full. The write-ahead log has space, without which PostgreSQL would shut down."""
     disk = SmallDisk(stage.directory / "disk", "24m")
     stage.keep(disk)
     space = disk.directory / "space"
@@ -51,7 +51,7 @@ def _play(site: Site, disk: SmallDisk, outcome: Outcome) -> None:
         outcome.must(told.decided, f"a signed call with a known key is not answered: {told.refusal}")
         if not done.acknowledged:
             refused += 1
-            # Of a change that was refused nobody knows whether it was made; where it was, its button is gone.
+            # It is unknown whether a refused change was made. If it was, the page no longer has its button.
             if done.page and done.page.status != 404:
                 outcome.must(done.page.is_later, f"the page does not say that it may go better later: {done.words}")
             outcome.must(bool(done.words), "a refusal has no words")
@@ -61,7 +61,7 @@ def _play(site: Site, disk: SmallDisk, outcome: Outcome) -> None:
     outcome.must(longest <= REFUSED_SECONDS, f"a change was refused after {longest:.1f} s only")
     outcome.saw(f"{refused} changes refused, the slowest within {longest:.1f} s")
     if site.stage.engine == SQLITE:
-        # On PostgreSQL what fits into a page that is there can still be written.
+        # On PostgreSQL, data that fits into an existing page can still be written.
         unready = machine.wait_for(lambda: not site.is_ready(), BOUND)
         outcome.must(unready is not None, "/readyz says 200 while nothing can be written")
     disk.make_room()

@@ -1,4 +1,4 @@
-"""Sixty-four connections call through two servers as fast as they are answered, while the key changes."""
+"""Sixty-four connections make calls back to back through two servers, while the key's state changes."""
 
 import base64
 import json
@@ -17,13 +17,13 @@ from stage import Fault, Stage
 from truth import DISABLED, ENABLED
 
 CONNECTIONS = 64
-# Wildly off: a change is there at once, even so.
+# A very generous limit: even under load, a change takes effect at once.
 MOST_SECONDS = 2.0
 REFUSALS = (None, UNKNOWN_KEY, FAULT)
 
 
 class Load:
-    """Running once made. Its calls are signed for five minutes."""
+    """A running load. The signature of its calls is valid for five minutes."""
 
     def __init__(self, site: Site, seconds: float, key=None):
         plan = {
@@ -48,7 +48,7 @@ class Load:
         self.process.stdin.close()
 
     def wait(self) -> list[tuple[float, float, str | None]]:
-        """When each call began and ended, and how it was refused."""
+        """Returns the start, the end and the refusal of each call."""
         if self.process.wait() != 0:
             raise RuntimeError("the load has failed")
         numbers = array("d")
@@ -72,7 +72,7 @@ def flood(stage: Stage, outcome: Outcome) -> None:
         done = site.change(way, (DISABLED, ENABLED)[turn % 2], at)
         outcome.must(done.acknowledged, f"a change by {way} was not acknowledged: {done.words}")
         waits[way].append(done.seconds)
-        # In between, calls are answered by the new state, and are looked at.
+        # In between, calls reflect the new state, and are checked.
         time.sleep(0.05)
         turn += 1
     calls = load.wait()
@@ -98,10 +98,10 @@ def saturation(stage: Stage, outcome: Outcome) -> None:
     while time.monotonic() < until:
         way, at = list(waits)[turn // 2 % 3], turn % len(site.servers)
         done = site.change(way, (DISABLED, ENABLED)[turn % 2], at)
-        # A scheduler that lets the database wait for seconds has changes refused; they may not be half done.
+        # If the scheduler starves the database for seconds, changes are refused. They must not be half done.
         refused += not done.acknowledged
         waits[way].append(done.seconds)
-        # Of the other server, which was not told.
+        # Call the other server, which was not told.
         told = call(site.servers[1 - at].api, site.key)
         site.judge(told.began, told.ended, told.refusal)
         time.sleep(0.05)

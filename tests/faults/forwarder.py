@@ -1,4 +1,4 @@
-"""A TCP forwarder between the servers and the database, that can lead elsewhere and be slow."""
+"""A TCP forwarder between the servers and the database, which can delay data and change its target."""
 
 import contextlib
 import socket
@@ -7,7 +7,7 @@ import time
 
 
 class Forwarder:
-    """Leads connections to `port` of this machine. What comes either way is passed on `delay` seconds late."""
+    """Forwards connections to `port` on this machine. Data in either direction is delayed by `delay` seconds."""
 
     def __init__(self, port: int):
         self.delay = 0.0
@@ -19,7 +19,7 @@ class Forwarder:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def lead_to(self, port: int) -> None:
-        """Elsewhere from now on. Connections that are open break, as they do at a failover."""
+        """Changes the target. Open connections break, as in a failover."""
         self._leads_to = port
         self.cut()
 

@@ -1,4 +1,4 @@
-"""The database goes back to what it was before: a replica without the tail, a dump, a file that is gone or another."""
+"""The database goes back to an earlier state: a replica without the tail, a dump, a removed or replaced file."""
 
 import shutil
 import time
@@ -12,7 +12,7 @@ from postgres import Cluster, address
 from stage import POSTGRES, SQLITE, Fault, Stage
 from truth import DISABLED, ENABLED
 
-# From the first change that is asked for after the database has gone back.
+# Counted from the first change that is requested after the database has gone back.
 BOUND = 15
 DATABASE = "latchkey"
 
@@ -27,7 +27,7 @@ def _change_three_times(site: Site) -> None:
 
 
 def _disabled_is_refused(site: Site, way: str, at: int, database: str | None = None) -> None:
-    """Once a Disable is acknowledged, no server accepts a call. Until then it is asked for again."""
+    """Requests a Disable until it is acknowledged. After that, no server must accept a call."""
     outcome = site.stage.outcome
     asked = machine.wait_for(lambda: site.change(way, DISABLED, at, database).acknowledged, BOUND, every=0.2)
     if not outcome.must(asked is not None, f"no Disable by {way} is acknowledged after the database went back"):
@@ -39,9 +39,9 @@ def _disabled_is_refused(site: Site, way: str, at: int, database: str | None = N
 
 
 def _go_on(site: Site, straight: str | None) -> None:
-    """Changes past the servers, then through each of them; then everything works as before."""
+    """Makes changes without the servers, then through each of them. In the end, everything must work as before."""
     site.ledger.begin_again(site.records(straight))
-    # What the servers hold of the key was true once, of a history that is gone.
+    # The state that the servers know was true in a history that is gone.
     site.timeline.changing()
     _disabled_is_refused(site, COMMAND, 0, straight)
     site.recover(BOUND)
@@ -55,7 +55,7 @@ def _go_on(site: Site, straight: str | None) -> None:
 
 
 def _before_the_tail(stage: Stage) -> tuple[Site, Cluster, Cluster, Forwarder]:
-    """Two servers behind a forwarder, and a replica that misses what comes now: three times disabled and enabled."""
+    """Two servers behind a forwarder, and a replica that lacks the latest changes: three Disables and three Enables."""
     primary = stage.cluster("primary")
     primary.create_database(DATABASE)
     replica = stage.cluster("replica", copied_from=primary)
@@ -77,13 +77,13 @@ def behind(stage: Stage, _: Outcome) -> None:
 
 
 def _risen(stage: Stage, past: bool) -> None:
-    """Others have changed keys at the promoted replica, before these servers see it."""
+    """Others change keys in the promoted replica before these servers see it."""
     site, primary, replica, forwarder = _before_the_tail(stage)
     primary.stop()
     replica.promote()
     straight = replica.url(DATABASE)
     site.ledger.begin_again(site.records(straight))
-    # Six changes are gone. These are five, and the last is a Disable.
+    # Six changes are gone. These are five, and the last one is a Disable.
     for state in (DISABLED, ENABLED, DISABLED, ENABLED, DISABLED):
         _must_be_done(site.change(COMMAND, state, database=straight))
     manager = site.manager.secret_id
@@ -130,7 +130,7 @@ def _must_be_done(done: Done) -> None:
 
 
 def _check_refused(site: Site, files: set[str]) -> None:
-    """Nothing is accepted or changed, and nothing is made, until somebody puts the file back and starts again."""
+    """Nothing is accepted, changed or created until somebody puts the file back and restarts the server."""
     outcome = site.stage.outcome
     unready = machine.wait_for(lambda: calls.get_status(site.server.api, "/readyz") == 503, BOUND)
     if outcome.must(unready is not None, "/readyz does not say 503"):
@@ -165,13 +165,13 @@ def file_removed(stage: Stage, outcome: Outcome) -> None:
 
 
 def file_replaced(stage: Stage, outcome: Outcome) -> None:
-    """By an older copy of itself, as an operator might who thinks that this is how to restore."""
+    """The file is replaced by an older copy, as by an operator who thinks that this is the way to restore it."""
     site = Site(stage)
     older = stage.directory / "older.db"
     backup = site.command("backup", str(older))
     outcome.must(backup.returncode == 0, f"backup: {backup.stderr.strip()}")
     _change_three_times(site)
-    # Disabled before the file goes; in the older one the key is enabled.
+    # The key is disabled before the file goes. In the older file, it is enabled.
     site.change(PAGE, DISABLED)
     _take_away(site)
     shutil.copyfile(older, site.data / "latchkey.db")

@@ -1,8 +1,8 @@
 """An installation: a database, its servers, an account whose owner is signed in, and its two keys.
 
-One key manages. The other is changed, and calls are measured by its state.
+One key manages the other. The other is changed, and calls are compared with its state.
 
-Every change goes through here, so that what was acknowledged is known, and so is what calls have to be told.
+Every change goes through this module, so that the acknowledged changes and the expected outcomes of calls are known.
 """
 
 import json
@@ -27,24 +27,24 @@ from truth import CREATED, DELETED, DISABLED, ENABLED, EVENTS, Ledger, Timeline
 PAGE, API, COMMAND = "page", "api", "command"
 STATUS = {ENABLED: "Active", DISABLED: "Inactive"}
 OPERATION = {ENABLED: "enable", DISABLED: "disable", DELETED: "delete"}
-# A change that takes longer was not refused clearly.
+# A change that takes longer was not clearly refused.
 CHANGE_SECONDS = 30
 
 
 @dataclass(frozen=True)
 class Done:
-    """What became of a change."""
+    """The outcome of a change."""
 
     acknowledged: bool
     seconds: float
     words: str
     page: Answered | None = None
-    # There was no answer at all.
+    # There was no response at all.
     cut_off: bool = False
 
 
 class Site:
-    """Servers share the database, and the directory with the master key in it."""
+    """An installation. Its servers share the database, and the directory with the master key."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Site:
     ):
         self.stage = stage
         self.ledger = Ledger()
-        # How far the clock of the servers is ahead. Calls are signed by it.
+        # The number of seconds by which the servers' clock is ahead. Calls are signed with that time.
         self.ahead = 0
         self.directory = stage.directory / name
         self.directory.mkdir()
@@ -68,10 +68,10 @@ class Site:
         if database is None and stage.engine != SQLITE:
             database = stage.shared.cluster.url(stage.database())
         self.database = database
-        # By variable, so that commands have it as well.
+        # As a variable, so that commands have it as well.
         self._environment = (environment or {}) | ({"LATCHKEY_DATABASE": database} if database else {})
         self._settings = ("--api-rate-limits", "false", *settings)
-        # A server that is started again has to be where it was: below the ports that the system hands out to clients.
+        # A restarted server needs the same address, so its port is below the ephemeral range.
         self._addresses = [(f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}") for _ in range(servers)]
         self.servers: list[Server] = []
         stage.ends.callback(self._end)
@@ -82,7 +82,7 @@ class Site:
         self.owners = [Owner(server, account) for server in self.servers]
         self.owner.sign_in()
         for other in self.owners[1:]:
-            # A session of one server is a session of all.
+            # A session is valid on all servers.
             other.share(self.owner)
         self.manager = self.owner.create_key()
         self.measure_by(self.create())
@@ -110,7 +110,7 @@ class Site:
         )
 
     def start_again(self, at: int = 0) -> None:
-        """Where it was. Owners go on with their sessions."""
+        """Restarts a server at the same address. Owners keep their sessions."""
         self.stage.end_server(self.servers[at])
         self.servers[at] = self._serve(at)
 
@@ -133,7 +133,7 @@ class Site:
         )
 
     def listening(self, listener: str) -> str:
-        """HOST:PORT of a listener that got a free port."""
+        """Returns HOST:PORT of a listener with a free port."""
         (found,) = re.findall(rf"^{listener} http://(\S+)\n", self.server.stdout.read_text(), re.MULTILINE)
         return found
 
@@ -141,7 +141,7 @@ class Site:
         return any(words in server.log.read_text(errors="replace") for server in self.servers)
 
     def check_alive(self) -> None:
-        """No fault ends a server or makes one panic."""
+        """Checks that no server has ended or panicked."""
         must = self.stage.outcome.must
         must(all(server.process.poll() is None for server in self.servers), "a server has ended by itself")
         must(not self.logged("panicked"), "a handler panicked")
@@ -149,7 +149,7 @@ class Site:
     # --- Changes ------------------------------------------------------------------------------------------------------
 
     def create(self) -> Key:
-        """Another key, made with the one that manages."""
+        """Creates another key with the one that manages."""
         told = call(self.server.api, self.manager, ("CreateAccessKey", calls.CAM))
         if not told.accepted:
             raise RuntimeError(f"no key can be created: {told.refusal}")
@@ -158,11 +158,11 @@ class Site:
         return Key(made["AccessKeyId"], made["SecretAccessKey"])
 
     def measure_by(self, key: Key) -> None:
-        """From here on this is the key whose state calls have to be answered by. It is enabled."""
+        """Makes `key`, which must be enabled, the key whose state calls are compared with."""
         self.key, self.timeline = key, Timeline(ENABLED)
 
     def ask_for(self, way: str, secret_id: str, state: str, at: int = 0, database: str | None = None) -> Done:
-        """A change of any key, which must be in another state. Nothing is concluded but that it was acknowledged."""
+        """Requests a change of any key, which must be in another state. Only an acknowledgement is recorded."""
         done = self._ask_for(way, secret_id, state, at, database)
         if done.acknowledged:
             self.ledger.acknowledged(EVENTS[state], secret_id)
@@ -176,13 +176,13 @@ class Site:
         return self._by_command(secret_id, state, database)
 
     def change(self, way: str, state: str, at: int = 0, database: str | None = None) -> Done:
-        """Of the key whose state calls are measured by."""
+        """Changes the key whose state calls are compared with."""
         before = self.timeline.state
         self.timeline.changing()
         done = self._ask_for(way, self.key.secret_id, state, at, database)
         if done.acknowledged:
             self.timeline.changed(state)
-            # What changes nothing is acknowledged, too, and not recorded.
+            # A change that changes nothing is acknowledged, too, but not recorded.
             if before not in (None, state):
                 self.ledger.acknowledged(EVENTS[state], self.key.secret_id)
         return done
@@ -213,7 +213,7 @@ class Site:
     # --- What must hold -----------------------------------------------------------------------------------------------
 
     def call(self, at: int = 0, **more: object) -> Told:
-        """With the key whose state is known; a stale answer is counted."""
+        """Makes a call with the key whose state is known, and counts a stale outcome."""
         told = call(self.servers[at].api, self.key, late_by=-self.ahead, **more)
         self.judge(told.began, told.ended, told.refusal)
         return told
@@ -226,13 +226,13 @@ class Site:
         return calls.get_status(self.servers[at].api, "/readyz") == 200
 
     def works(self) -> bool:
-        """Every server is ready, takes a change through API and page, and answers by it."""
+        """Whether every server is ready, accepts changes through API and page, and reflects them."""
         return all(self._works(at) for at in range(len(self.servers)))
 
     def _works(self, at: int) -> bool:
         if not self.is_ready(at):
             return False
-        # The API first, which takes a change to the state that a key has already; the page does not offer that.
+        # The API comes first: unlike the page, it accepts a change to the state that the key already has.
         for way in (API, PAGE):
             state = ENABLED if self.timeline.state == DISABLED else DISABLED
             if not self.change(way, state, at).acknowledged or self.call(at).accepted != (state == ENABLED):
@@ -240,7 +240,7 @@ class Site:
         return True
 
     def recover(self, bound: float) -> None:
-        """Waits for everything to work again, without a restart."""
+        """Waits until everything works again, without a restart."""
         self.stage.outcome.recovered(machine.wait_for(self.works, bound, every=0.1), bound)
         self.check_alive()
 
@@ -251,7 +251,7 @@ class Site:
         return [json.loads(line) for line in exported.stdout.splitlines()]
 
     def settle(self) -> None:
-        """Counts what was acknowledged and what of it is there, and has the chain of records checked."""
+        """Counts the acknowledged changes and those that are recorded, and verifies the audit log."""
         outcome = self.stage.outcome
         acknowledged, lost = self.ledger.compare(self.records())
         outcome.acknowledged += acknowledged
@@ -265,7 +265,7 @@ class Site:
             outcome.must(self.states().get(self.key.secret_id) == state, f"the key is not {state}, as was acknowledged")
 
     def states(self) -> dict[str, str]:
-        """Of all keys that are not deleted."""
+        """Returns the states of all keys that are not deleted."""
         listed = self.command("key", "list", "--json")
         if listed.returncode != 0:
             raise RuntimeError(f"key list: {listed.stderr.strip()}")

@@ -1,4 +1,4 @@
-"""A server is killed at random points of a mixed stream of changes; a server is stopped for a while and goes on."""
+"""A server is killed at random points in a mixed stream of changes; a server is paused and continues."""
 
 import signal
 import threading
@@ -16,10 +16,10 @@ BOUND = 10
 
 
 class Stream:
-    """One change after the other of the second key of the account: created, disabled, enabled, deleted, and again.
+    """A stream of changes to the account's second key: create, disable, enable, delete, and again.
 
-    A change that was not answered may have been made or not. After each kill it is looked at which, and that one of the
-    two it is.
+    A change without a response may or may not have been made. After each kill, the key must be in one of the two
+    states.
     """
 
     def __init__(self, site: Site):
@@ -28,11 +28,11 @@ class Stream:
         # None if there is no second key.
         self.secret_id: str | None = site.key.secret_id
         self.may_be = {ENABLED}
-        # Was one created of which is not known yet which it is?
+        # True if a key was created, but its SecretId is not known yet.
         self.promised = False
 
     def run(self) -> None:
-        """Until a change is not answered."""
+        """Makes changes until one gets no response."""
         while self._step():
             pass
 
@@ -45,7 +45,7 @@ class Stream:
         done = self.site.ask_for(way, self.secret_id, wanted)
         if not done.acknowledged:
             self.may_be = {state, wanted}
-            # Not answered at all, that is. Until it is killed the server does as it is asked.
+            # It must have got no response at all. Until the server is killed, it must not refuse anything.
             self.site.stage.outcome.must(done.cut_off, f"a change by {way} to {wanted} was refused: {done.words}")
             return False
         if wanted == DELETED:
@@ -62,7 +62,7 @@ class Stream:
             created = self.site.owner.create().is_done
         if not created:
             return False
-        # Only one of the two ways tells which, and the next look may come too late.
+        # Only one of the two ways returns the SecretId, and the next request may come too late.
         self.promised = True
         seen = call(self.site.server.api, self.site.manager, ("ListAccessKeys", calls.CAM))
         if not seen.accepted:
@@ -71,15 +71,15 @@ class Stream:
         return True
 
     def end(self) -> None:
-        """Makes room for another key."""
+        """Deletes the second key, to make room for another one."""
         if self.secret_id is None:
             return
-        # A key that is disabled already is no error, and nothing is recorded.
+        # Disabling a disabled key is not an error, and nothing is recorded.
         for state in (DISABLED, DELETED) if self.may_be == {ENABLED} else (DELETED,):
             self.site.ask_for(API, self.secret_id, state)
 
     def _adopt(self, there: dict[str, str]) -> None:
-        """The key that was created last, of those that are there."""
+        """Adopts the key that was created last, among the existing ones."""
         there.pop(self.site.manager.secret_id, None)
         must = self.site.stage.outcome.must
         if not there:
@@ -92,7 +92,7 @@ class Stream:
         self.promised, self.may_be = False, {ENABLED}
 
     def reconcile(self) -> None:
-        """With what is there after a restart."""
+        """Compares the expected state with the actual one after a restart."""
         there = self.site.states()
         must = self.site.stage.outcome.must
         must(there.get(self.site.manager.secret_id) == ENABLED, "the key that manages is not there")
@@ -126,14 +126,14 @@ def kill(stage: Stage, outcome: Outcome) -> None:
     outcome.recovered(slowest, BOUND)
     outcome.saw(f"killed {rounds} times")
     stream.end()
-    # The key that calls were to be measured by has been in the stream.
+    # The key that calls were compared with has taken part in the stream.
     site.measure_by(site.create())
     site.recover(BOUND)
     site.settle()
 
 
 def stopped(stage: Stage, outcome: Outcome) -> None:
-    """One of two servers stands still while the key is disabled through the other. It must not go on where it was."""
+    """One of two servers is paused while the key is disabled through the other. It must not continue with old state."""
     site = Site(stage, servers=2)
     waited = 0.0
     for _ in range(int(stage.pick(2, 6))):
@@ -142,7 +142,7 @@ def stopped(stage: Stage, outcome: Outcome) -> None:
         machine.send_signal([site.servers[1].process.pid], signal.SIGSTOP)
         done = site.change(API, DISABLED, 0)
         outcome.must(done.acknowledged, f"a change is not acknowledged while another server stands still: {done.words}")
-        # Calls that arrive while it stands still, after the Disable.
+        # Calls that arrive after the Disable, while the server is paused.
         threads = [threading.Thread(target=site.call, args=(1,)) for _ in range(8)]
         for thread in threads:
             thread.start()

@@ -1,7 +1,7 @@
-"""A process that calls as fast as it is answered, on many connections, and writes down when each call began and ended.
+"""A process that makes calls back to back on many connections, and records the start and end of each.
 
-Reads one line of JSON on stdin: the servers and the request for each of them, how many connections, how many seconds.
-Writes doubles to stdout, three a call: the beginning, the end, and the outcome, which is one of those below.
+Reads a line of JSON from stdin: the servers, the request for each of them, the number of connections, the seconds.
+Writes three doubles per call to stdout: the start, the end, and the outcome, which is one of those below.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ def _outcome(head: bytes, body: bytes) -> float:
 
 
 async def _keep_calling(address: str, request: bytes, until: float, calls: array) -> None:
-    """On one connection; on another, should it break."""
+    """Makes calls on a connection, and on a new one if it breaks."""
     host, _, port = address.partition(":")
     loop = asyncio.get_running_loop()
     while time.monotonic() < until:

@@ -1,4 +1,4 @@
-"""What the faults do with the machine: places to work in, mounts, memory, waiting."""
+"""Functions for the machine: disks, memory, processes, waiting."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ MIB = 1024 * 1024
 
 
 def wait_for(holds: Callable[[], bool], seconds: float, every: float = 0.05) -> float | None:
-    """How long it took until it held; None if it did not in that time. It is asked once more when the time is over."""
+    """Waits until `holds` returns true. Returns the seconds it took, or None. The last check is after `seconds`."""
     began = time.monotonic()
     while True:
         late = time.monotonic() - began >= seconds
@@ -32,7 +32,7 @@ def percentile(values: list[float], share: float) -> float:
 
 
 def resident_mib(pid: int) -> float:
-    """Anonymous memory: what the process itself holds, without files that it has mapped. None of one that has ended."""
+    """Returns the anonymous memory of a process, without mapped files. It is 0 if the process has ended."""
     try:
         return _status(pid, "RssAnon") / 1024
     except OSError:
@@ -47,12 +47,12 @@ def _status(pid: int, name: str) -> int:
 
 
 def descendants(pid: int) -> list[int]:
-    """Of a process, itself first."""
+    """Returns a process and its descendants, itself first."""
     parents: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                # The name, in parentheses, may hold blanks.
+                # The name, in parentheses, may contain spaces.
                 parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
             except OSError:
                 continue
@@ -70,7 +70,7 @@ def send_signal(pids: list[int], number: signal.Signals) -> None:
 
 
 class SmallDisk:
-    """A file system in memory that is soon full."""
+    """A small file system in memory."""
 
     def __init__(self, directory: Path, size: str):
         if os.geteuid() != 0:
@@ -88,7 +88,7 @@ class SmallDisk:
         self._filler = directory / "filler"
 
     def fill(self) -> None:
-        """To the last block."""
+        """Fills it to the last block."""
         with self._filler.open("ab", buffering=0) as filler:
             for size in (MIB, 4096, 1):
                 try:
@@ -101,7 +101,7 @@ class SmallDisk:
         self._filler.unlink()
 
     def stop(self) -> None:
-        # Lazily: a process that is just ending may have a file open.
+        # Lazily, because a process that is just ending may have a file open.
         subprocess.run(["umount", "--lazy", str(self.directory)], check=True)
 
 

@@ -1,4 +1,4 @@
-"""Plays faults with real processes and prints what came of them. Run by scripts/faults, which brings what it needs."""
+"""Injects faults with real processes and prints the outcomes. Run by scripts/faults, which installs what it needs."""
 
 import argparse
 import os
@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-# The server, its console's owner and the signing of requests are those of the other tests.
+# The modules for the server, the console's owner and signing are those of the other tests.
 sys.path[1:1] = [str(HERE.parent / "clients"), str(HERE.parent / "guards")]
 
 import clock  # noqa: E402
@@ -47,19 +47,19 @@ def main() -> int:
     given = _arguments()
     if given.list:
         for fault in FAULTS:
-            print(f"{fault.name:<26} {' '.join(fault.engines)}{', in the short form too' if fault.short else ''}")
+            print(f"{fault.name:<26} {' '.join(fault.engines)}{', also in the short form' if fault.short else ''}")
         return 0
-    # Everything that is talked to is on this machine.
+    # All connections are local.
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         os.environ.pop(name, None)
         os.environ.pop(name.upper(), None)
-    # A scheduler's or a shell's way to end this ends what was started, too.
+    # SIGTERM also ends the processes that were started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     chosen = _chosen(given)
     print(f"seed {given.seed}", file=sys.stderr)
     outcomes: list[Outcome] = []
     with ExitStack() as ends:
-        # The database's user must get in.
+        # The database's user must be able to enter the directory.
         directory = Path(tempfile.mkdtemp(prefix="latchkey-faults.", dir="/tmp"))
         ends.callback(shutil.rmtree, directory, ignore_errors=True)
         directory.chmod(0o755)
@@ -73,13 +73,13 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/faults", description=__doc__)
-    parser.add_argument("--only", metavar="NAME", help="only the faults whose names begin like this")
+    parser.add_argument("--only", metavar="NAME", help="only the faults whose names begin with NAME")
     parser.add_argument("--engine", choices=(SQLITE, POSTGRES), help="only on this engine")
-    parser.add_argument("--short", action="store_true", help="the short form, of some ninety seconds")
-    parser.add_argument("--soak", metavar="MINUTES", type=float, help="nothing but load, for so long on each engine")
-    parser.add_argument("--markdown", action="store_true", help="print the table as docs/faults.md has it")
-    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="for the same accidents again")
-    parser.add_argument("--keep", metavar="DIRECTORY", type=Path, help="keep the servers' logs of what failed there")
+    parser.add_argument("--short", action="store_true", help="the short form, which takes some ninety seconds")
+    parser.add_argument("--soak", metavar="MINUTES", type=float, help="only load, for this time on each engine")
+    parser.add_argument("--markdown", action="store_true", help="print the table of docs/faults.md")
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="repeat the run with this seed")
+    parser.add_argument("--keep", metavar="DIRECTORY", type=Path, help="copy the servers' logs of failed faults there")
     parser.add_argument("--list", action="store_true", help="print the faults' names")
     return parser.parse_args()
 
@@ -109,7 +109,7 @@ def _play(fault: Fault, engine: str, given: argparse.Namespace, shared: Shared) 
             fault.play(stage, outcome)
     except Skipped as skipped:
         outcome.skipped = str(skipped)
-    except Exception as error:  # One that fails does not keep the others from being played.
+    except Exception as error:  # One failure does not stop the others.
         traceback.print_exc(limit=3, chain=False)
         outcome.failures.append(f"{type(error).__name__}: {error}".replace("\n", " ")[:300])
     if given.keep and not outcome.passed:

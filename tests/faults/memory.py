@@ -1,4 +1,4 @@
-"""Memory under load that goes on: it is used at first, and does not grow."""
+"""Memory under sustained load: it is allocated at first, and then does not grow."""
 
 import time
 
@@ -9,15 +9,15 @@ from outcome import Outcome
 from stage import POSTGRES, Fault, Stage
 from truth import DISABLED, ENABLED
 
-# Of the server, and of all that PostgreSQL runs for it, from the end of the second third to the end.
+# The growth allowed for the server, and for all PostgreSQL processes, from the end of the second third to the end.
 SERVER_MIB = 12.0
 BACKENDS_MIB = 16.0
-# Signatures are good for five minutes.
+# Below the five minutes for which signatures are valid.
 AT_A_TIME = 60
 
 
 class Watch:
-    """Reads, again and again while there is load, what server and database hold."""
+    """Periodically reads the memory of server and database under load."""
 
     def __init__(self, site: Site):
         self._site = site
@@ -30,7 +30,7 @@ class Watch:
         self.read.append((time.monotonic(), server, backends))
 
     def last_third(self) -> tuple[float, float]:
-        """How much more both hold at the end than when the last third began. At its highest: it goes up and down."""
+        """Returns the growth of both from the second third to the last, by their peaks, because memory fluctuates."""
         began, ended = self.read[0][0], self.read[-1][0]
         border = began + (ended - began) * 2 / 3
         middle = [one for one in self.read if began + (ended - began) / 3 <= one[0] <= border]
@@ -43,7 +43,7 @@ def under_load(stage: Stage, outcome: Outcome) -> None:
 
 
 def soak(minutes: float) -> Fault:
-    """As long as somebody has time for. Each minute it prints what is held."""
+    """Runs for any number of minutes, and prints the memory each minute."""
 
     def play(stage: Stage, outcome: Outcome) -> None:
         _soak(stage, outcome, minutes * 60, tell=True)
@@ -53,14 +53,14 @@ def soak(minutes: float) -> Fault:
 
 def _soak(stage: Stage, outcome: Outcome, seconds: float, tell: bool) -> None:
     site = Site(stage)
-    # What every load takes at first is not growth.
+    # The initial allocation under load is not growth.
     Load(site, 3).wait()
     watch = Watch(site)
     until = time.monotonic() + seconds
     calls = 0
     while (left := until - time.monotonic()) > 0:
         calls += _under(Load(site, min(left, AT_A_TIME)), site, watch)
-        # A session that is not used ends, and the owner is needed at the end.
+        # Keep the owner's session in use, because it is needed at the end.
         site.owner.look()
         _, server, backends = watch.read[-1]
         if tell:
@@ -78,7 +78,7 @@ def _soak(stage: Stage, outcome: Outcome, seconds: float, tell: bool) -> None:
 
 
 def _under(load: Load, site: Site, watch: Watch) -> int:
-    """Changes the key now and then while the load goes on; how many calls it was."""
+    """Changes the key periodically during the load, and returns the number of calls."""
     while load.process.poll() is None:
         watch.look()
         for state in (DISABLED, ENABLED):

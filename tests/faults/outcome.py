@@ -1,4 +1,4 @@
-"""What came of playing a fault, and the table of all of them."""
+"""The outcome of a fault, and the table of all outcomes."""
 
 from dataclasses import dataclass, field
 
@@ -6,28 +6,28 @@ HEAD = ("fault", "engine", "acknowledged", "found", "lost", "stale", "recovered 
 
 
 class Skipped(Exception):
-    """The fault cannot be played here; its words say why."""
+    """The fault cannot be injected here; the message gives the reason."""
 
 
 @dataclass
 class Outcome:
-    """Of one fault on one engine."""
+    """The outcome of one fault on one engine."""
 
     fault: str
     engine: str
-    # Changes that the server has said are done, and those of them that are in the record of operations.
+    # Changes that the server has acknowledged, and those of them that are in the audit log.
     acknowledged: int = 0
     found: int = 0
-    # Answers that contradict a change acknowledged before the call began.
+    # Outcomes that contradict a change that was acknowledged before the call began.
     stale: int = 0
-    # None where nothing had to recover.
+    # None if nothing had to recover.
     recovery: float | None = None
     figures: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     skipped: str = ""
 
     def must(self, holds: bool, words: str) -> bool:
-        """What has to hold. Said once, however often it does not."""
+        """Checks a condition. A failure is reported only once, however often it occurs."""
         if not holds and words not in self.failures:
             self.failures.append(words)
         return holds

@@ -1,4 +1,4 @@
-"""The owner at the console while not all goes well: what was answered, not what should have been."""
+"""The owner in the console during a fault: returns the actual responses instead of asserting the expected ones."""
 
 import time
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from console import KEYS, Console
 
 @dataclass(frozen=True)
 class Answered:
-    """A page, or that there was none."""
+    """A response, or the lack of one."""
 
     status: int | None
     seconds: float
@@ -21,27 +21,27 @@ class Answered:
 
     @property
     def is_later(self) -> bool:
-        """Does it say that it may go better later, and when?"""
+        """Whether the response asks the client to try again later."""
         return self.status == 503 and self.retry_after is not None
 
     @property
     def is_done(self) -> bool:
-        """Was the form accepted? Whoever is sent to sign in first is redirected, too."""
+        """Whether the form was accepted. A redirect to the sign-in page does not count."""
         return self.status == 303 and not self.location.startswith("/login")
 
 
 class Owner(Console):
-    """Tells what became of each step."""
+    """An owner whose steps return their outcomes."""
 
     def share(self, other: "Owner") -> None:
-        """The session of another."""
+        """Uses the session of another owner object."""
         self._cookies = other._cookies
 
     def look(self, path: str = KEYS) -> Answered:
         return self._try("GET", path)
 
     def change(self, secret_id: str, operation: str) -> Answered:
-        """Presses a button of the page. The page may fail as well as the button; the first that does is told."""
+        """Presses a button of the page. Returns the first response that fails, that of the page or of the button."""
         return self.press(f"{KEYS}/keys/{secret_id}/{operation}")
 
     def create(self) -> Answered:
@@ -57,8 +57,8 @@ class Owner(Console):
         return self._try("POST", action, fields)
 
     def try_code(self, code: str) -> bool:
-        """Does a sign-in with this code succeed? In a browser of its own."""
-        # Asked for by whoever has signed out or has not yet signed in.
+        """Signs in with this code in a new browser, and returns whether that succeeds."""
+        # The console asks for a code only if nobody is signed in.
         self._cookies.clear()
         self._fill_in("/login", name=self.account.name, password=self.account.password)
         answered = self._fill_in("/login/code", code=code)
@@ -93,6 +93,6 @@ class Owner(Console):
 
 
 def _fields(page: str, action: str) -> dict[str, str] | None:
-    """What the page's form for `action` sends if nothing is typed; None if it has no such form."""
+    """Returns the preset fields of the page's form for `action`, or None if it has no such form."""
     form = BeautifulSoup(page, "html.parser").find("form", method="post", action=action)
     return form and {field["name"]: field.get("value", "") for field in form.find_all("input", attrs={"name": True})}

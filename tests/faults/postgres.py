@@ -1,4 +1,4 @@
-"""PostgreSQL clusters of our own: a primary, a replica that is promoted, their processes stopped and frozen."""
+"""Separate PostgreSQL clusters: primaries, replicas that can be promoted, processes that can be stopped and frozen."""
 
 import os
 import pwd
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import machine
 
-# The data need not outlive a crash of the machine, only one of the processes.
+# The data need not survive a crash of the machine, only one of the processes.
 SETTINGS = """
 listen_addresses = '127.0.0.1'
 max_connections = 100
@@ -28,7 +28,7 @@ def _program(name: str) -> str:
 
 
 def _as_postgres(*command: str, **more: object) -> subprocess.CompletedProcess[str]:
-    """PostgreSQL refuses to run as root."""
+    """Runs a command as a user other than root, as which PostgreSQL refuses to run."""
     prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     quiet = {"cwd": "/", "capture_output": True, "text": True, "timeout": 120}
     done = subprocess.run([*prefix, *command], check=False, **quiet, **more)
@@ -38,7 +38,7 @@ def _as_postgres(*command: str, **more: object) -> subprocess.CompletedProcess[s
 
 
 def hand_over(directory: Path) -> None:
-    """To the user whom the database runs as."""
+    """Gives a directory to the user that the database runs as."""
     if os.geteuid() == 0:
         postgres = pwd.getpwnam("postgres")
         os.chown(directory, postgres.pw_uid, postgres.pw_gid)
@@ -51,7 +51,7 @@ def free_port() -> int:
 
 
 class Cluster:
-    """Made in `directory`, which must not be there yet. Stopped until it is started."""
+    """A new cluster in `directory`, which must not exist. It is not started yet."""
 
     def __init__(self, directory: Path, *, copied_from: "Cluster | None" = None):
         self.directory = directory
@@ -68,20 +68,20 @@ class Cluster:
                 conf.write(SETTINGS)
 
     def _follow(self, primary: "Cluster") -> None:
-        """A copy of a running cluster, that goes on taking in what is done there."""
+        """Creates a replica of a running cluster."""
         source = f"host=127.0.0.1 port={primary.port} user=postgres"
         arguments = ("--wal-method", "stream", "--checkpoint", "fast", "--write-recovery-conf", "--no-sync")
         _as_postgres(_program("pg_basebackup"), "--pgdata", str(self.data), "--dbname", source, *arguments)
 
     def start(self) -> None:
-        # The port is one that was free a moment before, so it may take another.
+        # The port was free a moment ago, so another one can be chosen.
         options = f"-p {self.port} -k {self.directory}"
         log = str(self.directory / "log")
         arguments = ("--silent", "--wait", "--pgdata", str(self.data), "--log", log, "--options", options)
         _as_postgres(_program("pg_ctl"), "start", *arguments)
 
     def stop(self) -> None:
-        """At once, as in a crash; what was committed is found again at the next start."""
+        """Stops immediately, as in a crash. The next start recovers all committed data."""
         if (self.data / "postmaster.pid").exists():
             self.thaw()
             _as_postgres(_program("pg_ctl"), "stop", "--silent", "--mode", "immediate", "--pgdata", str(self.data))
@@ -97,7 +97,7 @@ class Cluster:
         machine.send_signal(machine.descendants(self.pid), signal.SIGCONT)
 
     def backends_mib(self) -> float:
-        """Of those that serve connections, together."""
+        """Returns the total memory of the processes that serve connections."""
         return sum(machine.resident_mib(pid) for pid in machine.descendants(self.pid)[1:])
 
     def run(self, sql: str, database: str = "postgres") -> str:
@@ -116,14 +116,14 @@ class Cluster:
     # --- Going back ---------------------------------------------------------------------------------------------------
 
     def catch_up(self, primary: "Cluster") -> None:
-        """Waits until everything that was done at the primary is here."""
+        """Waits until the replica has everything that was committed on the primary."""
         end = primary.run("select pg_current_wal_lsn()")
         replayed = f"select pg_last_wal_replay_lsn() >= '{end}'::pg_lsn"
         if machine.wait_for(lambda: self.run(replayed) == "t", 30) is None:
             raise RuntimeError("the replica does not catch up")
 
     def leave_behind(self) -> None:
-        """From here on the replica takes in nothing more."""
+        """Stops the replication."""
         self.run("alter system set primary_conninfo = ''")
         self.run("select pg_reload_conf()")
         streaming = "select count(*) from pg_stat_wal_receiver"
@@ -138,7 +138,7 @@ class Cluster:
         return _as_postgres(_program("pg_dump"), *where, "--clean", "--if-exists", database).stdout
 
     def restore(self, database: str, dump: str) -> None:
-        """Over what is there, in one transaction."""
+        """Restores over the existing data, in one transaction."""
         arguments = ("--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--single-transaction")
         where = ("--host", "127.0.0.1", "--port", str(self.port), "--username", "postgres", "--dbname", database)
         _as_postgres(_program("psql"), *arguments, *where, input=dump)

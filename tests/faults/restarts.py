@@ -1,4 +1,4 @@
-"""Servers are replaced one after the other behind a proxy; backups and first starts are cut off."""
+"""Servers are replaced one after another behind a proxy; backups and first starts are killed."""
 
 import http.client
 import sqlite3
@@ -21,8 +21,8 @@ from wire import Connection
 BOUND = 15
 CLIENTS = 4
 
-# Without max_fails=0 nginx leaves out a server for ten seconds after it has refused a connection, and the other one may
-# be replaced within them.
+# Without max_fails=0, nginx skips a server for ten seconds after it has refused a connection, and the other one may be
+# replaced in that time.
 NGINX = """daemon off;
 master_process off;
 pid {directory}/pid;
@@ -49,7 +49,7 @@ http {{
 
 
 class Nginx:
-    """Before all servers of an installation, with connections that are kept."""
+    """nginx in front of all servers of an installation, with persistent connections."""
 
     def __init__(self, site: Site):
         program = proxies.program("nginx")
@@ -74,7 +74,7 @@ class Nginx:
 
 
 class Client(threading.Thread):
-    """Calls one after the other, as a program does that keeps its connection, until it is told that it is enough."""
+    """Makes calls one after another on a persistent connection until it is stopped."""
 
     def __init__(self, site: Site, address: str):
         super().__init__()
@@ -145,7 +145,7 @@ def _replace(site: Site, at: int) -> float:
 
 
 def _kill_while_it_writes(stage: Stage, process: subprocess.Popen, directory: Path, turn: int, seconds: float) -> None:
-    """Every other time as soon as there is an unfinished file in the directory, otherwise at random."""
+    """Kills a process, alternately as soon as there is an unfinished file in the directory and at a random time."""
     stage.keep_process(process)
     if turn % 2:
         machine.wait_for(lambda: process.poll() is not None or bool(_unfinished(directory)), 2, every=0)
@@ -156,7 +156,7 @@ def _kill_while_it_writes(stage: Stage, process: subprocess.Popen, directory: Pa
 
 
 def _unfinished(directory: Path) -> list[str]:
-    """Whatever they are called, they are hidden; what is finished is not."""
+    """Returns the unfinished files. Whatever their names, they are hidden; finished ones are not."""
     return sorted(file.name for file in directory.glob(".*"))
 
 
@@ -168,7 +168,7 @@ def backups(stage: Stage, outcome: Outcome) -> None:
     duration = _backup(site, file)
     killed = int(stage.pick(8, 20))
     for turn in range(killed):
-        # A file that is there is not written over.
+        # An existing file is not overwritten.
         file.unlink(missing_ok=True)
         command = site.server._command("backup", str(file))
         process = subprocess.Popen(
@@ -197,7 +197,7 @@ def _backup(site: Site, to: Path) -> float:
 
 
 def _is_whole(file: Path) -> bool:
-    # In a journal mode that needs no file beside it.
+    # Immutable mode needs no other file beside the database.
     connection = sqlite3.connect(f"file:{file}?mode=ro&immutable=1", uri=True)
     try:
         return connection.execute("pragma integrity_check").fetchone() == ("ok",)
@@ -208,10 +208,10 @@ def _is_whole(file: Path) -> bool:
 
 
 def first_starts(stage: Stage, outcome: Outcome) -> None:
-    """A first start makes the master key, the database and its schema. It is killed in the middle of that."""
+    """A first start, which creates the master key, the database and its schema, is killed in the middle."""
     killed = int(stage.pick(5, 15))
     for turn in range(killed):
-        # One master key, one database, and nothing else yet.
+        # Each start begins without a master key and with an empty database.
         data = stage.directory / f"data-{turn}"
         database = None if stage.engine == SQLITE else stage.shared.cluster.url(stage.database())
         _kill_while_it_writes(stage, _started(data, database), data, turn, 0.08)

@@ -1,4 +1,4 @@
-"""What a fault is played on: a directory, an engine, servers, and the end of all of them."""
+"""The environment of a fault: a directory, an engine, servers, and the cleanup of all of them."""
 
 import signal
 import subprocess
@@ -24,7 +24,7 @@ class Stoppable(Protocol):
 
 @dataclass
 class Shared:
-    """Made once, for all faults of a run."""
+    """Resources that all faults of a run share."""
 
     directory: Path
     ends: ExitStack
@@ -41,7 +41,7 @@ class Shared:
 
 @dataclass
 class Stage:
-    """Of one fault on one engine. What is kept on it ends with it."""
+    """The environment of one fault on one engine. Its resources are cleaned up at its end."""
 
     outcome: Outcome
     engine: str
@@ -56,7 +56,7 @@ class Stage:
         self.random = Random(f"{self.seed} {self.outcome.fault} {self.engine}")
 
     def pick(self, short: float, full: float) -> float:
-        """How often or how long, by the form that is played."""
+        """Returns a number for the short or the full form."""
         return short if self.short else full
 
     def keep(self, thing: Stoppable) -> Stoppable:
@@ -66,15 +66,15 @@ class Stage:
     # --- Databases ----------------------------------------------------------------------------------------------------
 
     def database(self, *more: str) -> str:
-        """A database in the shared cluster; its name."""
+        """Creates a database in the shared cluster and returns its name."""
         name = f"{self.outcome.fault}_{self.random.randrange(10**9)}".replace("-", "_")
         self.shared.cluster.create_database(name, *more)
-        # The cluster goes on, and what is left would be vacuumed while others are measured.
+        # Drop it, because the shared cluster would vacuum it while other faults are measured.
         self.ends.callback(lambda: self.shared.cluster.run(f"drop database {name} with (force)"))
         return name
 
     def cluster(self, name: str, *, copied_from: Cluster | None = None) -> Cluster:
-        """One of the fault's own, started."""
+        """Starts a cluster for this fault only."""
         cluster = Cluster(self.directory / name, copied_from=copied_from)
         self.ends.callback(cluster.stop)
         cluster.start()
@@ -88,7 +88,7 @@ class Stage:
     # --- Servers ------------------------------------------------------------------------------------------------------
 
     def end_server(self, server: Server) -> None:
-        """Whatever state it is in."""
+        """Ends a server, whatever its state."""
         if server.process.poll() is None:
             machine.send_signal([server.process.pid], signal.SIGCONT)
             server.process.kill()
@@ -109,10 +109,10 @@ Play = Callable[[Stage, Outcome], None]
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault, as the table names it."""
+    """A fault, with its name in the table."""
 
     name: str
     play: Play
     engines: tuple[str, ...] = (SQLITE, POSTGRES)
-    # The engines of the short form.
+    # The engines on which it is part of the short form.
     short: tuple[str, ...] = ()

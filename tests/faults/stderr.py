@@ -1,4 +1,4 @@
-"""The log cannot be written: a full disk under it, a pipe that nobody reads or that is closed."""
+"""The log cannot be written: its disk is full, or it is a pipe that nobody reads or that is closed."""
 
 import fcntl
 import os
@@ -11,14 +11,14 @@ from stage import Fault, Stage
 from truth import DISABLED, ENABLED
 
 REQUESTS = 200
-# The least that a pipe holds: a dozen lines.
+# The smallest capacity of a pipe: a dozen lines.
 PIPE_BYTES = 4096
 
 
 def _played_on(site: Site, outcome: Outcome) -> None:
     answered = 0
     for _ in range(REQUESTS):
-        # Each of them is a line.
+        # Each request is a line in the log.
         if get_status(site.server.api, "/readyz", 3) is None:
             break
         answered += 1

@@ -1,4 +1,4 @@
-"""What is known to be true: of a key's state at each moment, and of the changes that were acknowledged."""
+"""The known truth: a key's state at each moment, and the changes that were acknowledged."""
 
 import time
 from collections import Counter
@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 ENABLED, DISABLED, DELETED = "enabled", "disabled", "deleted"
-# What the record of operations calls the change that leads to a state.
+# The event in the audit log for the change that leads to a state.
 EVENTS = {ENABLED: "key.enable", DISABLED: "key.disable", DELETED: "key.delete"}
 CREATED = "key.create"
 
 
 @dataclass
 class Span:
-    """Between the acknowledgement of one change and the beginning of the next, the state is known."""
+    """The time between the acknowledgement of one change and the start of the next, in which the state is known."""
 
     state: str
     since: float
@@ -24,14 +24,14 @@ class Span:
 
 
 class Timeline:
-    """Of one key. Instants are those of time.monotonic(), which all processes of a machine share."""
+    """The states of a key. Times are those of time.monotonic(), which all processes of a machine share."""
 
     def __init__(self, state: str) -> None:
         self._spans = [Span(state, time.monotonic())]
 
     @property
     def state(self) -> str | None:
-        """None while it is not known."""
+        """The current state, or None while it is not known."""
         last = self._spans[-1]
         return last.state if last.until is None else None
 
@@ -43,8 +43,8 @@ class Timeline:
         self._spans.append(Span(state, time.monotonic()))
 
     def known(self, began: float, ended: float) -> str | None:
-        """The state all through a call; None if it is not known, or did change."""
-        # The latest first: that is where most calls are.
+        """Returns the state during a whole call, or None if it is not known or changed."""
+        # The latest spans first, because most calls are in them.
         for span in reversed(self._spans):
             if span.since <= began:
                 return span.state if span.covers(began, ended) else None
@@ -66,12 +66,12 @@ class Ledger:
         self._done[event, secret_id] += 1
 
     def begin_again(self, records: Iterable[dict]) -> None:
-        """The database was put back to these records: what was acknowledged until now is allowed to be gone."""
+        """The database was put back to these records, so changes acknowledged until now may be gone."""
         self._done.clear()
         self._before = _counted(records)
 
     def compare(self, records: Iterable[dict]) -> tuple[int, list[str]]:
-        """How many were acknowledged, and those of them that are not recorded."""
+        """Returns the number of acknowledged changes, and those of them that are not recorded."""
         lost = self._done - (_counted(records) - self._before)
         return self._done.total(), [f"{event} {secret_id}" for event, secret_id in lost.elements()]
 

@@ -1,4 +1,4 @@
-"""A back end that knows nothing of signatures and keeps what it is sent, as it came over the wire."""
+"""A back end that knows nothing of signatures, and records requests as they came over the wire."""
 
 import hashlib
 import sys
@@ -15,11 +15,11 @@ PATIENCE = 30
 @dataclass(frozen=True)
 class Received:
     method: str
-    # As it stands in the request line.
+    # The target, as in the request line.
     target: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
-    # Which of its connections it came by.
+    # The connection that the request came on.
     connection: tuple[str, int]
 
     def all(self, name: str) -> list[str]:
@@ -33,17 +33,17 @@ class Received:
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, *client: object) -> None:
-        """Whoever has asked may go away before the answer."""
+        """Ignores clients that disconnect before the response."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(*client)
 
 
 class BackEnd:
-    """Answers everything with 200, unless the body is not the one that was signed, and streams and echoes."""
+    """Responds with 200, or with 422 if the body is not the one that was signed. Can also stream and echo."""
 
     def __init__(self) -> None:
         self._received: list[Received] = []
-        # Set to let the rest of a stream go.
+        # Set to send the rest of a stream.
         self.go_on = threading.Event()
         back_end = self
 
@@ -53,7 +53,7 @@ class BackEnd:
             disable_nagle_algorithm = True
 
             def handle_one_request(self) -> None:
-                # The standard library's own reading of the request line merges slashes at its beginning.
+                # The standard library merges leading slashes when it reads the request line.
                 self.raw_requestline = self.rfile.readline(65537)
                 if not self.raw_requestline or not self.parse_request():
                     self.close_connection = True
@@ -76,7 +76,7 @@ class BackEnd:
         self._server.server_close()
 
     def take(self) -> list[Received]:
-        """What was received since it was last asked."""
+        """Returns the requests received since the last call."""
         taken, self._received = self._received, []
         return taken
 
@@ -105,7 +105,7 @@ class BackEnd:
 
 
 def _is_signed(received: Received) -> bool:
-    """What a back end behind a guard does: nobody else sees both the body and the hash that was signed."""
+    """The check that a back end behind a proxy must make: only it sees both the body and the signed hash."""
     told = received.get("X-Latchkey-Content-SHA256")
     return told in (UNSIGNED, hashlib.sha256(received.body).hexdigest())
 
@@ -131,7 +131,7 @@ def _body(handler: BaseHTTPRequestHandler) -> bytes:
 
 
 def _echo(handler: BaseHTTPRequestHandler) -> None:
-    """Not a WebSocket, whose frames no guard looks into: what comes goes back."""
+    """Echoes bytes. This is not a real WebSocket, but guards do not look into its frames."""
     handler.send_response(101)
     handler.send_header("Connection", "Upgrade")
     handler.send_header("Upgrade", "websocket")

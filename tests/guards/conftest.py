@@ -1,4 +1,4 @@
-"""A back end, every way to guard it, and an account whose owner is signed in at the console of each server."""
+"""A back end, every way to guard it, and on each server an account whose owner is signed in to the console."""
 
 import os
 import re
@@ -24,7 +24,7 @@ for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
 
 HOST = "orders.example"
 BUILT_IN = "guard"
-# Traefik and Envoy where they are installed.
+# Traefik and Envoy only if they are installed.
 WAYS = [name for name in proxies.ALL if name in proxies.MANDATORY or proxies.program(name)] + [BUILT_IN]
 
 
@@ -38,19 +38,19 @@ class Site:
 
     @property
     def guard(self) -> str:
-        """HOST:PORT of the guard listener."""
+        """The HOST:PORT of the guard's listener."""
         (address,) = re.findall(r"^guard http://(\S+)\n", self.server.stdout.read_text(), re.MULTILINE)
         return address
 
     def signed(self, *request: object, **more: object) -> Request:
-        """As for a back end that is called orders.example."""
+        """Signs a request for a back end named orders.example."""
         return signed(self.key, *request, **{"host": HOST} | more)
 
 
 @dataclass(frozen=True)
 class Outcome:
     answer: Answer
-    # By the back end, meanwhile.
+    # The requests that the back end received in the meantime.
     received: list[Received]
 
     @property
@@ -58,7 +58,7 @@ class Outcome:
         return self.answer.status == 200
 
     def served(self) -> Received:
-        """What the back end got, of a request that must have passed."""
+        """Returns the request as the back end received it. It must have passed."""
         assert self.answer.status == 200, (self.answer.status, self.answer.body)
         (received,) = self.received
         return received
@@ -70,7 +70,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Door:
-    """One way to guard the back end."""
+    """An entry point that guards the back end: a proxy that asks `/forward-auth`, or the built-in guard."""
 
     way: str
     address: str
@@ -136,7 +136,7 @@ def lenient_token() -> str:
 
 @pytest.fixture(scope="session")
 def trusting(tmp_path_factory: pytest.TempPathFactory, verify_token: str, other_verify_token: str) -> Iterator[Site]:
-    """Where headers that say which request is meant are believed from this machine."""
+    """A server that trusts this machine to describe the original request in headers."""
     directory = tmp_path_factory.mktemp("trusting")
     tokens = directory / "tokens"
     tokens.write_text(f"{other_verify_token}\n\n  {verify_token}\n")
@@ -146,7 +146,7 @@ def trusting(tmp_path_factory: pytest.TempPathFactory, verify_token: str, other_
 
 @pytest.fixture(scope="session")
 def plain(tmp_path_factory: pytest.TempPathFactory, back_end: BackEnd) -> Iterator[Site]:
-    """Where nobody's forwarded headers are believed. It guards the back end itself."""
+    """A server that trusts nobody's forwarded headers, and guards the back end itself."""
     upstream = f"http://{back_end.address}"
     with running(tmp_path_factory.mktemp("plain"), "--guard", "127.0.0.1:0", "--guard-upstream", upstream) as site:
         yield site
@@ -154,7 +154,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory, back_end: BackEnd) -> Iterat
 
 @pytest.fixture(scope="session")
 def lenient(tmp_path_factory: pytest.TempPathFactory, back_end: BackEnd, lenient_token: str) -> Iterator[Site]:
-    """As both, and payloads need not be signed."""
+    """Like both of these, and payloads need not be signed."""
     directory = tmp_path_factory.mktemp("lenient")
     tokens = directory / "tokens"
     tokens.write_text(lenient_token)
@@ -173,7 +173,7 @@ def lenient(tmp_path_factory: pytest.TempPathFactory, back_end: BackEnd, lenient
 
 @pytest.fixture(scope="session")
 def abandoned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Whose back end is down: at its address, taken so that nobody else can, nothing listens."""
+    """A server whose back end is down: its port is reserved, but nothing listens on it."""
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         upstream = f"http://127.0.0.1:{deaf.getsockname()[1]}"
@@ -199,5 +199,5 @@ def door(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture
 def unknown_key() -> Key:
-    """The shape of a pair, and nobody's."""
+    """A well-formed key pair that does not exist."""
     return Key("AKID" + secrets.token_hex(16), secrets.token_hex(16))

@@ -1,4 +1,4 @@
-"""The proxies of docs/guard, each run with the very file that is there, in a directory of its own."""
+"""The proxies of docs/guard, each run with its documented configuration, in a separate directory."""
 
 import os
 import re
@@ -17,13 +17,13 @@ from wire import ask
 SNIPPETS = ROOT / "docs" / "guard"
 START_SECONDS = 30
 STOP_SECONDS = 15
-# Where Debian keeps nginx, and who is not root does not look.
+# Debian installs nginx in /usr/sbin, which is not in the PATH of ordinary users.
 PATH = os.environ["PATH"] + ":/usr/sbin"
 
 
 @dataclass(frozen=True)
 class Addresses:
-    """HOST:PORT of each."""
+    """The HOST:PORT of each program."""
 
     proxy: str
     latchkey: str
@@ -38,7 +38,7 @@ Prepare = Callable[[Path, Addresses], list[str]]
 
 
 def _filled_in(name: str, places: dict[str, str]) -> str:
-    """A file of the documentation, with other addresses in place of its own."""
+    """Returns a documented configuration with its addresses replaced."""
     text = (SNIPPETS / name).read_text()
     missing = [place for place in places if place not in text]
     assert not missing, f"{name} does not name {missing}"
@@ -65,7 +65,7 @@ def _caddy(directory: Path, at: Addresses) -> list[str]:
 
 
 def _traefik(directory: Path, at: Addresses) -> list[str]:
-    # Not under its own name: Traefik would take it for its static configuration.
+    # Not under its documented name, which Traefik would read as its static configuration.
     file = directory / "latchkey.yml"
     file.write_text(_filled_in("traefik.yml", {"127.0.0.1:8081": at.latchkey, "127.0.0.1:9000": at.back_end}))
     unasked = ["--global.checkNewVersion=false", "--global.sendAnonymousUsage=false"]
@@ -83,7 +83,7 @@ def _envoy(directory: Path, at: Addresses) -> list[str]:
 
 
 ALL: dict[str, Prepare] = {"nginx": _nginx, "caddy": _caddy, "traefik": _traefik, "envoy": _envoy}
-# Debian has no packages of the others. Where they are installed, they are tested, too.
+# Debian does not package the others. They are tested if they are installed.
 MANDATORY = ("nginx", "caddy")
 
 
@@ -98,7 +98,7 @@ def _free_port() -> int:
 
 
 class Proxy:
-    """Running, once made. Its port is one that was free a moment before; if it is no more, another is tried."""
+    """A running proxy. Its port was free a moment before; if it no longer is, another one is tried."""
 
     def __init__(self, name: str, directory: Path, latchkey: str, back_end: str):
         self.name = name
@@ -127,7 +127,7 @@ class Proxy:
             )
 
     def _answers(self) -> bool:
-        """Does it refuse what is not signed? Some listen before they know what for, and say 404 until then."""
+        """Waits until it refuses unsigned requests. Some proxies respond with 404 until they are configured."""
         unsigned = Request("GET", "/started", (("Host", self.address),))
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:

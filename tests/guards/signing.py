@@ -1,4 +1,4 @@
-"""Signature version 3, TC3-HMAC-SHA256, made from its public description and from nothing of the server's."""
+"""Signature version 3, TC3-HMAC-SHA256, implemented from its public description, without the server's code."""
 
 import hashlib
 import hmac
@@ -11,7 +11,7 @@ from console import Key
 ALGORITHM = "TC3-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
 JSON = "application/json"
-# The client's own name of what it calls. The server derives the key with whatever stands here.
+# The client's name for the service. The server accepts any name in the key derivation.
 SERVICE = "orders"
 
 
@@ -22,7 +22,7 @@ def sha256(data: bytes) -> str:
 def signature(
     secret_key: str, service: str, timestamp: int, method: str, target: str, headers: dict[str, str], payload: str
 ) -> str:
-    """`headers` are those that are signed, by lower-case name; `payload` is its hash."""
+    """Returns a signature over `headers`, by lower-case name, and `payload`, which is a hash."""
     path, _, query = target.partition("?")
     lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
     names = ";".join(sorted(headers))
@@ -37,7 +37,7 @@ def signature(
 
 @dataclass(frozen=True)
 class Request:
-    """As it goes over the wire. Names may stand more than once, and `target` is not looked into."""
+    """A request as it goes over the wire. Header names may occur more than once, and `target` is sent unchanged."""
 
     method: str
     target: str
@@ -59,7 +59,7 @@ class Request:
         return replace(self, target=target)
 
     def with_value(self, name: str, value: str) -> "Request":
-        """With another value of a header that is there."""
+        """Replaces the value of an existing header."""
         assert self.get(name) != value
         return replace(self, headers=tuple((n, value if n.lower() == name.lower() else v) for n, v in self.headers))
 
@@ -76,7 +76,7 @@ def signed(
     payload: str | None = None,
     also: tuple[tuple[str, str], ...] = (),
 ) -> Request:
-    """A request as a client sends it, with the hash of its body. `also` are further headers that it signs."""
+    """Returns a request as a client sends it, with the hash of its body. `also` are further headers to sign."""
     timestamp = int(time.time()) - late_by
     payload = payload or sha256(body)
     covered = {"content-type": content_type, "host": host} | {name.lower(): value.lower() for name, value in also}

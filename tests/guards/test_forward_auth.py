@@ -1,4 +1,4 @@
-"""What `/forward-auth` answers, asked as each proxy asks it, and by whom it does not believe."""
+"""The responses of `/forward-auth`, requested as each proxy does, and the senders that it does not trust."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def as_nginx(request: Request) -> Request:
 
 
 def as_caddy(request: Request) -> Request:
-    """And as Traefik, which sends a Host of its own."""
+    """Also as Traefik, which sends a Host of its own."""
     told = (("X-Forwarded-Method", request.method), ("X-Forwarded-Uri", request.target), ("X-Forwarded-Host", HOST))
     return Request("GET", PATH, request.with_value("Host", "127.0.0.1").headers + told)
 
@@ -68,7 +68,7 @@ ROOTS = ("/", "/?", "/?all=1")
 @pytest.mark.parametrize("target", [*ROOTS, "/.", "//"])
 def test_the_root_is_an_address_like_any_other(trusting: Site, as_proxy: object, target: str) -> None:
     for method in ("GET", "POST"):
-        # To a proxy, any 200 is a yes, whatever it says.
+        # A proxy takes any 200 as permission, whatever it contains.
         assert asked(trusting, as_proxy(Request(method, target, (("Host", HOST),)))).status == 401
         check_identity(trusting, asked(trusting, as_proxy(trusting.signed(method, target))), sha256(b""))
 
@@ -120,7 +120,7 @@ def test_payloads_need_not_be_signed_where_the_setting_says_so(lenient: Site, as
     check_identity(lenient, asked(lenient, request), UNSIGNED)
 
 
-# --- Who says which request is meant ----------------------------------------------------------------------------------
+# --- The description of the original request --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("as_proxy", AS_PROXIES)

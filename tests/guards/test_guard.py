@@ -1,4 +1,4 @@
-"""What the built-in guard does besides what every guard does."""
+"""The behaviour that only the built-in guard has."""
 
 import http.client
 import json
@@ -48,7 +48,7 @@ def test_the_upstream_is_down(abandoned: Site) -> None:
         answer = ask(abandoned.guard, request)
         assert (answer.status, answer.code) == (502, "InternalError.UpstreamFailure")
         assert words in json.loads(answer.body)["Response"]["Error"]["Message"]
-    # Whether it is down is not for everybody to know.
+    # Unauthenticated clients are not told that it is down.
     assert ask(abandoned.guard, Request("GET", "/", (("Host", "x"),))).status == 401
 
 
@@ -58,11 +58,11 @@ def test_an_answer_is_passed_on_while_it_is_written(guard: Door) -> None:
         with Connection(guard.address) as connection:
             response = connection.send(guard.signed("GET", STREAM))
             assert response.status == 200
-            # The last part is written once this has arrived, and not before.
+            # The last part is written only after this has arrived.
             assert response.read(6) == b"first\n"
             guard.back_end.go_on.set()
             assert response.read() == b"last\n"
-            # And the connection is good for another.
+            # The connection can be reused.
             assert guard.ask(guard.signed(), connection).was_served
     finally:
         guard.back_end.go_on.set()
@@ -134,7 +134,7 @@ UPGRADE = (("Connection", "keep-alive, Upgrade"), ("Upgrade", "websocket"), ("Se
 
 @contextmanager
 def raw(address: str, request: Request) -> Iterator[tuple[socket.socket, bytes]]:
-    """A connection on which the request's head was sent, and the head of what came back."""
+    """Sends the head of a request. Yields the connection and the head of the response."""
     host, _, port = address.partition(":")
     with socket.create_connection((host, int(port)), timeout=SECONDS) as client:
         lines = [
@@ -204,7 +204,7 @@ def test_an_upgraded_connection_is_cut_when_its_key_is_disabled(guard: Door) -> 
             assert echoed(kept, b"a") == echoed(cut, b"a") == b"a"
             guard.owner.disable(second.secret_id)
             assert is_cut(cut)
-            # The other one's key is enabled.
+            # The other connection's key is still enabled.
             assert echoed(kept, b"b") == b"b"
             with raw(guard.address, upgrade(guard, second)) as (_, head):
                 assert status(head) == 401
@@ -227,7 +227,7 @@ def test_an_answer_that_lasts_is_cut_when_its_key_is_disabled(guard: Door) -> No
             guard.owner.disable(second.secret_id)
             with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
                 lasting[1].read()
-            # The other one's key is enabled.
+            # The other connection's key is still enabled.
             guard.back_end.go_on.set()
             assert lasting[0].read() == b"last\n"
     finally:
@@ -237,7 +237,7 @@ def test_an_answer_that_lasts_is_cut_when_its_key_is_disabled(guard: Door) -> No
 
 @pytest.mark.parametrize("protocol", ["h2c", "echo", "websocket, h2c"])
 def test_nothing_is_upgraded_to_but_web_sockets(guard: Door, protocol: str) -> None:
-    # Within another HTTP, requests would pass that nobody checks.
+    # Another version of HTTP would carry requests that nobody checks.
     sent = (
         ("Connection", "Upgrade, HTTP2-Settings"),
         ("Upgrade", protocol),
@@ -251,7 +251,7 @@ def test_nothing_is_upgraded_to_but_web_sockets(guard: Door, protocol: str) -> N
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS, HEADERS, RST_STREAM, GOAWAY = 4, 1, 3, 7
-# By their numbers in the protocol's own table: GET, http, the path /; and the name localhost.
+# Indexed in the static table of HPACK: GET, http, the path /; then the name localhost.
 GET_ROOT = b"\x82\x86\x84\x41\x09localhost"
 
 
@@ -260,7 +260,7 @@ def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
 
 
 def frames(client: socket.socket) -> Iterator[int]:
-    """The kinds of the frames that come, up to the end, or to an answer that is not one in frames."""
+    """Yields the types of the frames that arrive, until the end or a response that is not HTTP/2."""
     reader = client.makefile("rb")
     try:
         while len(head := reader.read(9)) == 9 and not head.startswith(b"HTTP/1"):
@@ -272,7 +272,7 @@ def frames(client: socket.socket) -> Iterator[int]:
 
 @pytest.mark.parametrize("listener", ["console", "api", "guard"])
 def test_http_2_is_not_served(plain: Site, listener: str) -> None:
-    # Limits are made for one request at a time on a connection, and signatures are over the Host header.
+    # The limits assume one request at a time on a connection, and signatures cover the Host header.
     address = plain.guard if listener == "guard" else getattr(plain.server, listener)
     host, _, port = address.partition(":")
     with socket.create_connection((host, int(port)), timeout=SECONDS) as client:

@@ -1,4 +1,4 @@
-"""What a proxy does without a server that vouches for anybody: nobody gets through."""
+"""Proxies whose server does not confirm any request: nobody gets through."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from backend import BackEnd
 from conftest import WAYS, Door, Site, running
 
 NAMES = [way for way in WAYS if way in proxies.ALL]
-# As docs/guard.md says.
+# As documented in docs/guard.md.
 WHILE_DOWN = {"nginx": 500, "traefik": 500, "caddy": 502, "envoy": 403}
 
 

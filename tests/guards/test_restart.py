@@ -1,4 +1,4 @@
-"""Two servers behind nginx, restarted in turn while requests come: no client is told that nobody is there."""
+"""Two servers behind nginx, restarted in turn under load: no request fails."""
 
 import http.client
 import random
@@ -19,7 +19,7 @@ from wire import SECONDS
 
 ROUNDS = 6
 CLIENTS = 16
-# As docs/operate/reverse-proxy.md says.
+# As documented in docs/operate/reverse-proxy.md.
 CONFIGURATION = """
 daemon off;
 master_process off;
@@ -49,7 +49,7 @@ http {{
 
 
 def lasting_port() -> int:
-    """A port that no outgoing connection takes while its server restarts."""
+    """Returns a port outside the ephemeral range, so that no outgoing connection takes it during a restart."""
     while True:
         with socket.socket() as tried:
             port = random.randrange(20000, 30000)
@@ -82,7 +82,7 @@ def nginx(directory: Path, first: str, second: str) -> Iterator[str]:
 
 
 def status(address: str, method: str) -> int | None:
-    """On a connection of its own. None if there is none to be had."""
+    """Requests the status on a new connection. None if the connection fails."""
     connection = http.client.HTTPConnection(address, timeout=SECONDS)
     try:
         connection.request(method, "/", body=b"{}" if method == "POST" else None)
@@ -94,7 +94,7 @@ def status(address: str, method: str) -> int | None:
 
 
 class Load:
-    """Clients that ask one after the other, as fast as they are answered."""
+    """Clients that send requests back to back."""
 
     def __init__(self, address: str):
         self.statuses: Counter[tuple[str, int | None]] = Counter()

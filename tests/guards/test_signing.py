@@ -1,4 +1,4 @@
-"""Is the signer of these tests right? Held against the published example, not only against the server."""
+"""The signer of these tests is correct: it matches the published examples, not only the server."""
 
 from signing import sha256, signature
 

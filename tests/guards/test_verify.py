@@ -1,4 +1,4 @@
-"""`POST /v1/verify`: a back end passes on what it was sent, and is told whether it is signed."""
+"""`POST /v1/verify`: a back end describes a request that it received, and is told whether it is validly signed."""
 
 import json
 import secrets
@@ -34,7 +34,7 @@ def question_of(request: Request, **other: object) -> dict:
 
 
 class Verify:
-    """Asks with the right token."""
+    """Asks with a valid token."""
 
     def __init__(self, site: Site, token: str):
         self.site = site
@@ -50,7 +50,7 @@ class Verify:
         return json.loads(answer.body)
 
     def code(self, question: dict) -> str:
-        """Of what is not valid."""
+        """Returns the code of a request that is not valid."""
         told = self.told(question)
         assert told == {"valid": False, "code": told["code"], "request_id": str(UUID(told["request_id"]))}
         return told["code"]
@@ -85,7 +85,7 @@ def test_headers_may_come_in_lower_case_and_as_lists(verify: Verify) -> None:
     assert verify.is_valid(question | {"headers": {name: [value] for name, value in headers.items()}})
     assert verify.is_valid(question | {"headers": headers | {"Accept": ["a/b", "c/d"]}})
     for name in ("Authorization", "Host", "Content-Type", "X-TC-Timestamp"):
-        # A signed header that says the same twice says nothing else; but host, time and signature are said once.
+        # A signed header may repeat the same value, but host, timestamp and signature must occur once.
         twice = headers | {name: [headers[name], headers[name]]}
         assert verify.is_valid(question | {"headers": twice}) == (name == "Content-Type"), name
         differing = headers | {name: [headers[name], headers[name] + "0"]}
@@ -150,7 +150,7 @@ def test_a_disabled_key_is_not_valid_at_once(verify: Verify) -> None:
         assert verify.is_valid(question_of(verify.site.signed()))
         verify.site.owner.disable(verify.site.key.secret_id)
         try:
-            # As if there were no such key.
+            # The same code as for a key that does not exist.
             assert verify.code(question_of(verify.site.signed())) == "AuthFailure.SecretIdNotFound"
         finally:
             verify.site.owner.enable(verify.site.key.secret_id)
@@ -187,7 +187,7 @@ def test_the_address_the_back_end_names_is_recorded(verify: Verify) -> None:
         assert row.select_one("td:nth-of-type(3)").get_text(strip=True) == address
 
 
-# --- Who may ask, and how ---------------------------------------------------------------------------------------------
+# --- Authorization and format -----------------------------------------------------------------------------------------
 
 
 def test_whoever_has_no_token_may_not_ask(trusting: Site, verify_token: str) -> None:
@@ -247,7 +247,7 @@ def test_a_question_that_cannot_be_read(verify: Verify) -> None:
     for body in (*bodies, twice, b"", b"{", b"\xff\xfe", b"method=GET", b"{}{}"):
         answer = verify.answer(body)
         assert answer.status == 400, body
-        assert json.loads(answer.body)["error"].startswith("the question cannot be read: ")
+        assert json.loads(answer.body)["error"].startswith("the request body is malformed: ")
 
 
 def test_a_question_that_is_too_long(verify: Verify) -> None:

@@ -1,4 +1,4 @@
-"""Sending requests as they are: nothing is encoded or put in order, and only the length of a body is added."""
+"""Sends requests unchanged: nothing is encoded or normalised, and only the length of a body is added."""
 
 import http.client
 import json
@@ -18,24 +18,24 @@ class Answer:
 
     @property
     def code(self) -> str:
-        """Of a refusal in the API's envelope."""
+        """The code of a refusal in the API's envelope."""
         return json.loads(self.body)["Response"]["Error"]["Code"]
 
 
 class Raw(http.client.HTTPConnection):
-    """Whose targets are the bytes they are given as, and not all of them ASCII."""
+    """Sends targets as the given bytes, which need not be ASCII."""
 
     def _encode_request(self, request: str) -> bytes:
         return request.encode("latin-1")
 
 
 class Connection:
-    """One, kept alive. Whoever answers and closes it fails the next request."""
+    """A persistent connection. If the peer closes it after a response, the next request fails."""
 
     def __init__(self, address: str):
         self._http = Raw(address, timeout=SECONDS)
         self._http.connect()
-        # Never a second one behind the test's back.
+        # Never open a second connection implicitly.
         self._http.auto_open = 0
 
     def __enter__(self) -> Self:
@@ -45,7 +45,7 @@ class Connection:
         self._http.close()
 
     def send(self, request: Request) -> http.client.HTTPResponse:
-        """The answer's head; its body is still to come."""
+        """Returns the response once its head has arrived."""
         self._http.putrequest(request.method, request.target, skip_host=True, skip_accept_encoding=True)
         for name, value in request.headers:
             self._http.putheader(name, value)

@@ -91,9 +91,9 @@ async fn a_backup_during_writes_is_whole_and_is_restored_with_its_key() {
 async fn nothing_is_overwritten() {
     let (product, copy) = with_backup().await;
     let old = std::fs::read(&copy).unwrap();
-    assert!(failure(latchkey(&product.store, &["backup", path(&copy)]), 1).contains("nothing is overwritten"));
+    assert!(failure(latchkey(&product.store, &["backup", path(&copy)]), 1).contains("already exists"));
     assert_eq!(std::fs::read(&copy).unwrap(), old);
-    assert!(failure(latchkey(&product.store, &["restore", path(&copy)]), 1).contains("latchkey.db is there already"));
+    assert!(failure(latchkey(&product.store, &["restore", path(&copy)]), 1).contains("latchkey.db already exists"));
     for rest in ["latchkey.db-wal", "latchkey.db-shm"] {
         let other = elsewhere(&product.store).await;
         std::fs::write(other.dir.path().join("data").join(rest), "x").unwrap();
@@ -119,7 +119,7 @@ async fn what_is_no_good_backup_is_refused() {
     let other = elsewhere(&product.store).await;
     let file = other.dir.path().join("file");
     std::fs::write(&file, "no database at all, whatever its name").unwrap();
-    refused(&other, &file, "no good backup");
+    refused(&other, &file, "not a usable backup");
     std::fs::write(&file, "").unwrap();
     refused(&other, &file, "not a database of Latchkey");
     refused(&other, Path::new("missing.db"), "cannot read missing.db");
@@ -127,7 +127,7 @@ async fn what_is_no_good_backup_is_refused() {
     let middle = damaged.len() / 2;
     damaged[middle..].fill(0x55);
     std::fs::write(&file, damaged).unwrap();
-    refused(&other, &file, "no good backup");
+    refused(&other, &file, "not a usable backup");
     // The database of a running server, whose last changes are in another file.
     refused(&other, &product.store.dir.path().join("data/latchkey.db"), "in use");
     let left = std::fs::read_dir(other.dir.path().join("data")).unwrap().count();
@@ -230,7 +230,10 @@ async fn damage_is_named_and_taken_only_if_asked_for() {
         says(&product.store, &["backup", path(&copy)]);
         let other = elsewhere(&product.store).await;
         let said = failure(latchkey(&other, &["restore", path(&copy)]), 1);
-        assert!(said.contains("no good backup") && said.contains(named) && said.contains("--accept-damage"), "{said}");
+        assert!(
+            said.contains("not a usable backup") && said.contains(named) && said.contains("--accept-damage"),
+            "{said}"
+        );
         let said = says(&other, &["restore", path(&copy), "--accept-damage"]).1;
         assert!(said.contains("ACCEPTED") && said.contains(named), "{said}");
         assert!(says(&other, &["account", "list"]).0.contains("root"));

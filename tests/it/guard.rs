@@ -349,7 +349,7 @@ async fn raw(address: SocketAddr, request: &str) -> (u16, String) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_three_doors_take_the_same_targets() {
+async fn the_three_entry_points_take_the_same_targets() {
     let tokens = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(tokens.path(), "a-token-of-this-test").unwrap();
     let guarded = Guarded::start(Ends::Not, |mut given| {

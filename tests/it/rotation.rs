@@ -74,7 +74,7 @@ async fn secrets_open_in_running_and_in_new_processes(engine: Engine) {
     let mut it = Installation::new(engine).await;
     let running = it.product.sibling().await;
     let said = it.command(&["master-key", "rotate"]);
-    assert!(said.contains("4 secrets are resealed under version 2"), "{said}");
+    assert!(said.contains("4 secrets were resealed under version 2"), "{said}");
     assert_eq!(it.versions(), ["2"]);
     assert_eq!((it.sealed_under(1).await, it.sealed_under(2).await), (0, 4));
     assert_eq!(std::fs::metadata(it.file()).unwrap().permissions().mode() & 0o777, 0o600);
@@ -113,7 +113,7 @@ async fn an_interrupted_rotation_goes_on(engine: Engine) {
     it.all_opens(&started).await;
 
     let said = it.command(&["master-key", "rotate"]);
-    assert!(said.contains("2 secrets are resealed under version 2"), "{said}");
+    assert!(said.contains("2 secrets were resealed under version 2"), "{said}");
     assert_eq!(it.versions(), ["2"]);
     assert_eq!(it.sealed_under(1).await, 0);
     it.all_opens(&started).await;

@@ -121,7 +121,7 @@ async fn the_enrolment_code_is_spent(engine: Engine) {
 }
 
 #[apply(on_both_engines!)]
-async fn of_two_set_ups_at_once_one_wins_and_the_door_closes(engine: Engine) {
+async fn of_two_set_ups_at_once_one_wins_and_the_first_setup_closes(engine: Engine) {
     let product = Product::start(engine).await;
     let (one, two) = (first_link(&product).await, first_link(&product).await);
     let mut browsers = Vec::new();

@@ -1,5 +1,5 @@
-//! Style, script and icon: compiled in, served under names that carry their hash and so never change. And the two files
-//! that are asked for under names of their own.
+//! The style sheet, scripts and icon. They are compiled in and served under names that contain their hash, so a name
+//! never changes its content. `favicon.ico` and `robots.txt` have fixed names.
 
 use std::sync::LazyLock;
 
@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::compression::{CompressedForms, Compressible};
 use super::problem::{PageError, Problem};
 
-/// One file.
+/// A static file.
 #[derive(Debug)]
 struct Asset {
     name: String,
@@ -33,16 +33,16 @@ impl Asset {
     }
 }
 
-/// Where the pages find them.
+/// The paths of the static files, for the pages.
 #[derive(Debug)]
 pub struct Assets {
-    /// Style sheet.
+    /// The style sheet.
     pub css: String,
-    /// Script.
+    /// The script of all pages.
     pub js: String,
-    /// Script of the pages that ask for passkeys.
+    /// The script of the pages that use passkeys.
     pub passkey_js: String,
-    /// Icon.
+    /// The icon.
     pub icon: String,
 }
 
@@ -55,7 +55,7 @@ static FILES: LazyLock<[Asset; 4]> = LazyLock::new(|| {
     ]
 });
 
-/// The addresses of the files.
+/// The paths of the files.
 pub static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
     let [css, js, passkey_js, icon] = FILES.each_ref().map(|file| format!("/static/{}", file.name));
     Assets { css, js, passkey_js, icon }
@@ -67,13 +67,14 @@ pub async fn serve(Path(name): Path<String>) -> Result<Response, PageError> {
     Ok(file.answer("public, max-age=31536000, immutable"))
 }
 
-/// `GET /favicon.ico`, for what asks without looking at a page. The name stays while the picture may change.
+/// `GET /favicon.ico`, for clients that request it without loading a page. The name is fixed although the image may
+/// change.
 pub async fn favicon() -> impl IntoResponse {
     let [.., icon] = &*FILES;
     icon.answer("public, max-age=86400")
 }
 
-/// `GET /robots.txt`: nothing here is for search engines.
+/// `GET /robots.txt`: excludes search engines.
 pub async fn robots() -> impl IntoResponse {
     ([(header::CACHE_CONTROL, "public, max-age=86400")], "User-agent: *\nDisallow: /\n")
 }

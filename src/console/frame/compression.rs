@@ -1,5 +1,5 @@
-//! Which answers are compressed: static files always, pages where nobody else can have caused the request, and pages that
-//! show a secret never. Why: `docs/adr/0008-what-is-compressed.md`.
+//! Compression of responses. Static files are always compressed, pages only if no other site can have caused the
+//! request, and pages that show a secret never. `docs/adr/0008-what-is-compressed.md` gives the reasons.
 
 use axum::body::{Bytes, to_bytes};
 use axum::extract::Request;
@@ -11,34 +11,35 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::Predicate;
 
-/// Small, and done in a fraction of a millisecond for the longest page.
+/// Compresses well, and takes a fraction of a millisecond for the longest page.
 const LEVEL: CompressionLevel = CompressionLevel::Precise(5);
 
-/// Marks an answer that may be compressed.
+/// Marks a response that may be compressed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Compressible;
 
-/// Marks an answer that shows a secret: [`super::page::Confidential`].
+/// Marks a response that shows a secret; see [`super::page::Confidential`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ShowsSecret;
 
-/// What compression makes of a file that never changes.
+/// The compressed forms of a file that never changes.
 #[derive(Debug, Default)]
 pub(super) struct CompressedForms {
     brotli: OnceCell<Bytes>,
     gzip: OnceCell<Bytes>,
 }
 
-/// The layer that compresses what is marked.
+/// The layer that compresses the marked responses.
 pub fn layer() -> CompressionLayer<impl Predicate> {
     let marked =
         |_: StatusCode, _: Version, _: &HeaderMap, extensions: &Extensions| extensions.get::<Compressible>().is_some();
     CompressionLayer::new().quality(LEVEL).compress_when(marked)
 }
 
-/// Middleware inside [`layer`]: marks the pages that may be compressed.
+/// Middleware inside [`layer`] that marks the pages that may be compressed.
 pub async fn decide(request: Request, next: Next) -> Response {
-    // Browsers tell this themselves, no script can change it, and a page elsewhere makes it `cross-site` or `same-site`.
+    // Browsers set this header themselves and scripts cannot change it. A request that another site caused has
+    // `cross-site` or `same-site`.
     let from_here = request.headers().get("sec-fetch-site").is_some_and(|site| site == "same-origin" || site == "none");
     let mut response = next.run(request).await;
     let extensions = response.extensions_mut();
@@ -50,7 +51,7 @@ pub async fn decide(request: Request, next: Next) -> Response {
 
 /// Middleware around [`layer`]: a file that brings its `CompressedForms` is compressed for the first who asks only.
 pub async fn once(request: Request, next: Next) -> Response {
-    // The answer to HEAD says how it would be compressed, and has nothing to keep.
+    // The response to HEAD has the headers of a compressed response, but no body to keep.
     let is_get = request.method() == Method::GET;
     let (parts, body) = next.run(request).await.into_parts();
     let forms = parts.extensions.get::<&'static CompressedForms>().filter(|_| is_get);

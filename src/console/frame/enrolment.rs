@@ -1,4 +1,4 @@
-//! The pages that show a new authenticator's seed and new recovery codes, at set-up and from the security page.
+//! The pages that show a new authenticator's seed and new recovery codes, during setup and from the security page.
 
 use std::fmt::Write as _;
 
@@ -13,16 +13,16 @@ use super::urls;
 use crate::secret::totp::Seed;
 use crate::types::error::Error;
 
-/// When they are shown.
+/// The occasion on which the pages are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum At {
-    /// As a step of set-up.
+    /// A step of the setup.
     SetUp,
-    /// In place of what the account has.
+    /// A replacement of the account's present authenticator or codes.
     Replacement,
 }
 
-/// The seed, and the field for its first code.
+/// The page with the seed and a field for its first code.
 #[derive(Template)]
 #[template(path = "authenticator.html")]
 pub struct AuthenticatorPage {
@@ -57,7 +57,7 @@ impl Qr {
 }
 
 impl AuthenticatorPage {
-    /// For the authenticator of the account of this name.
+    /// Creates the page for the authenticator of the account with this name.
     pub fn new(page: Page, at: At, account_name: &str, seed: &Seed, form: FormState) -> Result<Self, Error> {
         let otpauth = seed.otpauth_url(account_name);
         let qr = Qr::new(&otpauth)?;
@@ -69,14 +69,14 @@ impl AuthenticatorPage {
     }
 }
 
-/// The first code.
+/// The form with the first code.
 #[derive(Deserialize)]
 pub struct ConfirmForm {
-    /// As typed.
+    /// The code, as typed.
     pub code: SecretString,
 }
 
-/// The codes, this once.
+/// The page that shows recovery codes, once.
 #[derive(Template)]
 #[template(path = "recovery_codes.html")]
 pub struct RecoveryCodesPage {
@@ -89,7 +89,8 @@ pub struct RecoveryCodesPage {
 }
 
 impl RecoveryCodesPage {
-    /// Of these codes, for the account of this name. Without switches, for there is no way back to this page.
+    /// Creates the page with these codes for the account with this name. It has no switches for language and theme,
+    /// because they could not lead back to it.
     pub fn new(page: Page, at: At, account_name: &str, codes: &[SecretString]) -> Self {
         let page = Page { here: None, ..page };
         let codes: Vec<String> = codes.iter().map(|code| code.expose_secret().to_owned()).collect();

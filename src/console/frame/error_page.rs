@@ -1,4 +1,5 @@
-//! Errors as pages, so that refusals of the layers and of axum (404, 405, 413, 415) look like the rest of the console.
+//! Error pages. They make the responses of middleware and of axum (404, 405, 413, 415) look like the rest of the
+//! console.
 
 use askama::Template;
 use axum::extract::Request;
@@ -11,7 +12,7 @@ use super::problem::{PageError, Problem, Rendered, UNAVAILABLE_FOR};
 use super::urls::{self, LocalPath};
 use crate::http::tracked::Caller;
 
-/// Middleware: the layer of sessions answers so, and without words, where it could not store one.
+/// Middleware that renders a response of the session layer, which returns a bare 500 if it could not store a session.
 pub async fn unsaved_session(response: Response) -> Response {
     let is_bare = response.extensions().get::<Problem>().is_none() && response.extensions().get::<Rendered>().is_none();
     if response.status() == StatusCode::INTERNAL_SERVER_ERROR && is_bare {
@@ -30,7 +31,7 @@ struct ErrorPage {
     request_id: String,
 }
 
-/// Middleware: gives every error that is not a page yet its page.
+/// Middleware that renders a page for every error response that has none.
 pub async fn render(request: Request, next: Next) -> Response {
     let bare = Page::bare(request.extensions());
     let has_own_address = matches!(*request.method(), Method::GET | Method::HEAD);
@@ -51,7 +52,7 @@ pub async fn render(request: Request, next: Next) -> Response {
     let try_again = wait.map(page.t.errors.try_again);
     let mut error_page = ErrorPage { page, title, text, try_again, request_id }.into_response();
     *error_page.status_mut() = status;
-    // What the layers inside have set, cookies above all, still goes out; only the body is another.
+    // The headers that the inner layers have set, above all cookies, are kept; only the body is replaced.
     for (name, value) in response.headers() {
         if !matches!(name.as_str(), "content-type" | "content-length") {
             error_page.headers_mut().append(name, value.clone());
@@ -69,7 +70,7 @@ mod tests {
     use crate::types::error::{Error, PasswordFlaw};
     use crate::types::key_state::KeyState;
 
-    /// All but faults, and what leads to another page.
+    /// All errors except faults and those that lead to another page.
     fn errors() -> Vec<Error> {
         let flaws = [PasswordFlaw::TooShort, PasswordFlaw::TooLong, PasswordFlaw::Common, PasswordFlaw::Name];
         let refused =
@@ -91,7 +92,7 @@ mod tests {
                 let name = format!("{error:?}");
                 let PageError::Problem(problem) = error.into() else { panic!("{name} has no page") };
                 assert_ne!(problem.words(texts), malformed, "{name}");
-                assert!(said.insert(problem.words(texts)), "{name} says what another says");
+                assert!(said.insert(problem.words(texts)), "{name} has the same words as another");
             }
         }
     }

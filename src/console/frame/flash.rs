@@ -1,4 +1,4 @@
-//! What the next page says about what has just been done.
+//! Messages on the next page about what has just been done.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use crate::texts::Texts;
 use crate::types::id::SecretId;
 use crate::types::key_state::KeyState;
 
-/// One message, kept in the session until the next page shows it.
+/// A message, kept in the session until the next page shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Flash {
     /// A key was created.
@@ -17,15 +17,15 @@ pub enum Flash {
     KeyDisabled(SecretId),
     /// A key was deleted.
     KeyDeleted(SecretId),
-    /// The key was already in the state asked for.
+    /// The key was already in the requested state.
     KeyAlready(SecretId, KeyState),
-    /// A third key was asked for.
+    /// A third key was requested.
     KeyLimit,
-    /// An enabled key was to be deleted.
+    /// Deletion of an enabled key was requested.
     KeyNotDisabled(SecretId),
     /// A remark was saved.
     RemarkSaved(SecretId),
-    /// A recovery code was used to sign in; how many are left.
+    /// A recovery code was used to sign in; this number is left.
     RecoveryCodesLeft(i64),
     /// The password was changed.
     PasswordChanged,
@@ -33,9 +33,9 @@ pub enum Flash {
     TotpReplaced,
     /// A session was ended.
     SessionEnded,
-    /// All sessions but this one were ended.
+    /// All other sessions were ended.
     OtherSessionsEnded,
-    /// Every key was disabled; how many were enabled.
+    /// Every key was disabled; this number had been enabled.
     AllKeysDisabled(usize),
     /// A passkey was added.
     PasskeyAdded,
@@ -43,12 +43,12 @@ pub enum Flash {
     PasskeyRenamed,
     /// A passkey was removed.
     PasskeyRemoved,
-    /// An eleventh passkey was to be added.
+    /// An eleventh passkey was requested.
     PasskeyLimit,
 }
 
 impl Flash {
-    /// The look: `good`, `info` or `bad`.
+    /// The appearance: `good`, `info` or `bad`.
     pub fn tone(&self) -> &'static str {
         match self {
             Self::KeyAlready(..) | Self::RecoveryCodesLeft(_) | Self::AllKeysDisabled(0) => "info",
@@ -57,12 +57,12 @@ impl Flash {
         }
     }
 
-    /// The ARIA role: a refusal interrupts, a success waits for its turn.
+    /// The ARIA role. A refusal interrupts a screen reader; a success waits for its turn.
     pub fn role(&self) -> &'static str {
         if self.tone() == "bad" { "alert" } else { "status" }
     }
 
-    /// In words.
+    /// The text of the message.
     pub fn text(&self, texts: &Texts) -> String {
         let of_key = |text: fn(&str) -> String, id: &SecretId| text(&id.short());
         let texts = &texts.flash;

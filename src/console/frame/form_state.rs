@@ -1,4 +1,4 @@
-//! A form that is shown again, with what is wrong with it.
+//! The state of a form that is shown again, with its errors.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use crate::secret::password;
 
 use crate::texts::{Credentials, Text, Texts};
 
-/// A form as it was sent, with what is wrong with it. Only what may be shown again is kept: never a password or code.
+/// A form as it was sent, with its errors. It contains only what may be shown again, never a password or code.
 #[derive(Debug, Default)]
 pub struct FormState {
-    /// The name, to be shown again.
+    /// The name that was typed.
     pub name: String,
-    /// What is wrong, in the order of the fields.
+    /// The errors, in the order of the fields.
     pub errors: Vec<FieldError>,
     /// The wait for the next code, if that is what is wrong with the code.
     pub countdown: Option<Countdown>,
@@ -33,10 +33,10 @@ pub struct Countdown {
     pub over: Text,
 }
 
-/// What is wrong with a field.
+/// An error in a field.
 #[derive(Clone, Debug)]
 pub struct FieldError {
-    /// The field's id.
+    /// The ID of the field.
     pub field: &'static str,
     /// In words, with what to do.
     pub text: Cow<'static, str>,
@@ -63,13 +63,13 @@ impl FormState {
         Self { errors, ..Self::default() }
     }
 
-    /// With the name to be shown again.
+    /// Adds the name that was typed.
     #[must_use]
     pub fn with_name(self, name: String) -> Self {
         Self { name, ..self }
     }
 
-    /// Is there something wrong with this field?
+    /// Returns `true` if this field has an error.
     pub fn has(&self, field: &str) -> bool {
         self.errors.iter().any(|error| error.field == field)
     }
@@ -79,18 +79,19 @@ impl FormState {
         self.errors.iter().filter(move |error| error.field == field).map(|error| &*error.text)
     }
 
-    /// Is this the only field with something wrong? It takes the focus then; several have a summary, which takes it.
+    /// Returns `true` if this is the only field with errors. In that case, the field has the focus; otherwise a summary
+    /// of the errors has it.
     pub fn is_only(&self, field: &str) -> bool {
         self.has(field) && self.errors.iter().all(|error| error.field == field)
     }
 
-    /// Are there errors in more than one field?
+    /// Returns `true` if more than one field has errors.
     pub fn has_several(&self) -> bool {
         self.errors.first().is_some_and(|first| !self.is_only(first.field))
     }
 }
 
-/// Everything that is wrong with a new password for the account `name`, beside its field.
+/// The errors of a new password for the account `name`, to show beside its field.
 pub fn of_new_password<'a>(
     field: &'static str,
     password: &SecretString,

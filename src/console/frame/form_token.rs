@@ -1,4 +1,4 @@
-//! The token that every form carries, so that it cannot be sent from elsewhere.
+//! The CSRF token of every form, so that it cannot be sent from another site.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -6,10 +6,11 @@ use sha2::Sha256;
 use crate::app::App;
 use crate::types::random;
 
-/// Makes each page's token another, so that the lengths of compressed pages tell nothing of it.
+/// A random salt that makes every page's token different, so that the sizes of compressed pages reveal nothing about
+/// it.
 type Salt = [u8; 16];
 
-/// The token for forms sent under `binding` (a session's id, or a cookie of the browser).
+/// Creates a token for forms sent under `binding` (the ID of a session, or a cookie of the browser).
 pub fn make(app: &App, binding: &str) -> String {
     let salt: Salt = random::bytes();
     let mac = mac(app, &salt, binding).finalize().into_bytes();
@@ -23,7 +24,7 @@ fn mac(app: &App, salt: &Salt, binding: &str) -> Hmac<Sha256> {
         .chain_update(binding.as_bytes())
 }
 
-/// Was this token made for forms sent under `binding`?
+/// Returns `true` if this token was made for forms sent under `binding`.
 pub fn is_of(app: &App, binding: &str, sent: &str) -> bool {
     let sent = data_encoding::BASE64URL_NOPAD.decode(sent.as_bytes()).unwrap_or_default();
     sent.split_first_chunk().is_some_and(|(salt, sent)| mac(app, salt, binding).verify_slice(sent).is_ok())

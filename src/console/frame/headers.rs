@@ -1,4 +1,4 @@
-//! Headers on every answer of the console, and the names it answers to.
+//! The security headers of every console response, and the host names that the console accepts.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -9,17 +9,17 @@ use super::problem::{PageError, Problem};
 use crate::console::Console;
 use crate::types::random;
 
-/// Ties a page's style and script to its content security policy. New for every answer.
+/// The nonce that allows a page's style and script in its content security policy. Every response has a new one.
 #[derive(Clone, Debug)]
 pub struct Nonce(pub(crate) String);
 
-/// The path that was asked for, for the navigation to show where one is.
+/// The requested path, from which the navigation marks the current page.
 #[derive(Clone, Debug)]
 pub struct RequestPath(pub(crate) String);
 
 const FIXED: [(HeaderName, &str); 6] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    // Nothing to other sites. Not `no-referrer`: with that, browsers send forms with `Origin: null`.
+    // Sends no referrer to other sites. `no-referrer` would make browsers send forms with `Origin: null`.
     (header::REFERRER_POLICY, "same-origin"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
@@ -30,7 +30,7 @@ const FIXED: [(HeaderName, &str); 6] = [
     ),
 ];
 
-/// Middleware: makes the nonce and sets the security headers.
+/// Middleware that creates the nonce and sets the security headers.
 pub async fn secure(State(console): State<Console>, mut request: Request, next: Next) -> Response {
     let nonce = Nonce(data_encoding::BASE64URL_NOPAD.encode(&random::bytes::<16>()));
     request.extensions_mut().insert(nonce.clone());
@@ -44,8 +44,8 @@ pub async fn secure(State(console): State<Console>, mut request: Request, next: 
     response
 }
 
-/// The session layer takes a cookie back without the attributes it was set with, and browsers ignore that for a
-/// `__Host-` name: the cookie would stay.
+/// The session layer removes a cookie without the attributes that it was set with. Browsers ignore that for a `__Host-`
+/// name, so the cookie would stay.
 fn complete_cookies(headers: &mut HeaderMap) {
     let cookies: Vec<HeaderValue> = headers.get_all(header::SET_COOKIE).iter().cloned().collect();
     headers.remove(header::SET_COOKIE);
@@ -70,7 +70,7 @@ fn set(headers: &mut HeaderMap, nonce: &str, https: bool) {
     for (name, value) in FIXED {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    // Only static files say otherwise.
+    // Only static files have a different value.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if https {
         let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
@@ -78,8 +78,8 @@ fn set(headers: &mut HeaderMap, nonce: &str, https: bool) {
     }
 }
 
-/// Middleware: refuses requests under a name that is not the console's, so that no other site's name can be pointed at
-/// it (DNS rebinding) and no link or redirect is ever made of what a request says.
+/// Middleware that refuses requests with a host name that is not the console's. So no other site's name can be pointed
+/// at the console (DNS rebinding), and no link or redirect is ever built from a header of the request.
 pub async fn known_host(State(console): State<Console>, request: Request, next: Next) -> Response {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let host = hosts.next().and_then(|host| host.to_str().ok());

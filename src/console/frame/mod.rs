@@ -1,5 +1,5 @@
-//! What every page has around its own contents: the frame, headers, addresses, errors, style and script. A page imports the
-//! frame; the frame imports no page and no session.
+//! The parts that all pages share: the page frame, headers, URLs, errors, style and script. Pages import this module;
+//! it imports no page and no session.
 
 pub mod assets;
 pub mod compression;

@@ -1,13 +1,13 @@
-//! Instants as pages show them.
+//! Points in time, as pages show them.
 
 use crate::types::clock::Timestamp;
 
-/// An instant for a `<time>` element: for machines and, without script, for people.
+/// A point in time for a `<time>` element, for machines and, without script, for people.
 #[derive(Clone, Debug)]
 pub struct Moment {
-    /// `datetime`, in UTC.
+    /// The `datetime` attribute, in UTC.
     pub rfc3339: String,
-    /// The text, in UTC with its offset.
+    /// The text, in UTC, with the offset.
     pub people: String,
 }
 

@@ -1,4 +1,4 @@
-//! What every page has around its own contents.
+//! The frame that every page has around its content.
 
 use askama::Template;
 use askama_web::WebTemplateExt;
@@ -23,36 +23,36 @@ pub struct Page {
     pub t: &'static Texts,
     /// The reader's theme.
     pub theme: Theme,
-    /// Where the switches of language and theme lead back to. Without it there are none: on a page that has no form
-    /// token, or that is shown once.
+    /// The page that the switches for language and theme lead back to. If there is none, the page has no switches: it
+    /// has no form token, or is shown only once.
     pub here: Option<LocalPath>,
-    /// Where style, script and icon are.
+    /// The paths of style, script and icon.
     pub assets: &'static Assets,
-    /// Lets this page's style and script through the content security policy.
+    /// The nonce that allows this page's style and script in the content security policy.
     pub nonce: String,
-    /// The path that was asked for.
+    /// The requested path.
     pub path: String,
-    /// Goes with every form.
+    /// The CSRF token of every form on the page.
     pub form_token: String,
-    /// Whoever is signed in.
+    /// The account that is signed in.
     pub account: Option<AccountBar>,
-    /// What has just been done.
+    /// A message about what has just been done.
     pub flash: Option<FlashView>,
 }
 
 /// The account as the top bar shows it.
 #[derive(Clone, Debug)]
 pub struct AccountBar {
-    /// Its name.
+    /// The account's name.
     pub name: String,
-    /// Its number.
+    /// The account's number.
     pub uin: Uin,
 }
 
-/// A flash message in words.
+/// A flash message, ready to be shown.
 #[derive(Clone, Debug)]
 pub struct FlashView {
-    /// The look.
+    /// The appearance.
     pub tone: &'static str,
     /// The ARIA role.
     pub role: &'static str,
@@ -61,7 +61,7 @@ pub struct FlashView {
 }
 
 impl Page {
-    /// A page without forms, for nobody in particular.
+    /// A page without forms, for an anonymous reader.
     pub fn bare(extensions: &Extensions) -> Self {
         let nonce = extensions.get::<Nonce>().map(|nonce| nonce.0.clone()).unwrap_or_default();
         let path = extensions.get::<RequestPath>().map(|path| path.0.clone()).unwrap_or_default();
@@ -81,19 +81,19 @@ impl Page {
         }
     }
 
-    /// A page that comes back by this path after a switch of language or theme.
+    /// Sets the path that leads back to this page after a switch of language or theme.
     #[must_use]
     pub fn at(mut self, path: &str) -> Self {
         self.here = LocalPath::new(path);
         self
     }
 
-    /// Does this entry of the navigation lead to this page, or to the one it hangs under?
+    /// Returns `true` if this entry of the navigation leads to this page, or to the page above it.
     pub fn is_under(&self, entry: &str) -> bool {
         self.path.strip_prefix(entry).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
-    /// With this message on top.
+    /// Adds a message at the top of the page.
     #[must_use]
     pub fn with_flash(mut self, flash: Option<&Flash>) -> Self {
         let texts = self.t;
@@ -102,11 +102,12 @@ impl Page {
     }
 }
 
-/// A page of somebody's account. Such a page is no answer by itself: it is one in this, or with what is wrong with its form in
-/// [`refused`].
+/// A page of an account. A template of such a page is no response by itself: it becomes one in this wrapper or, with
+/// the errors of its form, in [`refused`].
 ///
-/// 203, not 200: browsers keep pages whole in memory for Back, `no-store` or not, and would show account and secret again
-/// after sign-out. A page with another status than 200 they do not keep, and show all the same (RFC 9110, section 15.3.4).
+/// The status is 203, not 200. Even with `no-store`, browsers keep complete pages in memory for the Back button, and
+/// would show the account and its secrets again after sign-out. They show a page with a status other than 200 just the
+/// same, but do not keep it (RFC 9110, section 15.3.4; ADR 6).
 #[derive(Debug)]
 pub struct AccountPage<T>(pub T);
 
@@ -116,7 +117,7 @@ impl<T: Template> IntoResponse for AccountPage<T> {
     }
 }
 
-/// An answer that shows a secret, and is therefore never compressed. Every answer that does is in this.
+/// A response that shows a secret, and is therefore never compressed. Every such response is wrapped in this.
 #[derive(Debug)]
 pub struct Confidential<T>(pub T);
 
@@ -128,7 +129,7 @@ impl<T: IntoResponse> IntoResponse for Confidential<T> {
     }
 }
 
-/// A page with a form whose errors it shows: 422, and complete as it is.
+/// The response for a page whose form has errors: 422, with the page as it is.
 pub fn refused(page: impl Template) -> Response {
     let mut response = (StatusCode::UNPROCESSABLE_ENTITY, page.into_web_template()).into_response();
     response.extensions_mut().insert(Rendered);

@@ -1,4 +1,4 @@
-//! What a reader is told about an error, and in which words.
+//! The errors that readers are told about, and their texts.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use super::urls;
 use crate::texts::{Text, Texts};
 use crate::types::error::{Error, PasswordFlaw};
 
-/// A queue that is full has room again soon.
+/// The time after which a full queue probably has room again.
 const BUSY_FOR: Duration = Duration::from_secs(5);
 
-/// The database may be back by then.
+/// The time after which the database may be available again.
 pub(super) const UNAVAILABLE_FOR: Duration = Duration::from_secs(5);
 
-/// What a reader is told about an error. The words are in each language's file.
+/// An error as a reader is told about it. Each language has its own text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the words of each say it")]
 pub enum Problem {
@@ -39,7 +39,7 @@ pub enum Problem {
     NotDone(NotDone),
 }
 
-/// Why what a form asks for is not done. Most forms say it beside the field; this is for those that have no such field.
+/// The reason why a form was refused. Most forms show it beside the field; this is for those that have no such field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the words of each say it")]
 pub enum NotDone {
@@ -76,7 +76,7 @@ impl Problem {
         }
     }
 
-    /// For statuses that axum and the layers answer with by themselves.
+    /// The problem for a status that axum or a middleware returned without one.
     pub(super) fn of_status(status: StatusCode) -> Self {
         match status {
             StatusCode::NOT_FOUND => Self::NotFound,
@@ -89,7 +89,7 @@ impl Problem {
         }
     }
 
-    /// Heading and text.
+    /// The heading and the text.
     pub(super) fn words(self, texts: &Texts) -> (Text, Text) {
         let errors = &texts.errors;
         match self {
@@ -135,7 +135,7 @@ impl NotDone {
     }
 }
 
-/// Why a new password will not do.
+/// The text for a flaw of a new password.
 pub fn of_flaw(flaw: PasswordFlaw, texts: &Texts) -> Text {
     match flaw {
         PasswordFlaw::TooShort => texts.credentials.too_short,
@@ -145,16 +145,16 @@ pub fn of_flaw(flaw: PasswordFlaw, texts: &Texts) -> Text {
     }
 }
 
-/// What a handler of the console returns in place of a page.
+/// The error type of the console's handlers.
 #[derive(Debug)]
 pub enum PageError {
-    /// A page that says what is wrong.
+    /// An error page.
     Problem(Problem),
-    /// The same, and how long until it may go better.
+    /// An error page, with the time after which to try again.
     Later(Problem, Duration),
-    /// Another page is the answer: sign in first.
+    /// A redirect to the sign-in page.
     SignIn {
-        /// A session was there and has ended.
+        /// `true` if there was a session, and it has ended.
         expired: bool,
     },
 }
@@ -166,7 +166,8 @@ impl From<Problem> for PageError {
 }
 
 impl From<Error> for PageError {
-    /// Logs faults, here and only here, and forgets their cause. Every error is named: one that is new has to get its words.
+    /// Logs faults, here and nowhere else, and drops their causes. The match lists every error, so that a new one
+    /// cannot be left without a text.
     fn from(error: Error) -> Self {
         let problem = match &error {
             Error::SessionOver => return Self::SignIn { expired: true },
@@ -184,7 +185,7 @@ impl From<Error> for PageError {
                 tracing::error!(%cause, "a request failed");
                 Problem::Fault
             }
-            // Of the command line, which asks for accounts by name. A page does not say which names there are.
+            // Only the command line looks up accounts by name. A page never reveals which names exist.
             Error::NoSuchAccount => Problem::NotFound,
             Error::NameTaken => Problem::NotDone(NotDone::NameTaken),
             Error::NameInvalid => Problem::NotDone(NotDone::NameInvalid),
@@ -206,7 +207,7 @@ impl From<Error> for PageError {
 }
 
 impl From<tower_sessions::session::Error> for PageError {
-    /// All that its store can fail with is the database.
+    /// The session store can only fail because of the database.
     fn from(cause: tower_sessions::session::Error) -> Self {
         use tower_sessions::{session, session_store};
         match cause {
@@ -231,7 +232,7 @@ impl IntoResponse for PageError {
             }
             Self::Later(problem, wait) => {
                 let mut response = Self::Problem(problem).into_response();
-                // Rounded up: whoever comes back on time is not too early.
+                // Rounded up, so that a client that waits for this time is not too early.
                 let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
                 response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
                 response
@@ -240,6 +241,6 @@ impl IntoResponse for PageError {
     }
 }
 
-/// Marks a page with an error status that is complete as it is, such as a form with its errors.
+/// Marks a response with an error status that is already a complete page, such as a form with its errors.
 #[derive(Clone, Copy, Debug)]
 pub struct Rendered;

@@ -1,5 +1,5 @@
-//! How somebody reads: the language and theme they have chosen, kept in cookies, so that the very first byte of a page is
-//! right and nothing flashes. `console::preferences` changes them.
+//! The reader's language and theme. They are kept in cookies, so that the first byte of a page is already right and
+//! nothing flashes. `console::preferences` changes them.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
@@ -13,7 +13,7 @@ use crate::texts::Texts;
 /// The look of the pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Theme {
-    /// As the reader's system is set.
+    /// The theme of the reader's system.
     #[default]
     System,
     /// Dark on light.
@@ -23,7 +23,7 @@ pub enum Theme {
 }
 
 impl Theme {
-    /// Its name in the cookie, the form and `<html data-theme>`.
+    /// The theme's name in the cookie, in the form and in `<html data-theme>`.
     pub fn name(self) -> &'static str {
         match self {
             Self::System => "system",
@@ -32,7 +32,7 @@ impl Theme {
         }
     }
 
-    /// What the browser is told in `<meta name="color-scheme">`.
+    /// The value of `<meta name="color-scheme">`.
     pub fn color_scheme(self) -> &'static str {
         match self {
             Self::System => "light dark",
@@ -41,21 +41,21 @@ impl Theme {
         }
     }
 
-    /// The theme of this name.
+    /// The theme with this name.
     pub fn named(name: &str) -> Option<Self> {
         [Self::System, Self::Light, Self::Dark].into_iter().find(|theme| theme.name() == name)
     }
 }
 
-/// How somebody reads, and where: an extension of every request.
+/// The reader's preferences and current page, as an extension of every request.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    /// The texts in the language they have chosen, or else their browser's.
+    /// The texts in the chosen language, or else in the browser's language.
     pub texts: &'static Texts,
-    /// The theme they have chosen.
+    /// The chosen theme.
     pub theme: Theme,
-    /// The page they are on, to come back to after changing one of these. Of a form that was sent, its address without
-    /// a query: the page that had the form.
+    /// The current page, to return to after a change of language or theme. For a submitted form, this is its URL
+    /// without the query, which is the page that contained the form.
     pub here: LocalPath,
 }
 
@@ -78,8 +78,8 @@ impl Reader {
     }
 }
 
-/// The value of a cookie; these are read before the layer that reads the others, so that errors of any layer are in the
-/// reader's language.
+/// The value of a cookie. These cookies are read before the layer that reads the others, so that errors of every layer
+/// are in the reader's language.
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let pairs = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
     let mut pairs = pairs.flat_map(|pairs| pairs.split(';')).filter_map(|pair| pair.trim().split_once('='));
@@ -91,7 +91,7 @@ fn accepted_language(headers: &HeaderMap) -> &'static Texts {
     Texts::preferred(&values.collect::<Vec<_>>().join(","))
 }
 
-/// Middleware: finds out how somebody reads, and says that pages depend on it.
+/// Middleware that determines the reader's preferences, and declares in `Vary` that pages depend on them.
 pub async fn read(State(console): State<Console>, mut request: Request, next: Next) -> Response {
     let reader = Reader::of(&request, &console);
     request.extensions_mut().insert(reader);

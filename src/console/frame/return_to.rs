@@ -1,4 +1,4 @@
-//! The page somebody wanted who had to sign in first, kept for afterwards in a cookie.
+//! The page that was requested before sign-in, kept in a cookie until afterwards.
 
 use axum::http::request::Parts;
 use axum::http::{Method, header};
@@ -12,14 +12,14 @@ use crate::console::Console;
 
 const LIFETIME: Duration = Duration::minutes(30);
 
-/// Keeps which page was asked for, or had the form that was sent or the link to a file.
+/// Remembers the requested page. For a submitted form or a file, remembers the page that led to it.
 pub(crate) fn remember(parts: &Parts, console: &Console) {
     let asked = || parts.extensions.get::<Reader>().map(|reader| reader.here.clone());
     let from = || parts.headers.get(header::REFERER).and_then(|from| console.site.own_path(from.to_str().ok()?));
     let asks_for_a_page = parts.method == Method::GET && parts.uri.path() != urls::RECORDS_CSV;
     let wanted = if asks_for_a_page { asked() } else { from() };
     if let (Some(wanted), Some(cookies)) = (wanted, parts.extensions.get::<Cookies>()) {
-        // Encoded, for an address may have in it what a cookie may not.
+        // The path is encoded, because it may contain characters that a cookie cannot.
         let value = data_encoding::BASE64URL_NOPAD.encode(wanted.as_str().as_bytes());
         let mut cookie = console.site.cookie(console.site.cookies.wanted.clone(), value);
         cookie.set_max_age(LIFETIME);
@@ -27,7 +27,7 @@ pub(crate) fn remember(parts: &Parts, console: &Console) {
     }
 }
 
-/// The page that was wanted, once; else that of the keys.
+/// Takes the remembered page, or returns the page of the keys if there is none.
 pub(crate) fn take(cookies: &Cookies, console: &Console) -> LocalPath {
     let name = &console.site.cookies.wanted;
     let wanted = cookies.get(name).and_then(|cookie| {

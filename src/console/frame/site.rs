@@ -1,4 +1,4 @@
-//! How the console is reached: its address, the names it answers to, its cookies.
+//! The console's public address: its URL, host names and cookies.
 
 use std::net::SocketAddr;
 
@@ -13,32 +13,32 @@ use crate::account::webauthn::RelyingParty;
 /// The console as browsers see it.
 #[derive(Debug)]
 pub struct Site {
-    /// The address in links.
+    /// The URL that links start with.
     pub public_url: Url,
-    /// Is that address https?
+    /// `true` if that URL is https.
     pub https: bool,
-    /// Origins its own forms are sent from.
+    /// The origins that the console's own forms are sent from.
     pub origins: Vec<String>,
     hosts: Vec<String>,
-    /// May cookies be bound to a secure channel? On https, and on this machine itself.
+    /// `true` if cookies can have the `Secure` attribute: over https, and on the local machine.
     pub secure_cookies: bool,
-    /// The cookies' names.
+    /// The names of the cookies.
     pub cookies: CookieNames,
     api: Option<ApiAddress>,
-    /// The console as passkeys know it; none where browsers know no passkeys.
+    /// The console as a relying party for passkeys. `None` if browsers support no passkeys there.
     pub passkeys: Option<RelyingParty>,
 }
 
-/// Where programs reach the signed API.
+/// The address at which programs reach the signed API.
 #[derive(Clone, Debug)]
 pub enum ApiAddress {
-    /// As it was set.
+    /// The configured address.
     Set(Url),
-    /// Under the name the console is reached by.
+    /// The host name by which the console is reached.
     OnConsolesHost {
         /// `http` or `https`.
         scheme: &'static str,
-        /// Of the API's listener.
+        /// The port of the API's listener.
         port: u16,
     },
 }
@@ -46,25 +46,25 @@ pub enum ApiAddress {
 /// The names of the console's cookies.
 #[derive(Debug)]
 pub struct CookieNames {
-    /// The session's.
+    /// The session ID.
     pub session: String,
-    /// A random value that forms of strangers are bound to.
+    /// A random value that the forms of anonymous readers are bound to.
     pub visitor: String,
-    /// A browser that has signed in before.
+    /// The token of a browser that has signed in before.
     pub device: String,
-    /// What a browser without a session has been asked about a passkey.
+    /// The passkey challenge of a browser without a session.
     pub challenge: String,
-    /// The language chosen.
+    /// The chosen language.
     pub language: String,
-    /// The theme chosen.
+    /// The chosen theme.
     pub theme: String,
-    /// The page somebody wanted who had to sign in first.
+    /// The page that was requested before sign-in.
     pub wanted: String,
 }
 
 impl Site {
-    /// The site at `public_url`, served from `listener`. A console on loopback answers to every name of loopback. `api` is
-    /// where the API is, if there is one.
+    /// The site at `public_url`, served from `listener`. A console on a loopback address accepts every loopback name.
+    /// `api` is the address of the API, if there is one.
     pub fn new(public_url: Url, listener: SocketAddr, api: Option<ApiAddress>) -> Self {
         let https = public_url.scheme() == "https";
         let mut bases = vec![public_url.clone()];
@@ -77,7 +77,7 @@ impl Site {
         }
         let secure_cookies = https || is_loopback(&public_url);
         if !secure_cookies {
-            tracing::warn!(%public_url, "passwords and sessions cross the network unprotected; serve the console over https");
+            tracing::warn!(%public_url, "passwords and sessions cross the network without encryption; serve the console over https");
         }
         let prefix = if secure_cookies { "__Host-" } else { "" };
         let name = |name: &str| format!("{prefix}latchkey-{name}");
@@ -101,7 +101,7 @@ impl Site {
         }
     }
 
-    /// The API's address for somebody who reaches the console as `host`; none where no API is known.
+    /// The API's URL for a reader who reaches the console as `host`. Returns `None` if no API is known.
     pub fn api_url(&self, host: &str) -> Option<Url> {
         match self.api.as_ref()? {
             ApiAddress::Set(url) => Some(url.clone()),
@@ -113,8 +113,8 @@ impl Site {
         }
     }
 
-    /// Is this `Host` header one of the console's names? The port may stand there though it is the scheme's own, and the
-    /// name with the dot that ends it: both name the same place.
+    /// Returns `true` if this `Host` header is one of the console's names. It may include the scheme's default port, or
+    /// the final dot of an absolute name, which change nothing.
     pub fn is_own_host(&self, host: &str) -> bool {
         let (name, port) = name_and_port(host);
         let name = name.strip_suffix('.').unwrap_or(name);
@@ -137,14 +137,14 @@ impl Site {
         self.origins.iter().any(|own| own == origin)
     }
 
-    /// The path of an address of the console's own.
+    /// The path of a URL of the console. Returns `None` for any other URL.
     pub fn own_path(&self, address: &str) -> Option<LocalPath> {
         let url: Url = address.parse().ok()?;
         let own = self.is_own_origin(&url.origin().ascii_serialization());
         own.then(|| LocalPath::new(&url[Position::BeforePath..Position::AfterQuery])).flatten()
     }
 
-    /// A cookie for this browser only, out of scripts' reach, sent to this site only.
+    /// A cookie that scripts cannot read and that is sent only to this site.
     pub fn cookie(&self, name: String, value: String) -> Cookie<'static> {
         Cookie::build((name, value))
             .path("/")
@@ -155,7 +155,7 @@ impl Site {
     }
 }
 
-/// The origin of a page at `base`; also that of one whose name was typed with the dot that ends it, which browsers keep.
+/// The origin of a page at `base`, and that of a page whose host name was typed with a final dot, which browsers keep.
 fn own_origins(base: &Url) -> impl Iterator<Item = String> {
     let dotted = base.domain().and_then(|name| {
         let mut dotted = base.clone();
@@ -165,9 +165,9 @@ fn own_origins(base: &Url) -> impl Iterator<Item = String> {
     [Some(base.clone()), dotted].into_iter().flatten().map(|base| base.origin().ascii_serialization())
 }
 
-/// A `Host` header's parts; the port with its colon, or nothing.
+/// Splits a `Host` header into the name and the port. The port includes its colon, or is empty.
 fn name_and_port(host: &str) -> (&str, &str) {
-    // The colons within brackets belong to an address.
+    // Colons within brackets belong to an IPv6 address.
     let name_ends = host.rfind(']').map_or(0, |bracket| bracket + 1);
     let port = host[name_ends..].rfind(':').map_or(host.len(), |colon| name_ends + colon);
     host.split_at(port)

@@ -1,8 +1,8 @@
-//! The console's addresses, in one place.
+//! The URLs of the console, in one place.
 
 use crate::types::id::{PasskeyHandle, SecretId, SessionHandle};
 
-/// Where everybody begins: leads on to the keys.
+/// The start page, which redirects to the keys.
 pub const HOME: &str = "/";
 /// Sign-in, first step.
 pub const LOGIN: &str = "/login";
@@ -12,25 +12,25 @@ pub const LOGIN_EXPIRED: &str = "/login?notice=expired";
 pub const LOGIN_SIGNED_OUT: &str = "/login?notice=signed-out";
 /// Sign-in, second step.
 pub const LOGIN_CODE: &str = "/login/code";
-/// The same, for a recovery code.
+/// The second step of sign-in, with a recovery code.
 pub const LOGIN_RECOVERY: &str = "/login/code?kind=recovery";
 /// Sign-in with a passkey.
 pub const LOGIN_PASSKEY: &str = "/login/passkey";
-/// What the browser is asked for that.
+/// The challenge for sign-in with a passkey.
 pub const LOGIN_PASSKEY_OPTIONS: &str = "/login/passkey/options";
 /// Sign-out.
 pub const LOGOUT: &str = "/logout";
-/// Set-up, first step.
+/// Setup, first step.
 pub const SETUP: &str = "/setup";
-/// Set-up, second step.
+/// Setup, second step.
 pub const SETUP_AUTHENTICATOR: &str = "/setup/authenticator";
 /// The page of the keys.
 pub const KEYS: &str = "/cam/capi";
-/// Choosing language and theme.
+/// Changing language and theme.
 pub const PREFERENCES: &str = "/preferences";
 /// Creating a key.
 pub const CREATE_KEY: &str = "/cam/capi/keys";
-/// One key's page.
+/// The page of a key.
 pub const KEY: &str = "/cam/capi/keys/{secret_id}";
 /// Showing a key's secret.
 pub const SHOW_KEY: &str = "/cam/capi/keys/{secret_id}/show";
@@ -56,24 +56,24 @@ pub const AUTHENTICATOR_RECOVERY: &str = "/cam/security/authenticator?kind=recov
 pub const NEW_AUTHENTICATOR: &str = "/cam/security/authenticator/new";
 /// New recovery codes.
 pub const RECOVERY_CODES: &str = "/cam/security/recovery-codes";
-/// Ending every session but one's own.
+/// Ending all other sessions.
 pub const END_OTHERS: &str = "/cam/security/sessions/end-others";
 /// Ending a session.
 pub const END_SESSION: &str = "/cam/security/sessions/{handle}/end";
-/// What the browser is asked for a verification with a passkey.
+/// The challenge for a verification with a passkey.
 pub const PASSKEY_OPTIONS: &str = "/cam/security/passkeys/options";
-/// Adding a passkey, before its name is asked for.
+/// Adding a passkey, before it has a name.
 pub const ADD_PASSKEY: &str = "/cam/security/passkeys/add";
 /// The new passkey.
 pub const NEW_PASSKEY: &str = "/cam/security/passkeys/new";
-/// What the browser is asked for that.
+/// The challenge for a new passkey.
 pub const NEW_PASSKEY_OPTIONS: &str = "/cam/security/passkeys/new/options";
 /// Renaming a passkey.
 pub const RENAME_PASSKEY: &str = "/cam/security/passkeys/{handle}/name";
 /// Removing a passkey.
 pub const REMOVE_PASSKEY: &str = "/cam/security/passkeys/{handle}/remove";
 
-/// Why a call was refused.
+/// Looking up a refused call.
 pub const REFUSED: &str = "/cam/capi/refused";
 
 /// The page of the records.
@@ -83,7 +83,7 @@ pub const RECORDS_CSV: &str = "/cam/records.csv";
 /// Disabling every key.
 pub const DISABLE_ALL: &str = "/cam/capi/disable-all";
 
-/// The secret on the page of the keys, which takes the focus.
+/// The shown secret on the page of the keys, which has the focus.
 pub const SHOWN_SECRET: &str = "/cam/capi#secret";
 
 /// The page of a key.
@@ -91,41 +91,41 @@ pub fn key_page(secret_id: &SecretId) -> String {
     format!("{CREATE_KEY}/{secret_id}")
 }
 
-/// Where a key is disabled or deleted, or what else the last part says.
+/// The URL of an action on a key, such as `disable`.
 pub fn key_act(secret_id: &SecretId, act: &str) -> String {
     format!("{CREATE_KEY}/{secret_id}/{act}")
 }
 
-/// Where a key's secret is shown from.
+/// The URL that shows a key's secret.
 pub fn show(secret_id: &SecretId) -> String {
     key_act(secret_id, "show")
 }
 
-/// Where a session is ended.
+/// The URL that ends a session.
 pub fn end_session(handle: &SessionHandle) -> String {
     format!("{SECURITY}/sessions/{handle}/end")
 }
 
-/// Where a passkey is renamed.
+/// The URL that renames a passkey.
 pub fn rename_passkey(handle: &PasskeyHandle) -> String {
     format!("{SECURITY}/passkeys/{handle}/name")
 }
 
-/// Where a passkey is removed.
+/// The URL that removes a passkey.
 pub fn remove_passkey(handle: &PasskeyHandle) -> String {
     format!("{SECURITY}/passkeys/{handle}/remove")
 }
 
-/// A path of this site, and so a safe one to be sent to, whoever has named it: never another site's.
+/// A path on this site, which is safe to redirect to whoever has named it, because it cannot lead to another site.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalPath(String);
 
 impl LocalPath {
-    /// Longest one taken.
+    /// The maximum length.
     const MAX: usize = 1024;
 
-    /// A path with or without a query, as it stands in a request; nothing that a browser could read as an address of
-    /// elsewhere (`//host`, `/\host`, or one of these with a tab or line break in it).
+    /// Checks a path, with or without a query, as it is in a request. Returns `None` if a browser could read it as a
+    /// URL of another site (`//host`, `/\host`, or one of these with a tab or line break in it).
     pub fn new(path: &str) -> Option<Self> {
         let printable = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
         let local = path.starts_with('/') && !path.starts_with("//");
@@ -138,7 +138,7 @@ impl LocalPath {
     }
 }
 
-/// The start.
+/// The start page.
 impl Default for LocalPath {
     fn default() -> Self {
         Self("/".to_owned())

@@ -1,20 +1,21 @@
-//! What a browser calls itself, in the words its user would: "Firefox on Linux".
+//! The names of browsers and systems, as users know them: "Firefox on Linux".
 //!
-//! A hint for people who look for a session they do not know, never proof: whoever sends it chooses it. Families only;
-//! versions and models come and go.
+//! They are a hint for people who look for a session that they do not recognise, never proof, because the client
+//! chooses the header. Versions and models are left out.
 
 use axum::http::{HeaderMap, header};
 
-/// More than any real one has.
+/// The maximum length; no real header is as long.
 const MAX_CHARS: usize = 512;
 
-/// The request's `User-Agent`, cut; none if it is missing or not printable ASCII.
+/// The request's `User-Agent` header, truncated. `None` if it is missing or not printable ASCII.
 pub fn of(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(header::USER_AGENT)?.to_str().ok()?;
     Some(text.chars().take(MAX_CHARS).collect())
 }
 
-/// The first whose mark is in the text counts: most browsers also name those they descend from.
+/// Marks and names of browsers. The first mark found in the text counts, because most browsers also name those that
+/// they descend from.
 const BROWSERS: [(&str, &str); 15] = [
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -45,7 +46,7 @@ const SYSTEMS: [(&str, &str); 9] = [
     ("Linux", "Linux"),
 ];
 
-/// Browser and system by name, as far as they are known.
+/// The names of browser and system, if they are known.
 pub fn families(user_agent: &str) -> (Option<&'static str>, Option<&'static str>) {
     let first = |known: &[(&str, &'static str)]| {
         known.iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, name)| *name)

@@ -1,4 +1,4 @@
-//! The advice above the table of the keys: only what applies, each with a link to what to do about it.
+//! The advice above the table of the keys. Each piece has a link to the page where the owner can act on it.
 
 use crate::app::App;
 use crate::console::frame::urls;
@@ -8,14 +8,14 @@ use crate::keys::lifecycle::ApiKeyRow;
 use crate::texts::{Text, Texts};
 use crate::types::error::Error;
 
-/// Advice as the template shows it.
+/// A piece of advice, as the template shows it.
 pub(crate) struct Card {
     pub text: String,
     pub act: &'static str,
     pub address: String,
 }
 
-/// What applies to the owner's account, with its keys, oldest first.
+/// The advice for the owner's account and its keys, which come oldest first.
 pub(crate) async fn cards(app: &App, owner: &SignedIn, keys: &[ApiKeyRow]) -> Result<Vec<Card>, Error> {
     let texts = owner.texts();
     let card = |advice: Advice| {
@@ -25,7 +25,7 @@ pub(crate) async fn cards(app: &App, owner: &SignedIn, keys: &[ApiKeyRow]) -> Re
     Ok(advice::advice(app, owner.proof(), &owner.account, keys).await?.into_iter().map(card).collect())
 }
 
-/// The page where something can be done about it.
+/// The page where the owner can act on the advice.
 fn address(advice: &Advice) -> String {
     match advice {
         Advice::NeverUsed(key) => urls::key_page(key),
@@ -37,7 +37,7 @@ fn address(advice: &Advice) -> String {
     }
 }
 
-/// What there is to say, and what to do about it.
+/// The text, and the label of the link.
 fn words(advice: &Advice, texts: &Texts) -> (String, Text) {
     let texts = &texts.advice;
     match advice {

@@ -1,5 +1,5 @@
-//! What is done to a key: create, disable, enable, delete, and its remark. What cannot be taken back at once has a page that
-//! asks first, for browsers without pop-ups.
+//! Changes to a key: create, disable, enable, delete, and its remark. For browsers without pop-ups, disabling and
+//! deleting have a page that asks first.
 
 use askama::Template;
 use axum::extract::{Path, Query};
@@ -21,7 +21,7 @@ use crate::types::error::Error;
 use crate::types::id::SecretId;
 use crate::types::key_state::KeyState;
 
-/// What the next page says of a change to a key: that it was done, or why it could not be.
+/// The message for the next page: the change was made, or the reason why it was not.
 fn outcome(changed: Result<(), Error>, id: SecretId, done: fn(SecretId) -> Flash) -> Result<Flash, Error> {
     match changed {
         Ok(()) => Ok(done(id)),
@@ -89,7 +89,7 @@ struct ConfirmPage {
     from: SentFrom,
 }
 
-/// The full page in place of a pop-up, if the key is in the state it is about.
+/// The full page that replaces a pop-up, if the key is in the required state.
 async fn confirm_page(
     console: &Console,
     mut owner: SignedIn,
@@ -140,7 +140,7 @@ struct RemarkPage {
     form: FormState,
 }
 
-/// The remark.
+/// The form with the remark.
 #[derive(Debug, Deserialize)]
 pub struct RemarkForm {
     remark: String,

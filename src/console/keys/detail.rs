@@ -1,4 +1,4 @@
-//! The page of one key, `/cam/capi/keys/{id}`: its age and remark, how to use it, and its use.
+//! The page of a key, `/cam/capi/keys/{id}`: its age and remark, how to use it, and its recent calls.
 
 use askama::Template;
 use axum::extract::Path;
@@ -22,12 +22,12 @@ use crate::types::clock::Timestamp;
 use crate::types::id::SecretId;
 use crate::types::key_state::KeyState;
 
-/// Days in the chart.
+/// The number of days in the chart.
 const DAYS: i64 = 30;
-/// Calls in the list.
+/// The maximum number of calls in the list.
 const CALLS: i64 = 50;
 
-/// The page.
+/// The page of a key.
 #[derive(Template)]
 #[template(path = "key.html")]
 pub struct KeyPage {
@@ -38,18 +38,18 @@ pub struct KeyPage {
     remark: Option<String>,
     created: Moment,
     age: String,
-    /// Is it so old that it should be replaced?
+    /// `true` if the key is so old that it should be replaced.
     old: bool,
     never_used: bool,
     api: Option<Api>,
     since: Option<Since>,
-    /// None where there is nothing to show in it.
+    /// `None` if there were no calls.
     chart: Option<Chart>,
     days: Vec<Day>,
     calls: Vec<Call>,
 }
 
-/// The API's address, in the pieces that clients take.
+/// The API's URL, in the parts that client libraries expect.
 struct Api {
     origin: String,
     scheme: String,
@@ -68,7 +68,7 @@ impl From<Url> for Api {
     }
 }
 
-/// Since when a key is disabled, and what has been called since.
+/// The time at which a key was disabled, and the calls since then.
 struct Since {
     at: Moment,
     calls: String,
@@ -147,15 +147,15 @@ impl Day {
     }
 }
 
-/// Bars of accepted calls, with the refused ones on top.
+/// A bar chart of accepted calls, with the refused ones on top.
 struct Chart {
     width: i64,
     height: i64,
-    /// Where the axis is.
+    /// The y coordinate of the axis.
     base: i64,
-    /// Where the tallest bar ends.
+    /// The y coordinate of the top of the tallest bar.
     top: i64,
-    /// How many calls the tallest bar stands for.
+    /// The number of calls that the tallest bar stands for.
     highest: String,
     bar_width: i64,
     bars: Vec<Bar>,
@@ -175,7 +175,7 @@ impl Chart {
         const STEP: i64 = 20;
         const TALLEST: i64 = 120;
         let highest = days.iter().map(|day| day.accepted + day.refused).max().filter(|calls| *calls > 0)?;
-        // Whatever happened is seen: a call among thousands still has a line.
+        // Every call is visible: even one among thousands has a thin bar.
         let tall = |calls: i64| if calls == 0 { 0 } else { (calls * TALLEST / highest).max(2) };
         let mut x = 0;
         let bars = days.iter().map(|day| {

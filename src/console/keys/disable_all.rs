@@ -1,4 +1,4 @@
-//! The emergency stop, `/cam/capi/disable-all`: every key of the account at once.
+//! The emergency stop, `/cam/capi/disable-all`, which disables every key of the account at once.
 
 use askama::Template;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -22,12 +22,12 @@ struct DisableAllPage {
     page: Page,
     account_name: String,
     asks_proof: bool,
-    /// Those that will be disabled.
+    /// The keys that will be disabled.
     keys: Vec<KeyView>,
     form: FormState,
 }
 
-/// None if no key is enabled: there is nothing to ask then.
+/// The page that asks first. Returns `None` if no key is enabled, so that there is nothing to ask.
 async fn ask(console: &Console, owner: &mut SignedIn, form: FormState) -> Result<Option<DisableAllPage>, PageError> {
     console.app.usage.flush().await;
     let mut keys = Vec::new();

@@ -19,12 +19,12 @@ use crate::keys::{lifecycle, reveal};
 use crate::texts::Texts;
 use crate::types::id::AppId;
 
-/// A shown secret is masked again after this many seconds.
+/// The number of seconds after which a shown secret is masked again.
 const MASK_AFTER_SECONDS: u32 = 60;
 
 #[derive(Template)]
 #[template(path = "keys.html")]
-#[expect(clippy::struct_excessive_bools, reason = "what the template asks")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a condition of the template")]
 struct KeysPage {
     page: Page,
     account_name: String,
@@ -51,7 +51,7 @@ impl KeysPage {
     }
 }
 
-/// The sign-in before this one, and what has failed since.
+/// The previous sign-in, and the failed attempts since then.
 struct PreviousSignIn {
     at: Moment,
     address: Option<String>,

@@ -1,5 +1,5 @@
-//! The pages under `/cam/capi`: the table of the keys, one key, rotation, the emergency stop, looking into a refused call. What
-//! there is to know and to do comes from the room `keys`. Imports `frame`, `session` and `step_up`.
+//! The pages under `/cam/capi`: the table of the keys, the page of a key, rotation, the emergency stop, and looking up
+//! a refused call. The domain logic is in `crate::keys`. Imports `frame`, `session` and `step_up`.
 
 pub mod advice;
 pub mod changes;

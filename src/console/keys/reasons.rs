@@ -1,10 +1,10 @@
-//! Why a call was refused, in words.
+//! The texts for the reasons why calls are refused.
 
 use crate::signature::diagnosis::Cause;
 use crate::texts::{Text, Texts};
 use crate::types::reason::Reason;
 
-/// The reason as it is stored; one that only another version knows is a refusal without more words.
+/// The text for a stored reason. A reason that only another version knows has a general text.
 pub(super) fn of_refusal(stored: &str, texts: &Texts) -> Text {
     let texts = &texts.refused;
     let Some(reason) = Reason::parse(stored) else { return texts.other };
@@ -15,12 +15,12 @@ pub(super) fn of_refusal(stored: &str, texts: &Texts) -> Text {
         Reason::WrongSignature => texts.wrong_signature,
         Reason::Expired => texts.expired,
         Reason::Token => texts.token,
-        // Of no key, or not the key's own: not recorded for any.
+        // These are not recorded for any key: there is no key, or the reason has nothing to do with it.
         Reason::Malformed | Reason::UnknownKey | Reason::Fault => texts.other,
     }
 }
 
-/// What to do about it. Reason and cause as they are stored; the cause is empty where none was found.
+/// The text that says what to do, for a stored reason and cause. The cause is empty if none was found.
 pub(super) fn of_cause(reason: &str, cause: &str, texts: &Texts) -> Text {
     let texts = &texts.refused;
     match (Cause::parse(cause), Reason::parse(reason)) {

@@ -1,4 +1,4 @@
-//! `/cam/capi/refused`: why a signed request was refused, looked up by the RequestId its caller was told.
+//! Looking up a refused call by the RequestId that its caller was told, `/cam/capi/refused`.
 
 use askama::Template;
 use axum::extract::Query;
@@ -15,10 +15,10 @@ use crate::console::session::SignedIn;
 use crate::keys::recent_use;
 use crate::types::id::SecretId;
 
-/// Longest RequestId that is looked for; theirs are 36 characters.
+/// The length to which a typed RequestId is cut. The server's own have 36 characters.
 const LONGEST_ID: usize = 64;
 
-/// The page.
+/// The page of a refused call.
 #[derive(Template)]
 #[template(path = "refused.html")]
 pub struct RefusedPage {
@@ -41,7 +41,7 @@ struct CallView {
     string_to_sign: String,
 }
 
-/// What is looked for.
+/// The query of the look-up.
 #[derive(Deserialize)]
 pub struct Asked {
     #[serde(default)]

@@ -1,6 +1,6 @@
-//! `/cam/capi/keys/{id}/rotate`: replacing a key by a new one, in four steps.
+//! Replacing a key with a new one, in four steps: `/cam/capi/keys/{id}/rotate`.
 //!
-//! Nothing about a rotation is stored: how far it has come is read off the account's two keys and their use.
+//! Nothing about a rotation is stored: its progress is derived from the account's two keys and their use.
 
 use askama::Template;
 use axum::extract::Path;
@@ -17,18 +17,18 @@ use crate::keys::recent_use;
 use crate::keys::rotation::{Other, Rotation, Steps, rotation};
 use crate::types::error::Error;
 
-/// Addresses that are named; of the others there is the number.
+/// The number of addresses to list. The others are only counted.
 const ADDRESSES: i64 = 5;
 
-/// The page.
+/// The page of a rotation.
 #[derive(Template)]
 #[template(path = "rotation.html")]
 pub struct RotationPage {
     page: Page,
-    /// The key that is replaced.
+    /// The key to be replaced.
     old: KeyView,
     other: Other<KeyView>,
-    /// Where programs called the old key from in the last 24 hours.
+    /// The addresses from which the old key was used in the last 24 hours.
     addresses: Vec<String>,
     further_addresses: i64,
     steps: Steps,

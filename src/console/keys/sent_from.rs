@@ -1,4 +1,4 @@
-//! The page that a form about a key was sent from, and that its handler leads back to.
+//! The page that a form about a key was sent from, to which its handler redirects.
 
 use axum::response::Redirect;
 use serde::Deserialize;
@@ -9,12 +9,12 @@ use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::types::id::SecretId;
 
-/// The key an address names. What is not the shape of a key names none of the account's.
+/// Parses the key that a URL names. A malformed name is treated like that of a key the account does not have.
 pub(crate) fn named(secret_id: &str) -> Result<SecretId, PageError> {
     secret_id.parse().map_err(|_| Problem::KeyNotFound.into())
 }
 
-/// The page that a form was sent from. Without an id it is the page of the keys.
+/// The page that a form was sent from. If it names no key, that is the page of the keys.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct SentFrom {
     /// The page of this key.
@@ -34,7 +34,7 @@ impl SentFrom {
         Self { key: None, rotation: Some(secret_id.clone()) }
     }
 
-    /// The page's address.
+    /// The URL of the page.
     pub fn address(&self) -> String {
         match (&self.rotation, &self.key) {
             (Some(key), _) => urls::key_act(key, "rotate"),
@@ -43,7 +43,7 @@ impl SentFrom {
         }
     }
 
-    /// The query that names the page to a page of confirmation.
+    /// The query string that passes the page to a confirmation page.
     pub fn query(&self) -> String {
         match (&self.rotation, &self.key) {
             (Some(key), _) => format!("?rotation={key}"),
@@ -53,7 +53,7 @@ impl SentFrom {
     }
 }
 
-/// Says what came of an operation on the next page.
+/// Redirects to the page, which shows the message.
 pub(super) async fn tell(owner: &mut SignedIn, from: &SentFrom, flash: Flash) -> Result<Redirect, PageError> {
     owner.leave_flash(flash).await?;
     Ok(Redirect::to(&from.address()))

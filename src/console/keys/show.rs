@@ -1,4 +1,4 @@
-//! Showing a SecretKey: the step-up, and the recorded reveal that the page of the keys shows once.
+//! Showing a SecretKey: the step-up, and the reveal that the page of the keys shows once.
 
 use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -39,7 +39,7 @@ pub async fn show_page(
     step_up::page(&console, owner, ask).await
 }
 
-/// `POST /cam/capi/keys/{id}/show`: verifies, records the reveal and lets the next page, once, show the secret.
+/// `POST /cam/capi/keys/{id}/show`: verifies, records the reveal, and lets the next page show the secret once.
 pub async fn show(
     console: Console,
     mut owner: SignedIn,

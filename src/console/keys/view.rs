@@ -1,4 +1,4 @@
-//! One key as the templates show it.
+//! A key, as the templates show it.
 
 use crate::console::Console;
 use crate::console::frame::moment::Moment;
@@ -9,7 +9,7 @@ use crate::types::error::Error;
 use crate::types::id::SecretId;
 use crate::types::key_state::KeyState;
 
-/// A key with what it has been used for recently.
+/// A key and its recent use.
 pub(crate) struct KeyView {
     pub secret_id: SecretId,
     pub short: String,
@@ -33,7 +33,7 @@ pub(crate) struct LastUse {
 }
 
 impl KeyView {
-    /// Counts what the database has; the buffer of use records is flushed before.
+    /// Reads the recent use from the database. Flush the usage recorder first.
     pub(crate) async fn new(console: &Console, key: ApiKeyRow) -> Result<Self, Error> {
         let recent = recent_use::recent_use(&console.app, &key).await?;
         let used = |at: Timestamp| LastUse {

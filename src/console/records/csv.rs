@@ -1,4 +1,5 @@
-//! The records as CSV, `/cam/records.csv`: the same filter as the page, read from the database while it is sent.
+//! The audit records as CSV, `/cam/records.csv`: filtered like the page, and read from the database while they are
+//! sent.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -22,13 +23,13 @@ use crate::console::session::SignedIn;
 use crate::texts::Texts;
 use crate::types::error::Error;
 
-/// Records read and sent at a time.
+/// The number of records to read and send at a time.
 const CHUNK: usize = 500;
 
-/// Columns after the common ones: the same as the page says it, in the reader's language.
+/// The additional columns: the texts of the page, in the reader's language.
 const IN_WORDS: [&str; 3] = ["who", "event", "outcome"];
 
-/// `GET /cam/records.csv`. That the records were downloaded is recorded first, and is not among them.
+/// `GET /cam/records.csv`. The download is recorded before it starts, but is not among the downloaded records.
 pub async fn download(
     console: Console,
     owner: SignedIn,
@@ -49,14 +50,14 @@ pub async fn download(
         (header::CONTENT_DISPOSITION, disposition(&owner.account.name, &app.clock.now().utc_date())),
         (header::CACHE_CONTROL, "no-store".to_owned()),
     ];
-    // One chunk waits while the next is made: that is all a slow reader keeps in memory.
+    // A slow reader keeps only two chunks in memory: one waits while the next is prepared.
     let (sender, chunks) = mpsc::channel(1);
     tokio::spawn(send(app, reader, (csv, rows), texts, sender).in_current_span());
     Ok((headers, Body::new(Chunks(chunks))).into_response())
 }
 
-/// Sends chunk after chunk until all is sent or the reader is gone. After a fault the connection is cut, so that nobody
-/// takes a part for the whole.
+/// Sends the chunks until all are sent or the reader has gone away. After a fault, it aborts the response, so that a
+/// part cannot be mistaken for the whole.
 async fn send(
     app: App,
     reader: Reader,
@@ -66,7 +67,7 @@ async fn send(
 ) {
     if let Err(cause) = send_all(&app, reader, first, texts, &sender).await {
         tracing::error!(%cause, "a download of records failed");
-        // Whoever has gone need not be told.
+        // This fails only if the reader has gone away.
         let _ = sender.send(Err(cause)).await;
     }
 }
@@ -98,7 +99,7 @@ fn lines(mut csv: Csv, rows: &[AuditRow], texts: &Texts) -> Result<Bytes, Error>
     Ok(csv.into_bytes()?.into())
 }
 
-/// A name for the file that every system takes: letters, digits, `-`, `_` and `.`, once in ASCII (RFC 6266).
+/// A file name that every system accepts: letters, digits, `-`, `_` and `.`, and a second form in ASCII (RFC 6266).
 fn disposition(account: &str, date: &str) -> String {
     let name: String = account.chars().map(|c| if c.is_alphanumeric() || "-_".contains(c) { c } else { '_' }).collect();
     let ascii: String = name.chars().map(|c| if c.is_ascii() { c } else { '_' }).collect();
@@ -109,7 +110,7 @@ fn disposition(account: &str, date: &str) -> String {
     )
 }
 
-/// A body of what comes through a channel.
+/// A response body from the chunks of a channel.
 struct Chunks(mpsc::Receiver<Result<Bytes, Error>>);
 
 impl hyper::body::Body for Chunks {

@@ -1,4 +1,4 @@
-//! The page of the records, `/cam/records`: every operation and sign-in of the account, filtered by the query.
+//! The page of the audit records, `/cam/records`: every operation and sign-in of the account, filtered by the query.
 
 use std::time::Duration;
 
@@ -25,11 +25,11 @@ use crate::types::event::{Action, Actor, Detail, Outcome};
 use crate::types::id::SecretId;
 use crate::types::key_state::KeyState;
 
-/// Keys offered beside the field; any other is typed.
+/// The number of keys to suggest beside the field. Any other key can be typed.
 const KEYS_OFFERED: i64 = 50;
 const DAY: Duration = Duration::from_hours(24);
 
-/// The filter and the page, as the address has them.
+/// The filter and the position, as they are in the query string.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct RecordsQuery {
@@ -43,7 +43,7 @@ pub struct RecordsQuery {
 }
 
 impl RecordsQuery {
-    /// Without the blanks around what was typed or pasted.
+    /// Trims what was typed or pasted.
     pub(crate) fn trimmed(self) -> Self {
         let trim = |text: String| text.trim().to_owned();
         Self {
@@ -56,7 +56,7 @@ impl RecordsQuery {
         }
     }
 
-    /// The filter, or what is wrong with it.
+    /// Parses the filter, or returns its errors.
     pub(crate) fn filter(&self, texts: &Texts) -> Result<Filter, Vec<FieldError>> {
         let mut errors = Vec::new();
         let filter = Filter {
@@ -76,7 +76,7 @@ impl RecordsQuery {
         if errors.is_empty() { Ok(filter) } else { Err(errors) }
     }
 
-    /// What is no position is none: the page is then the first.
+    /// The start of the page. A malformed position counts as none, which leads to the first page.
     fn start(&self) -> Start {
         match (self.before.parse(), self.after.parse()) {
             (Ok(before), _) => Start::Before(before),
@@ -85,7 +85,7 @@ impl RecordsQuery {
         }
     }
 
-    /// `path` with the same filter and, if given, another page.
+    /// The URL of `path` with the same filter and, if given, a position.
     fn address(&self, path: &str, page: Option<(&str, Position)>) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         let fields = [
@@ -104,7 +104,7 @@ impl RecordsQuery {
     }
 }
 
-/// What a field asks for: nothing if it is empty; if it cannot be read, an error is added.
+/// Parses a field. Returns `None` if it is empty. If it is malformed, adds an error and returns `None`.
 fn field<T>(
     text: &str,
     field: &'static str,
@@ -127,20 +127,20 @@ fn field<T>(
 struct RecordsPage {
     page: Page,
     form: FormState,
-    /// The filter as it was sent.
+    /// The filter, as it was sent.
     sent: RecordsQuery,
     events: Vec<Choice>,
     results: Vec<Choice>,
     keys: Vec<(SecretId, &'static str)>,
     csv: String,
-    /// None where the filter cannot be read.
+    /// `None` if the filter has errors.
     records: Option<Vec<RecordView>>,
     newer: Option<String>,
     older: Option<String>,
 }
 
 impl RecordsPage {
-    /// The page without records.
+    /// Creates the page without records.
     async fn new(
         console: &Console,
         mut owner: SignedIn,
@@ -172,14 +172,14 @@ impl RecordsPage {
     }
 }
 
-/// An option of a list.
+/// An option of a select list.
 struct Choice {
     value: String,
     text: String,
     chosen: bool,
 }
 
-/// The options of a list. What was sent is among them even if it is not known, so that it is not lost.
+/// The options of a select list. A sent value that is not known is added as an option, so that it is not lost.
 fn choices<'a>(known: impl Iterator<Item = (&'a str, &'a str)>, sent: &str) -> Vec<Choice> {
     let choice =
         |value: &str, text: &str| Choice { value: value.to_owned(), text: text.to_owned(), chosen: value == sent };
@@ -190,7 +190,7 @@ fn choices<'a>(known: impl Iterator<Item = (&'a str, &'a str)>, sent: &str) -> V
     choices
 }
 
-/// What a record says, in words; what only another version knows, as it is stored.
+/// The texts of a record. A name that only another version knows is shown as it is stored.
 pub(crate) struct InWords {
     pub(crate) who: String,
     pub(crate) event: String,
@@ -215,7 +215,7 @@ impl InWords {
     }
 }
 
-/// A record as the page shows it.
+/// A record, as the page shows it.
 struct RecordView {
     at: Moment,
     said: InWords,
@@ -233,7 +233,7 @@ impl RecordView {
             said: InWords::new(&row, texts),
             done: row.result == Outcome::Done.as_str(),
             actor_key: row.actor_key,
-            // What is done to a session names it by its handle, which tells its reader nothing.
+            // Other targets, such as a session's handle, tell the reader nothing.
             key: row.target.filter(|target| target.parse::<SecretId>().is_ok()),
             address: row.address,
             request_id: row.request_id,
@@ -260,7 +260,7 @@ pub async fn records_page(
     Ok(AccountPage(RecordsPage { records: Some(records), newer, older, ..page }).into_response())
 }
 
-/// The page with what is wrong with the filter, which is shown as it was sent.
+/// The page with the errors of the filter, which is shown as it was sent.
 pub(crate) async fn refused(
     console: &Console,
     owner: SignedIn,

@@ -1,5 +1,5 @@
-//! The pages under `/cam/records`: the audit log of an account, filtered, a page at a time and as CSV. Reading it is the room
-//! `audit`'s. Imports `frame` and `session`.
+//! The pages under `/cam/records`: an account's audit records, filtered, a page at a time and as CSV.
+//! `account::records` reads them. Imports `frame` and `session`.
 
 pub mod csv;
 pub mod list;

@@ -1,4 +1,4 @@
-//! Events of the records in words. A new one without words does not compile.
+//! The texts for the events of audit records. A new event without a text does not compile.
 
 use crate::texts::{Text, Texts};
 use crate::types::event::{Action, Actor, Detail, Outcome};

@@ -1,5 +1,5 @@
-//! Replacing the authenticator, `/cam/security/authenticator`: verification, then the new seed, then its first code. The
-//! old one holds until then.
+//! Replacing the authenticator, `/cam/security/authenticator`: verification, then the new seed, then its first code.
+//! The old authenticator stays valid until then.
 
 use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -119,7 +119,7 @@ async fn shown(
     Ok(AuthenticatorPage::new(page, At::Replacement, &owner.account.name, &seed, form)?)
 }
 
-/// `GET /cam/security/authenticator/new`. What has been begun too long ago has to be begun again.
+/// `GET /cam/security/authenticator/new`. A replacement that has expired has to be begun again.
 pub async fn new_page(console: Console, mut owner: SignedIn) -> Result<Response, PageError> {
     let Some(replacement) = owner.replacement(&console).cloned() else {
         return Ok(Redirect::to(urls::AUTHENTICATOR).into_response());

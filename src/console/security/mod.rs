@@ -1,5 +1,5 @@
-//! The pages under `/cam/security`: password, authenticator, recovery codes, passkeys and sessions. What they change is the room
-//! `account`'s. Imports `frame`, `session` and `step_up`.
+//! The pages under `/cam/security`: password, authenticator, recovery codes, passkeys and sessions. The domain logic is
+//! in `crate::account`. Imports `frame`, `session` and `step_up`.
 
 pub mod authenticator;
 pub mod overview;

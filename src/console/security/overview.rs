@@ -1,4 +1,4 @@
-//! The security page, `/cam/security`: what the account is signed in to with, where it is signed in, and ending that.
+//! The security page, `/cam/security`: the account's credentials and sessions. The sessions can be ended here.
 
 use askama::Template;
 use axum::extract::Path;
@@ -19,7 +19,7 @@ use crate::console::step_up::{self, RecoveryCode, StepUpForm, StepUpPrompt, Step
 use crate::texts::Texts;
 use crate::types::id::SessionHandle;
 
-/// The page.
+/// The security page.
 #[derive(Template)]
 #[template(path = "security.html")]
 pub struct SecurityPage {
@@ -52,7 +52,7 @@ pub async fn security_page(console: Console, mut owner: SignedIn) -> Result<Acco
     }))
 }
 
-/// The session an address names, if it is a live one of the account's.
+/// The session that a URL names, if it is a live session of the account.
 async fn named(console: &Console, owner: &SignedIn, handle: &str) -> Result<SessionRow, PageError> {
     let handle = SessionHandle::parse(handle).ok_or(Problem::SessionNotFound)?;
     Ok(sessions::find(&console.app, owner.proof(), &handle).await?)

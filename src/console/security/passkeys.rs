@@ -1,5 +1,5 @@
-//! Passkeys on the security page, `/cam/security/passkeys`: verification, then a name and the browser's own dialog.
-//! Renaming needs no verification; removing does.
+//! Passkeys on the security page, `/cam/security/passkeys`. Adding one takes a verification, then a name and the
+//! browser's own dialog. Removing one requires a verification; renaming one does not.
 
 use askama::Template;
 use axum::Json;
@@ -25,15 +25,15 @@ use crate::texts::Texts;
 use crate::types::error::Error;
 use crate::types::id::PasskeyHandle;
 
-/// A passkey as the pages show it.
+/// A passkey, as the pages show it.
 pub struct PasskeyView {
-    /// What it is named by.
+    /// The passkey's handle.
     pub handle: PasskeyHandle,
-    /// What its owner calls it.
+    /// The name that its owner has given it.
     pub name: String,
-    /// When it was added.
+    /// The time at which it was added.
     pub added: Moment,
-    /// When it was last used.
+    /// The time at which it was last used.
     pub last_used: Option<Moment>,
 }
 
@@ -48,7 +48,7 @@ impl From<PasskeyRow> for PasskeyView {
     }
 }
 
-/// `POST /cam/security/passkeys/options`: what the script asks the browser for a verification.
+/// `POST /cam/security/passkeys/options`: the challenge for a verification.
 pub async fn ask_for_own(
     console: Console,
     mut owner: SignedIn,
@@ -79,7 +79,7 @@ pub async fn add_page(console: Console, owner: SignedIn) -> Result<AccountPage<V
     step_up::page(&console, owner, ask).await
 }
 
-/// `POST /cam/security/passkeys/add`: gives leave to add one.
+/// `POST /cam/security/passkeys/add`: grants the permission to add a passkey.
 pub async fn begin(
     console: Console,
     mut owner: SignedIn,
@@ -103,7 +103,7 @@ struct NewPage {
     form: FormState,
 }
 
-/// `GET /cam/security/passkeys/new`. Too long after the verification it has to be given again.
+/// `GET /cam/security/passkeys/new`. Redirects to the verification if the permission has expired.
 pub async fn new_page(console: Console, mut owner: SignedIn) -> Result<Response, PageError> {
     if owner.addition(&console).is_none() {
         return Ok(Redirect::to(urls::ADD_PASSKEY).into_response());
@@ -112,7 +112,7 @@ pub async fn new_page(console: Console, mut owner: SignedIn) -> Result<Response,
     Ok(AccountPage(NewPage { page, name: String::new(), form: FormState::default() }).into_response())
 }
 
-/// `POST /cam/security/passkeys/new/options`: what the script asks the browser for a new passkey.
+/// `POST /cam/security/passkeys/new/options`: the challenge for a new passkey.
 pub async fn ask_for_new(
     console: Console,
     mut owner: SignedIn,
@@ -127,11 +127,11 @@ pub async fn ask_for_new(
     Ok(Json(options).into_response())
 }
 
-/// The name, and what the browser has made.
+/// The form with the name and the browser's response.
 #[derive(Deserialize)]
 pub struct NewForm {
     name: String,
-    /// Missing where the script did not run.
+    /// Missing if the script did not run.
     #[serde(default)]
     passkey: String,
 }
@@ -166,19 +166,19 @@ pub async fn add(
     Ok(page::refused(NewPage { page, name: sent.name, form }))
 }
 
-/// One verification, one passkey.
+/// Withdraws the permission, because one verification is good for one passkey.
 async fn done(owner: &mut SignedIn, flash: Flash) -> Result<Response, PageError> {
     owner.keep_addition(None).await?;
     tell(owner, flash).await
 }
 
-/// Says what came of it on the security page.
+/// Redirects to the security page, which shows the message.
 async fn tell(owner: &mut SignedIn, flash: Flash) -> Result<Response, PageError> {
     owner.leave_flash(flash).await?;
     Ok(Redirect::to(urls::SECURITY).into_response())
 }
 
-/// The passkey an address names, if it is one of the account's.
+/// The passkey that a URL names, if it belongs to the account.
 async fn named(console: &Console, owner: &SignedIn, handle: &str) -> Result<PasskeyRow, PageError> {
     let handle = PasskeyHandle::parse(handle).ok_or(Problem::PasskeyNotFound)?;
     Ok(passkeys::find(&console.app, owner.proof(), &handle).await?)
@@ -193,7 +193,7 @@ struct NamePage {
     form: FormState,
 }
 
-/// The new name.
+/// The form with the new name.
 #[derive(Deserialize)]
 pub struct NameForm {
     name: String,

@@ -17,7 +17,7 @@ use crate::console::session::form::OwnForm;
 use crate::console::step_up::{self, StepUpForm};
 use crate::types::error::Error;
 
-/// The page.
+/// The page for changing the password.
 #[derive(Template)]
 #[template(path = "password.html")]
 pub struct PasswordPage {
@@ -38,7 +38,7 @@ pub async fn password_page(console: Console, owner: SignedIn) -> Result<AccountP
     Ok(AccountPage(form(&console, owner, FormState::default()).await?))
 }
 
-/// The current password always, a code unless a verification holds.
+/// The form. The current password is always required; the code is required unless an earlier verification still holds.
 #[derive(Deserialize)]
 pub struct ChangeForm {
     password: SecretString,
@@ -63,7 +63,7 @@ pub async fn change(
     Ok(page::refused(form(&console, owner, errors).await?))
 }
 
-/// The new password is checked first, so that no code is spent on one that will not do.
+/// Changes the password. The new one is checked first, so that no code is spent if it is rejected.
 async fn try_change(
     console: &Console,
     owner: &mut SignedIn,

@@ -32,7 +32,7 @@ pub async fn replace_page(console: Console, owner: SignedIn) -> Result<AccountPa
     step_up::page(&console, owner, ask).await
 }
 
-/// `POST /cam/security/recovery-codes`. The one answer that shows the codes; there is no page to come back to.
+/// `POST /cam/security/recovery-codes`. This is the only response that shows the codes; no page shows them again.
 pub async fn replace(
     console: Console,
     mut owner: SignedIn,

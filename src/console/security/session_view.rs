@@ -1,4 +1,4 @@
-//! One session as the pages show it.
+//! Sessions, as the pages show them.
 
 use crate::account::sessions::SessionRow;
 use crate::console::frame::moment::Moment;
@@ -7,24 +7,24 @@ use crate::console::session::SignedIn;
 use crate::texts::Texts;
 use crate::types::id::SessionHandle;
 
-/// A session as the pages show it.
+/// A session, as the pages show it.
 pub struct SessionView {
-    /// What it is named by.
+    /// The session's handle.
     pub handle: SessionHandle,
-    /// "Firefox on Linux".
+    /// The browser and system, such as "Firefox on Linux".
     pub device: String,
-    /// Where it was signed in from.
+    /// The address that the sign-in came from.
     pub address: String,
-    /// When that was.
+    /// The time of the sign-in.
     pub started: Moment,
-    /// When it was last used.
+    /// The time at which the session was last used.
     pub seen: Moment,
-    /// Is it the one that looks?
+    /// `true` if this is the session that views the page.
     pub present: bool,
 }
 
 impl SessionView {
-    /// As `owner` sees it.
+    /// The session as `owner` sees it.
     pub fn new(texts: &Texts, owner: &SignedIn, session: SessionRow) -> Self {
         let (browser, system) = user_agent::families(session.user_agent.as_deref().unwrap_or_default());
         Self {

@@ -1,4 +1,4 @@
-//! Forms that cannot be sent from elsewhere: the token is checked in extraction, so no handler can forget it.
+//! Forms that no other site can send: extracting the form checks its token, so that no handler can forget to.
 
 use axum::Form;
 use axum::body::{Body, Bytes};
@@ -14,7 +14,7 @@ use crate::console::frame::problem::{PageError, Problem};
 /// The name of the hidden field.
 const FIELD: &str = "form_token";
 
-/// A form from one of our own pages, as this visitor saw it.
+/// A form from one of the console's own pages, as this visitor saw it.
 pub struct OwnForm<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest<Console> for OwnForm<T> {
@@ -23,7 +23,8 @@ impl<T: DeserializeOwned> FromRequest<Console> for OwnForm<T> {
     async fn from_request(request: Request, console: &Console) -> Result<Self, PageError> {
         let (mut parts, body) = request.into_parts();
         let visitor = Visitor::from_request_parts(&mut parts, console).await?;
-        // The layer before lets a request without these headers pass; one that names another origin never may.
+        // The CSRF layer accepts a request without these headers. A request that names another origin is never
+        // accepted.
         if let Some(origin) = parts.headers.get(header::ORIGIN)
             && !origin.to_str().is_ok_and(|origin| console.site.is_own_origin(origin))
         {
@@ -42,6 +43,6 @@ impl<T: DeserializeOwned> FromRequest<Console> for OwnForm<T> {
     }
 }
 
-/// A form that carries nothing but its token.
+/// A form with no field except its token.
 #[derive(Debug, serde::Deserialize)]
 pub struct Nothing {}

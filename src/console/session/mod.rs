@@ -1,6 +1,9 @@
-//! Who a request is from: the typed session, its stages, and the extractors that are a handler's authorisation rule. Each stage
-//! extractor ([`SignedIn`] and the others) is made here only, from a session whose account still is of the same credential
-//! epoch; every step up takes a new session id. Imports `frame` and `account`, and no page.
+//! The identity behind a request: the typed session, its stages, and the extractors that are a handler's authorisation
+//! rule.
+//!
+//! The stage extractors ([`SignedIn`] and the others) are created only here, from a session whose account still has the
+//! same credential epoch. Every step to a higher stage takes a new session ID. Imports `frame` and `account`, and no
+//! page.
 
 pub mod form;
 mod signed_in;
@@ -27,11 +30,11 @@ use super::frame::return_to;
 use crate::account::setup::Enrolment;
 use crate::account::sign_in::PasswordAccepted;
 
-/// Somebody whose right password awaits its code.
+/// A visitor who has entered the correct password, and has to enter a code.
 pub struct HalfSignedIn {
-    /// Who.
+    /// The visitor.
     pub visitor: Visitor,
-    /// The account.
+    /// The first step of the sign-in, with the account.
     pub pending: PasswordAccepted,
 }
 
@@ -47,11 +50,11 @@ impl FromRequestParts<Console> for HalfSignedIn {
     }
 }
 
-/// Somebody in the middle of a set-up.
+/// A visitor who is setting up an account.
 pub struct SettingUp {
-    /// Who.
+    /// The visitor.
     pub visitor: Visitor,
-    /// What they set up.
+    /// The setup in progress.
     pub enrolment: Enrolment,
 }
 
@@ -72,7 +75,7 @@ fn sign_in_first(parts: &Parts, console: &Console) -> PageError {
     PageError::SignIn { expired: had_session }
 }
 
-/// A form's token does not hold: the session it was of has ended, or it is of another one.
+/// The error for a form whose token is not valid: the form's session has ended, or the form belongs to another session.
 pub(crate) fn form_refused(visitor: &Visitor, parts: &Parts, console: &Console) -> PageError {
     match sign_in_first(parts, console) {
         ended @ PageError::SignIn { expired: true } if visitor.stage.is_none() => {
@@ -83,12 +86,12 @@ pub(crate) fn form_refused(visitor: &Visitor, parts: &Parts, console: &Console) 
     }
 }
 
-/// Middleware: lets an error's page know whose session it is in, so that it has the account's bar and sign-out, and the
-/// token that the switches in it need.
+/// Middleware that tells an error page whose session it is in, so that the page has the account bar, the sign-out
+/// button, and the token that its switches need.
 pub async fn identify(State(console): State<Console>, request: Request, next: Next) -> Response {
     let extensions = request.extensions().clone();
     let mut response = next.run(request).await;
-    // Whoever has waited for the database in vain is not made to wait for it again.
+    // Do not wait for the database again after it has already failed to respond.
     if response.extensions().get::<Problem>() == Some(&Problem::Unavailable) {
         return response;
     }
@@ -104,7 +107,7 @@ pub async fn identify(State(console): State<Console>, request: Request, next: Ne
     response
 }
 
-/// A handler that serves anybody names this to say so.
+/// Handlers that serve anybody take this as an argument to say so.
 impl FromRequestParts<Console> for Console {
     type Rejection = Infallible;
 

@@ -1,4 +1,4 @@
-//! The owner of an account, signed in.
+//! The session of a signed-in owner.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -27,7 +27,7 @@ use crate::types::id::SessionHandle;
 
 /// The owner of an account, signed in.
 pub struct SignedIn {
-    /// Who.
+    /// The visitor.
     visitor: Visitor,
     /// The account.
     pub account: AccountRow,
@@ -48,7 +48,7 @@ impl FromRequestParts<Console> for SignedIn {
 }
 
 impl SignedIn {
-    /// The visitor as an owner, if they are one. A session of an older credential epoch ends here.
+    /// The visitor as a signed-in owner, if they are one. A session from an older credential epoch is ended here.
     pub(crate) async fn of(mut visitor: Visitor, console: &Console) -> Result<Option<Self>, PageError> {
         let Some(Stage::SignedIn(state)) = visitor.stage.clone() else { return Ok(None) };
         let found = sessions::owner(&console.app, &visitor.origin, state.uin, state.epoch).await?;
@@ -62,17 +62,17 @@ impl SignedIn {
         Ok(Some(Self { visitor, account, proof, state: *state }))
     }
 
-    /// The proof of it, for whatever works on the account.
+    /// The proof of identity, for functions that operate on the account.
     pub fn proof(&self) -> &Owner {
         &self.proof
     }
 
-    /// What the session is named by.
+    /// The session's handle.
     pub fn handle(&self) -> &SessionHandle {
         &self.state.handle
     }
 
-    /// The sign-in before this one.
+    /// The previous sign-in.
     pub fn previous(&self) -> &Previous {
         &self.state.previous
     }
@@ -87,7 +87,7 @@ impl SignedIn {
         Page::bare(&self.visitor.extensions).t
     }
 
-    /// The frame of a page, with the message left for it.
+    /// The page frame, with the message that was left for it.
     pub async fn page(&mut self, console: &Console) -> Result<Page, PageError> {
         let flash = self.state.flash.take();
         if flash.is_some() {
@@ -108,12 +108,12 @@ impl SignedIn {
         self.save().await
     }
 
-    /// The proof that the last verification still holds.
+    /// The proof of identity, if the last verification still holds.
     pub fn verified(&self, console: &Console) -> Option<Verified> {
         Verified::within_window(&console.app, &self.proof, self.state.verified_at)
     }
 
-    /// Remembers a verification, under a new session id.
+    /// Remembers a verification, under a new session ID.
     pub async fn remember_verification(&mut self, console: &Console) -> Result<(), PageError> {
         self.state.verified_at = Some(console.app.clock.now());
         self.renew_id().await
@@ -124,7 +124,7 @@ impl SignedIn {
         self.visitor.enter(Stage::SignedIn(Box::new(self.state.clone()))).await
     }
 
-    /// Which session this is, for a change that others do not survive.
+    /// Identifies this session, for a change that ends all others.
     pub fn present(&self, console: &Console) -> Present {
         let device = self.visitor.device(console);
         Present {
@@ -134,7 +134,8 @@ impl SignedIn {
         }
     }
 
-    /// Goes on in a new credential epoch, under a new session id. What was proved or begun before it is worth nothing.
+    /// Continues in a new credential epoch, under a new session ID. Everything that was verified or begun before is
+    /// void.
     pub async fn go_on(&mut self, epoch: i64, flash: Flash) -> Result<(), PageError> {
         self.state.epoch = epoch;
         self.state.verified_at = None;
@@ -146,7 +147,7 @@ impl SignedIn {
         self.renew_id().await
     }
 
-    /// Keeps a new authenticator until its first code, in place of any begun before.
+    /// Keeps a new authenticator until its first code. Replaces one that was begun before.
     pub async fn keep_replacement(&mut self, replacement: Replacement) -> Result<(), PageError> {
         self.state.replacement = Some(replacement);
         self.save().await
@@ -157,24 +158,24 @@ impl SignedIn {
         self.state.replacement.as_ref().filter(|replacement| replacement.is_open(&console.app))
     }
 
-    /// Remembers what the browser has been asked, in place of anything before.
+    /// Remembers the challenge that the browser was sent. Replaces any earlier one.
     pub async fn keep_challenge(&mut self, challenge: Challenge) -> Result<(), PageError> {
         self.state.challenge = Some(challenge);
         self.save().await
     }
 
-    /// What the browser has been asked.
+    /// The challenge that the browser was sent.
     pub fn challenge(&self) -> Option<Challenge> {
         self.state.challenge.clone()
     }
 
-    /// Gives or takes back leave to add a passkey.
+    /// Grants or withdraws the permission to add a passkey.
     pub async fn keep_addition(&mut self, addition: Option<Addition>) -> Result<(), PageError> {
         self.state.addition = addition;
         self.save().await
     }
 
-    /// The leave to add a passkey.
+    /// The permission to add a passkey, if it still holds.
     pub fn addition(&self, console: &Console) -> Option<&Addition> {
         self.state.addition.as_ref().filter(|addition| addition.is_open(&console.app))
     }
@@ -185,7 +186,7 @@ impl SignedIn {
         self.save().await
     }
 
-    /// Takes the reveal left for this page. The next page finds none.
+    /// Takes the reveal that was left for this page. The next page finds none.
     pub async fn take_reveal(&mut self) -> Result<Option<RevealTicket>, PageError> {
         let ticket = self.state.reveal.take();
         if ticket.is_some() {

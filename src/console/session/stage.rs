@@ -1,4 +1,4 @@
-//! What a session holds: how far somebody has come.
+//! The data of a session: the stage that its visitor has reached.
 
 use std::time::Duration;
 
@@ -14,53 +14,54 @@ use crate::keys::reveal::RevealTicket;
 use crate::types::clock::Timestamp;
 use crate::types::id::{SessionHandle, Uin};
 
-/// The one entry of a session's data.
+/// The only key in a session's data.
 pub(crate) const STAGE: &str = "stage";
 
 const HALF_SIGNED_IN_LIFETIME: Duration = Duration::from_mins(5);
 
-/// How far somebody has come.
+/// The stage that a visitor has reached.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Stage {
-    /// Has used a set-up link; the first code is awaited.
+    /// The visitor has used a setup link, and the first code is awaited.
     Enrolling(Enrolling),
-    /// Has given a right password; the code is awaited.
+    /// The visitor has entered the correct password, and the code is awaited.
     HalfSignedIn(HalfSignedInState),
-    /// Is signed in.
+    /// The visitor is signed in.
     SignedIn(Box<SignedInState>),
 }
 
-/// [`Stage::Enrolling`].
+/// The data of [`Stage::Enrolling`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Enrolling {
-    /// What is being set up.
+    /// The setup in progress.
     pub enrolment: Enrolment,
-    /// Since when.
+    /// The time at which it began.
     pub since: Timestamp,
 }
 
-/// [`Stage::HalfSignedIn`].
+/// The data of [`Stage::HalfSignedIn`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct HalfSignedInState {
     pub(crate) pending: PasswordAccepted,
     pub(crate) since: Timestamp,
 }
 
-/// [`Stage::SignedIn`].
+/// The data of [`Stage::SignedIn`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SignedInState {
     pub(crate) uin: Uin,
     pub(crate) handle: SessionHandle,
     pub(crate) epoch: i64,
     pub(crate) since: Timestamp,
-    /// What form tokens are bound to from sign-in to sign-out: verifying in one tab leaves the forms of others alone.
+    /// The value that form tokens are bound to from sign-in to sign-out. A verification in one tab changes the session
+    /// ID, but does not invalidate the forms in others.
     pub(crate) form_binding: String,
-    /// The sign-in before.
+    /// The previous sign-in.
     pub previous: Previous,
     pub(crate) verified_at: Option<Timestamp>,
     pub(crate) reveal: Option<RevealTicket>,
     pub(crate) replacement: Option<Replacement>,
-    /// The browser has been asked for a passkey, to verify or to add it.
+    /// The challenge that the browser was sent, to verify or to add a passkey.
     pub(crate) challenge: Option<Challenge>,
     pub(crate) addition: Option<Addition>,
     pub(crate) flash: Option<Flash>,
@@ -84,7 +85,7 @@ impl Stage {
         }
     }
 
-    /// When the session ends in any case.
+    /// The time at which the session ends at the latest.
     pub fn expires_at(&self, session_max: Duration) -> Timestamp {
         match self {
             Self::Enrolling(enrolling) => enrolling.since.plus(ENROLMENT_LIFETIME),

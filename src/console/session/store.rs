@@ -1,4 +1,5 @@
-//! tower-sessions' store over the database: ids are stored hashed, rows carry the account, times come from the clock.
+//! The session store of tower-sessions, on the database. Session IDs are stored hashed, rows contain the account, and
+//! times come from the clock.
 
 use async_trait::async_trait;
 use tower_sessions::SessionStore;
@@ -11,7 +12,7 @@ use crate::app::App;
 use crate::secret::token::TokenDigest;
 use crate::types::clock::Timestamp;
 
-/// Keeps sessions in the database.
+/// The store of sessions in the database.
 #[derive(Clone, Debug)]
 pub struct Store(pub App);
 
@@ -48,8 +49,8 @@ impl SessionStore for Store {
         if session_rows::insert(&self.0, row).await.map_err(backend)? {
             Ok(())
         } else {
-            // One in 2^128; the visitor tries again.
-            Err(backend("a session id collided"))
+            // The odds are one in 2^128. The visitor can try again.
+            Err(backend("a new session ID is already in use"))
         }
     }
 
@@ -64,7 +65,7 @@ impl SessionStore for Store {
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
         let Some(data) = session_rows::load(&self.0, &hash(id)).await.map_err(backend)? else { return Ok(None) };
         let data = serde_json::from_str(&data).map_err(|error| Error::Decode(error.to_string()))?;
-        // The cookie ends with the browser and the row by our clock; this date decides nothing.
+        // The cookie ends with the browser, and the clock decides when the row expires. This date has no effect.
         let expiry_date = tower_sessions::cookie::time::PrimitiveDateTime::MAX.assume_utc();
         Ok(Some(Record { id: *id, data, expiry_date }))
     }

@@ -1,4 +1,4 @@
-//! Whoever sends a request, and the way from one stage to the next.
+//! The sender of a request, and the transitions between stages.
 
 use std::net::IpAddr;
 
@@ -28,11 +28,11 @@ use crate::types::error::Error;
 use crate::types::event::{Actor, Origin};
 use crate::types::random;
 
-/// Whoever sends a request, in whatever stage.
+/// The sender of a request, in any stage.
 pub struct Visitor {
-    /// Where from, by which request; as a stranger until a stage says otherwise.
+    /// The origin of the request, as from an anonymous client until a stage identifies the account.
     pub origin: Origin,
-    /// Their address.
+    /// The client's address.
     pub address: IpAddr,
     pub(crate) session: Session,
     pub(crate) stage: Option<Stage>,
@@ -47,7 +47,7 @@ impl FromRequestParts<Console> for Visitor {
     type Rejection = PageError;
 
     async fn from_request_parts(parts: &mut Parts, _console: &Console) -> Result<Self, PageError> {
-        let missing = || Error::internal("a layer of the console is missing");
+        let missing = || Error::internal("a middleware of the console is missing");
         let session = parts.extensions.get::<Session>().cloned().ok_or_else(missing)?;
         let cookies = parts.extensions.get::<Cookies>().cloned().ok_or_else(missing)?;
         let caller = parts.extensions.get::<Caller>().copied().ok_or_else(missing)?;
@@ -69,12 +69,12 @@ impl FromRequestParts<Console> for Visitor {
 }
 
 impl Visitor {
-    /// How far they have come.
+    /// The stage that the visitor has reached.
     pub fn stage(&self) -> Option<&Stage> {
         self.stage.as_ref()
     }
 
-    /// The frame of a page for them, with the token its forms need.
+    /// The page frame for this visitor, with the token for its forms.
     pub fn page(&self, console: &Console) -> Page {
         let mut page = Page::bare(&self.extensions);
         page.form_token = form_token::make(&console.app, &self.binding(console));
@@ -82,7 +82,7 @@ impl Visitor {
         page
     }
 
-    /// What form tokens are bound to: the session where there is one, else a random cookie of this browser.
+    /// The value that form tokens are bound to: the session if there is one, or else a random cookie of this browser.
     pub(in crate::console) fn binding(&self, console: &Console) -> String {
         match (&self.stage, self.session.id()) {
             (Some(Stage::SignedIn(state)), _) => state.form_binding.clone(),
@@ -101,7 +101,7 @@ impl Visitor {
         value
     }
 
-    /// Gives their browser this cookie.
+    /// Sets a cookie in the visitor's browser.
     pub fn set_cookie(&self, cookie: Cookie<'static>) {
         self.cookies.add(cookie);
     }
@@ -111,7 +111,7 @@ impl Visitor {
         self.cookies.get(&console.site.cookies.device).map(|cookie| cookie.value().into())
     }
 
-    /// Lets the browser be known by this token at the next sign-in.
+    /// Lets the browser be recognised by this token at the next sign-in.
     pub fn remember_device(&self, console: &Console, token: &Token) {
         let name = console.site.cookies.device.clone();
         let mut cookie = console.site.cookie(name, token.expose_secret().to_owned());
@@ -120,7 +120,7 @@ impl Visitor {
         self.cookies.add(cookie);
     }
 
-    /// Takes them to a stage under a new session id. The old id is dead from here on.
+    /// Moves the visitor to a stage, under a new session ID. The old ID is invalid from here on.
     pub async fn enter(&mut self, stage: Stage) -> Result<(), PageError> {
         self.session.cycle_id().await?;
         self.session.insert(STAGE, &stage).await?;
@@ -128,13 +128,13 @@ impl Visitor {
         Ok(())
     }
 
-    /// The set-up they have begun.
+    /// Begins a setup.
     pub async fn begin_enrolment(&mut self, console: &Console, enrolment: Enrolment) -> Result<(), PageError> {
         let since = console.app.clock.now();
         self.enter(Stage::Enrolling(Enrolling { enrolment, since })).await
     }
 
-    /// Their browser has been asked for a passkey. It keeps the question itself: a stranger gets no session for asking.
+    /// Keeps a passkey challenge in a cookie, because an anonymous visitor gets no session for requesting one.
     pub fn keep_challenge(&self, console: &Console, challenge: &Challenge) {
         let mut cookie =
             console.site.cookie(console.site.cookies.challenge.clone(), challenge.token().expose_secret().to_owned());
@@ -143,7 +143,7 @@ impl Visitor {
         self.cookies.add(cookie);
     }
 
-    /// What their browser has been asked. It keeps it no longer.
+    /// Takes the challenge from its cookie, which is removed.
     pub fn take_challenge(&self, console: &Console) -> Option<Challenge> {
         let name = &console.site.cookies.challenge;
         let kept = self.cookies.get(name)?;
@@ -151,13 +151,13 @@ impl Visitor {
         Some(kept.value().into())
     }
 
-    /// The first step of sign-in is done.
+    /// Records that the first step of sign-in is done.
     pub async fn begin_sign_in(&mut self, console: &Console, pending: PasswordAccepted) -> Result<(), PageError> {
         let since = console.app.clock.now();
         self.enter(Stage::HalfSignedIn(HalfSignedInState { pending, since })).await
     }
 
-    /// Sign-in is complete.
+    /// Completes the sign-in.
     pub async fn complete_sign_in(&mut self, console: &Console, done: sign_in::SignedIn) -> Result<(), PageError> {
         self.remember_device(console, &done.device);
         let (user_agent, address) = (self.user_agent.as_deref(), self.origin.address);
@@ -180,7 +180,7 @@ impl Visitor {
         .await
     }
 
-    /// Where to go once signed in: to the page that was wanted, else to that of the keys.
+    /// The page to go to after sign-in: the one that was requested before, or else that of the keys.
     pub fn take_wanted(&self, console: &Console) -> LocalPath {
         return_to::take(&self.cookies, console)
     }

@@ -37,7 +37,7 @@ impl LoginPage {
     }
 }
 
-/// Why the sign-in page is shown.
+/// The query of the sign-in page: the reason why it is shown.
 #[derive(Debug, Default, Deserialize)]
 pub struct LoginQuery {
     notice: Option<String>,
@@ -64,7 +64,7 @@ pub async fn login_page(
     Ok(LoginPage::new(&console, page, notice, FormState::default()).into_response())
 }
 
-/// Name and password.
+/// The form with name and password.
 #[derive(Deserialize)]
 pub struct LoginForm {
     name: String,
@@ -96,7 +96,7 @@ pub async fn submit(
     }
 }
 
-/// `POST /login/passkey/options`: what the script asks the browser.
+/// `POST /login/passkey/options`: the challenge for the browser.
 pub async fn ask_for_passkey(
     console: Console,
     visitor: Visitor,
@@ -109,7 +109,7 @@ pub async fn ask_for_passkey(
     Ok(Json(options))
 }
 
-/// The browser's answer.
+/// The form with the browser's response.
 #[derive(Deserialize)]
 pub struct PasskeyForm {
     passkey: String,
@@ -146,7 +146,7 @@ struct CodePage {
     form: FormState,
 }
 
-/// Which kind of code is asked for.
+/// The query of the code page: the kind of code to ask for.
 #[derive(Debug, Default, Deserialize)]
 pub struct CodeQuery {
     kind: Option<String>,
@@ -158,7 +158,7 @@ pub async fn code_page(console: Console, half: HalfSignedIn, Query(query): Query
     CodePage { page: half.visitor.page(&console), recovery, form: FormState::default() }.into_response()
 }
 
-/// The code.
+/// The form with the code.
 #[derive(Deserialize)]
 pub struct CodeForm {
     kind: String,
@@ -198,7 +198,7 @@ pub async fn submit_code(
     }
 }
 
-/// `POST /logout`, from whatever stage.
+/// `POST /logout`, from any stage.
 pub async fn sign_out(
     console: Console,
     mut visitor: Visitor,

@@ -1,5 +1,5 @@
-//! The pages before there is a session: signing in and setting up an account. What is proved, and recorded, is the room
-//! `account`'s. Imports `frame` and `session`.
+//! The pages for visitors who are not signed in: sign-in and account setup. The domain logic is in `crate::account`.
+//! Imports `frame` and `session`.
 
 pub mod login;
 pub mod setup;

@@ -1,4 +1,4 @@
-//! Set-up by a one-time link.
+//! Account setup with a one-time link.
 
 use askama::Template;
 use askama_web::WebTemplate;
@@ -21,7 +21,7 @@ use crate::secret::token::Token;
 use crate::texts::Text;
 use crate::types::error::Error;
 
-/// The first page, which has the link's token in it.
+/// The first page, which contains the link's token.
 #[derive(Template, WebTemplate)]
 #[template(path = "setup.html")]
 pub struct SetupPage {
@@ -34,13 +34,13 @@ pub struct SetupPage {
     form: FormState,
 }
 
-/// The link's token.
+/// The query with the link's token.
 #[derive(Deserialize)]
 pub struct LinkQuery {
     token: Option<Token>,
 }
 
-/// `GET /setup?token=…`. Looking at it does not use the link up.
+/// `GET /setup?token=…`. Viewing the page does not spend the link.
 pub async fn setup_page(
     console: Console,
     visitor: Visitor,
@@ -57,7 +57,7 @@ async fn first_page(
     form: FormState,
 ) -> Result<SetupPage, PageError> {
     let (purpose, name) = setup::look_up(&console.app, &token).await?;
-    // A form that was sent back has its token in itself and not in its address.
+    // A submitted form has the token in its body, not in its URL.
     let link = format!("{}?token={}", urls::SETUP, token.expose_secret());
     let page = visitor.page(console).at(&link);
     let texts = &page.t.setup;
@@ -77,7 +77,7 @@ async fn first_page(
     })
 }
 
-/// The first step.
+/// The form of the first step.
 #[derive(Deserialize)]
 pub struct SetupForm {
     token: Token,
@@ -148,7 +148,7 @@ pub async fn authenticator_page(
     Ok(Confidential(AccountPage(authenticator(&console, &visitor, &enrolment, FormState::default()).await?)))
 }
 
-/// `POST /setup/authenticator`. The one answer that shows the recovery codes; there is no page to come back to.
+/// `POST /setup/authenticator`. This is the only response that shows the recovery codes; no page shows them again.
 pub async fn confirm(
     console: Console,
     setting_up: SettingUp,

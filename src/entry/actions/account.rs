@@ -1,18 +1,18 @@
-//! The actions on the account: whose key it is, its numbers, what it is made of.
+//! The actions on the account: the caller's identity, its numbers, its contents.
 
 use serde_json::json;
 
 use super::call::{ActionCall, ActionOutput, CallerIdentity, READS_PER_SECOND};
 use crate::entry::api_error::ApiError;
 
-/// sts `GetCallerIdentity`: whose key it is.
+/// sts `GetCallerIdentity`: the account that the key belongs to.
 pub(super) fn get_caller_identity(call: &ActionCall<'_>) -> Result<ActionOutput, ApiError> {
     call.params.end()?;
     call.limit("GetCallerIdentity", READS_PER_SECOND)?;
     Ok(ActionOutput::Identity(CallerIdentity::of(call.uin())))
 }
 
-/// cam `GetUserAppId`: the account's numbers.
+/// cam `GetUserAppId`: the numbers of the account.
 pub(super) fn get_user_app_id(call: &ActionCall<'_>) -> Result<ActionOutput, ApiError> {
     call.params.end()?;
     call.limit("GetUserAppId", READS_PER_SECOND)?;
@@ -20,7 +20,7 @@ pub(super) fn get_user_app_id(call: &ActionCall<'_>) -> Result<ActionOutput, Api
     Ok(json!({ "Uin": uin, "OwnerUin": uin, "AppId": call.signed.app_id() }).into())
 }
 
-/// cam `GetAccountSummary`: a root account here has none of these.
+/// cam `GetAccountSummary`: a root account of this server has none of these.
 pub(super) fn get_account_summary(call: &ActionCall<'_>) -> Result<ActionOutput, ApiError> {
     call.params.end()?;
     let summary = json!({
@@ -29,7 +29,7 @@ pub(super) fn get_account_summary(call: &ActionCall<'_>) -> Result<ActionOutput,
     Ok(summary.into())
 }
 
-/// cam `DescribeSafeAuthFlag`: sign-in and sensitive operations both ask for a TOTP code, always.
+/// cam `DescribeSafeAuthFlag`: reports TOTP codes as the second factor of sign-in and of sensitive operations.
 pub(super) fn describe_safe_auth_flag(call: &ActionCall<'_>) -> Result<ActionOutput, ApiError> {
     call.params.end()?;
     let flag = json!({

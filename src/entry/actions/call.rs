@@ -1,4 +1,4 @@
-//! What an action is given, and what it returns.
+//! The input and output of an action.
 
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
@@ -12,34 +12,34 @@ use crate::entry::api_error::ApiError;
 use crate::http::tracked::Caller;
 use crate::types::id::Uin;
 
-/// Calls of one action by one account, where the protocol documents a limit.
+/// The rate limits per action and account, where the protocol documents one.
 pub(super) const CHANGES_PER_SECOND: u32 = 5;
 pub(super) const READS_PER_SECOND: u32 = 20;
 
 /// A checked request for an action.
 pub(super) struct ActionCall<'a> {
-    /// What the action works on.
+    /// The parts of the running server.
     pub(super) app: &'a App,
-    /// Where the request comes from.
+    /// The sender of the request.
     pub(super) caller: &'a Caller,
-    /// Who signed it.
+    /// The signer of the request.
     pub(super) signed: &'a Signed,
     /// The action's own parameters.
     pub(super) params: Params,
 }
 
 impl ActionCall<'_> {
-    /// The account whose key has signed.
+    /// The account whose key signed the request.
     pub(super) fn uin(&self) -> Uin {
         self.signed.uin()
     }
 
-    /// The proof that the key has signed, for whatever works on its account.
+    /// The proof of identity, for functions that operate on the account.
     pub(super) fn owner(&self) -> Owner {
         Owner::by_signature(self.signed, self.caller.address, self.caller.request_id)
     }
 
-    /// Takes one call out of the account's rate for `action`.
+    /// Counts a call towards the account's rate limit for `action`.
     pub(super) fn limit(&self, action: &'static str, per_second: u32) -> Result<(), ApiError> {
         if !self.app.settings.api_rate_limits || self.app.call_rates.admit((self.uin(), action), per_second) {
             Ok(())
@@ -48,19 +48,19 @@ impl ActionCall<'_> {
         }
     }
 
-    /// Do the settings let keys manage keys?
+    /// Checks that the settings allow keys to manage keys.
     pub(super) fn may_manage_keys(&self) -> Result<(), ApiError> {
         if self.app.settings.api_manages_keys { Ok(()) } else { Err(ApiError::Unauthorized) }
     }
 }
 
-/// What an action returns, without its envelope.
+/// The output of an action, without its envelope.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum ActionOutput {
-    /// Of `GetCallerIdentity`, which is called so often that no tree is built for it.
+    /// The output of `GetCallerIdentity`, which is called so often that no JSON tree is built for it.
     Identity(CallerIdentity),
-    /// Of any other.
+    /// The output of any other action.
     Json(Value),
 }
 
@@ -70,14 +70,14 @@ impl From<Value> for ActionOutput {
     }
 }
 
-/// Whose key it is.
+/// The identity that belongs to a key.
 pub(super) struct CallerIdentity {
     arn: String,
     uin: String,
 }
 
 impl CallerIdentity {
-    /// Of a key of this account.
+    /// The identity for a key of this account.
     pub(super) fn of(uin: Uin) -> Self {
         let uin = uin.0.to_string();
         Self { arn: ["qcs::cam:", &uin, ":uin/", &uin].concat(), uin }

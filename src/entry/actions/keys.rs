@@ -9,7 +9,7 @@ use crate::keys::lifecycle::{self, ApiKeyRow};
 use crate::types::error::Error;
 use crate::types::key_state::KeyState;
 
-/// sts `QueryApiKey`: the account's keys, briefly.
+/// sts `QueryApiKey`: a short list of the account's keys.
 pub(super) async fn query_api_key(mut call: ActionCall<'_>) -> Result<ActionOutput, ApiError> {
     call.params.target_uin(call.uin())?;
     call.params.end()?;
@@ -21,7 +21,7 @@ pub(super) async fn query_api_key(mut call: ActionCall<'_>) -> Result<ActionOutp
     Ok(json!({ "IdKeys": keys.iter().map(brief).collect::<Vec<_>>() }).into())
 }
 
-/// cam `CreateAccessKey`: the one answer that carries a secret.
+/// cam `CreateAccessKey`: creates a key. This is the only response that contains a secret.
 pub(super) async fn create_access_key(mut call: ActionCall<'_>) -> Result<ActionOutput, ApiError> {
     call.params.target_uin(call.uin())?;
     let description = call.params.description()?;
@@ -57,7 +57,8 @@ fn access_key(key: &ApiKeyRow) -> Value {
     shown
 }
 
-/// cam `UpdateAccessKey`: disables or enables a key, the calling one included. Asked for the state it has, it is done.
+/// cam `UpdateAccessKey`: disables or enables a key, which may be the calling key itself. If the key is already in the
+/// requested state, the action succeeds.
 pub(super) async fn update_access_key(mut call: ActionCall<'_>) -> Result<ActionOutput, ApiError> {
     call.params.target_uin(call.uin())?;
     let secret_id = call.params.access_key_id()?;
@@ -75,7 +76,7 @@ pub(super) async fn update_access_key(mut call: ActionCall<'_>) -> Result<Action
     }
 }
 
-/// cam `DeleteAccessKey`: destroys a disabled key.
+/// cam `DeleteAccessKey`: deletes a disabled key.
 pub(super) async fn delete_access_key(mut call: ActionCall<'_>) -> Result<ActionOutput, ApiError> {
     call.params.target_uin(call.uin())?;
     let secret_id = call.params.access_key_id()?;
@@ -85,7 +86,7 @@ pub(super) async fn delete_access_key(mut call: ActionCall<'_>) -> Result<Action
     Ok(json!({}).into())
 }
 
-/// cam `GetSecurityLastUsed`: when each of up to ten keys was last used.
+/// cam `GetSecurityLastUsed`: the time at which each of up to ten keys was last used.
 pub(super) async fn get_security_last_used(mut call: ActionCall<'_>) -> Result<ActionOutput, ApiError> {
     let asked = call.params.secret_id_list()?;
     call.params.end()?;

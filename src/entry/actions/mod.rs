@@ -1,6 +1,7 @@
-//! The actions, at `/`: requests signed with version 3 or 1, checked, dispatched by version and action, and answered in the
-//! envelope. May import what the other entry points may, and besides them `keys`, whose functions the actions call. A new
-//! action is a function and a line in `table.rs`.
+//! The actions, at `/`: requests signed with version 3 or 1 are checked, dispatched by version and action, and answered
+//! in the envelope. To add an action, write a function and add a row to `table.rs`.
+//!
+//! May import what the other entry points may.
 
 mod account;
 mod call;
@@ -29,16 +30,16 @@ use crate::signature::scheme::{SentBody, SentRequest};
 use crate::signature::tc3::{X_TC_ACTION, X_TC_VERSION};
 use crate::texts::Texts;
 
-/// Longest body of a version 3 POST, in bytes.
+/// The maximum size of the body of a version 3 POST, in bytes.
 const V3_POST_LIMIT: usize = 10 * 1024 * 1024;
-/// Longest body of a version 1 POST, in bytes.
+/// The maximum size of the body of a version 1 POST, in bytes.
 const V1_POST_LIMIT: usize = 1024 * 1024;
-/// Longest query of a GET, in bytes.
+/// The maximum size of the query of a GET, in bytes.
 const GET_LIMIT: usize = 32 * 1024;
-/// In records, in place of the name of an action that there is not.
+/// Recorded instead of a name that no action has.
 const UNKNOWN_ACTION: &str = "unknown action";
 
-/// Any request at `/`: always 200, with what the action returns or the error in the envelope.
+/// Handles any request at `/`. The response is always 200, with the action's output or an error in the envelope.
 pub(super) async fn respond(app: &App, caller: &Caller, parts: &Parts, body: Incoming) -> Response {
     let mut texts = None;
     match run(app, caller, &mut texts, parts, body).await {
@@ -47,7 +48,7 @@ pub(super) async fn respond(app: &App, caller: &Caller, parts: &Parts, body: Inc
     }
 }
 
-/// Sets `texts` if the request names a language among its parameters, as version 1 does.
+/// Runs a request. Sets `texts` if its parameters name a language, as those of version 1 do.
 async fn run(
     app: &App,
     caller: &Caller,
@@ -81,7 +82,7 @@ async fn run(
     signed_by_parameters(app, caller, parts, params).await
 }
 
-/// Version 3: action and version are headers.
+/// Version 3, in which action and version are headers.
 async fn signed_by_header(app: &App, caller: &Caller, parts: &Parts, body: Incoming) -> Result<ActionOutput, ApiError> {
     let action = agreed(&parts.headers, X_TC_ACTION).unwrap_or_default();
     let admission = Admission::new(app, context(caller, action));
@@ -99,7 +100,7 @@ async fn signed_by_header(app: &App, caller: &Caller, parts: &Parts, body: Incom
     table::run(version, action, ActionCall { app, caller, signed: &signed, params }).await
 }
 
-/// Version 1: action and version are parameters, decoded from the query or the body.
+/// Version 1, in which action and version are parameters, decoded from the query or the body.
 async fn signed_by_parameters(
     app: &App,
     caller: &Caller,

@@ -15,7 +15,7 @@ use crate::types::id::{SecretId, Uin};
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// Parameters every version 1 request has besides those of its action.
+/// The parameters that every version 1 request has in addition to those of its action.
 const COMMON: [&str; 11] = [
     "Action",
     "Language",
@@ -37,34 +37,35 @@ pub(super) fn decode(encoded: &[u8]) -> Result<Vec<(String, String)>, ApiError> 
     if all.next().is_none() { Ok(params) } else { Err(ApiError::TooManyParameters) }
 }
 
-/// The first parameter of this name.
+/// The value of the first parameter with this name.
 pub(super) fn value<'a>(params: &'a [(String, String)], name: &str) -> Option<&'a str> {
     params.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }
 
-/// Is the body a form, as far as its type and its first byte tell? One client sends its forms as JSON.
+/// Returns `true` if the body is a form, judging by its content type and its first byte. One client sends forms with
+/// the content type of JSON.
 pub(super) fn is_form(headers: &HeaderMap, body: &[u8]) -> bool {
     let kind = agreed(headers, header::CONTENT_TYPE).unwrap_or_default();
     let first = body.trim_ascii_start().first();
     kind.starts_with(FORM) || kind.starts_with(JSON) && !matches!(first, None | Some(b'{' | b'['))
 }
 
-/// May the body be a form?
+/// Returns `true` if the content type allows the body to be a form.
 pub(super) fn may_be_form(headers: &HeaderMap) -> bool {
     agreed(headers, header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with(FORM) || kind.starts_with(JSON))
 }
 
-/// Without the parameters that every version 1 request has.
+/// Removes the parameters that every version 1 request has.
 pub(super) fn without_common(params: Vec<(String, String)>) -> Vec<(String, String)> {
     params.into_iter().filter(|(name, _)| !COMMON.contains(&name.as_str())).collect()
 }
 
-/// An action's parameters, taken out one by one; what is left at the end is unknown.
+/// The parameters of an action. Each is taken out when it is read; any that are left at the end are unknown.
 #[derive(Debug, Default)]
 pub(super) struct Params(BTreeMap<String, Value>);
 
 impl Params {
-    /// From the body of a version 3 POST: a JSON object or, of any other type, nothing the actions here know.
+    /// Parses the body of a version 3 POST, which must be a JSON object if it is not empty.
     pub(super) fn from_body(headers: &HeaderMap, body: &[u8]) -> Result<Self, ApiError> {
         let json = agreed(headers, header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with(JSON));
         if body.is_empty() {
@@ -81,7 +82,7 @@ impl Params {
         Ok(params)
     }
 
-    /// From decoded pairs: every value is text, and lists are written `Name.0`, `Name.1` …
+    /// Converts decoded pairs. Every value is text, and lists are written `Name.0`, `Name.1` …
     pub(super) fn from_pairs(pairs: Vec<(String, String)>) -> Result<Self, ApiError> {
         let mut params = Self::default();
         let mut lists: BTreeMap<String, BTreeMap<u32, Value>> = BTreeMap::new();
@@ -100,7 +101,7 @@ impl Params {
         Ok(params)
     }
 
-    /// Each but once: of two values, back ends and proxies differ in which counts.
+    /// Adds a parameter, which must occur only once: programs differ in which of two values they use.
     fn add(&mut self, name: String, value: Value) -> Result<(), ApiError> {
         match self.0.entry(name) {
             Entry::Vacant(place) => {
@@ -123,7 +124,7 @@ impl Params {
         }
     }
 
-    /// The optional account that is meant: a number or its decimal text, and none but the key's own.
+    /// The optional target account: a number or its decimal text. It must be the key's own account.
     pub(super) fn target_uin(&mut self, own: Uin) -> Result<(), ApiError> {
         let uin = match self.take("TargetUin") {
             None => return Ok(()),
@@ -139,7 +140,7 @@ impl Params {
         }
     }
 
-    /// The key that is meant. What is not the shape of a key names none.
+    /// The target key. A malformed ID is treated like that of a key that does not exist.
     pub(super) fn access_key_id(&mut self) -> Result<SecretId, ApiError> {
         let id = self.text("AccessKeyId")?.ok_or(ApiError::MissingParameter("AccessKeyId"))?;
         id.parse().map_err(|_| ApiError::SecretNotExist)
@@ -164,7 +165,7 @@ impl Params {
         }
     }
 
-    /// 1 to 10 keys.
+    /// A list of 1 to 10 keys.
     pub(super) fn secret_id_list(&mut self) -> Result<Vec<SecretId>, ApiError> {
         const NAME: &str = "SecretIdList";
         let list = match self.take(NAME) {
@@ -182,7 +183,7 @@ impl Params {
             .collect()
     }
 
-    /// No parameter may be left.
+    /// Checks that no parameter is left.
     pub(super) fn end(&self) -> Result<(), ApiError> {
         match self.0.keys().next() {
             None => Ok(()),

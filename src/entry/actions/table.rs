@@ -1,4 +1,4 @@
-//! Every action there is. To add one, write its function and add a line here.
+//! The table of all actions. To add one, write its function and add a row here.
 
 use futures_util::future::BoxFuture;
 
@@ -12,22 +12,22 @@ const STS: &str = "2018-08-13";
 
 /// An action of the API.
 struct Action {
-    /// Its service, by that service's version. The service's name is not looked at: clients sign whatever their endpoint
-    /// begins with.
+    /// The version, which identifies the service. The service's name is ignored, because clients sign the first label
+    /// of their endpoint's name.
     version: &'static str,
     name: &'static str,
     run: Run,
 }
 
-/// How an action runs.
+/// The function that runs an action.
 enum Run {
-    /// At once. Such as the call that only asks who it is, the commonest by far: nothing goes on the heap for it.
+    /// A synchronous function. `GetCallerIdentity`, by far the most frequent call, needs no allocation this way.
     AtOnce(fn(&ActionCall<'_>) -> Result<ActionOutput, ApiError>),
-    /// After waiting for the database.
+    /// An asynchronous function, which waits for the database.
     Waiting(for<'a> fn(ActionCall<'a>) -> BoxFuture<'a, Result<ActionOutput, ApiError>>),
 }
 
-/// In the order in which they are looked for.
+/// In the order in which they are searched.
 static ACTIONS: [Action; 10] = [
     Action { version: STS, name: "GetCallerIdentity", run: Run::AtOnce(get_caller_identity) },
     Action { version: CAM, name: "ListAccessKeys", run: Run::Waiting(|call| Box::pin(keys::list_access_keys(call))) },
@@ -45,12 +45,12 @@ static ACTIONS: [Action; 10] = [
     Action { version: STS, name: "QueryApiKey", run: Run::Waiting(|call| Box::pin(keys::query_api_key(call))) },
 ];
 
-/// An action's own name, if there is one of that name. Any other is nowhere stored or logged.
+/// The name of an action, if there is one with this name. Any other name is neither stored nor logged.
 pub(super) fn known(sent: &str) -> Option<&'static str> {
     ACTIONS.iter().map(|action| action.name).find(|name| *name == sent)
 }
 
-/// Runs the action that a checked request asks for. Version and name are as sent.
+/// Runs the action that a checked request asks for. `version` and `name` are as sent.
 pub(super) async fn run(version: Option<&str>, name: &str, call: ActionCall<'_>) -> Result<ActionOutput, ApiError> {
     let version = version.filter(|version| !version.is_empty()).ok_or(ApiError::MissingParameter("Version"))?;
     if name.is_empty() {

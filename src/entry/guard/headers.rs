@@ -1,5 +1,5 @@
-//! The headers that go to the back end: as they came, but for what is between two neighbours, and for what back ends take
-//! from a proxy rather than from a client.
+//! The headers that are sent to the back end: those of the client, except hop-by-hop headers, and except those that
+//! back ends trust a proxy, not a client, to send.
 
 use std::net::IpAddr;
 
@@ -11,7 +11,7 @@ use crate::http::headers::only;
 use crate::http::tracked::Caller;
 use crate::signature::SchemeName;
 
-/// Names of headers that are between two neighbours and not for whoever comes next (RFC 9110, section 7.6.1).
+/// The hop-by-hop headers (RFC 9110, section 7.6.1).
 const HOP_BY_HOP: [HeaderName; 7] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
@@ -26,10 +26,11 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// What this guard says itself. From a client, not even signed: two under one name would be read in different ways.
+/// The headers that this guard sets itself. A client's are never passed on, even if signed, because programs differ in
+/// which of two values they use.
 const OURS: [&str; 4] = ["x-latchkey-", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
 
-/// Beginnings of the names by which back ends believe, of whoever is before them, who asks, from where, and for what.
+/// Prefixes of headers in which back ends trust a proxy to say who sends a request, from where, and for what.
 const FAMILIES: [&str; 13] = [
     "x-forwarded-",
     "x-original-",
@@ -46,9 +47,9 @@ const FAMILIES: [&str; 13] = [
     "ssl-client-",
 ];
 
-/// The same, of names that stand alone.
+/// Complete names of such headers.
 const SINGLE: [&str; 38] = [
-    // Who.
+    // The sender.
     "x-user",
     "x-user-id",
     "x-username",
@@ -62,7 +63,7 @@ const SINGLE: [&str; 38] = [
     "x-client-dn",
     "client-cert",
     "client-cert-chain",
-    // From where.
+    // The address.
     "forwarded",
     "x-forwarded",
     "forwarded-for",
@@ -79,7 +80,7 @@ const SINGLE: [&str; 38] = [
     "fly-client-ip",
     "proxy-client-ip",
     "wl-proxy-client-ip",
-    // For what.
+    // The requested resource.
     "x-http-method",
     "x-http-method-override",
     "x-method-override",
@@ -91,16 +92,17 @@ const SINGLE: [&str; 38] = [
     "front-end-https",
 ];
 
-/// Meant for whoever reads the environment of CGI, where this is the address of a proxy; and what an upgrade would carry.
+/// Never passed on: CGI programs read `Proxy` as the address of a proxy, and `HTTP2-Settings` belongs to an upgrade.
 const NEVER: [&str; 2] = ["proxy", "http2-settings"];
 
-/// Many back ends (CGI, WSGI, PHP, and what imitates them) know a header by its name in capitals with an underscore for
-/// whatever is no letter and no digit: `X.Latchkey_Uin` and `X-Latchkey-Uin` are one to them.
+/// Folds a name as many back ends (CGI, WSGI, PHP, and their imitators) do. They know a header by its name in capitals,
+/// with an underscore for any character that is not a letter or digit, so `X.Latchkey_Uin` and `X-Latchkey-Uin` are the
+/// same.
 fn folded(name: &HeaderName) -> String {
     name.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
 }
 
-/// Does it reach the back end, under this name?
+/// Returns `true` if the header with this name is passed on to the back end.
 fn passes(name: &HeaderName, signed_headers: &[&str]) -> bool {
     let folded = folded(name);
     let begins = |families: &[&str]| families.iter().any(|family| folded.starts_with(family));
@@ -111,7 +113,8 @@ fn passes(name: &HeaderName, signed_headers: &[&str]) -> bool {
     !believed || signed_headers.contains(&name.as_str())
 }
 
-/// The headers of `sent` for the back end, with what the check has found. `proto` is the scheme of this listener's addresses.
+/// The headers of `sent` for the back end, with the identity that the check has found. `proto` is the scheme of this
+/// listener.
 pub(crate) fn forwarded(
     sent: &HeaderMap,
     signed_headers: &[&str],
@@ -138,7 +141,7 @@ fn address(address: IpAddr) -> HeaderValue {
     HeaderValue::from_str(&address.to_string()).expect("an address has digits, letters, dots and colons")
 }
 
-/// The scheme the client used: that of this listener, or what a trusted proxy before it says.
+/// The scheme that the client used: that of this listener, or the one that a trusted proxy reports.
 fn proto_of(sent: &HeaderMap, caller: &Caller, own: &'static str) -> &'static str {
     let said = only(sent, FORWARDED_PROTO).filter(|_| caller.peer_is_trusted);
     match said {
@@ -154,14 +157,15 @@ pub(crate) fn connection_names(headers: &HeaderMap) -> impl Iterator<Item = Stri
     values.flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase())
 }
 
-/// Would `Connection` take away what was signed under `scheme`, after the check?
+/// Returns `true` if `Connection` names a header that was signed under `scheme`, and so would remove it after the
+/// check.
 pub(crate) fn takes_signed_header(headers: &HeaderMap, scheme: SchemeName, signed_headers: &[&str]) -> bool {
     connection_names(headers).any(|name| {
         scheme.reads_header(&name) || name.starts_with("content-") || signed_headers.contains(&name.as_str())
     })
 }
 
-/// What goes on to the next neighbour. `upgrading` says whether the connection itself is to be handed over.
+/// Removes the hop-by-hop headers. If `upgrading`, keeps the upgrade itself.
 pub(crate) fn without_hop_by_hop(sent: &HeaderMap, upgrading: bool) -> HeaderMap {
     let mut headers = sent.clone();
     let named: Vec<String> = connection_names(sent).collect();
@@ -183,16 +187,16 @@ mod tests {
 
     use super::*;
 
-    /// What header names may have besides letters and digits (RFC 9110, section 5.6.2).
+    /// The characters that header names may contain besides letters and digits (RFC 9110, section 5.6.2).
     const MARKS: [char; 15] = ['!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~'];
 
-    /// One of the believed names in some spelling, or a name of its own.
+    /// One of the trusted names in some spelling, and the name itself.
     fn spelt() -> impl Strategy<Value = (String, String)> {
         let names: Vec<&str> = OURS.iter().chain(&FAMILIES).chain(&SINGLE).copied().collect();
         let name = prop::sample::select(names);
         (name, prop::collection::vec((prop::sample::select(MARKS.to_vec()), any::<bool>()), 64)).prop_map(
             |(name, how)| {
-                // A family's name has a member's after it.
+                // A prefix needs something after it.
                 let name = if name.ends_with('-') { format!("{name}name") } else { name.to_owned() };
                 let spelt = name.chars().zip(how).map(|(c, (mark, upper))| match c {
                     '-' => mark,
@@ -209,7 +213,7 @@ mod tests {
         fn no_spelling_of_a_believed_name_passes((spelt, name) in spelt()) {
             let header: HeaderName = spelt.parse().unwrap();
             prop_assert!(!passes(&header, &["content-type", "host"]), "{} for {}", spelt, name);
-            // A signature over it makes it the client's own word, but for what this guard says itself.
+            // A signed header is the client's own statement, and passes, except for those that this guard sets itself.
             let ours = OURS.iter().any(|ours| name.starts_with(ours));
             prop_assert_eq!(passes(&header, &[header.as_str()]), !ours);
         }

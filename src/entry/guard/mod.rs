@@ -1,10 +1,11 @@
-//! The guard: a reverse proxy that lets only validly signed requests through, so that blocking is a matter of topology.
+//! The guard: a reverse proxy that lets only validly signed requests through. No request can bypass it if it is the
+//! only way to the back end.
 //!
 //! The whole body is read into a bounded buffer and hashed before anything is forwarded; the response streams. What is
-//! signed is what is forwarded: path and query go on byte for byte. An answer that lasts, and a connection that was upgraded
-//! (WebSocket), is cut when its key is disabled.
+//! signed is what is forwarded: path and query are passed on byte for byte. A long-lived response or an upgraded
+//! connection (WebSocket) is cut off when its key is disabled.
 //!
-//! May import what the other entry points may; nothing imports it but `serve`.
+//! May import what the other entry points may. Only `serve` imports it.
 
 mod headers;
 mod upstream;
@@ -39,9 +40,9 @@ use crate::signature::scheme::{SentBody, SentRequest};
 use crate::texts::Texts;
 use crate::types::id::RequestId;
 
-/// Longest body.
+/// The maximum size of a request body.
 const BODY_LIMIT: usize = 10 * 1024 * 1024;
-/// How often the key of an answer that lasts, or of an upgraded connection, is looked at.
+/// The interval at which the key of a long-lived response or an upgraded connection is checked.
 const WATCH_EVERY: Duration = Duration::from_millis(500);
 
 #[derive(Clone)]
@@ -50,13 +51,13 @@ struct Guard {
     upstream: Upstream,
 }
 
-/// The proxy before `upstream`.
+/// Creates the proxy in front of `upstream`.
 pub fn router(app: App, upstream: &Url) -> Router {
     let guard = Guard { app, upstream: Upstream::new(upstream) };
     Router::new().fallback(serve).with_state(guard)
 }
 
-/// What a client is told when a handler has panicked.
+/// The response for a panic in a handler.
 pub fn panicked(request_id: RequestId, _: &Uri) -> Response {
     refuse(&ApiError::Fault, EntryPoint::Guard, Texts::fallback(), request_id)
 }
@@ -93,7 +94,7 @@ async fn pass(
     }
     let target = parts.uri.path_and_query().map_or("", PathAndQuery::as_str);
     let (path, query) = path_and_query(target)?;
-    // Its share of the memory is held until the upstream has it.
+    // The body's share of the memory budget is held until the upstream has received it.
     let body = app.body_budget.read(body, Terms::new(BODY_LIMIT, address, headers)).await?;
     let request = SentRequest { path, query, body: SentBody::Whole(&body.bytes), ..unread };
     let accepted = admission.ask(&request).await?;
@@ -109,13 +110,14 @@ async fn pass(
     returned(guard, response, &accepted.signed, upgrade.filter(|_| upgrading))
 }
 
-/// To WebSocket, and to nothing else: another HTTP within it would carry requests that nobody checks.
+/// Returns `true` for an upgrade to WebSocket, the only one that is passed on: another version of HTTP would carry
+/// requests that nobody checks.
 fn is_upgrade(headers: &HeaderMap) -> bool {
     only(headers, header::UPGRADE).is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"))
         && connection_names(headers).any(|name| name == "upgrade")
 }
 
-/// The upstream's answer on its way back; of an upgrade, with the two connections joined.
+/// Returns the upstream's response to the client. For an upgrade, joins the two connections.
 fn returned(
     guard: &Guard,
     mut response: axum::http::Response<hyper::body::Incoming>,
@@ -124,7 +126,7 @@ fn returned(
 ) -> Result<Response, ApiError> {
     let switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     if switching {
-        // Not asked for: what follows would be nobody's.
+        // The client asked for no upgrade, so nobody could receive what follows.
         let client = client.ok_or(ApiError::UpstreamDown)?;
         let upstream = hyper::upgrade::on(&mut response);
         tokio::spawn(join(guard.app.clone(), signed.clone(), client, upstream));
@@ -137,7 +139,7 @@ fn returned(
     Ok(Response::from_parts(parts, Body::new(body)).into_response())
 }
 
-/// Passes bytes both ways until either side ends, or the key is no longer enabled.
+/// Passes bytes in both directions until either side ends, or the key is no longer enabled.
 async fn join(app: App, signed: Signed, client: OnUpgrade, upstream: OnUpgrade) {
     let (Ok(client), Ok(upstream)) = tokio::join!(client, upstream) else { return };
     let (mut client, mut upstream) = (TokioIo::new(client), TokioIo::new(upstream));
@@ -150,7 +152,7 @@ async fn join(app: App, signed: Signed, client: OnUpgrade, upstream: OnUpgrade) 
 async fn until_disabled(checker: Checker, signed: Signed) {
     loop {
         tokio::time::sleep(WATCH_EVERY).await;
-        // Where the state cannot be known, the connection does not go on either.
+        // If the state cannot be determined, the connection is cut off as well.
         if !checker.is_still_enabled(&signed).await {
             break;
         }

@@ -1,4 +1,4 @@
-//! The back end that is guarded: connections to it that are kept, and a request's second try where a kept one was dead.
+//! The guarded back end: its connection pool, and a second attempt for a request that failed on a stale connection.
 
 use std::error::Error as _;
 use std::pin::Pin;
@@ -22,20 +22,20 @@ use url::Url;
 
 use crate::entry::api_error::ApiError;
 
-/// How long the upstream may take to begin its answer.
+/// The time that the upstream may take to begin its response.
 const PATIENCE: Duration = Duration::from_mins(1);
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
-/// What is read ahead of an answer, and the longest headers of one.
+/// The maximum size of a response's headers, and of the data that is read ahead.
 const BUFFER: usize = 64 * 1024;
 
 type Connector = MapResponse<HttpConnector, fn(TokioIo<TcpStream>) -> TokioIo<Kept>>;
 
-/// Where requests are forwarded to.
+/// The back end that requests are forwarded to.
 #[derive(Clone)]
 pub(crate) struct Upstream {
     base: Uri,
     client: Client<Connector, Full<Bytes>>,
-    /// Whose connections are all new, and are not kept.
+    /// A client without a connection pool.
     fresh: Client<Connector, Full<Bytes>>,
 }
 
@@ -55,7 +55,7 @@ impl Upstream {
         }
     }
 
-    /// The address of what was asked for.
+    /// The upstream URL for a requested target.
     pub(crate) fn address(&self, asked: &Uri) -> Result<Uri, ApiError> {
         let mut parts = Parts::default();
         parts.scheme = self.base.scheme().cloned();
@@ -64,20 +64,20 @@ impl Upstream {
         Uri::from_parts(parts).map_err(|_| ApiError::Target)
     }
 
-    /// Asks the back end.
+    /// Forwards a request to the back end.
     pub(crate) async fn ask(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, ApiError> {
         match tokio::time::timeout(PATIENCE, self.ask_twice(request)).await {
             Ok(answer) => answer.map_err(|error| {
-                tracing::warn!(%error, cause = error.source().map(tracing::field::display), "the upstream did not answer");
+                tracing::warn!(%error, cause = error.source().map(tracing::field::display), "the upstream did not respond");
                 ApiError::UpstreamDown
             }),
             Err(_) => Err(ApiError::UpstreamSlow),
         }
     }
 
-    /// A back end may close a connection it has kept at any time, also while a request is on its way to it. What may be done
-    /// twice is then asked once more; of what may not, nobody knows whether it was done (RFC 9110, section 9.2.2). Requests
-    /// of which not a byte was sent the library itself sends again.
+    /// Forwards a request, if necessary twice. A back end may close an idle connection at any time, even while a
+    /// request is on its way. An idempotent request is then sent again; of any other, nobody knows whether it was
+    /// performed (RFC 9110, section 9.2.2). The library itself resends requests of which not a byte was sent.
     async fn ask_twice(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Error> {
         let again = request.method().is_idempotent().then(|| request.clone());
         match (self.client.request(request).await, again) {
@@ -93,7 +93,8 @@ impl Upstream {
     }
 }
 
-/// Did a connection that has served before end instead of serving again? What is no HTTP is an answer.
+/// Returns `true` if a connection that has served a request before was closed instead of serving this one. A response
+/// that is not HTTP still counts as a response.
 fn was_hung_up_on(error: &Error) -> bool {
     let mut known = Extensions::new();
     if let Some(connection) = error.connect_info() {
@@ -104,11 +105,11 @@ fn was_hung_up_on(error: &Error) -> bool {
     has_served && cause.is_some_and(|cause| !cause.is_parse() && !cause.is_user())
 }
 
-/// Has anything been answered on this connection?
+/// Set once a response has arrived on a connection.
 #[derive(Clone, Debug, Default)]
 struct Answered(Arc<AtomicBool>);
 
-/// A connection that knows whether it has served.
+/// A connection that remembers whether it has served a request.
 #[derive(Debug)]
 struct Kept {
     stream: TcpStream,

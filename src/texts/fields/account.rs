@@ -1,8 +1,8 @@
-//! Of the account: signing in, setting up, verification, security.
+//! The texts about the account: sign-in, setup, verification, security.
 
 use crate::texts::Text;
 
-/// Names, passwords and codes: their fields, and what is wrong with them.
+/// Names, passwords and codes: their fields and their errors.
 #[derive(Debug)]
 pub struct Credentials {
     pub account_name: Text,
@@ -84,7 +84,7 @@ pub struct RecoveryCodes {
     pub back_to_security: Text,
 }
 
-/// Verification before what cannot be taken back.
+/// Verification before an operation that cannot be undone.
 #[derive(Debug)]
 pub struct StepUp {
     pub title: Text,
@@ -117,13 +117,13 @@ pub struct Security {
     pub sessions: Text,
     pub sessions_about: Text,
     pub device: Text,
-    /// Browser and system, as far as they are known.
+    /// The browser and the system, if they are known.
     pub device_name: fn(Option<&str>, Option<&str>) -> String,
     pub signed_in_at: Text,
     pub last_seen: Text,
     pub this_session: Text,
     pub end: Text,
-    /// The device, and where it was signed in from.
+    /// The device, and the address that it signed in from.
     pub end_session_of: fn(&str, &str) -> String,
     pub end_title: Text,
     pub end_effect: Text,

@@ -2,14 +2,14 @@
 
 use crate::texts::Text;
 
-/// What callers of the API are told of a refusal.
+/// Error messages for callers of the API.
 #[derive(Debug)]
 pub struct Api {
-    /// What the signature lacks, in English, for the languages that can say it.
+    /// The error in the signature, in English, for the languages that can include it.
     pub authorization: fn(&str) -> String,
     pub secret_id_shape: Text,
     pub secret_id_not_found: Text,
-    /// By how many seconds a timestamp may differ.
+    /// The maximum clock skew, in seconds.
     pub expired: fn(u64) -> String,
     pub signature_failure: Text,
     pub token: Text,
@@ -36,7 +36,7 @@ pub struct Api {
     pub too_large: Text,
     pub incomplete: Text,
     pub crowded: Text,
-    /// How many there may be.
+    /// The maximum number of parameters.
     pub too_many_parameters: fn(usize) -> String,
     pub fault: Text,
 }

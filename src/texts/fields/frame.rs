@@ -1,8 +1,8 @@
-//! Around and on every page: the frame, what has just been done, what went wrong.
+//! The texts around every page: the frame, messages and errors.
 
 use crate::texts::Text;
 
-/// Used on several pages.
+/// Texts used on several pages.
 #[derive(Debug)]
 pub struct Common {
     pub copy: Text,
@@ -39,7 +39,7 @@ pub struct Common {
     pub back_to_console: Text,
 }
 
-/// Around every page.
+/// The frame of every page.
 #[derive(Debug)]
 pub struct Frame {
     pub skip_to_content: Text,
@@ -60,7 +60,7 @@ pub struct Frame {
     pub please_correct: Text,
 }
 
-/// What has just been done.
+/// Messages about what has just been done.
 #[derive(Debug)]
 pub struct Flash {
     pub key_created: fn(&str) -> String,
@@ -84,7 +84,7 @@ pub struct Flash {
     pub passkey_limit: Text,
 }
 
-/// Pages that say what went wrong: heading and text.
+/// Error pages, with heading and text.
 #[derive(Debug)]
 pub struct Errors {
     pub not_found: (Text, Text),
@@ -103,12 +103,12 @@ pub struct Errors {
     pub unavailable: (Text, Text),
     pub timed_out: (Text, Text),
     pub fault: (Text, Text),
-    /// The heading over what follows.
+    /// The heading above the following texts.
     pub not_done: Text,
     pub name_taken: Text,
     pub key_limit: Text,
     pub key_not_disabled: Text,
     pub key_already: Text,
-    /// In how many seconds.
+    /// The number of seconds to wait.
     pub try_again: fn(i64) -> String,
 }

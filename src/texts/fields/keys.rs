@@ -1,4 +1,4 @@
-//! Of the keys: their pages, rotation, and refused calls.
+//! The texts about keys: their pages, rotation, and refused calls.
 
 use crate::texts::Text;
 
@@ -22,7 +22,7 @@ pub struct Keys {
     pub masked: Text,
     pub hide: Text,
     pub masks_itself: Text,
-    /// Of the script, which puts the number in the place of `{n}`.
+    /// For the script, which replaces `{n}` with the number.
     pub seconds_left: Text,
     pub more_time: Text,
     pub copy_secret_id: fn(&str) -> String,
@@ -49,7 +49,7 @@ pub struct Keys {
     pub disable_all_effect: Text,
 }
 
-/// What the owner should look after, and what to do about it.
+/// Advice for the owner, and what to do about it.
 #[derive(Debug)]
 pub struct Advice {
     pub title: Text,
@@ -69,7 +69,7 @@ pub struct Advice {
     pub to_security: Text,
 }
 
-/// The page of one key.
+/// The page of a key.
 #[derive(Debug)]
 pub struct Key {
     pub title: Text,
@@ -100,7 +100,7 @@ pub struct Snippets {
     pub copy_named: fn(&str) -> String,
 }
 
-/// Replacing a key by a new one.
+/// Replacing a key with a new one.
 #[derive(Debug)]
 pub struct Rotation {
     pub title: Text,
@@ -131,7 +131,7 @@ pub struct Rotation {
     pub still_refused: fn(i64) -> String,
 }
 
-/// Why a call was refused.
+/// Looking up a refused call.
 #[derive(Debug)]
 pub struct Refused {
     pub title: Text,

@@ -1,4 +1,5 @@
-//! The texts that every language has. What each says is in the language's file, and read best in the English one.
+//! The texts that every language has. Their values are in the files of the languages; the English ones are the easiest
+//! to read.
 
 #![expect(missing_docs, reason = "the English texts say what each field is")]
 

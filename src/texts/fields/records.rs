@@ -1,8 +1,8 @@
-//! Of the records.
+//! The texts about the audit log.
 
 use crate::texts::Text;
 
-/// The page of the records.
+/// The page of the audit records.
 #[derive(Debug)]
 pub struct Records {
     pub title: Text,
@@ -27,7 +27,7 @@ pub struct Records {
     pub secret_id_invalid: Text,
 }
 
-/// What is recorded: by whom, what, how it ended, and details of that.
+/// The events of the audit log: actors, actions, results and details.
 #[derive(Debug)]
 pub struct Events {
     pub by_owner: Text,

@@ -1,18 +1,18 @@
-// An authenticator app that never shows the server a code twice.
+// An authenticator app that never gives out the same code twice.
 
 import { setTimeout as wait } from 'node:timers/promises';
 
 import { TOTP } from 'otpauth';
 
 const PERIOD = 30_000;
-/** A code of the step before is only handed out if there is this much time left to type it. */
+/** A code of the previous step is only given out if at least this much time is left to type it. */
 const TIME_TO_TYPE = 10_000;
 
 export class Authenticator {
   #totp;
   #last = -Infinity;
 
-  /** Takes the set-up key as the page shows it. */
+  /** Takes the setup key as the page shows it. */
   constructor(seed) {
     this.#totp = new TOTP({ secret: seed.replace(/\s/g, ''), digits: 6, period: PERIOD / 1000, algorithm: 'SHA1' });
   }
@@ -22,8 +22,8 @@ export class Authenticator {
   }
 
   /**
-   * A code the server accepts now. Each step works once and one step of drift is allowed, so the steps rise from the
-   * one before the present to the one after it; after that it waits for the clock.
+   * Returns a code that the server accepts now. Each step works once, and one step of clock skew is allowed, so the
+   * codes come from the previous step, then the present, then the next one. After that, this waits for the clock.
    */
   async code() {
     for (;;) {
@@ -39,7 +39,7 @@ export class Authenticator {
     }
   }
 
-  /** A code the server does not accept, now or soon. */
+  /** Returns a code that the server accepts neither now nor soon. */
   wrongCode() {
     const step = Math.floor(Date.now() / PERIOD);
     const right = new Set([-2, -1, 0, 1, 2, 3].map((offset) => this.#at(step + offset)));

@@ -1,4 +1,4 @@
-// Chromium, and what must never happen in it.
+// Chromium, and the defects that must never occur in it.
 
 import assert from 'node:assert/strict';
 
@@ -17,19 +17,19 @@ export function launch() {
       '--disable-component-update',
       '--disable-sync',
     ],
-    // People's browsers keep pages whole in memory for Back; so must this one.
+    // Ordinary browsers keep whole pages in memory for the Back button, so this one must do so, too.
     ignoreDefaultArgs: ['--disable-back-forward-cache'],
   });
 }
 
-/** Notes everything in `context` that is a defect wherever it happens. */
+/** Records everything in `context` that is a defect on any page. */
 export class Watch {
   #found = [];
 
   constructor(context, origin) {
     context.on('console', (message) => {
       if (!['error', 'warning'].includes(message.type())) return;
-      // The browser's note about a page that is a refusal. Whether the refusal is right is each test's to say.
+      // The browser reports every page with an error status. Each test checks for itself whether that status is right.
       if (/^Failed to load resource: .* status of 4\d\d/.test(message.text())) return;
       this.#found.push(`console: ${message.text()} (${message.location().url})`);
     });
@@ -52,7 +52,7 @@ export class Watch {
     });
   }
 
-  /** What was found since the last time. */
+  /** Returns what was found since the last call. */
   take() {
     return this.#found.splice(0);
   }
@@ -63,13 +63,13 @@ export class Watch {
   }
 }
 
-/** Does something that leads to another page, waits for that page and returns its response. */
+/** Performs an action that leads to another page, waits for that page, and returns its response. */
 export async function leads(page, action) {
   const [response] = await Promise.all([page.waitForNavigation(), action()]);
   return response;
 }
 
-/** Presses a button or a link that leads to another page; returns that page's response. */
+/** Clicks a button or link that leads to another page, and returns that page's response. */
 export function press(locator) {
   return leads(locator.page(), () => locator.click());
 }
@@ -78,7 +78,7 @@ export async function visible(locator) {
   await locator.waitFor({ state: 'visible' });
 }
 
-/** Waits until `locator` is seen with this text. */
+/** Waits until `locator` is visible with this text. */
 export async function says(locator, text) {
   await locator.filter({ hasText: text }).waitFor({ state: 'visible' });
 }
@@ -88,7 +88,7 @@ export async function focused(locator) {
   await locator.and(locator.page().locator(':focus')).waitFor({ state: 'visible' });
 }
 
-/** What assistive technology reads out as the description of a field or button. */
+/** Returns the description of a field or button that assistive technology reads out. */
 export function description(locator) {
   return locator.evaluate((element) =>
     (element.getAttribute('aria-describedby') ?? '')

@@ -1,7 +1,7 @@
-// What buttons and fields are called. The walk through all states knows them in English and finds them in the other
-// languages, too.
+// The labels of buttons and fields. The walk through all states uses the English ones, and finds them in the other
+// languages as well.
 
-/** In Chinese and in Japanese. */
+/** The Chinese and Japanese labels. */
 const OTHERS = {
   'Account name': ['账号名称', 'アカウント名'],
   Password: ['密码', 'パスワード'],
@@ -34,12 +34,12 @@ const OTHERS = {
   'End all other sessions': ['结束其他所有会话', 'ほかのセッションをすべて終了'],
 };
 
-/** Matches just this name, in whichever language the page is. */
+/** Matches exactly this label, in the language of the page. */
 export function named(english) {
   return new RegExp(`^(${[english, ...(OTHERS[english] ?? [])].map(escaped).join('|')})$`);
 }
 
-/** Matches names that say with this word what is done, and to which key or session: Japanese says that first. */
+/** Matches labels that consist of this verb and a key or session. In Japanese, the verb comes last. */
 export function beginning(english) {
   const [chinese, japanese] = OTHERS[english] ?? [english, english];
   return new RegExp(`^(${escaped(english)}|${escaped(chinese)})(?!\\p{L})|${escaped(japanese)}$`, 'u');

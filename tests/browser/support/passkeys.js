@@ -1,4 +1,4 @@
-// A passkey authenticator that the browser itself plays.
+// The browser's virtual passkey authenticator.
 
 const AUTHENTICATOR = {
   protocol: 'ctap2',
@@ -9,7 +9,7 @@ const AUTHENTICATOR = {
   automaticPresenceSimulation: true,
 };
 
-/** The authenticator of one page. */
+/** The authenticator of a page. */
 export class Passkeys {
   static async on(page) {
     const passkeys = new Passkeys();
@@ -28,18 +28,18 @@ export class Passkeys {
     return (await this.#send('getCredentials')).credentials;
   }
 
-  /** Has these and no others. */
+  /** Replaces its credentials with these. */
   async have(credentials) {
     await this.#send('clearCredentials');
     for (const credential of credentials) await this.#send('addCredential', { credential });
   }
 
-  /** Does it recognise its owner from now on? */
+  /** Sets whether it recognises its user from now on. */
   recognise(isUserVerified) {
     return this.#send('setUserVerified', { isUserVerified });
   }
 
-  /** Takes it away again. */
+  /** Removes it. */
   stop() {
     return this.cdp.detach();
   }

@@ -1,4 +1,4 @@
-// What the owner of an account does, over and over: set up, sign in, find a key.
+// The recurring actions of an owner: set up an account, sign in, find a key.
 
 import { Authenticator } from './authenticator.js';
 import { press } from './browser.js';
@@ -10,16 +10,16 @@ export const PASSWORD = 'seven tin kettles hum';
 const field = (page, label) => page.getByLabel(named(label));
 const button = (page, name) => page.getByRole('button', { name: named(name) });
 
-/** Fills in the first page of a set-up and sends it. */
+/** Fills in and submits the first page of a setup. */
 export async function giveNameAndPassword(page, { name = NAME, password = PASSWORD, again = password } = {}) {
   const called = field(page, 'Account name');
-  if (await called.isEditable()) await called.fill(name); // a link of an account knows its name
+  if (await called.isEditable()) await called.fill(name); // for an existing account, the page shows its name
   await field(page, 'New password').fill(password);
   await field(page, 'Confirm new password').fill(again);
   return press(button(page, 'Next'));
 }
 
-/** Takes the key the enrolment page shows into an authenticator. */
+/** Adds the setup key on the page to an authenticator. */
 export async function scan(page) {
   return new Authenticator(await page.locator('#seed').innerText());
 }
@@ -33,7 +33,7 @@ export async function readRecoveryCodes(page) {
   return page.getByRole('listitem').locator('code').allInnerTexts();
 }
 
-/** From the set-up link to the page of the keys. */
+/** Performs the whole setup, from its link to the page of the keys. */
 export async function setUp(page, link, name = NAME) {
   await page.goto(link);
   await giveNameAndPassword(page, { name });
@@ -69,7 +69,7 @@ export async function secretIds(page) {
   return page.locator('tbody tr').evaluateAll((rows) => rows.map((row) => row.id));
 }
 
-/** A key's row, and what is in it. */
+/** The row of a key, and its parts. */
 export function row(page, secretId) {
   const whole = page.locator(`tr[id="${secretId}"]`);
   return {
@@ -79,12 +79,12 @@ export function row(page, secretId) {
     status: whole.locator('[data-label="Status"]'),
     lastUsed: whole.locator('[data-label="Last Used"]'),
     remark: whole.locator('details'),
-    // A button's name goes on with the end of the key's id.
+    // The label of a button also contains the end of the key's ID.
     button: (name) => whole.getByRole('button', { name: beginning(name) }),
   };
 }
 
-/** Gives password and code in whatever asks for them before `act`: the pop-up or the full page. */
+/** Enters password and code in the pop-up or the full page that asks for them before `act`. */
 export async function verify(scope, { password = PASSWORD, code, act = 'Show' }) {
   await field(scope, 'Password').fill(password);
   await field(scope, 'Authenticator code').fill(code);

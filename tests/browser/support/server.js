@@ -1,4 +1,4 @@
-// The real binary, on ports of its own and an empty database.
+// The real binary, on free ports and an empty database.
 
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -14,10 +14,10 @@ import pg from 'pg';
 const BINARY = path.resolve(
   process.env.LATCHKEY_BIN ?? fileURLToPath(new URL('../../../target/debug/latchkey', import.meta.url)),
 );
-/** Longer than the server lets requests in flight finish. */
+/** Longer than the server gives requests in flight to finish. */
 const STOP_WITHIN = 15_000;
 
-/** Without settings of whoever runs the tests. */
+/** The environment without the user's own settings. */
 const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('LATCHKEY_')));
 
 /** An empty PostgreSQL database, dropped by `remove`. */
@@ -46,11 +46,11 @@ async function createDatabase() {
 }
 
 export class Server {
-  /** The console as its users name it, without a slash at the end. */
+  /** The public URL of the console, without a trailing slash. */
   console;
-  /** The signed API. */
+  /** The URL of the signed API. */
   api;
-  /** The link that makes the first account. */
+  /** The link that creates the first account. */
   setup;
   /** What the server has logged so far. */
   log = '';
@@ -61,7 +61,7 @@ export class Server {
   #directory;
   #database;
 
-  /** Starts on `database` (`'SQLite'` or `'PostgreSQL'`), with further arguments if need be. */
+  /** Starts a server on `database` (`'SQLite'` or `'PostgreSQL'`), with further arguments if needed. */
   static async start({ database = 'SQLite', args = [] } = {}) {
     const server = new Server();
     server.#database = database === 'PostgreSQL' ? await createDatabase() : undefined;
@@ -79,7 +79,7 @@ export class Server {
     this.#settings = ['--data-dir', path.join(this.#directory, 'data')];
     if (this.#database) this.#settings.push('--database', this.#database.url);
     const listeners = ['--console', '127.0.0.1:0', '--api', '127.0.0.1:0'];
-    // In its own directory, so that it finds no settings file.
+    // Its own directory is the working directory, so that it finds no settings file.
     this.#process = spawn(BINARY, [...listeners, ...this.#settings, ...args], {
       cwd: this.#directory,
       env: environment,
@@ -92,7 +92,7 @@ export class Server {
       this.#process.once('error', reject);
       this.#process.once('close', (code, signal) => resolve(signal ?? code));
     });
-    this.#exited.catch(() => {}); // told to whoever waits for it
+    this.#exited.catch(() => {}); // reported where the exit is awaited
     const ready = {};
     const read = async () => {
       for await (const line of createInterface(this.#process.stdout)) {
@@ -106,26 +106,26 @@ export class Server {
     if (!ready.console || !ready.api || !ready.setup) {
       this.#process.kill('SIGKILL');
       await this.#exited;
-      throw new Error(`${BINARY} did not say where it is: ${JSON.stringify(ready)}\n${this.log}`);
+      throw new Error(`${BINARY} did not print its addresses: ${JSON.stringify(ready)}\n${this.log}`);
     }
     this.api = ready.api;
     this.setup = ready.setup;
     this.console = new URL(ready.setup).origin;
   }
 
-  /** Runs a command on the server's database, such as `account create NAME`, and returns what it prints. */
+  /** Runs a command on the server's database, such as `account create NAME`, and returns its output. */
   async command(...args) {
     const options = { cwd: this.#directory, env: environment };
     const { stdout } = await promisify(execFile)(BINARY, [...args, ...this.#settings], options);
     return stdout;
   }
 
-  /** The set-up link a command has printed, at the address this server has. */
+  /** The setup link in a command's output, with the address of this server. */
   linkFrom(printed) {
     return printed.match(/^setup (\S+)$/m)[1].replace(/^https?:\/\/[^/]+/, this.console);
   }
 
-  /** Stops it and removes what it kept. It has to end well and in time. */
+  /** Stops the server and removes its data. Fails if the server ends with an error or too late. */
   async stop() {
     this.#process.kill('SIGTERM');
     const late = setTimeout(() => this.#process.kill('SIGKILL'), STOP_WITHIN);

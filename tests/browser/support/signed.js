@@ -1,16 +1,16 @@
-// One signed request, as a developer's program sends it (TC3-HMAC-SHA256).
+// A signed request, as a client library sends it (TC3-HMAC-SHA256).
 
 import { createHash, createHmac } from 'node:crypto';
 
 const sha256 = (text) => createHash('sha256').update(text).digest('hex');
 const hmac = (key, text) => createHmac('sha256', key).update(text).digest();
 
-/** Asks the API whose key this is. Returns what stands in its envelope: `AccountId` and more, or `Error`. */
+/** Asks the API for the identity of a key. Returns the content of the envelope: `AccountId` and more, or `Error`. */
 export function callerIdentity(api, pair) {
   return call(api, pair, 'GetCallerIdentity');
 }
 
-/** Calls any action without parameters. */
+/** Calls an action that takes no parameters. */
 export async function call(api, { secretId, secretKey }, action) {
   const { host } = new URL(api);
   const body = '{}';

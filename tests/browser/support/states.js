@@ -1,4 +1,4 @@
-// Every page of the console in every state that looks different, reached one after the other.
+// Every page of the console in every state that looks different, one after the other.
 
 import { leads, press } from './browser.js';
 import { beginning, named } from './names.js';
@@ -8,8 +8,8 @@ import { row, secretIds } from './people.js';
 import { call } from './signed.js';
 
 /**
- * Leads `page` through the states and yields the name of each, with the page in it. With `extreme`, whatever an owner
- * can make long is as long as it can be.
+ * Leads `page` through the states, and yields the name of each once the page is in it. With `extreme`, everything whose
+ * length an owner can choose has the maximum length.
  */
 export async function* states(server, page, { extreme = false } = {}) {
   const name = extreme ? 'W'.repeat(64) : people.NAME;
@@ -17,7 +17,7 @@ export async function* states(server, page, { extreme = false } = {}) {
   const action = extreme ? 'DescribeTheStateOfEveryThingThatThisAccountHasInAllOfItsRegions1' : 'GetCallerIdentity';
   const button = (label) => page.getByRole('button', { name: named(label) });
   const dialog = page.getByRole('dialog');
-  /** Sends a form of the page as the page itself would not: from behind a disabled button, or with these values. */
+  /** Submits a form of the page as a user could not: despite a disabled button, or with these values. */
   const sendByForce = (form, values = {}) =>
     leads(page, () =>
       form.evaluate((form, values) => {
@@ -30,7 +30,7 @@ export async function* states(server, page, { extreme = false } = {}) {
     await dialog.waitFor({ state: 'visible' });
   };
 
-  // Setting up.
+  // Setup.
   await page.goto('/setup?token=of-no-link');
   yield 'link that cannot be used';
   await page.goto(server.setup);
@@ -97,7 +97,7 @@ export async function* states(server, page, { extreme = false } = {}) {
   await sendByForce(one.remark.locator('form'), { remark: 'm'.repeat(1025) });
   yield 'remark, refused';
 
-  // Used, disabled, enabled, deleted.
+  // A key that is used, disabled, enabled, deleted.
   await call(server.api, { secretId: first, secretKey }, action);
   await page.goto('/cam/capi');
   yield 'used key';
@@ -153,7 +153,7 @@ export async function* states(server, page, { extreme = false } = {}) {
   await page.goto(`/cam/records?from=yesterday&to=2026-11-31&event=key.lost&result=maybe&key=${first.slice(0, 20)}`);
   yield 'records, filter refused';
 
-  // Errors that are pages.
+  // Error pages.
   await page.goto('/no-such-page');
   yield 'no such page';
   await page.goto(`/cam/capi/keys/AKID${'0'.repeat(32)}/delete`);
@@ -164,7 +164,7 @@ export async function* states(server, page, { extreme = false } = {}) {
   await sendByForce(page.locator('form.create'), { form_token: 'of-another-session' });
   yield 'form out of date';
 
-  // Signing in.
+  // Sign-in.
   await page.goto('/cam/capi');
   await people.signOut(page);
   yield 'signed out';
@@ -185,7 +185,7 @@ export async function* states(server, page, { extreme = false } = {}) {
   await people.giveCode(page, 'Recovery code', recoveryCodes[0]);
   yield 'signed in with a recovery code';
 
-  // The security page. Signed in with a recovery code, so nothing is verified.
+  // The security page, after a sign-in with a recovery code, so that no verification is in force.
   const otherBrowser = await page
     .context()
     .browser()

@@ -1,5 +1,5 @@
-// Makes the calls that are asked for, one a line of JSON, with the Node SDK as its users have it, and writes what comes
-// of each, one a line.
+// Makes calls with the Node SDK, as its users would. Reads one call per line of JSON, and writes the outcome of each as
+// a line.
 
 import { Agent } from 'node:http';
 import { createInterface } from 'node:readline';
@@ -10,12 +10,12 @@ import { sts } from 'tencentcloud-sdk-nodejs/tencentcloud/services/sts/index.js'
 
 const PRODUCTS = { cam: cam.v20190116.Client, sts: sts.v20180813.Client };
 
-// Kept alive, so that a disabled key is refused on a connection it has opened before.
+// Connections are kept alive, so that a disabled key is refused on an existing connection.
 const agent = new Agent({ keepAlive: true });
 
 const RealDate = Date;
 
-/** The SDK signs with the time of `Date`; this is that of a machine whose clock is wrong. */
+/** The SDK signs with the time of `Date`. This makes it the time of a machine whose clock is wrong. */
 function setClock(skewSeconds) {
   const now = () => RealDate.now() + skewSeconds * 1000;
   globalThis.Date = class extends RealDate {
@@ -37,7 +37,7 @@ function clientFor({ endpoint, signMethod, reqMethod, language, headers, credent
 
 function send(client, { action, params, options = {}, octets, own }) {
   if (octets !== undefined) return client.requestOctetStream(action, Buffer.from(octets));
-  // As it is meant to be used: a method for each action.
+  // The intended use: a method for each action.
   if (own) return client[action](params);
   return client.request(action, params, options);
 }
@@ -48,7 +48,7 @@ async function outcome(call) {
     return { answer: await send(clientFor(call), call) };
   } catch (error) {
     const { code, message, requestId, httpCode } = error;
-    // Without a code it is not the API's refusal, and called by a name that no refusal of the API's has.
+    // An error without a code does not come from the API, and gets a name that no error of the API has.
     return { error: { code: code ?? (httpCode ? `HTTP ${httpCode}` : 'NoAnswer'), message, requestId } };
   } finally {
     globalThis.Date = RealDate;

@@ -1,5 +1,5 @@
-// Asks who the key is with `@tencent-sdk/capi`, as other tools of the vendor use it: what `process.argv[2]` says in JSON.
-// Its forms of version 1 go out as `application/json`.
+// Calls `GetCallerIdentity` with `@tencent-sdk/capi`, as other tools of the vendor use it, with the JSON options in
+// `process.argv[2]`. Its version 1 forms are sent as `application/json`.
 
 import capi from '@tencent-sdk/capi';
 

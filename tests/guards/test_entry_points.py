@@ -1,4 +1,4 @@
-"""What every way to guard a back end must do, whoever does the asking."""
+"""The behaviour that every entry point for back ends must have, behind a proxy or as the built-in guard."""
 
 import re
 import secrets
@@ -24,7 +24,7 @@ def check_identity(door: Door, received: object, body: bytes = b"") -> None:
     assert received.get("X-Latchkey-Content-SHA256") == sha256(body)
 
 
-# --- What passes ------------------------------------------------------------------------------------------------------
+# --- Accepted requests ------------------------------------------------------------------------------------------------
 
 
 def test_a_signed_get_passes(door: Door) -> None:
@@ -85,7 +85,7 @@ def test_a_request_that_signs_more_headers(door: Door) -> None:
     door.ask(request.without("X-TC-Action")).check_refused()
 
 
-# --- What is refused --------------------------------------------------------------------------------------------------
+# --- Refused requests -------------------------------------------------------------------------------------------------
 
 
 def test_what_is_not_signed(door: Door) -> None:
@@ -134,7 +134,7 @@ def test_another_body(door: Door) -> None:
     if not door.is_proxy:
         outcome.check_refused()
         return
-    # A proxy asks without the body. It is the back end that sees it, and is told what was signed.
+    # A proxy asks without the body. The back end sees it, and is told the signed hash.
     (received,) = outcome.received
     assert (outcome.answer.status, received.get("X-Latchkey-Content-SHA256")) == (422, sha256(BODY))
 
@@ -156,7 +156,7 @@ def test_another_hash_of_the_body(door: Door) -> None:
         door.ask(request.without("X-TC-Content-SHA256")).check_refused()
         door.ask(request.with_headers(("X-TC-Content-SHA256", sha256(BODY)))).check_refused()
     else:
-        # It looks at the body itself.
+        # The guard hashes the body itself.
         check_identity(door, outcome.served(), BODY)
 
 
@@ -202,7 +202,7 @@ def test_a_disabled_key_is_refused_at_once(door: Door) -> None:
             door.ask(door.signed(), connection).served()
 
 
-# --- What clients make up ---------------------------------------------------------------------------------------------
+# --- Forged headers ---------------------------------------------------------------------------------------------------
 
 
 def test_an_identity_that_the_client_sends_is_removed(door: Door) -> None:
@@ -213,7 +213,7 @@ def test_an_identity_that_the_client_sends_is_removed(door: Door) -> None:
 
 
 def test_an_identity_with_underscores_is_removed(door: Door) -> None:
-    # Which a back end that speaks CGI, WSGI or PHP cannot tell from one with hyphens.
+    # A back end with CGI, WSGI or PHP cannot tell these names from those with hyphens.
     forged = [(name.replace("-", "_"), "100000000001") for name in IDENTITY]
     forged += [("X-Latchkey_Uin", "100000000001"), ("x_latchkey-uin", "100000000001")]
     outcome = door.ask(door.signed().with_headers(*forged))
@@ -251,7 +251,7 @@ def test_what_back_ends_believe_of_a_proxy_is_removed(door: Door) -> None:
 
 
 def test_an_identity_that_the_client_has_removed(door: Door) -> None:
-    # What Connection names is for the next neighbour only, and is not passed on.
+    # A header that Connection names is not passed on.
     named = ", ".join(IDENTITY)
     for value in (named, named.lower(), f"keep-alive, {named}"):
         received = door.ask(door.signed("POST", "/orders", BODY).with_headers(("Connection", value))).received
@@ -282,7 +282,7 @@ BY_NUMBER = [pytest.param(lie, id=f"lie{number}") for number, lie in enumerate(L
 
 @pytest.mark.parametrize("lie", BY_NUMBER)
 def test_headers_that_claim_another_request(door: Door, lie: tuple[tuple[str, str], ...]) -> None:
-    # Signed is the harmless one, sent is another.
+    # The harmless request is signed, and another one is sent.
     request = door.signed("GET", "/public")
     for method, target in (("GET", "/secret"), ("DELETE", "/public"), ("GET", "/public/../secret")):
         sent = Request(method, target, request.headers).with_headers(*lie)
@@ -293,7 +293,7 @@ def test_headers_that_claim_another_request(door: Door, lie: tuple[tuple[str, st
 def test_headers_that_claim_another_request_beside_a_right_one(door: Door, lie: tuple[tuple[str, str], ...]) -> None:
     outcome = door.ask(door.signed("GET", "/secret").with_headers(*lie))
     if not outcome.was_served:
-        # Refusing is as good.
+        # A refusal is just as good.
         outcome.check_refused(400, 401, 403)
         return
     received = outcome.served()
@@ -328,12 +328,12 @@ def test_an_address_that_the_client_claims_is_not_recorded(door: Door) -> None:
     request = door.signed(target=path).with_headers(*((name, FORGED_ADDRESS) for name in claims))
     door.ask(request.with_headers(("Forwarded", f"for={FORGED_ADDRESS}"))).served()
     (call,) = [call for call in calls(door) if call["Action"] == f"GET {path}"]
-    # Where this comes from, which Envoy says of its own machine in a way of its own.
+    # The client's actual address. Envoy reports another address of the same machine.
     assert call["Address"] == "127.0.0.1" or (door.way == "envoy" and call["Address"] != FORGED_ADDRESS)
 
 
 def calls(door: Door) -> list[dict[str, str]]:
-    """The latest, from the key's own page."""
+    """Returns the latest calls from the page of the key."""
     page = door.owner.get(f"/cam/capi/keys/{door.key.secret_id}")
     rows = page.select("table.calls tbody tr")
     return [{cell["data-label"]: cell.get_text(" ", strip=True) for cell in row.select("td")} for row in rows]
@@ -346,13 +346,13 @@ def test_calls_are_recorded_with_what_came_of_them(door: Door) -> None:
     results = {call["Action"]: call["Result"] for call in calls(door)}
     assert results[f"GET {path}"] == "Accepted"
     assert results[f"DELETE {path}"].startswith("Refused")
-    # What nothing signs with the key may be anybody's, and hold anything.
+    # A path that was not signed with the key may come from anybody and contain anything.
     door.ask(door.signed("GET", f"{path}/other", key=Key(door.key.secret_id, secrets.token_hex(16)))).check_refused()
     actions = [call["Action"] for call in calls(door)]
     assert "GET" in actions and f"GET {path}/other" not in actions
 
 
-# --- Odd addresses ----------------------------------------------------------------------------------------------------
+# --- Odd targets ------------------------------------------------------------------------------------------------------
 
 ODD = [
     "/a/../b",
@@ -411,14 +411,15 @@ def test_an_odd_address_is_routed_as_it_was_signed_or_refused(door: Door, target
             received = outcome.served()
             assert (received.method, received.target) == (method, target)
         elif (method, target) != ("OPTIONS", "*"):
-            # This one Caddy and Traefik answer by themselves.
+            # Caddy and Traefik respond to this one themselves.
             outcome.check_refused(400, 401, 403, 404, 405)
 
 
 @pytest.mark.parametrize("target", ODD[: ODD.index("/a%20b+c") + 1])
 def test_an_odd_address_passes(door: Door, target: str) -> None:
     outcome = door.ask(door.signed("GET", target))
-    # nginx refuses to go above the root. Traefik puts addresses in order before it asks: not what was signed.
+    # nginx refuses paths above the root. Traefik normalises targets before it asks, so they differ from what was
+    # signed.
     if (door.way, target) == ("nginx", "/..%2fb") or door.way == "traefik":
         return
     assert outcome.served().target == target
@@ -429,7 +430,7 @@ BEYOND = ['/a"b', "/a<b", "/a>b", "/a`b", '/?a"b', "/?<", "/你", "/?q=é", "/a#
 
 @pytest.mark.parametrize("target", BEYOND)
 def test_what_is_to_be_encoded_is_refused(door: Door, target: str) -> None:
-    # As its bytes go over the wire.
+    # Its bytes as they go over the wire.
     sent = target.encode().decode("latin-1")
     outcome = door.ask(door.signed("GET", target).with_target(sent))
     outcome.check_refused(400, 401, 403)
@@ -449,7 +450,7 @@ def test_no_address_is_signed_as_one_and_routed_as_another(door: Door) -> None:
         for signed_as, sent_as in permutations(same, 2):
             outcome = door.ask(Request("GET", sent_as, door.signed("GET", signed_as).headers))
             targets = [received.target for received in outcome.received]
-            # What is signed does not tell no query from an empty one.
+            # A signature does not distinguish an empty query from none.
             if any(target.removesuffix("?") != signed_as.removesuffix("?") for target in targets):
                 routed_as_another.append((signed_as, sent_as, targets))
     assert not routed_as_another
