@@ -3,6 +3,8 @@
 // times in the reader's time zone.
 (() => {
   const HOME = '/cam/capi';
+  // Back and reload ask for a page again that a form has led to, and do not send the form again.
+  history.replaceState(history.state, '', location.href);
   const words = document.body.dataset;
   const status = document.getElementById('status');
   let saying;

@@ -21,6 +21,8 @@ const UNUSED_DAYS: i64 = 90;
 const FIRST_USE_WITHIN_DAYS: i64 = 1;
 /// The number of recovery codes that counts as too few.
 const FEW_RECOVERY_CODES: i64 = 3;
+/// With so few recovery codes, or fewer, it is urgent to generate new ones.
+const LAST_RECOVERY_CODES: i64 = 1;
 
 /// The number of whole days from `since` to `now`.
 pub fn days(since: Timestamp, now: Timestamp) -> i64 {
@@ -44,6 +46,13 @@ pub enum Advice {
     FewRecoveryCodes(i64),
     /// The owner has only one device to sign in with.
     OneDevice,
+}
+
+impl Advice {
+    /// Returns `true` if the owner may be locked out by not following it.
+    pub fn is_urgent(&self) -> bool {
+        matches!(self, Self::FewRecoveryCodes(left) if *left <= LAST_RECOVERY_CODES)
+    }
 }
 
 /// The state that the advice is derived from.

@@ -116,15 +116,18 @@ async fn advice_on_the_account_comes_and_goes(engine: Engine) {
         .await
         .says("only device you can sign in with")
         .does_not_say("recovery codes left")
-        .does_not_say("the maximum");
+        .does_not_say("finish the rotation");
     let first = browser.create_key().await;
     product.advance(Duration::from_secs(1));
     let second = browser.create_key().await;
-    advice(&mut browser).await.says("the maximum").says(&format!("href=\"{}\"", key_path(&first, "rotate")));
+    advice(&mut browser).await.says("finish the rotation").says(&format!("href=\"{}\"", key_path(&first, "rotate")));
     browser.operate(&key_path(&second, "disable"), &[]).await;
-    advice(&mut browser).await.says("the maximum").says(&format!("href=\"{}\"", key_path(&second, "delete")));
+    advice(&mut browser)
+        .await
+        .says("is disabled. If nothing needs it")
+        .says(&format!("href=\"{}\"", key_path(&second, "delete")));
     browser.operate(&key_path(&second, "delete"), &[]).await;
-    advice(&mut browser).await.does_not_say("the maximum");
+    advice(&mut browser).await.does_not_say("finish the rotation").does_not_say("is disabled");
 
     for (spent, code) in owner.recovery_codes.iter().enumerate() {
         let mut browser = product.browser();

@@ -1,4 +1,4 @@
-//! The advice above the table of the keys. Each piece has a link to the page where the owner can act on it.
+//! The advice below the table of the keys. Each piece has a link to the page where the owner can act on it.
 
 use crate::app::App;
 use crate::console::frame::urls;
@@ -10,19 +10,24 @@ use crate::types::error::Error;
 
 /// A piece of advice, as the template shows it.
 pub(crate) struct Card {
+    /// Without it, the owner may be locked out.
+    pub urgent: bool,
     pub text: String,
     pub act: &'static str,
     pub address: String,
 }
 
-/// The advice for the owner's account and its keys, which come oldest first.
+/// The advice for the owner's account and its keys, which come oldest first. Urgent advice comes first.
 pub(crate) async fn cards(app: &App, owner: &SignedIn, keys: &[ApiKeyRow]) -> Result<Vec<Card>, Error> {
     let texts = owner.texts();
     let card = |advice: Advice| {
         let (text, act) = words(&advice, texts);
-        Card { text, act, address: address(&advice) }
+        Card { urgent: advice.is_urgent(), text, act, address: address(&advice) }
     };
-    Ok(advice::advice(app, owner.proof(), &owner.account, keys).await?.into_iter().map(card).collect())
+    let advice = advice::advice(app, owner.proof(), &owner.account, keys).await?;
+    let mut cards: Vec<Card> = advice.into_iter().map(card).collect();
+    cards.sort_by_key(|card| !card.urgent);
+    Ok(cards)
 }
 
 /// The page where the owner can act on the advice.

@@ -55,6 +55,7 @@ pub struct Frame {
     pub theme_light: Text,
     pub theme_dark: Text,
     pub sign_out: Text,
+    pub account_menu: Text,
     pub copied: Text,
     pub copy_failed: Text,
     pub please_correct: Text,

@@ -53,6 +53,7 @@ pub struct Keys {
 #[derive(Debug)]
 pub struct Advice {
     pub title: Text,
+    pub urgent: Text,
     pub never_used: fn(&str) -> String,
     pub use_it: Text,
     pub unused: fn(&str, i64) -> String,
