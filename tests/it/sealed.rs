@@ -13,7 +13,6 @@ const PASSWORD: &str = "a quiet blue lantern";
 /// Moves the key with its sealed secret to the other account, so that every process reads it again.
 async fn move_key(store: &Store, key: &str, to: &str) {
     let db = store.db().await;
-    statement(&db, "update key_change set number = number + 1").await;
     let moved = format!(
         "update api_key set uin = {to}, change_number = (select number from key_change) where secret_id = '{key}'"
     );
@@ -75,11 +74,12 @@ async fn whatever_does_not_open_raises_the_alarm(engine: Engine) {
     )
     .await;
     let key = format!("AKID{}", "7".repeat(32));
-    statement(&db, "update key_change set number = number + 1").await;
     statement(&db, &format!("insert into api_key (secret_id, uin, slot, state, secret, secret_key_version, created_at,
                 state_changed_at, change_number)
-            select '{key}', {one}, 1, 'enabled', sealed, key_version, 0, 0, (select number from key_change) from data_key
+            select '{key}', {one}, 1, 'enabled', sealed, key_version, 0, 0, (select number + 1 from key_change) from data_key
             where name = 'form'")).await;
+    // Last, as the end of a change: a server that reads between the two statements must not take the key for seen.
+    statement(&db, "update key_change set number = number + 1").await;
 
     let mut browser = Browser::new(format!("http://localhost:{}", server.console.port()));
     browser.submit("/login", "/login", &[("name", "root"), ("password", PASSWORD)]).await.leads_to("/login/code");
