@@ -115,8 +115,8 @@ pub async fn check_password(
 }
 
 /// Commits a refused attempt to sign in to the account `uin`, or to none. Every attempt is counted. It is recorded only
-/// if it concerns an account and was not made during a wait. So strangers can add no more records than the throttle
-/// lets through, and none at all with names that do not exist.
+/// if it concerns an account and was not made during a wait. So anonymous clients can add no more records than the
+/// throttle lets through, and none at all with names that do not exist.
 async fn refuse(
     app: &App,
     mut tx: Tx,

@@ -55,7 +55,8 @@ const SIMPLIFIED: &str = "业丢两临为产仅份值关击刚创删务动单历
     步毁每浏渐环现电码确种筛签简类紧纹组经绑结绝统继续维编缩脑节获见规览计认让议记许设访证词试话询该语误请读调败账贴转轮载较辑输边达过\
     运还这进连选释钟钥链销锁错键长问间际隐页须题额验骤";
 
-/// Whether a text has ASCII punctuation next to ideographs. Chinese and Japanese have punctuation marks of their own.
+/// Returns whether a text has ASCII punctuation next to ideographs. Chinese and Japanese have punctuation marks of
+/// their own.
 fn has_foreign_punctuation(text: &str) -> bool {
     let ideographic = |c: Option<char>| c.is_some_and(|c| ('\u{3040}'..'\u{a000}').contains(&c));
     let next_to = |mark: char| {

@@ -65,8 +65,8 @@ async fn is_signed_in(browser: &mut Browser) -> bool {
     false
 }
 
-/// Whether the session continues after this response in a race with its end. If it does not, its user is told: by the
-/// response itself, which removes the cookie, if the session had already ended when the request was processed;
+/// Returns whether the session continues after this response in a race with its end. If it does not, its user is told:
+/// by the response itself, which removes the cookie, if the session had already ended when the request was processed;
 /// otherwise by the next response.
 async fn goes_on(browser: &mut Browser, answer: &Page) -> bool {
     let next = browser.get(SECURITY).await;
@@ -78,7 +78,7 @@ async fn goes_on(browser: &mut Browser, answer: &Page) -> bool {
     false
 }
 
-/// Whether a sign-in with these succeeds.
+/// Returns whether a sign-in with these succeeds.
 async fn opens(product: &Product, name: &str, password: &str, kind: &str, code: &str) -> bool {
     let mut browser = product.browser();
     let first = browser.submit("/login", "/login", &[("name", name), ("password", password)]).await;
