@@ -59,7 +59,7 @@ pub struct Previous {
     pub address: Option<String>,
     /// The number of failed attempts since then.
     pub failures: i64,
-    /// When the operator has made a link for recovery since then.
+    /// The time at which the operator created a recovery link since then.
     #[serde(default)]
     pub recovery_link_at: Option<Timestamp>,
 }

@@ -242,7 +242,7 @@ async fn whatever_is_not_signed_exactly_is_refused(engine: Engine) {
     for method in ["PUT", "post", "Get", "TRACE", "OPTIONS"] {
         assert_eq!(f.code(&Call { method, ..f.identity() }).await.unwrap(), "UnsupportedProtocol", "{method}");
     }
-    // Of a header that occurs twice, one value could be signed and the other one used.
+    // If a header occurs twice, one value could be signed and the other one used.
     let signed = Call { signed_headers: "content-type;host;x-tc-action".to_owned(), ..f.identity() };
     let authorization = f.signer.authorization(&signed);
     assert_eq!(send(&signed, &authorization).await, "");

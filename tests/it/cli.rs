@@ -72,7 +72,7 @@ async fn the_server_says_where_it_is_and_stops_when_told(engine: Engine) {
     assert_eq!(server.terminate(), (0, String::new()));
     one_line(&failure(health(), 1), &["is not healthy", "(console)"]);
 
-    // A command does not know the server's settings, and prints the address that it had.
+    // A command that does not have the server's settings prints the URL that the server had.
     let made = run(latchkey(&store, &["account", "create", "other"]), "");
     let made = String::from_utf8(made.stdout).unwrap();
     let origin = &link[..link.find("/setup").unwrap()];

@@ -90,7 +90,7 @@ async fn showing_asks_for_password_and_code(engine: Engine) {
     wrong.is(422).says("id=\"password-error\"");
     let wrong = browser.submit(&show, &show, &[("password", PASSWORD), ("code", "000000")]).await;
     wrong.is(422).says("id=\"code-error\"").does_not_say(PASSWORD);
-    // The script of the pop-up is told by the names of the fields.
+    // The script of the pop-up gets the errors by field name.
     let token = browser.get("/cam/capi").await.form_token();
     let form = [("form_token", token.as_str()), ("password", PASSWORD), ("code", "000000")];
     let request = browser.request(reqwest::Method::POST, &show).header("accept", "application/json").form(&form);

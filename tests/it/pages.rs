@@ -85,7 +85,7 @@ async fn only_the_consoles_own_names_are_answered(engine: Engine) {
     browser.send(request).await.leads_to("/cam/capi");
 }
 
-/// Sessions and passkeys belong to a name, so a browser is led to the one that the links have. Programs are not.
+/// Sessions and passkeys belong to a name, so browsers are redirected to the one in links. Programs are not.
 #[apply(on_both_engines!)]
 async fn a_browser_is_led_to_the_consoles_one_name(engine: Engine) {
     let product = Product::start(engine).await;

@@ -123,7 +123,7 @@ async fn a_call_that_a_back_end_asked_about_is_looked_up_too(engine: Engine) {
     browser.get(&look_up(told["request_id"].as_str().unwrap())).await.says("The signed host is not").says("POST /");
 }
 
-/// Of a flood of wrong signatures, only some are diagnosed and kept.
+/// In a flood of wrong signatures, only some calls are diagnosed and kept.
 #[apply(on_both_engines!)]
 async fn a_flood_is_bounded(engine: Engine) {
     let (product, _owner, mut browser, signer) = with_signer(engine).await;

@@ -272,7 +272,7 @@ async fn the_old_authenticator_holds_until_the_new_one_is_confirmed(engine: Engi
     here.get(REPLACE).await.says("id=\"code\"");
 }
 
-/// For an owner who has lost it. The recovery code is spent, and opens nothing else.
+/// For an owner who has lost the authenticator. The recovery code is spent, and is good for nothing else.
 #[apply(on_both_engines!)]
 async fn a_recovery_code_replaces_the_authenticator_and_nothing_else(engine: Engine) {
     const WITH_CODE: &str = "/cam/security/authenticator?kind=recovery";
@@ -289,7 +289,7 @@ async fn a_recovery_code_replaces_the_authenticator_and_nothing_else(engine: Eng
     here.submit(WITH_CODE, REPLACE, &fields(PASSWORD, "aaaa-bbbb")).await.is(422).says("code is wrong");
     let right = owner.code(&product);
     here.submit(WITH_CODE, REPLACE, &fields(PASSWORD, &right)).await.is(422).says("code is wrong");
-    // Where any other step-up is asked for, it is no code.
+    // For any other step-up, it is not accepted.
     here.submit(CODES, CODES, &fields(PASSWORD, &code)).await.is(422).says("code is wrong");
 
     here.submit(WITH_CODE, REPLACE, &fields(PASSWORD, &code)).await.leads_to(CONFIRM);
@@ -432,7 +432,7 @@ async fn an_ended_session_does_not_come_back_with_a_step_up(engine: Engine) {
     assert!(others(&mut here).await.is_empty());
 }
 
-/// A step-up deletes the row of the old id before it inserts that of the new one.
+/// A step-up deletes the row of the old session ID before it inserts that of the new one.
 #[apply(on_both_engines!)]
 async fn a_session_can_be_ended_while_it_changes_its_id(engine: Engine) {
     let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;

@@ -216,7 +216,8 @@ async fn a_link_ends_after_a_day(engine: Engine) {
     product.browser().get("/setup").await.is(410);
 }
 
-/// For an owner who has lost everything. Nothing changes until the link is used; its use ends whatever was, but for the keys.
+/// For an owner who has lost everything. Nothing changes until the link is used; then everything is replaced except the
+/// keys.
 #[apply(on_both_engines!)]
 async fn an_account_is_recovered_by_the_operators_link(engine: Engine) {
     let product = Product::start(engine).await;
@@ -225,7 +226,7 @@ async fn an_account_is_recovered_by_the_operators_link(engine: Engine) {
     let token = accounts::begin_recovery(&product.app, "Root").await.unwrap().commit().await.unwrap();
     let link = path_of(&account_setup::link_address(&product.url().parse().unwrap(), &token));
     old.get("/cam/capi").await.is_account_page().does_not_say("link to recover");
-    // Whoever signs in meanwhile is told of the link, once.
+    // A sign-in in the meantime shows that the link was created, once.
     let mut second = owner.sign_in(&product).await;
     second.get("/cam/capi").await.says("The operator has made a link to recover this account");
     owner.sign_in(&product).await.get("/cam/capi").await.does_not_say("link to recover");
@@ -242,7 +243,7 @@ async fn an_account_is_recovered_by_the_operators_link(engine: Engine) {
     second.get("/cam/capi").await.leads_to("/login?notice=expired");
     browser.get("/cam/capi").await.is_account_page().says(&key).says("Enabled");
     browser.get("/cam/records").await.says("Recovery link created").says("Account recovered with a link");
-    // The old password opens nothing, and the link is used.
+    // The old password no longer works, and the link is spent.
     let fields = [("name", "root"), ("password", PASSWORD)];
     product.browser().submit("/login", "/login", &fields).await.is(422);
     product.browser().get(&link).await.is(410);
@@ -262,7 +263,7 @@ async fn a_link_for_recovery_ends_after_fifteen_minutes(engine: Engine) {
     let page = browser.get("/setup/authenticator").await;
     product.advance(std::time::Duration::from_mins(5));
     product.browser().get(&link).await.is(410);
-    // Also for whoever began in time.
+    // Also if the enrolment began in time.
     let code = seed_on(&page).code_at(product.clock.now());
     browser.post("/setup/authenticator", &page.form_token(), &[("code", &code)]).await.is(410);
     let fields = [("name", "root"), ("password", PASSWORD)];

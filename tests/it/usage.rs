@@ -31,7 +31,7 @@ fn call(at: Timestamp, refusal: Option<Reason>) -> CheckedCall<'static> {
     CheckedCall { at, action: "GetCallerIdentity", address: [192, 0, 2, 1].into(), refusal, diagnosed: None }
 }
 
-/// Of a key that is called very often, some calls are listed, and all are counted.
+/// If a key is called very often, only some calls are listed, but all are counted.
 #[apply(on_both_engines!)]
 async fn every_call_counts(engine: Engine) {
     let (product, _owner, mut browser, id) = with_key(engine).await;

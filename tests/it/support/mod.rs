@@ -216,7 +216,7 @@ impl Product {
     }
 }
 
-/// Does something to the database past the product.
+/// Changes the database directly.
 pub async fn execute(db: &latchkey::db::Db, statement: &str) {
     let statement = sqlx::AssertSqlSafe(statement.to_owned());
     match db {
