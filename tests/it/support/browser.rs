@@ -147,7 +147,7 @@ impl Browser {
     }
 }
 
-/// The SecretIds of the keys on a page, in their order.
+/// The SecretId of each key on a page, in order.
 pub fn key_ids(page: &Page) -> Vec<String> {
     page.body.split("<code id=\"id-").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
 }
