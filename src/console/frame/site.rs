@@ -77,7 +77,10 @@ impl Site {
         }
         let secure_cookies = https || is_loopback(&public_url);
         if !secure_cookies {
-            tracing::warn!(%public_url, "passwords and sessions cross the network without encryption; serve the console over https");
+            tracing::warn!(
+                %public_url,
+                "passwords and sessions cross the network without encryption; serve the console over https"
+            );
         }
         let prefix = if secure_cookies { "__Host-" } else { "" };
         let name = |name: &str| format!("{prefix}latchkey-{name}");
