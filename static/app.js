@@ -91,7 +91,7 @@
     tick();
   }
 
-  // The wait for the next code. Read out at its beginning and at its end, and not each second.
+  // The wait for the next code. Screen readers announce it at the start and at the end, not every second.
   const countDown = (element, { seconds, left, over }) => {
     const end = Date.now() + seconds * 1000;
     clearInterval(element.countdown);
@@ -109,7 +109,7 @@
   };
   for (const element of document.querySelectorAll('.error[data-seconds]')) countDown(element, element.dataset);
 
-  // A form of a pop-up stays in the pop-up while something is wrong with it.
+  // While a form in a pop-up has errors, it stays in the pop-up.
   const stay = async (form) => {
     const response = await fetch(form.action, {
       method: 'POST',
@@ -117,7 +117,7 @@
       body: new URLSearchParams(new FormData(form)),
       redirect: 'manual',
     });
-    // A script is not told where a redirect leads: to the page with the secret, or from there to sign-in.
+    // The target of a redirect is hidden from scripts: it is the page with the secret, or leads on to sign-in.
     if (response.type === 'opaqueredirect') return location.assign(form.dataset.stays);
     if (response.status !== 422) return location.assign(form.action);
     const { fields: errors, countdown } = await response.json();

@@ -60,8 +60,8 @@ pub async fn change_password(
     Ok(epoch)
 }
 
-/// A new authenticator that waits for its first code. Kept in the session. Only a verification begins one, or the password with
-/// a recovery code: that is for an owner who has lost the old one.
+/// A new authenticator that waits for its first code. Kept in the session. A replacement begins with a verification or,
+/// for an owner who has lost the old authenticator, with the password and a recovery code.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Replacement {
     seed: PendingSeed,
@@ -74,8 +74,8 @@ impl Replacement {
         Self::of(app, verified.owner()).await
     }
 
-    /// Begins one for an owner who has lost the old authenticator. The recovery code is spent by it; nothing else is verified.
-    /// [`Error::PasswordWrong`] or [`Error::CodeRefused`] say which of the two failed.
+    /// Begins a replacement for an owner who has lost the old authenticator. This spends the recovery code, and
+    /// verifies nothing else. [`Error::PasswordWrong`] and [`Error::CodeRefused`] say which of the two failed.
     pub async fn begin_with_recovery_code(
         app: &App,
         owner: &Owner,

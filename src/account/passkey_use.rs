@@ -6,7 +6,7 @@
 //!
 //! Anybody can request a challenge, and each challenge is a row in the database. So the number of pending challenges is
 //! limited, both per requester and in total. Browsers that have signed in before do not share the limit of their
-//! address with strangers.
+//! address with anonymous clients.
 
 use std::net::IpAddr;
 

@@ -48,7 +48,8 @@ pub(super) async fn spend(
     throttle::settle(tx, &subject, right, now).await
 }
 
-/// The refusal of a code that was right a moment ago: whoever has signed in with it cannot know that it must not be used again.
+/// The refusal of a code that has just been used. Its owner cannot know that a code works only once, so the error says
+/// when the next one comes.
 fn spent(step: i64, now: Timestamp) -> Error {
     Error::CodeSpent { wait: totp::shown_at(step + 1).since(now) }
 }

@@ -73,7 +73,8 @@ pub async fn list(app: &App, owner: &Owner) -> Result<Vec<SessionRow>, Error> {
     Ok(db::list(&app.db, owner.uin(), now, now.minus(app.settings.session_idle)).await?)
 }
 
-/// A session of the account that has not been ended, or [`Error::SessionNotFound`].
+/// Finds a session of the account that has not been ended. Fails with [`Error::SessionNotFound`] if there is no such
+/// session.
 pub async fn find(app: &App, owner: &Owner, handle: &SessionHandle) -> Result<SessionRow, Error> {
     db::find(&app.db, owner.uin(), handle).await?.ok_or(Error::SessionNotFound)
 }

@@ -25,10 +25,10 @@ use crate::types::id::{AppId, Uin};
 /// The time in which a link can be used.
 pub const LINK_LIFETIME: Duration = Duration::from_hours(24);
 
-/// How long a link can be used that replaces what an account is signed in to with.
+/// The time in which a recovery link can be used.
 pub const RECOVERY_LIFETIME: Duration = Duration::from_mins(15);
 
-/// How long an enrolment waits for its first code.
+/// The time that an enrolment has for its first code.
 pub const ENROLMENT_LIFETIME: Duration = Duration::from_mins(30);
 
 /// The purpose of a link.
@@ -40,7 +40,7 @@ pub enum Purpose {
     Account(Uin),
     /// Enrols a new second factor for an account that has a password.
     Mfa(Uin),
-    /// Replaces password and second factor of an owner who has lost both.
+    /// Replaces the password and the second factor of an owner who has lost both.
     Recovery(Uin),
 }
 
@@ -227,8 +227,8 @@ pub async fn confirm(app: &App, origin: &Origin, enrolment: &Enrolment, code: &s
     Ok(Completed { uin, recovery_codes })
 }
 
-/// Forgets everything but the password that the account is signed in to with, and ends what was: second factor, recovery
-/// codes, passkeys, known browsers, sessions.
+/// Removes all credentials of the account except its password: second factor, recovery codes, passkeys and known
+/// browsers. Also ends its sessions.
 pub(crate) async fn forget_proofs(tx: &mut Tx, uin: Uin) -> Result<(), Error> {
     accounts::clear_mfa(tx, uin).await?;
     passkeys::delete_all_of(tx, uin).await?;
@@ -236,7 +236,7 @@ pub(crate) async fn forget_proofs(tx: &mut Tx, uin: Uin) -> Result<(), Error> {
     throttle::clear(tx, &Subject::code(uin)).await
 }
 
-/// Makes an account without credentials. [`Error::NameTaken`] if there is one of that name.
+/// Creates an account without credentials. Fails with [`Error::NameTaken`] if the name is taken.
 pub(crate) async fn insert_account(app: &App, tx: &mut Tx, origin: &Origin, name: &str) -> Result<(Uin, AppId), Error> {
     let (uin, app_id) = (Uin::generate(), AppId::generate());
     let inserted = accounts::insert(tx, uin, app_id, name, &canonical_name(name), app.clock.now()).await;
@@ -269,12 +269,12 @@ pub(super) async fn new_recovery_codes(tx: &mut Tx, uin: Uin) -> Result<Vec<Secr
     Ok(codes)
 }
 
-/// Returns `true` as long as there is no account.
+/// Returns `true` as long as the first setup is open.
 pub async fn is_open(app: &App) -> Result<bool, Error> {
     Ok(!installation::is_set_up(&app.db).await?)
 }
 
-/// Notes the console's address, for links that commands print.
+/// Stores the console's URL, for links that commands print.
 pub async fn note_console(app: &App, console: &url::Url) -> Result<(), Error> {
     if installation::console_url(&app.db).await?.as_deref() != Some(console.as_str()) {
         installation::set_console_url(&app.db, console.as_str()).await?;
@@ -282,7 +282,8 @@ pub async fn note_console(app: &App, console: &url::Url) -> Result<(), Error> {
     Ok(())
 }
 
-/// Returns the console's address as set, as a server last had it, or as the settings suggest.
+/// The console's URL for links: the configured one, or the one that a server stored last, or the default of the
+/// settings.
 pub async fn console_for_links(app: &App) -> Result<url::Url, Error> {
     if app.settings.public_url.is_none()
         && let Some(noted) = installation::console_url(&app.db).await?
@@ -293,7 +294,7 @@ pub async fn console_for_links(app: &App) -> Result<url::Url, Error> {
     Ok(app.settings.public_url_for_links())
 }
 
-/// The address of a link, for whoever is to use it.
+/// The URL of a setup link.
 pub fn link_address(public_url: &url::Url, link_token: &Token) -> String {
     let mut address = public_url.join("/setup").expect("a path joins any http address");
     address.query_pairs_mut().append_pair("token", link_token.expose_secret());

@@ -59,7 +59,7 @@ pub struct Previous {
     pub address: Option<String>,
     /// The number of failed attempts since then.
     pub failures: i64,
-    /// When the operator has made a link for recovery since then.
+    /// The time at which the operator created a recovery link since then.
     #[serde(default)]
     pub recovery_link_at: Option<Timestamp>,
 }
@@ -115,8 +115,8 @@ pub async fn check_password(
 }
 
 /// Commits a refused attempt to sign in to the account `uin`, or to none. Every attempt is counted. It is recorded only
-/// if it concerns an account and was not made during a wait. So strangers can add no more records than the throttle
-/// lets through, and none at all with names that do not exist.
+/// if it concerns an account and was not made during a wait. So anonymous clients can add no more records than the
+/// throttle lets through, and none at all with names that do not exist.
 async fn refuse(
     app: &App,
     mut tx: Tx,

@@ -49,7 +49,7 @@ pub async fn verify(app: &App, owner: &Owner, password: SecretString, code: &str
     Ok(Verified { owner: owner.clone() })
 }
 
-/// [`verify`], with either kind of second factor. Records the outcome.
+/// Like [`verify`], but with either kind of second factor. Records the outcome.
 pub(super) async fn prove(
     app: &App,
     owner: &Owner,

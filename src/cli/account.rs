@@ -70,10 +70,10 @@ pub(super) enum Command {
     },
     /// Print a link to recover an account whose owner has lost the password or everything
     ///
-    /// Whoever opens the link within 15 minutes chooses a new password and adds a new authenticator. This ends the account's
-    /// sessions, passkeys, recovery codes and known browsers, and leaves its keys as they are. Until the link is used, nothing
-    /// changes. See first that it is the owner who asks: whoever has the link has the account. The next sign-in tells that the
-    /// link was made.
+    /// Whoever opens the link within 15 minutes chooses a new password and adds a new authenticator. This ends the
+    /// account's sessions and invalidates its passkeys, recovery codes and known browsers; its keys do not change.
+    /// Until the link is used, nothing changes. First make sure that the request comes from the owner: whoever has the
+    /// link can take over the account. The next sign-in shows that the link was created.
     ///
     ///   latchkey account recover alice
     #[command(verbatim_doc_comment)]

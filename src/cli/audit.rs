@@ -93,7 +93,7 @@ struct Line<'a> {
     mac: String,
 }
 
-/// Writes the chain to stdout in chunks, including records that are added meanwhile.
+/// Writes the chain to stdout in chunks, including records that are added in the meantime.
 async fn export(database: &Db, as_csv: bool) -> Result<(), StartError> {
     let mut after = 0;
     let mut chunk = if as_csv { Csv::headed(&["mac"])?.into_bytes()? } else { Vec::new() };

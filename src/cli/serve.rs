@@ -36,7 +36,7 @@ fn allow_many_descriptors() {
     }
 }
 
-/// Prints one line per listener and, while no account exists, the link to create the first.
+/// Prints one line per listener and, as long as no account exists, the link to create the first one.
 async fn print_addresses(app: &App, listeners: &Listeners) -> Result<(), StartError> {
     let scheme = if app.settings.tls.is_some() { "https" } else { "http" };
     let public_url = serve::public_url(&app.settings, listeners);
@@ -44,7 +44,8 @@ async fn print_addresses(app: &App, listeners: &Listeners) -> Result<(), StartEr
     if let Some(console) = &listeners.console {
         let public = public_url.origin().ascii_serialization();
         let _ = match app.settings.public_url {
-            // Under its one name only: sessions and passkeys of another would not be those of this one.
+            // Only under the console's one name, because sessions and passkeys of another name would not work under
+            // this one.
             None => writeln!(lines, "console {public}"),
             Some(_) => writeln!(lines, "console {scheme}://{} as {public}", console.address),
         };
@@ -57,7 +58,7 @@ async fn print_addresses(app: &App, listeners: &Listeners) -> Result<(), StartEr
     }
     if listeners.console.is_some() {
         if let Err(error) = setup::note_console(app, &public_url).await {
-            tracing::warn!(%error, "the console's address could not be noted; commands may print links with another");
+            tracing::warn!(%error, "the console's URL could not be stored; commands may print links with another one");
         }
         if let Some(link) = accounts::first_setup_link(app).await? {
             let _ = writeln!(lines, "setup {}", setup::link_address(&public_url, &link));

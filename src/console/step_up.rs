@@ -57,16 +57,16 @@ pub struct StepUpPrompt {
     pub button: &'static str,
     /// `true` if the operation is destructive.
     pub danger: bool,
-    /// Does a recovery code do in place of the authenticator's?
+    /// The role of recovery codes in this step-up.
     pub recovery: RecoveryCode,
 }
 
-/// The place of recovery codes in a step-up: only an owner who has lost the authenticator replaces it with one.
+/// The role of recovery codes in a step-up. Only an owner who has lost the authenticator can use one, to replace it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecoveryCode {
-    /// Only the authenticator's code is taken.
+    /// Only the authenticator's code is accepted.
     Refused,
-    /// The page leads to the one that asks for a recovery code.
+    /// The page links to the one that asks for a recovery code.
     Offered,
     /// The page asks for a recovery code.
     Asked,
@@ -94,7 +94,7 @@ pub async fn can_use_passkey(console: &Console, owner: &SignedIn) -> Result<bool
     Ok(console.site.passkeys.is_some() && !passkeys::list(&console.app, owner.proof()).await?.is_empty())
 }
 
-/// The page with what is wrong with its form.
+/// The page with the errors of its form.
 pub async fn form(
     console: &Console,
     mut owner: SignedIn,
@@ -127,9 +127,9 @@ pub enum StepUpError {
     PasswordWrong,
     /// The code is wrong or already used, or there were too many attempts.
     CodeRefused,
-    /// A code that was right, and has just been used.
+    /// The code is correct, but has just been used. Contains the wait for the next one.
     CodeSpent(Duration),
-    /// Not the use of a passkey of this account that was asked for, or too many tries.
+    /// The passkey was not accepted, or there were too many attempts.
     PasskeyRefused,
     /// The check failed.
     Failed(PageError),
@@ -175,7 +175,7 @@ impl StepUpError {
         }
     }
 
-    /// The page again, with what is wrong on it; for the script of a pop-up, what is wrong by the name of the field.
+    /// The page again, with the error. For the script of a pop-up, JSON with the errors by field name.
     pub async fn answer(self, console: &Console, owner: SignedIn, ask: StepUpPrompt) -> Result<Response, PageError> {
         if let Self::Missing = self {
             return Ok(Redirect::to(&ask.action).into_response());

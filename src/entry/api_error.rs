@@ -45,9 +45,9 @@ pub(crate) enum ApiError {
     ContradictoryForward,
     /// The request target contains characters that must be percent-encoded, or does not begin with a slash.
     Target,
-    /// The guarded back end did not answer.
+    /// The guarded back end did not respond.
     UpstreamDown,
-    /// The guarded back end did not answer in time.
+    /// The guarded back end did not respond in time.
     UpstreamSlow,
     TooLarge,
     /// The body did not arrive in time.

@@ -138,8 +138,8 @@ pub async fn begin_mfa_reset(app: &App, name: &str) -> Result<Uncommitted<Token>
     Ok(Uncommitted { shown: link, tx })
 }
 
-/// A link by which the owner chooses a new password and adds a new authenticator, within 15 minutes. Until it is used, the
-/// account stays as it is. The next sign-in tells that the link was made.
+/// Creates a link with which the owner chooses a new password and adds a new authenticator, within 15 minutes. Until it
+/// is used, the account does not change. The next sign-in shows that the link was created.
 pub async fn begin_recovery(app: &App, name: &str) -> Result<Uncommitted<Token>, Error> {
     let uin = find(app, name).await?.uin;
     let mut tx = app.db.begin().await?;
@@ -149,7 +149,7 @@ pub async fn begin_recovery(app: &App, name: &str) -> Result<Uncommitted<Token>,
     Ok(Uncommitted { shown: link, tx })
 }
 
-/// Ends all sessions of the account and says how many there were.
+/// Ends all sessions of the account and returns their number.
 pub async fn end_sessions(app: &App, name: &str) -> Result<u64, Error> {
     let account = find(app, name).await?;
     let mut tx = app.db.begin().await?;

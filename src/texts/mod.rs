@@ -46,7 +46,7 @@ pub struct Texts {
     pub advice: Advice,
     /// The page of a key.
     pub key: Key,
-    /// How to use a key.
+    /// Instructions for using a key.
     pub snippets: Snippets,
     /// Replacing a key.
     pub rotation: Rotation,

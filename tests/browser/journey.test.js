@@ -217,7 +217,7 @@ function journey({ database, javaScript }) {
       await inPopUp('Password', /password is wrong/, 'Authenticator code');
       await people.verifyInVain(dialog(), { code: wrong.code });
       await inPopUp('Authenticator code', /code is wrong/, 'Password');
-      watch.take(); // the browser's notes about the two refusals
+      watch.take(); // the browser's messages about the two refusals
       return;
     }
     let response = await people.verify(dialog(), wrong);

@@ -65,12 +65,12 @@ class Way:
 
     @property
     def is_free(self) -> bool:
-        """Whether it sends any parameter. Other clients only send those that they know."""
+        """Returns whether it sends any parameter. Other clients only send those that they know."""
         return self.client.endswith("_common")
 
     @property
     def sends_types(self) -> bool:
-        """Whether types are preserved. In a query or form, every value is text, and an empty list disappears."""
+        """Returns whether types are preserved. In a query or form, all values are text, and empty lists vanish."""
         return self.is_v3 and self.http_method == "POST"
 
 

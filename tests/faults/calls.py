@@ -30,7 +30,7 @@ class Told:
 
     @property
     def decided(self) -> bool:
-        """Whether the outcome reflects the key's state. That of a fault does not."""
+        """Returns whether the outcome reflects the key's state. That of a fault does not."""
         return self.refusal in (None, UNKNOWN_KEY)
 
     @property

@@ -135,7 +135,7 @@ def _is_answered(site: Site, outcome: Outcome, beside: str) -> None:
     outcome.saw(f"a call of 80 KB within {slowest:.2f} s")
 
 
-# --- Readers that do not read -----------------------------------------------------------------------------------------
+# --- Clients that do not read -----------------------------------------------------------------------------------------
 
 READERS = 1100
 
@@ -173,7 +173,7 @@ def _stuck(stage: Stage, outcome: Outcome, listener: str, address: str, asked: b
     crowd.stop()
 
 
-# --- Connections that ask for nothing ---------------------------------------------------------------------------------
+# --- Idle connections -------------------------------------------------------------------------------------------------
 
 IDLE = 3000
 

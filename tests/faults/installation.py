@@ -210,7 +210,7 @@ class Site:
         words = done.stderr.strip().splitlines()
         return Done(done.returncode == 0, time.monotonic() - began, words[-1] if words else "")
 
-    # --- What must hold -----------------------------------------------------------------------------------------------
+    # --- Checks -------------------------------------------------------------------------------------------------------
 
     def call(self, at: int = 0, **more: object) -> Told:
         """Makes a call with the key whose state is known, and counts a stale outcome."""
@@ -226,7 +226,7 @@ class Site:
         return calls.get_status(self.servers[at].api, "/readyz") == 200
 
     def works(self) -> bool:
-        """Whether every server is ready, accepts changes through API and page, and reflects them."""
+        """Returns whether every server is ready, accepts changes through API and page, and reflects them."""
         return all(self._works(at) for at in range(len(self.servers)))
 
     def _works(self, at: int) -> bool:

@@ -21,12 +21,12 @@ class Answered:
 
     @property
     def is_later(self) -> bool:
-        """Whether the response asks the client to try again later."""
+        """Returns whether the response asks the client to try again later."""
         return self.status == 503 and self.retry_after is not None
 
     @property
     def is_done(self) -> bool:
-        """Whether the form was accepted. A redirect to the sign-in page does not count."""
+        """Returns whether the form was accepted. A redirect to the sign-in page does not count."""
         return self.status == 303 and not self.location.startswith("/login")
 
 

@@ -141,7 +141,7 @@ def _replace(site: Site, at: int) -> float:
     return time.monotonic() - began
 
 
-# --- Killed while they make files -------------------------------------------------------------------------------------
+# --- Kills while files are written ------------------------------------------------------------------------------------
 
 
 def _kill_while_it_writes(stage: Stage, process: subprocess.Popen, directory: Path, turn: int, seconds: float) -> None:

@@ -1,5 +1,5 @@
-//! Attack 8: every route of the console × every stage; only the pairs that are meant to succeed do. The routes are those that
-//! the router is made from.
+//! Attack 8: every route of the console × every stage. Only the intended pairs succeed. The routes are those that the
+//! router is built from.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use reqwest::Method;
 use crate::support::owner::PASSWORD;
 use crate::support::{Browser, Engine, Product};
 
-/// How far somebody has come.
+/// The stage that a visitor has reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Anonymous,
     Enrolling,
     PasswordOnly,
-    /// Past the password, with the tries for the code used up.
+    /// After the password, with all attempts for the code used up.
     Locked,
     SignedIn,
     Verified,
@@ -37,7 +37,7 @@ const STAGES: [Stage; 9] = [
     Stage::Ended,
     Stage::OldEpoch,
 ];
-/// Who gets through a route that is not for everybody.
+/// The stages that may use a route.
 fn allowed(who: Who) -> &'static [Stage] {
     match who {
         Who::Anybody => &STAGES,
@@ -75,7 +75,7 @@ async fn at(engine: crate::support::Engine, stage: Stage) -> (Product, Browser, 
                 let wrong = [("kind", "totp"), ("code", "000000")];
                 browser.submit("/login/code", "/login/code", &wrong).await.is(422);
             }
-            // From here on the right code does not help either.
+            // From here on, the correct code is refused as well.
             let code = owner.code(&product);
             let right = [("kind", "totp"), ("code", code.as_str())];
             browser.submit("/login/code", "/login/code", &right).await.is(422);
@@ -89,7 +89,7 @@ async fn at(engine: crate::support::Engine, stage: Stage) -> (Product, Browser, 
             accounts::end_sessions(&product.app, "root").await.unwrap();
         }
         Stage::OldEpoch => {
-            // As a change of the password does, without the ending of sessions that goes with it.
+            // The effect of a password change, but without ending the sessions.
             let mut tx = product.app.db.begin().await.unwrap();
             latchkey::db::accounts::set_password(&mut tx, owner.uin, "$argon2id$changed").await.unwrap();
             tx.commit().await.unwrap();
@@ -128,19 +128,19 @@ async fn only_the_right_stage_gets_through(engine: Engine) {
             );
             assert!(!page.status.is_server_error(), "{stage:?} {method} {path}");
             if let_in {
-                // Some acts go on under a new session id.
+                // Some operations take a new session ID.
                 browser = visitor;
             }
         }
     }
 }
 
-/// The secret itself: only a verification opens it.
+/// Only a verified session opens the secret itself.
 #[apply(on_both_engines!)]
 async fn only_a_verified_session_sees_a_secret(engine: Engine) {
     for stage in STAGES {
         let (_product, mut browser, key) = at(engine, stage).await;
-        // The reveal of reaching the stage is over.
+        // The reveal that was used to reach the stage is over.
         browser.get("/cam/capi").await;
         let from = if matches!(stage, Stage::SignedIn | Stage::Verified) { "/cam/capi" } else { "/login" };
         browser.submit(from, &format!("/cam/capi/keys/{key}/show"), &[]).await;

@@ -1,4 +1,4 @@
-//! The actions of the signed API: what each takes, answers and refuses.
+//! The actions of the signed API: their parameters, outputs and errors.
 
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ async fn a_pair_lives_and_dies_through_the_api(engine: Engine) {
     let id = made["AccessKeyId"].as_str().unwrap().to_owned();
     assert_eq!(made["Status"], json!("Active"));
     assert_eq!(made["Description"], json!("店铺:ci"));
-    // 2027-01-15T08:00:… UTC, told at UTC+8.
+    // 2027-01-15T08:00:… UTC, shown in UTC+8.
     assert!(made["CreateTime"].as_str().unwrap().starts_with("2027-01-15 16:0"), "{made}");
     let other = Signer::new(c.product.api, &id, made["SecretAccessKey"].as_str().unwrap());
     let now = c.product.clock.now();
@@ -71,7 +71,7 @@ async fn a_pair_lives_and_dies_through_the_api(engine: Engine) {
     assert_eq!(c.refusal("DeleteAccessKey", json!({ "AccessKeyId": id })).await, "ResourceNotFound.SecretNotExist");
     assert_eq!(key_ids(&c.browser.get("/cam/capi").await), [c.signer.secret_id.clone()]);
 
-    // One record for each, as the console writes it, on behalf of the key.
+    // One record for each, like those of the console, on behalf of the key.
     let rows = latchkey::db::audit::page(&c.product.app.db, 0, 100).await.unwrap();
     let by_key: Vec<&str> = rows.iter().filter(|row| row.actor == "key").map(|row| row.action.as_str()).collect();
     assert_eq!(by_key, ["key.create", "key.disable", "key.enable", "key.disable", "key.delete"]);
@@ -142,7 +142,7 @@ async fn parameters_are_checked_one_by_one(engine: Engine) {
     assert_eq!(key_ids(&c.browser.clone().get("/cam/capi").await).len(), 1);
 }
 
-/// What stands in front of the server may see the one value, and the server act on the other.
+/// A proxy in front of the server could check one value, and the server use the other.
 #[apply(on_both_engines!)]
 async fn of_a_parameter_given_twice_neither_counts(engine: Engine) {
     let c = caller(engine).await;

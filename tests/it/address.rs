@@ -1,4 +1,5 @@
-//! PostgreSQL's address: several hosts of which one takes writes, and what a start says of an address that will not do.
+//! PostgreSQL's address: several hosts, of which one accepts writes, and the messages for an address that cannot be
+//! used.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use tokio::sync::watch;
 use crate::support::process::{failure, latchkey};
 use crate::support::{Engine, Product, Store};
 
-/// Another name of the tests' PostgreSQL, which may play the standby and may go down.
+/// Another address of the tests' PostgreSQL, which can act as a standby or go down.
 struct Host {
     address: SocketAddr,
     standby: Arc<AtomicBool>,
@@ -41,14 +42,14 @@ impl Host {
         Self { address, standby, cut }
     }
 
-    /// As when a server starts again in the other role.
+    /// Changes the role, as a restart of the server would.
     fn becomes_standby(&self, standby: bool) {
         self.standby.store(standby, Ordering::SeqCst);
         self.cut.send_replace(());
     }
 }
 
-/// A session, which a standby is told to hold read-only by a setting in the first message.
+/// Passes a session on. For a standby, a setting in the first message makes the session read-only.
 async fn pass(mut client: TcpStream, server: SocketAddr, standby: bool) {
     let mut server = TcpStream::connect(server).await.unwrap();
     let Ok(length) = client.read_u32().await else { return };
@@ -63,7 +64,7 @@ async fn pass(mut client: TcpStream, server: SocketAddr, standby: bool) {
     let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
 }
 
-/// The user and the database of the tests, and where they are.
+/// The user, the address and the database of the tests.
 fn parts(store: &Store) -> (String, SocketAddr, String) {
     let url: url::Url = store.database.as_ref().unwrap().parse().unwrap();
     let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
@@ -87,7 +88,7 @@ async fn of_several_hosts_the_one_that_takes_writes_is_used_also_after_a_failove
 
     other.becomes_standby(true);
     one.becomes_standby(false);
-    // Whoever asks in between waits, or is told of a fault; nobody is told that something was done that was not.
+    // In the meantime, requests wait or fail, but none is acknowledged without having been performed.
     let served_again = async {
         loop {
             let page = browser.get("/cam/capi").await;
@@ -120,7 +121,7 @@ async fn a_start_without_a_host_that_takes_writes_says_of_each_why() {
     }
 }
 
-/// The one line a start with this address ends with.
+/// The error message of a start with this address.
 fn refusal(url: &str) -> String {
     let store = Store { dir: tempfile::tempdir().unwrap(), database: Some(url.to_owned()) };
     let line = failure(latchkey(&store, &["--console", "127.0.0.1:0", "--api", "127.0.0.1:0"]), 1);
@@ -147,7 +148,7 @@ async fn an_address_that_cannot_be_read_says_what_to_do_and_shows_nothing_of_it(
     }
 }
 
-/// A server, or what stands before one, that answers the first message with this error, or else the first statement.
+/// A server, or a proxy, that answers the first message, or else the first statement, with this error.
 async fn refusing(code: &'static str, message: &'static str, at_once: bool) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -169,7 +170,7 @@ async fn refusing(code: &'static str, message: &'static str, at_once: bool) -> S
                     return;
                 }
                 client.write_all(&welcome).await.unwrap();
-                // Each of the client's messages is one of a statement, over with Sync.
+                // The client's messages belong to statements, each of which ends with Sync.
                 while let Ok(kind) = client.read_u8().await {
                     let length = client.read_u32().await.unwrap();
                     client.read_exact(&mut vec![0; length as usize - 4]).await.unwrap();

@@ -111,7 +111,7 @@ async fn messages_are_in_the_callers_language(engine: Engine) {
     assert_eq!(f.signer.send(&japanese).await["Error"]["Message"], json!("アクションNonsenseは存在しません。"));
     let english = Call { extra_headers: vec![("accept-language", "en-US".to_owned())], ..chinese };
     assert!(f.signer.send(&english).await["Error"]["Message"].as_str().unwrap().starts_with("There is no action"));
-    // Version 1 says it among its parameters.
+    // Version 1 has the language among its parameters.
     for (language, words) in
         [("ja-JP", "署名がリクエストと一致しません"), ("zh-CN", "签名与请求不符"), ("en-US", "does not match")]
     {
@@ -242,7 +242,7 @@ async fn whatever_is_not_signed_exactly_is_refused(engine: Engine) {
     for method in ["PUT", "post", "Get", "TRACE", "OPTIONS"] {
         assert_eq!(f.code(&Call { method, ..f.identity() }).await.unwrap(), "UnsupportedProtocol", "{method}");
     }
-    // Of a header that stands twice, one value could be signed and the other be acted on.
+    // If a header occurs twice, one value could be signed and the other one used.
     let signed = Call { signed_headers: "content-type;host;x-tc-action".to_owned(), ..f.identity() };
     let authorization = f.signer.authorization(&signed);
     assert_eq!(send(&signed, &authorization).await, "");
@@ -339,7 +339,7 @@ async fn use_reaches_the_page(engine: Engine) {
     let delete = f.browser.get(&format!("/cam/capi/keys/{}/delete", f.key)).await;
     delete.says("<dt>Calls refused since then</dt><dd class=\"num\">2</dd>");
 
-    // The key's own page has the true reasons, which the caller is not told.
+    // The page of the key has the actual reasons, which the caller is not told.
     let page = f.browser.get(&format!("/cam/capi/keys/{}", f.key)).await;
     page.says("0 accepted and 2 refused since then")
         .says("Refused: the key was disabled")
@@ -350,13 +350,14 @@ async fn use_reaches_the_page(engine: Engine) {
     assert_eq!(page.body.matches("<td data-label=\"Result\">").count(), 6);
 }
 
-/// Attack 19: calls in a loop from 16 connections while the key is disabled and enabled 50 times. What counts is
-/// when a call started: none that started after a Disable was answered succeeds, none after an Enable fails.
+/// Attack 19: 16 connections make calls in a loop while the key is disabled and enabled 50 times. A call is judged by
+/// the time at which it started: no call that started after a Disable was acknowledged succeeds, and none after an
+/// Enable fails.
 #[apply(on_both_engines!)]
 async fn no_call_after_a_disable_succeeds_and_none_after_an_enable_fails(engine: Engine) {
     let f = fixture(engine).await;
     let now = f.product.clock.now();
-    // Even while the key is surely enabled, odd while it is surely disabled; in between it is being changed.
+    // Even while the key is certainly enabled, odd while it is certainly disabled. In between, it is being changed.
     let epoch = Arc::new(AtomicU64::new(0));
     let changing = Arc::new(AtomicBool::new(false));
     let stop = Arc::new(AtomicBool::new(false));
@@ -371,12 +372,14 @@ async fn no_call_after_a_disable_succeeds_and_none_after_an_enable_fails(engine:
                     let settled = !changing.load(Ordering::SeqCst);
                     let before = epoch.load(Ordering::SeqCst);
                     let refusal = signer.refusal(now).await;
-                    // Judged only if the state was settled before the call started and no change began before it ended.
+                    // Judged only if the state was settled before the call started, and no change began before it
+                    // ended.
                     let same = epoch.load(Ordering::SeqCst) == before && !changing.load(Ordering::SeqCst);
                     if settled && same {
                         assert_eq!(refusal.is_none(), before % 2 == 0, "epoch {before}: {refusal:?}");
                     }
-                    // Even if a change began meanwhile: started after a Disable and ended before an Enable began.
+                    // Counted even if a change began in the meantime: the call started after a Disable and ended before
+                    // an Enable began.
                     if refusal.is_none() { accepted += 1 } else { refused += 1 }
                 }
                 (accepted, refused)

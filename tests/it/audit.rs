@@ -1,4 +1,4 @@
-//! The chain of operations: everything is in it, and every alteration shows.
+//! The audit chain: it contains everything, and every alteration is found.
 
 use latchkey::audit::Verdict;
 use latchkey::db::Db;
@@ -85,16 +85,16 @@ async fn every_alteration_is_found(engine: Engine) {
     }
 }
 
-/// Attack 24: what is not numbered from 1 to the head is nobody's record, and shown to nobody.
+/// Attack 24: rows that are not numbered from 1 to the head are no one's records, and are never shown.
 #[apply(on_both_engines!)]
 async fn rows_that_are_not_in_the_chain_are_found_and_not_shown(engine: Engine) {
     let product = Product::start(engine).await;
     let (owner, mut browser) = product.signed_in("root").await;
     browser.create_key().await;
-    // The database refuses them by itself; whoever can write to it can change that.
+    // The database itself refuses them, but someone who can write to it can change that.
     match &product.app.db {
         Db::Sqlite(pool, _) => {
-            // For one connection, on which the rows are written, too.
+            // For one connection, which also writes the rows.
             let mut connection = pool.acquire().await.unwrap();
             sqlx::query("pragma ignore_check_constraints = on").execute(&mut *connection).await.unwrap();
             for number in [-3, 0, 4000] {
@@ -133,7 +133,7 @@ async fn by_itself_the_database_takes_no_number_below_one(engine: Engine) {
     assert!(refused.unwrap_err().to_string().to_lowercase().contains("check"));
 }
 
-/// Attack 24: an installation that has something has records of it.
+/// Attack 24: an installation that has any data also has records.
 #[apply(on_both_engines!)]
 async fn a_chain_that_is_cut_back_together_with_its_head_is_found(engine: Engine) {
     for (statements, broken_at, what) in [
@@ -160,7 +160,7 @@ async fn a_chain_that_is_cut_back_together_with_its_head_is_found(engine: Engine
         let said: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(said["broken_at"], broken_at);
     }
-    // Without an account, but once there was one.
+    // There is no account, but there was one before.
     let product = Product::start(engine).await;
     assert!(matches!(verdict(&product).await, Verdict::Intact { .. }));
     tamper(&product.app.db, "delete from audit_record").await;
@@ -178,8 +178,8 @@ async fn a_head_that_is_gone_is_found(engine: Engine) {
     assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Attack 11: whatever strangers send, records are made of our own words. What they can type is looked for in all tables
-/// of records, for nothing of it may be kept there for good.
+/// Attack 11: whatever anonymous clients send, records consist of fixed names. All tables of records are searched for
+/// what they can type, because none of it may be kept there for good.
 #[apply(on_both_engines!)]
 async fn nothing_that_strangers_type_is_in_the_record(engine: Engine) {
     const CANARY: &str = "canary7301";
@@ -204,8 +204,8 @@ async fn nothing_that_strangers_type_is_in_the_record(engine: Engine) {
     assert!(!format!("{rows:?}").contains(CANARY), "{rows:?}");
 }
 
-/// Names that nobody has make the record no longer, and tries at a name that has to wait neither; its owner is told of
-/// all of them.
+/// Names that do not exist add no records, and neither do attempts at a name that has to wait. The owner is told of all
+/// attempts.
 #[apply(on_both_engines!)]
 async fn a_flood_of_refused_sign_ins_is_counted_and_not_recorded(engine: Engine) {
     let product = Product::start(engine).await;
@@ -221,18 +221,18 @@ async fn a_flood_of_refused_sign_ins_is_counted_and_not_recorded(engine: Engine)
     for _ in 0..11 {
         product.browser().submit("/login", "/login", &[("name", "root"), ("password", "wrong")]).await.is(422);
     }
-    // Four are free, the fifth makes it wait, and the clock stands still.
+    // Four attempts have no delay, the fifth starts one, and the clock stands still.
     assert_eq!(records().await, before + 5);
     owner.sign_in_with(&product, &mut known).await;
     known.get("/cam/capi").await.says("11 failed attempts since");
     assert!(matches!(verdict(&product).await, Verdict::Intact { .. }));
-    // Counted again from here on.
+    // From here on, the count starts again.
     known.submit("/cam/capi", "/logout", &[]).await;
     owner.sign_in_with(&product, &mut known).await;
     known.get("/cam/capi").await.says("No failed attempts since");
 }
 
-/// A record of the account that nobody has written.
+/// A forged record of the account.
 fn forged(number: i64, uin: i64) -> String {
     format!(
         "insert into audit_record (number, format, at, uin, actor, action, address, result, mac)
@@ -240,7 +240,7 @@ fn forged(number: i64, uin: i64) -> String {
     )
 }
 
-/// SQLite stores anything in any column: whatever cannot be read is an altered record, and named.
+/// SQLite stores values of any type in any column. A record that cannot be read counts as altered, and is named.
 #[tokio::test(flavor = "multi_thread")]
 async fn records_of_another_type_are_named() {
     let product = with_history(Engine::Sqlite).await;

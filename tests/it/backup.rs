@@ -1,4 +1,4 @@
-//! Backup while the server works, and restore elsewhere.
+//! Backup while the server runs, and restore elsewhere.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ fn says(store: &Store, arguments: &[&str]) -> (String, String) {
     (String::from_utf8(output.stdout).unwrap(), stderr)
 }
 
-/// An empty place with the master key of `store`.
+/// An empty installation with the master key of `store`.
 async fn elsewhere(store: &Store) -> Store {
     let other = Store::new(Engine::Sqlite).await;
     std::fs::create_dir(other.dir.path().join("data")).unwrap();
@@ -128,7 +128,7 @@ async fn what_is_no_good_backup_is_refused() {
     damaged[middle..].fill(0x55);
     std::fs::write(&file, damaged).unwrap();
     refused(&other, &file, "not a usable backup");
-    // The database of a running server, whose last changes are in another file.
+    // The database of a running server has its latest changes in another file.
     refused(&other, &product.store.dir.path().join("data/latchkey.db"), "in use");
     let left = std::fs::read_dir(other.dir.path().join("data")).unwrap().count();
     assert_eq!(left, 1, "the key");
@@ -169,7 +169,7 @@ async fn a_flipped_bit_is_noticed_wherever_it_is() {
         std::fs::write(&file, flipped).unwrap();
         let output = run(latchkey(&other, &["restore", path(&file)]), "");
         if output.status.success() {
-            // Only the checksum itself can be hit without harm.
+            // Only a flip in the checksum itself does no harm.
             assert!(at >= database, "byte {at} of {database}, bit {bit}");
             assert_eq!(std::fs::read(&restored).unwrap()[..database], backup[..database]);
             std::fs::remove_file(&restored).unwrap();
@@ -181,8 +181,8 @@ async fn a_flipped_bit_is_noticed_wherever_it_is() {
     }
 }
 
-/// The same for a copy that SQLite's own tool has made, which has no checksum: what is sealed opens and the chain is whole,
-/// or it is refused.
+/// The same for a copy made with SQLite's own tool, which has no checksum: either it is refused, or every sealed value
+/// opens and the chain is intact.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_checksum_secrets_open_and_the_record_is_whole() {
     const FLIPS: usize = 48;
@@ -193,7 +193,7 @@ async fn without_a_checksum_secrets_open_and_the_record_is_whole() {
     std::fs::write(&file, plain).unwrap();
     assert!(says(&other, &["restore", path(&file)]).1.contains("no checksum"));
     let (mut refused, mut taken) = (0, 0);
-    // Every other one among the sealed values and the records, where something is to be noticed.
+    // Only bytes other than 0, among which are the sealed values and the records.
     let all: Vec<usize> = (0..plain.len()).filter(|at| plain[*at] != 0).collect();
     for flip in 0..FLIPS {
         let at = all[flip * all.len() / FLIPS];
@@ -214,7 +214,7 @@ async fn without_a_checksum_secrets_open_and_the_record_is_whole() {
     assert!(refused > 0 && taken > 0, "{refused} refused, {taken} taken");
 }
 
-/// Each kind of damage that a server could work with is named, refused, and taken if that is asked for.
+/// Each kind of damage that a server can run with is named and refused, and accepted only on request.
 #[tokio::test(flavor = "multi_thread")]
 async fn damage_is_named_and_taken_only_if_asked_for() {
     for (statement, named) in [
@@ -238,7 +238,7 @@ async fn damage_is_named_and_taken_only_if_asked_for() {
         assert!(said.contains("ACCEPTED") && said.contains(named), "{said}");
         assert!(says(&other, &["account", "list"]).0.contains("root"));
     }
-    // Without the product's own keys no server starts.
+    // No server starts without the data keys.
     let (product, _, _) = with_history().await;
     crate::support::statement(&product.app.db, "update data_key set sealed = x'00' where name = 'audit'").await;
     let copy = product.store.dir.path().join("damaged.db");
@@ -248,7 +248,7 @@ async fn damage_is_named_and_taken_only_if_asked_for() {
     assert!(said.contains("data_key.sealed of row audit"), "{said}");
 }
 
-/// As the documents say, a backup can be put in its place by hand.
+/// As documented, a backup can also be installed by hand.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_is_a_database_with_its_checksum_still_on() {
     let (product, _, copy) = with_history().await;
@@ -270,13 +270,13 @@ async fn postgresql_has_tools_of_its_own() {
     assert!(failure(latchkey(&store, &["restore", "x.db"]), 1).contains("pg_restore"));
 }
 
-/// `cp latchkey.db` of a stopped server is all of it.
+/// `latchkey.db` of a stopped server is complete.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_server_leaves_one_file() {
     let store = Store::new(Engine::Sqlite).await;
     let mut server = Server::start(&store);
     says(&store, &["account", "create", "root"]);
-    // The registry reads on a connection of its own.
+    // The registry has a connection of its own.
     let unknown = Signer::new(server.api, &format!("AKID{}", "0".repeat(32)), "x");
     assert!(unknown.refusal(latchkey::types::clock::Clock::system().now()).await.is_some());
     assert_eq!(server.terminate().0, 0);

@@ -1,4 +1,4 @@
-//! Bodies that come slowly, too long, or not at all, at every door that reads them.
+//! Bodies that arrive slowly, are too long or never arrive, at every entry point that reads them.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -22,7 +22,7 @@ struct Fixture {
     _tokens: tempfile::NamedTempFile,
 }
 
-/// A back end that takes whatever comes.
+/// A back end that accepts everything.
 async fn back_end() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -60,7 +60,7 @@ impl Fixture {
         Call { body: " ".repeat(80_000) + "{}", ..Call::identity(self.product.clock.now()) }
     }
 
-    /// The head of a version 3 call that names the key.
+    /// The head of a version 3 call with the key's SecretId.
     fn head_of_v3(&self, at: SocketAddr, length: usize, extra: &str) -> String {
         let call = Call::identity(self.product.clock.now());
         let authorization = self.signer.authorization(&call);
@@ -72,7 +72,7 @@ impl Fixture {
         )
     }
 
-    /// The head of a form that a total stranger sends.
+    /// The head of a form from an anonymous client.
     fn head_of_v1(&self, length: usize, extra: &str) -> String {
         let at = self.product.api;
         let kind = "application/x-www-form-urlencoded";
@@ -86,7 +86,7 @@ impl Fixture {
         )
     }
 
-    /// Honest long requests at every door are served.
+    /// Checks that honest long requests are served at every entry point.
     async fn honest_calls_are_served(&self) {
         assert_eq!(error_code(&self.signer.send(&self.long_call()).await), None);
 
@@ -119,7 +119,7 @@ async fn send(to: SocketAddr, bytes: &[u8]) -> TcpStream {
     stream
 }
 
-/// Reads until the other side has nothing more to say, or `enough` has been said.
+/// Reads until the other side has nothing more to send, or has sent `enough`.
 async fn said(stream: &mut TcpStream, enough: &str) -> String {
     let (mut said, mut piece) = (Vec::new(), [0; 4096]);
     loop {
@@ -134,7 +134,8 @@ async fn said(stream: &mut TcpStream, enough: &str) -> String {
     }
 }
 
-/// Seven that name a key, and 65 total strangers, announce much and send little: nobody waits for them.
+/// Seven clients that name a key, and 65 anonymous ones, announce long bodies and send little. Nobody has to wait for
+/// them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_announced_holds_nobody_up() {
     let f = fixture(Engine::Sqlite).await;
@@ -155,8 +156,8 @@ async fn what_is_announced_holds_nobody_up() {
     drop(slow);
 }
 
-/// Many addresses send all but the end of long bodies, more than all may take together: somebody among them gives way and
-/// is told so, and honest calls are served.
+/// Many addresses send long bodies except for their ends, more than the memory budget. Some of them are refused, and
+/// honest calls are served.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_fills_the_memory_gives_way() {
     let f = fixture(Engine::Sqlite).await;
@@ -168,7 +169,7 @@ async fn whoever_fills_the_memory_gives_way() {
             let mut stream = socket.connect(f.product.api).await.unwrap();
             let head = f.head_of_v3(f.product.api, 9 * MIB, "");
             stream.write_all(head.as_bytes()).await.unwrap();
-            // What is not taken any more is read all the same.
+            // Bytes that are no longer kept are read all the same.
             stream.write_all(&vec![b' '; 9 * MIB - 1]).await.unwrap();
             slow.push(stream);
             f.honest_calls_are_served().await;
@@ -184,7 +185,8 @@ async fn whoever_fills_the_memory_gives_way() {
     }
 }
 
-/// On what is announced, before it is sent; and whoever waits for leave to send it gets none.
+/// A body is refused by its announced length, before it is sent. A client that waits for `100 Continue` does not get
+/// it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_too_long_is_refused_before_it_is_sent() {
     let f = fixture(Engine::Sqlite).await;
@@ -204,13 +206,13 @@ async fn what_is_too_long_is_refused_before_it_is_sent() {
             assert!(answer.contains(says), "{head}\n{answer}");
             assert!(answer.to_lowercase().contains("connection: close"), "{answer}");
         }
-        // Refused for another reason.
+        // A request that is refused for another reason.
         let unknown =
             f.head_of_v3(api, 9 * MIB, extra).replace(&f.signer.secret_id, &format!("AKID{}", "a".repeat(32)));
         let answer = said(&mut send(api, unknown.as_bytes()).await, "SecretIdNotFound").await;
         assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("SecretIdNotFound"), "{answer}");
     }
-    // Whoever may send it is told so.
+    // A client that may send its body gets `100 Continue`.
     let mut stream = send(api, f.head_of_v3(api, 80_000, "expect: 100-continue\r\n").as_bytes()).await;
     assert!(said(&mut stream, "\r\n\r\n").await.starts_with("HTTP/1.1 100"));
     stream.write_all(&vec![b' '; 80_000]).await.unwrap();
@@ -218,7 +220,7 @@ async fn what_is_too_long_is_refused_before_it_is_sent() {
     assert!(answer.contains("AuthFailure.SignatureFailure"), "it was read to its end: {answer}");
 }
 
-/// Most clients do not listen before they have sent all.
+/// Most clients read the response only after they have sent everything.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_sends_all_first_hears_the_answer() {
     let f = fixture(Engine::Sqlite).await;
@@ -236,7 +238,7 @@ async fn whoever_sends_all_first_hears_the_answer() {
     }
 }
 
-/// Its signature cannot be checked, since the body is not read; the owner sees the call all the same.
+/// The signature cannot be checked, because the body is not read, but the owner sees the call.
 #[apply(on_both_engines!)]
 async fn a_long_call_under_a_key_that_is_over_is_recorded(engine: Engine) {
     let mut f = fixture(engine).await;

@@ -72,7 +72,7 @@ async fn the_server_says_where_it_is_and_stops_when_told(engine: Engine) {
     assert_eq!(server.terminate(), (0, String::new()));
     one_line(&failure(health(), 1), &["is not healthy", "(console)"]);
 
-    // A command does not know the server's settings, and prints the address that it had.
+    // A command that does not have the server's settings prints the URL that the server had.
     let made = run(latchkey(&store, &["account", "create", "other"]), "");
     let made = String::from_utf8(made.stdout).unwrap();
     let origin = &link[..link.find("/setup").unwrap()];
@@ -81,7 +81,7 @@ async fn the_server_says_where_it_is_and_stops_when_told(engine: Engine) {
     let made = String::from_utf8(run(latchkey(&store, &elsewhere), "").stdout).unwrap();
     assert!(made.starts_with("setup https://keys.example/setup?token="), "{made}");
 
-    // With an account there is no set-up link.
+    // If there is an account, there is no setup link.
     let mut server = Server::start(&store);
     let mut browser = Browser::new(format!("http://localhost:{}", server.console.port()));
     browser.get("/login").await.does_not_say("No account exists yet");
@@ -107,7 +107,7 @@ async fn a_wrong_or_missing_master_key_is_a_refusal_to_start(engine: Engine) {
     std::fs::write(&key, &right).unwrap();
     assert!(run(latchkey(&store, &["account", "list"]), "").status.success());
 
-    // The variable comes first.
+    // The variable takes precedence.
     std::fs::write(&key, "nonsense").unwrap();
     let mut command = latchkey(&store, &["account", "list"]);
     command.env("LATCHKEY_MASTER_KEY", String::from_utf8(right).unwrap());
@@ -233,7 +233,7 @@ async fn a_signed_command_is_printed_for_trying() {
     assert_eq!(answer["Response"]["Type"], "CAMUser", "{answer}");
 }
 
-/// As somebody pastes it, with settings of their own for curl that would spoil any request.
+/// Runs a command as if pasted into a shell, with a curl configuration that would spoil any request.
 fn run_in_a_shell(printed: &str, home: &std::path::Path) -> Vec<u8> {
     std::fs::write(home.join(".curlrc"), "request = DELETE\nuser-agent = spoilt\nurl = http://127.0.0.1:9/\n").unwrap();
     let mut command = std::process::Command::new("sh");
@@ -243,7 +243,7 @@ fn run_in_a_shell(printed: &str, home: &std::path::Path) -> Vec<u8> {
     output.stdout
 }
 
-/// A back end that answers with the request it got, as it stands on the wire.
+/// A back end that responds with the request as it arrived.
 async fn echoing() -> std::net::SocketAddr {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -271,7 +271,7 @@ async fn echoing() -> std::net::SocketAddr {
     address
 }
 
-/// What curl makes something else of, were it not told otherwise: globs, dots, files, options, empty headers.
+/// Inputs that curl would change by default: globs, dots, files, options, empty headers.
 #[tokio::test(flavor = "multi_thread")]
 async fn curl_sends_what_was_signed_whatever_is_in_it() {
     use crate::support::Product;
@@ -315,7 +315,7 @@ async fn curl_sends_what_was_signed_whatever_is_in_it() {
         "/#fragment",
     ] {
         let (received, printed) = curl_reads("GET", target, "{}", "application/json");
-        // What was printed is an address in order, and that is what arrives.
+        // The printed URL is normalised, and arrives unchanged.
         let words = shlex::split(&printed).unwrap();
         let at = words.iter().position(|word| word == "--url").unwrap();
         let sent = words[at + 1].strip_prefix(&format!("http://{guard}")).unwrap();

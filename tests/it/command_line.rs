@@ -1,4 +1,4 @@
-//! What the command line takes, shows and refuses.
+//! The inputs, outputs and errors of the command line.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -132,7 +132,7 @@ async fn the_master_key_may_be_a_credential() {
     let credentials = store.dir.path().join("credentials");
     std::fs::create_dir(&credentials).unwrap();
     let given = [("CREDENTIALS_DIRECTORY", credentials.to_str().unwrap())];
-    // Not there, and the key is in the data directory.
+    // The credential is missing, and the key is in the data directory.
     printed(run(with(&store, &["account", "list"], &given), ""));
     let (key, credential) = (store.dir.path().join("data/master.key"), credentials.join("latchkey.master.key"));
     std::fs::rename(&key, &credential).unwrap();
@@ -142,7 +142,7 @@ async fn the_master_key_may_be_a_credential() {
     let named = [given[0], ("LATCHKEY_MASTER_KEY_FILE", credential.to_str().unwrap())];
     let quiet = run(with(&store, &["account", "list"], &named), "");
     assert_eq!(String::from_utf8(quiet.stderr).unwrap(), "");
-    // Elsewhere, the same mode is warned about.
+    // In any other place, the same mode causes a warning.
     let warned = printed(run(with(&store, &["account", "list"], &named[1..]), ""));
     assert!(warned.contains("users other than its owner can read"), "{warned}");
     let said = failure(with(&store, &["master-key", "rotate"], &given), 1);
@@ -162,7 +162,7 @@ async fn log_lines_are_one_object_each_with_numbers_as_numbers() {
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let address = line.trim().strip_prefix("api http://").unwrap();
-    // Of a path that is none of ours nothing gets into the log.
+    // An unknown path does not get into the log.
     let forging = "/\",\"level\":\"ERROR\",\"x\":\"";
     for path in ["/\r\nlevel", "/\u{1b}[2J", forging, "/readyz"] {
         let mut stream = TcpStream::connect(address).unwrap();
@@ -183,7 +183,7 @@ async fn log_lines_are_one_object_each_with_numbers_as_numbers() {
     assert!(answered["span"]["request_id"].is_string() && answered.get("spans").is_none(), "{answered}");
 }
 
-/// Sends so many requests on one connection, and reads every answer.
+/// Sends this number of requests on one connection, and reads all responses.
 fn ask_often(address: SocketAddr, path: &str, times: usize) {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
@@ -223,7 +223,7 @@ async fn a_log_that_cannot_be_written_ends_nothing() {
     printed(run(latchkey(&store, &["account", "create", "root"]), ""));
     let (closed, nobody) = std::io::pipe().map(|(reader, writer)| (writer, reader)).unwrap();
     drop(nobody);
-    // More lines than a pipe and the buffer before it hold.
+    // More lines than a pipe and the buffer before it can hold.
     let (blocked, _deaf) = std::io::pipe().map(|(reader, writer)| (writer, reader)).unwrap();
     let full = File::options().write(true).open("/dev/full").unwrap();
     for (stderr, requests) in [(Stdio::from(full), 20), (closed.into(), 20), (blocked.into(), 10_000)] {
@@ -255,7 +255,7 @@ async fn connections_make_way_where_descriptors_run_out() {
     let at_rest: Vec<TcpStream> = (0..150)
         .map(|_| {
             let stream = TcpStream::connect(server.api).unwrap();
-            // Sooner than a connection at rest ends by itself.
+            // Less than the idle timeout of a connection.
             stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
             ask_on(stream, "/readyz", 1)
         })
@@ -280,7 +280,7 @@ async fn the_health_check_asks_every_listener() {
         command
     };
     printed(run(health(&listeners), ""));
-    // Bound by a listener that never answers.
+    // A port that is bound but never responds.
     let dead = TcpListener::bind("127.0.0.1:0").unwrap();
     for n in 0..listeners.len() {
         let mut listeners = listeners.clone();
@@ -306,13 +306,13 @@ async fn the_health_check_speaks_tls() {
     printed(run(latchkey(&store, &[&["healthcheck"], &tls[..], &[api]].concat()), ""));
     server.kill().unwrap();
     server.wait().unwrap();
-    // The port answers, but not so.
+    // The port responds, but does not speak TLS.
     let plain = Server::start(&store);
     let said = failure(latchkey(&store, &[&["healthcheck"], &tls[..], &[&plain.api.to_string()]].concat()), 1);
     assert!(said.contains("is not healthy"), "{said}");
 }
 
-/// In which the last line of a command must not be lost, nor anything wait for it.
+/// The last line of a command must not be lost, and nothing must wait for it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_fails_with_its_status_wherever_its_words_go() {
     let store = Store::new(Engine::Sqlite).await;

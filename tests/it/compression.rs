@@ -1,4 +1,4 @@
-//! Static files, what is compressed and what never is, and what a first visit costs.
+//! Static files, which responses are compressed, and the size of a first visit.
 
 use reqwest::header::{ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_ENCODING, HeaderMap};
 use reqwest::{Method, RequestBuilder};
@@ -6,7 +6,7 @@ use reqwest::{Method, RequestBuilder};
 use crate::support::owner::PASSWORD;
 use crate::support::{Browser, Engine, Product};
 
-/// What goes over the wire.
+/// The headers, and the number of bytes that go over the wire.
 async fn transfer(request: RequestBuilder) -> (HeaderMap, usize) {
     let response = request.send().await.unwrap();
     assert!(response.status().is_success(), "{}", response.status());
@@ -18,7 +18,7 @@ fn encoding(headers: &HeaderMap) -> Option<&str> {
     headers.get(CONTENT_ENCODING).map(|encoding| encoding.to_str().unwrap())
 }
 
-/// As a browser asks for a page that its reader has gone to by themselves.
+/// A request for a page that the reader has navigated to themselves.
 fn navigation(browser: &Browser, path: &str, accept: &str) -> RequestBuilder {
     browser.request(Method::GET, path).header(ACCEPT_ENCODING, accept).header("sec-fetch-site", "none")
 }
@@ -39,7 +39,7 @@ async fn static_files_never_change_under_their_names() {
         assert_eq!(file.headers["cache-control"], "public, max-age=31536000, immutable");
         assert_eq!(file.headers.get("set-cookie"), None);
         for accept in ["gzip", "br"] {
-            // Compressed once and kept, and nothing is kept of an answer without a body.
+            // The compressed form is kept, but nothing is kept of a response without a body.
             let ask = |method| browser.request(method, &path).header(ACCEPT_ENCODING, accept);
             transfer(ask(Method::HEAD)).await;
             let (first, _) = transfer(ask(Method::GET)).await;
@@ -59,8 +59,8 @@ async fn static_files_never_change_under_their_names() {
     assert!(!icon.headers["cache-control"].to_str().unwrap().contains("immutable"), "the name stays");
 }
 
-/// A page is compressed only if no other site can have caused the request: no reader of the wire learns from lengths
-/// what a page holds beside something they chose.
+/// A page is compressed only if no other site can have caused the request. So an eavesdropper cannot learn from sizes
+/// what a page contains beside something that they chose.
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_are_compressed_for_nobody_elses_requests() {
     let product = Product::start(Engine::Sqlite).await;
@@ -84,7 +84,7 @@ async fn pages_are_compressed_for_nobody_elses_requests() {
     }
 }
 
-/// A token that were the same on every page could be guessed piece by piece from lengths.
+/// A token that is the same on every page could be guessed piece by piece from sizes.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_has_another_form_token() {
     let product = Product::start(Engine::Sqlite).await;
@@ -136,7 +136,7 @@ async fn a_page_with_a_secret_is_never_compressed() {
     let (headers, _) = transfer(navigation(&browser, "/cam/capi", "gzip")).await;
     assert_eq!(encoding(&headers), Some("gzip"), "hidden again");
 
-    // Verified by now, and so asked for nothing.
+    // The session has been verified, so nothing is asked for.
     let form = [("form_token", browser.get("/cam/security").await.form_token())];
     let codes = browser.request(Method::POST, "/cam/security/recovery-codes").form(&form);
     assert!(plain(codes).await.contains("class=\"codes\""));
@@ -147,7 +147,7 @@ async fn a_page_with_a_secret_is_never_compressed() {
     assert!(plain(browser.request(Method::POST, new).form(&wrong)).await.contains("class=\"seed\""));
 }
 
-/// All of a first visit fits in the first round trip of a connection.
+/// A whole first visit fits into the first round trip of a connection.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_load_is_under_14_kb() {
     const MOST: usize = 14_000;

@@ -1,4 +1,4 @@
-//! What holds for the connections of every listener, whatever is asked on them.
+//! The properties of connections to every listener, whatever is requested on them.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -37,7 +37,7 @@ async fn serving(product: &Product, routes: Router) -> (SocketAddr, watch::Sende
     (address, stop, serving)
 }
 
-/// Sends a request, and reads the answer's head and as many bytes of its body.
+/// Sends a request, and reads the head of the response and this number of bytes of its body.
 async fn ask(stream: &mut TcpStream, path: &str, body: usize) -> std::io::Result<String> {
     stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes()).await?;
     let mut answer = Vec::new();
@@ -55,23 +55,23 @@ async fn connect_from(from: &str, to: SocketAddr) -> TcpStream {
     socket.connect(to).await.unwrap()
 }
 
-/// Stops the clock; it goes on, by leaps, once what this returns is dropped.
+/// Stops the clock. Once the returned value is dropped, the clock continues by jumping.
 fn stop_clock() -> std::sync::mpsc::Sender<()> {
     tokio::time::pause();
     let (sender, held) = std::sync::mpsc::channel();
-    // Tokio's clock does not leap while such a task runs.
+    // Tokio's clock does not jump while such a task runs.
     tokio::task::spawn_blocking(move || held.recv());
     sender
 }
 
-/// Thousands of connections, each with two ends here.
+/// Allows thousands of connections, each with two ends in this process.
 fn allow_many_descriptors() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
 }
 
-/// A route whose answer never ends, and what hears that it has been given up.
+/// A route whose response never ends, and a receiver that is told when it is dropped.
 fn endless(cut: Option<CutWhen>) -> (Router, oneshot::Receiver<()>) {
     let (held, given_up) = oneshot::channel::<()>();
     let held = Arc::new(Mutex::new(Some(held)));
@@ -125,7 +125,7 @@ async fn a_stop_ends_idle_connections_and_refuses_new_ones() {
     assert!(TcpStream::connect(api).await.is_err(), "nobody listens any more");
 }
 
-/// Whose clock jumps to what is waited for, once nothing else can happen.
+/// The clock jumps to the next timer once nothing else can happen.
 #[tokio::test]
 async fn the_headers_of_every_request_have_ten_seconds() {
     let product = Product::start(Engine::Sqlite).await;
@@ -168,7 +168,7 @@ async fn another_http_is_hung_up_on() {
     product.stop().await;
 }
 
-/// Whose clock jumps to what is waited for.
+/// The clock jumps to the next timer.
 #[tokio::test]
 async fn a_client_that_does_not_read_is_hung_up_on() {
     let product = Product::start(Engine::Sqlite).await;
@@ -234,7 +234,7 @@ async fn one_address_cannot_have_all_places() {
     serving.abort();
 }
 
-/// At a proxy that may have all places, each connection of which rests after its request.
+/// A proxy may occupy all connection slots with idle connections.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_at_rest_make_way() {
     allow_many_descriptors();
@@ -258,7 +258,7 @@ async fn connections_at_rest_make_way() {
     product.stop().await;
 }
 
-/// Whose clock jumps to what is waited for.
+/// The clock jumps to the next timer.
 #[tokio::test]
 async fn a_stop_answers_what_is_on_its_way() {
     let product = Product::start(Engine::Sqlite).await;
@@ -270,7 +270,7 @@ async fn a_stop_answers_what_is_on_its_way() {
     }
     let clock = stop_clock();
     drop(stop);
-    // A connection that waited, and one that nobody knew of.
+    // An idle connection, and a new one.
     for stream in [&mut first, &mut TcpStream::connect(address).await.unwrap()] {
         let answer = ask(stream, "/ok", 2).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("connection: close"), "{answer}");
@@ -284,7 +284,7 @@ async fn a_stop_answers_what_is_on_its_way() {
     assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
 }
 
-/// Whose clock jumps to what is waited for.
+/// The clock jumps to the next timer.
 #[tokio::test]
 async fn between_requests_a_connection_may_rest_longer_than_proxies_keep_it() {
     let product = Product::start(Engine::Sqlite).await;

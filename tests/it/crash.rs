@@ -1,4 +1,5 @@
-//! Attack 21: `kill -9` in a stream of operations. Whatever was acknowledged is there on restart, and nothing is half done.
+//! Attack 21: `kill -9` during a stream of operations. Everything acknowledged is there after the restart, and nothing
+//! is half done.
 
 use latchkey::app::App;
 use latchkey::audit::Verdict;
@@ -10,8 +11,8 @@ use crate::support::process::Server;
 use crate::support::{Browser, Engine, Store};
 
 const ROUNDS: u32 = 50;
-/// Creates, disables and deletes keys until the server is gone; returns the page after the last acknowledged operation,
-/// as (id, enabled) pairs, and what was under way.
+/// Creates, disables and deletes keys until the server is gone. Returns the page after the last acknowledged operation,
+/// as (id, enabled) pairs, and the operation in progress.
 async fn operate_until_killed(
     browser: &mut Browser,
     mut keys: Vec<(String, bool)>,
@@ -29,7 +30,7 @@ async fn operate_until_killed(
         browser.post(&path, &token, &[]).await.is(303);
         keys = shown(browser).await;
     }
-    // The last one is cut off: the server dies while it is under way, and it may or may not have been done.
+    // The last operation is cut off: the server dies during it, and it may or may not have been performed.
     let last = browser.clone();
     let under_way = tokio::spawn(async move {
         let request = last.request(reqwest::Method::POST, "/cam/capi/keys").form(&[("form_token", token)]);
@@ -58,7 +59,7 @@ async fn what_was_acknowledged_survives(engine: Engine) {
     for round in 0..ROUNDS {
         let acknowledged = operate_until_killed(&mut browser, keys, 1 + round % 4, &mut server).await;
         server = Server::start(&store);
-        // The session outlives the process, too.
+        // The session survives the process, too.
         browser = browser.at(format!("http://localhost:{}", server.console.port()));
         keys = shown(&mut browser).await;
         for key in &acknowledged {

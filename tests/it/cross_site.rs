@@ -16,7 +16,7 @@ async fn a_form_from_elsewhere_is_refused(engine: Engine) {
     let token = browser.get("/cam/capi").await.form_token();
     let body = format!("form_token={token}");
 
-    // With the right token, but from another origin.
+    // The right token, but another origin.
     for origin in [
         "null".to_owned(),
         "https://evil.example".to_owned(),
@@ -40,7 +40,7 @@ async fn a_form_from_elsewhere_is_refused(engine: Engine) {
             .body(body.clone());
         browser.send(request).await.is(403).says("another site");
     }
-    // From our own, but as another type than forms are sent in.
+    // The console's own origin, but a content type that forms do not have.
     for content_type in
         ["text/plain", "multipart/form-data; boundary=x", "application/json", "APPLICATION/X-WWW-FORM-URLENCODED", ""]
     {
@@ -51,7 +51,7 @@ async fn a_form_from_elsewhere_is_refused(engine: Engine) {
         let page = browser.send(request).await;
         assert!(page.status.is_client_error(), "{content_type}: {}", page.status);
     }
-    // Without a token, with a wrong one, with another session's.
+    // No token, a wrong one, and another session's.
     let (_, mut other) = product.signed_in("other").await;
     let foreign = other.get("/cam/capi").await.form_token();
     let stranger = product.browser().get("/login").await.form_token();
@@ -61,7 +61,7 @@ async fn a_form_from_elsewhere_is_refused(engine: Engine) {
     browser.post(CREATE, &token, &[("form_token", &token)]).await.is(403).says("out of date");
     assert_eq!(key_ids(&browser.get("/cam/capi").await).len(), 0, "nothing was changed");
 
-    // This is what a browser sends.
+    // The request that a browser sends.
     let request = browser
         .request(Method::POST, CREATE)
         .header(ORIGIN, product.url())
@@ -82,6 +82,6 @@ async fn signing_in_needs_its_token_too(engine: Engine) {
     let token = product.browser().get("/login").await.form_token();
     browser.post("/login", &token, &fields).await.is(403);
     browser.submit("/login", "/login", &fields).await.leads_to("/login/code");
-    // A token of before the step is worth nothing after it.
+    // A token from before the step is invalid after it.
     browser.post("/login/code", &token, &[("kind", "totp"), ("code", "000000")]).await.is(403);
 }

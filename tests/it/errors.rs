@@ -1,4 +1,4 @@
-//! Errors as pages: in every language, with the request's id and what to do next; and being sent back to where one was.
+//! Error pages: in every language, with the request ID and what to do next; and the return to the previous page.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::support::{Browser, Engine, Owner, Page, Product};
 const LANGUAGE: &str = "__Host-latchkey-language";
 const WANTED: &str = "__Host-latchkey-wanted";
 
-/// Sends it in every language. Each answer is a page of this status that says this, has an id and leads on.
+/// Sends a request in every language. Each response must be a page with this status and text, an ID and a link.
 async fn is_an_error(
     browser: &mut Browser,
     request: impl Fn(&Browser) -> RequestBuilder,
@@ -124,7 +124,7 @@ async fn too_many_tries_is_a_page_in_every_language() {
         ["Too many attempts", "尝试次数过多", "試行回数が多すぎます"],
     )
     .await;
-    // And says when: each further failure doubles the wait.
+    // The page says when to try again: each further failure doubles the wait.
     for (seconds, en, zh, ja) in [
         (1, "in a second.", "1 秒后", "1秒後"),
         (2, "in 2 seconds.", "2 秒后", "2秒後"),
@@ -135,7 +135,7 @@ async fn too_many_tries_is_a_page_in_every_language() {
         (64, "in 64 seconds.", "64 秒后", "64秒後"),
         (128, "in 3 minutes.", "3 分钟后", "3分後"),
     ] {
-        // Of a second that has begun, all counts.
+        // A second that has begun counts as a whole one.
         product.advance(Duration::from_millis(500));
         for (language, says) in [("zh-CN", zh), ("ja", ja), ("en", en)] {
             browser.cookies.insert(LANGUAGE.to_owned(), language.to_owned());
@@ -149,7 +149,7 @@ async fn too_many_tries_is_a_page_in_every_language() {
     }
 }
 
-/// More sign-ins at once than the two hashing threads and their queue of 64 take on.
+/// More sign-ins at once than the two hashing threads and their queue of 64 accept.
 #[tokio::test(flavor = "multi_thread")]
 async fn busy_is_a_page_in_every_language() {
     let product = Product::start(Engine::Sqlite).await;
@@ -209,7 +209,7 @@ async fn a_fault_is_a_page_in_every_language(engine: Engine) {
     )
     .await;
     browser.get("/cam/capi").await.does_not_say("api_key").says("root");
-    // Without any database there is still a page.
+    // There is a page even without a database.
     product.app.db.close().await;
     let says = ["The database is not available", "数据库暂时无法使用", "データベースを使用できません"];
     is_an_error(&mut browser, get("/cam/capi"), 503, says).await;
@@ -235,7 +235,7 @@ async fn after_signing_in_again_one_is_where_one_was(engine: Engine) {
     assert!(!browser.cookies.contains_key(WANTED), "once");
     browser.get(&page).await.is_account_page();
 
-    // A form that came too late: back to the page that had it, with nothing done.
+    // A form that was sent too late leads back to its page, and nothing is done.
     product.advance(Duration::from_mins(16));
     let disable = format!("/cam/capi/keys/{key}/disable");
     let late = |browser: &Browser, action: &str| {
@@ -248,7 +248,7 @@ async fn after_signing_in_again_one_is_where_one_was(engine: Engine) {
     browser.send(request).await.leads_to("/login?notice=expired");
     sign_in(&mut owner, &product, &mut browser).await.leads_to(&disable);
     browser.get("/cam/capi").await.says("Enabled");
-    // Forms that need nobody signed in, as well.
+    // Forms that anybody can send, as well.
     for action in ["/logout", "/preferences"] {
         product.advance(Duration::from_mins(16));
         let request = late(&browser, action);
@@ -256,7 +256,7 @@ async fn after_signing_in_again_one_is_where_one_was(engine: Engine) {
         sign_in(&mut owner, &product, &mut browser).await.leads_to(&disable);
     }
 
-    // A file is no place to be: back to the page that offers it.
+    // After a download, the reader returns to the page that offers it.
     product.advance(Duration::from_mins(16));
     let records = "/cam/records?result=refused";
     let request =
@@ -264,7 +264,7 @@ async fn after_signing_in_again_one_is_where_one_was(engine: Engine) {
     browser.send(request).await.leads_to("/login?notice=expired");
     sign_in(&mut owner, &product, &mut browser).await.leads_to(records);
 
-    // Who signs in by themselves, or has waited too long, comes to the keys.
+    // A sign-in without a requested page, or after a long wait, leads to the keys.
     browser.submit("/cam/capi", "/logout", &[]).await;
     sign_in(&mut owner, &product, &mut browser).await.leads_to("/cam/capi");
 }
@@ -279,7 +279,7 @@ async fn a_session_ended_by_the_operator_is_gone_back_to_as_well(engine: Engine)
     sign_in(&mut owner, &product, &mut browser).await.leads_to(&format!("/cam/capi/keys/{key}"));
 }
 
-/// Wherever the address of the page one was on comes from, it is one of this site.
+/// The return path is always one of this site, wherever it comes from.
 #[tokio::test(flavor = "multi_thread")]
 async fn signing_in_leads_nowhere_but_to_this_site() {
     let product = Product::start(Engine::Sqlite).await;

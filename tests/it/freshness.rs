@@ -1,5 +1,5 @@
-//! The freshness barrier: what happens between the read and the answer, while keys are taken in, and when the database
-//! does not answer.
+//! The freshness barrier: between the read and the response, while keys are loaded, and when the database does not
+//! respond.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +26,7 @@ async fn a_request_after_a_change_sees_it(engine: Engine) {
     let product = Product::start(engine).await;
     let (owner, id) = key_of(&product).await;
     let app = &product.app;
-    // They ask without end, so that at any moment a read is under way.
+    // They make requests continuously, so that a read is always in progress.
     let stop = Arc::new(AtomicBool::new(false));
     let crowd: Vec<_> = (0..20)
         .map(|_| {
@@ -55,7 +55,7 @@ async fn a_request_after_a_change_sees_it(engine: Engine) {
     }
 }
 
-/// Whoever still asks at a stop is refused, before the end has come and after it, and nobody waits for ever.
+/// Requests during and after a stop are refused, and none waits for ever.
 #[apply(on_both_engines!)]
 async fn at_the_end_everybody_is_answered(engine: Engine) {
     let product = Product::start(engine).await;
@@ -63,7 +63,7 @@ async fn at_the_end_everybody_is_answered(engine: Engine) {
     for _ in 0..20 {
         let registry = Registry::start(product.app.db.clone(), product.app.vault.clone(), Metrics::default());
         registry.fresh().await.unwrap();
-        // The one asks for the end, and the other for a read that comes after it in the queue.
+        // One asks to stop, the other for a read that is queued after that.
         let both = async { tokio::join!(registry.close(), registry.fresh()) };
         tokio::time::timeout(Duration::from_secs(5), both).await.expect("nobody hangs").1.unwrap_err();
         let late = tokio::time::timeout(Duration::from_secs(5), registry.fresh()).await;
@@ -71,7 +71,7 @@ async fn at_the_end_everybody_is_answered(engine: Engine) {
     }
 }
 
-/// The same while another process is still taking in the keys for the first time.
+/// The same while another process loads the keys for the first time.
 #[apply(on_both_engines!)]
 async fn a_change_while_keys_are_taken_in_is_seen(engine: Engine) {
     let product = Product::start(engine).await;
@@ -89,7 +89,7 @@ async fn a_change_while_keys_are_taken_in_is_seen(engine: Engine) {
     }
 }
 
-/// More keys than are taken in at a time, and many of one change number's neighbourhood.
+/// More keys than are loaded at a time, many of them with neighbouring change numbers.
 #[apply(on_both_engines!)]
 async fn all_keys_are_taken_in(engine: Engine) {
     let product = Product::start(engine).await;
@@ -104,8 +104,8 @@ async fn all_keys_are_taken_in(engine: Engine) {
     }
 }
 
-/// What cannot be known is refused, and known again without a restart. On PostgreSQL, where a lock makes readers wait;
-/// SQLite's readers wait for nobody.
+/// If the state cannot be determined, requests are refused, and served again later without a restart. On PostgreSQL,
+/// where a lock blocks readers; SQLite's readers wait for nobody.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stalled_database_refuses_and_recovers() {
     let product = Product::start(Engine::Postgres).await;
@@ -129,7 +129,7 @@ async fn a_stalled_database_refuses_and_recovers() {
     assert_eq!(reqwest::get(&ready).await.unwrap().status().as_u16(), 200);
 }
 
-/// The same when the connection itself is cut, as when the server is restarted.
+/// The same when the connection itself is closed, as when the server restarts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cut_connection_is_replaced() {
     let product = Product::start(Engine::Postgres).await;
@@ -143,7 +143,7 @@ async fn a_cut_connection_is_replaced() {
     assert!(product.app.registry.get(&fresh, id.as_str()).is_some());
 }
 
-/// Many deleted keys, made behind the product's back, all but the first two of one change.
+/// Inserts many deleted keys directly, all but the first two with the same change number.
 async fn crowd(product: &Product, many: i64) {
     let owner = product.owner("crowd").await;
     let statement = "with recursive counted (at) as (select 0 union all select at + 1 from counted where at + 1 < $2)

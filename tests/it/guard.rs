@@ -1,4 +1,5 @@
-//! The built-in guard before a back end that plays tricks, and the rules it has in common with the other two doors.
+//! The built-in guard in front of a back end that misbehaves, and the rules that it shares with the other two entry
+//! points for back ends.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -13,18 +14,18 @@ use crate::support::signer::{Call, Signer};
 use crate::support::{Engine, Product};
 use crate::tls::{connect, with_tls, write_certificate};
 
-/// How a connection to the back end ends.
+/// The way in which a connection to the back end ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ends {
-    /// Never by itself.
+    /// Not by itself.
     Not,
-    /// Without a word, once another request is on its way.
+    /// It is closed when another request arrives.
     WithTheSecondRequest,
-    /// Without a word, at once.
+    /// It is closed when the first request arrives.
     WithTheFirstRequest,
 }
 
-/// A back end, and every request it has read to its end.
+/// A back end, with the requests that it has read completely.
 struct BackEnd {
     address: SocketAddr,
     received: Arc<Mutex<Vec<String>>>,
@@ -61,7 +62,7 @@ async fn serve(mut stream: TcpStream, ends: Ends, received: Arc<Mutex<Vec<String
     }
 }
 
-/// Head and body as they came over the wire; none at the end of the connection.
+/// Head and body as they came over the wire. `None` at the end of the connection.
 async fn read_request(stream: &mut TcpStream) -> Option<String> {
     let mut got = Vec::new();
     loop {
@@ -150,7 +151,8 @@ async fn nobody_does_twice_what_may_be_done_once() {
     }
 }
 
-/// A new connection that ends without an answer is the back end's own failure, and asking again would double the harm.
+/// A new connection that is closed without a response is the back end's own failure, and a second attempt could do
+/// harm.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_connection_that_is_closed_is_not_tried_again() {
     let guarded = Guarded::start(Ends::WithTheFirstRequest, |given| given).await;
@@ -160,7 +162,7 @@ async fn a_new_connection_that_is_closed_is_not_tried_again() {
     }
 }
 
-/// The values of every header whose name a back end of CGI's kind takes for this one.
+/// The values of all headers whose names a CGI back end takes for this one.
 fn believed(request: &str, name: &str) -> Vec<String> {
     let fold = |name: &str| name.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
     let head = request.split("\r\n\r\n").next().unwrap();
@@ -227,7 +229,7 @@ async fn an_identity_in_whatever_spelling_is_not_passed_on() {
     }
     assert_eq!(believed(request, "X-Latchkey-Uin").len(), 1);
 
-    // What the client has signed is its own word, in place of nobody's. The identity is not.
+    // A header that the client has signed is its own statement, and passes. The identity does not.
     let mut call = guarded.call("GET", "");
     call.signed_headers =
         "content-type;host;x-http-method-override;x-latchkey-uin;x_latchkey_uin;x-forwarded-for".to_owned();
@@ -259,7 +261,7 @@ async fn the_scheme_is_the_listeners_or_what_a_trusted_proxy_says() {
             let [request] = &guarded.back_end.take()[..] else { panic!() };
             assert_eq!(believed(request, "X-Forwarded-Proto"), [expected], "{said}, trusted: {trusted}");
         }
-        // A proxy's own way to write an address of IPv6.
+        // A way in which proxies write IPv6 addresses.
         let mut call = guarded.call("GET", "");
         call.extra_headers = vec![("X-Forwarded-For", "[2001:db8::7]".to_owned())];
         guarded.send(&call).await;
@@ -293,7 +295,7 @@ async fn within_tls_the_scheme_is_https() {
         let mut stream = connect(signer.address, &trusted, &[]).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
-        // Whether the end is announced is not what is asked here.
+        // This test does not depend on an orderly TLS shutdown.
         let _ = stream.read_to_end(&mut answer).await;
         assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
         let [request] = &guarded.back_end.take()[..] else { panic!() };
@@ -301,8 +303,8 @@ async fn within_tls_the_scheme_is_https() {
     }
 }
 
-/// A target as it is asked for at each of the three doors, with a signature that is not its own: what the door thinks of
-/// the target, it says first.
+/// The error codes for a target at each of the three entry points, with a wrong signature. An error in the target takes
+/// precedence.
 async fn codes(guarded: &Guarded, target: &str) -> [Option<String>; 3] {
     let call = guarded.call("GET", "");
     let authorization = guarded.signer.authorization(&Call { query: "another".to_owned(), ..call.clone() });
@@ -337,7 +339,7 @@ async fn codes(guarded: &Guarded, target: &str) -> [Option<String>; 3] {
     [code(of_guard), code(of_proxy), answer["code"].as_str().map(str::to_owned)]
 }
 
-/// Status and body.
+/// The status and the body.
 async fn raw(address: SocketAddr, request: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -364,22 +366,22 @@ async fn the_three_entry_points_take_the_same_targets() {
         assert_eq!(codes(&guarded, target).await, [taken.clone(), taken.clone(), taken], "{target}");
     }
     let refused = Some("InvalidParameter".to_owned());
-    // These come as far as the guard itself.
+    // These reach the guard itself.
     for target in ["/a\"b", "/你好", "/?q=é", "*", "x", "http://other.example"] {
         let [of_guard, others @ ..] = codes(&guarded, target).await;
-        // To the guard, a whole address is its path.
+        // The guard reads an absolute URL as its path.
         let of_path = Some("AuthFailure.SignatureFailure".to_owned()).filter(|_| target.starts_with("http:"));
         assert_eq!(of_guard, of_path.or(refused.clone()), "{target}");
         assert_eq!(others, [refused.clone(), refused.clone()], "{target}");
     }
-    // These the HTTP library refuses by itself: 400, and no body.
+    // The HTTP library refuses these itself, with 400 and no body.
     for target in ["/a<b", "/a>b", "/a`b", "/?a\"b", "/?<"] {
         let [of_guard, others @ ..] = codes(&guarded, target).await;
         assert_eq!((of_guard, others), (None, [refused.clone(), refused.clone()]), "{target}");
         let (status, body) = raw(guarded.signer.address, &format!("GET {target} HTTP/1.1\r\nhost: x\r\n\r\n")).await;
         assert_eq!((status, body.as_str()), (400, ""), "{target}");
     }
-    // And this it cuts off before anybody sees it: what goes on is what was checked.
+    // It removes this part before the guard sees it: the forwarded target is the one that was checked.
     let [_, others @ ..] = codes(&guarded, "/a#b").await;
     assert_eq!(others, [refused.clone(), refused]);
     let call = guarded.call("GET", "");

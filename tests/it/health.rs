@@ -1,5 +1,5 @@
-//! What keeps an account's keys in good order: advice on `/cam/capi`, the page of a key with its snippets, rotation, and
-//! the emergency stop.
+//! The health of an account's keys: advice on `/cam/capi`, the page of a key with its snippets, rotation, and the
+//! emergency stop.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ async fn with_owner(engine: Engine) -> (Product, Owner, Browser) {
     (product, owner, browser)
 }
 
-/// The key's next call, with whatever secret it has.
+/// A signer with the key's current secret.
 async fn signer(product: &Product, owner: &mut Owner, browser: &mut Browser, key: &str) -> Signer {
     let secret = owner.reveal(product, browser, key).await;
     Signer::new(product.api, key, &secret)
@@ -30,7 +30,7 @@ async fn call(product: &Product, signer: &Signer) {
     assert_eq!(signer.refusal(product.clock.now()).await, None);
 }
 
-/// Sessions do not last that long, so the owner signs in again.
+/// Moves the clock. Sessions do not last that long, so the owner signs in again.
 async fn days_later(product: &Product, owner: &mut Owner, days: u64) -> Browser {
     product.advance(Duration::from_hours(24 * days));
     owner.sign_in(product).await
@@ -40,14 +40,14 @@ fn key_path(key: &str, act: &str) -> String {
     format!("/cam/capi/keys/{key}/{act}")
 }
 
-/// The advice above the table, and nothing else of the page.
+/// Only the advice above the table.
 async fn advice(browser: &mut Browser) -> Page {
     let page = browser.get("/cam/capi").await;
     let body = page.between("<ul class=\"health\"", "</ul>").unwrap_or_default();
     Page { body, ..page }
 }
 
-/// For each step of the rotation: is nothing left to do?
+/// The page of the rotation, and for each step whether nothing is left to do.
 async fn steps(browser: &mut Browser, key: &str) -> (Page, Vec<bool>) {
     let page = browser.get(&key_path(key, "rotate")).await;
     page.is_account_page();
@@ -67,7 +67,7 @@ async fn change_number(product: &Product) -> i64 {
     Reader::open(&product.app.db).await.unwrap().latest().await.unwrap().number
 }
 
-/// The keys whose disabling is recorded, in a chain that must be whole.
+/// The keys whose disabling is recorded. The chain must be intact.
 async fn recorded_disables(product: &Product) -> Vec<String> {
     let verdict = product.app.audit.verify(&product.app.db, None).await.unwrap();
     assert!(matches!(verdict, Verdict::Intact { .. }), "{verdict:?}");
@@ -186,7 +186,7 @@ async fn snippets_hold_id_and_endpoint_and_never_the_secret(engine: Engine) {
     page.says(&format!("protocol: 'http://', endpoint: 'localhost:{port}'"));
     page.says(&format!("latchkey sign --url http://localhost:{port}/ | sh"));
     page.says(&format!("proxy_pass http://localhost:{port}/forward-auth;\n")).does_not_say("proxy_ssl");
-    // Under the name the console is looked at by.
+    // With the host name by which the console is reached.
     let mut browser = browser.at(format!("http://127.0.0.1:{}", product.console.port()));
     browser.get(&path).await.says(&format!("--url http://127.0.0.1:{port}/"));
 }
@@ -218,7 +218,7 @@ async fn a_rotation_goes_through_its_steps(engine: Engine) {
     assert_eq!(done, [false; 4]);
     page.says("Your other key is older").says(&key_path(&old, "rotate"));
 
-    // It is taken into use, and the old one falls silent.
+    // The new key is used, and the old one no longer is.
     let new_signer = signer(&product, &mut owner, &mut browser, &new).await;
     call(&product, &new_signer).await;
     call(&product, &new_signer).await;
@@ -266,7 +266,7 @@ async fn a_rotation_needs_room_and_an_own_key(engine: Engine) {
     assert_eq!(done, [false; 4]);
     let delete = format!("{}?rotation={old}", key_path(&spare, "delete"));
     page.says("There is no room for a new key").says(&format!("href=\"{delete}\""));
-    // Whoever does not confirm comes back to the rotation.
+    // Cancelling leads back to the rotation.
     browser.get(&delete).await.says(&format!("href=\"{}\"", key_path(&old, "rotate")));
     in_rotation(&mut browser, &old, &key_path(&spare, "enable")).await.says("accepted again");
     let (page, done) = steps(&mut browser, &old).await;
@@ -291,7 +291,7 @@ async fn all_keys_are_disabled_after_verification_only(engine: Engine) {
     for signer in &signers {
         call(&product, signer).await;
     }
-    // Past the window of the reveals.
+    // After the verification window of the reveals.
     product.advance(Duration::from_mins(5));
     browser.get("/cam/capi").await.says(&format!("href=\"{STOP}\""));
     browser
@@ -326,14 +326,14 @@ async fn all_keys_are_disabled_after_verification_only(engine: Engine) {
     assert_eq!(change_number(&product).await, before + 2);
     assert_eq!(recorded_disables(&product).await, [one.clone(), two.clone()]);
 
-    // None is enabled: nothing is asked, and nothing happens.
+    // No key is enabled, so nothing is asked and nothing happens.
     browser.get(STOP).await.leads_to("/cam/capi");
     browser.get("/cam/capi").await.says("No key was enabled");
     browser.submit("/cam/capi", STOP, &[]).await.leads_to("/cam/capi");
     browser.get("/cam/capi").await.says("No key was enabled");
     assert_eq!((change_number(&product).await, recorded_disables(&product).await.len()), (before + 2, 2));
 
-    // One of the two is, and the verification still holds.
+    // One of the two is enabled, and the verification is still valid.
     browser.operate(&key_path(&two, "enable"), &[]).await;
     call(&product, &signers[1]).await;
     browser.get(STOP).await.says(&two).does_not_say(&one).does_not_say("name=\"password\"");
@@ -345,7 +345,7 @@ async fn all_keys_are_disabled_after_verification_only(engine: Engine) {
     assert_eq!(recorded_disables(&product).await, [one, two.clone(), two]);
 }
 
-/// On every process: the one that was not asked refuses as well.
+/// Every process refuses the keys, not only the one that was asked to.
 #[apply(on_both_engines!)]
 async fn a_sibling_refuses_all_keys_too(engine: Engine) {
     let (product, mut owner, mut browser) = with_owner(engine).await;

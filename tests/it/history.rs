@@ -1,4 +1,4 @@
-//! The database goes back to an earlier state, or away, under a running server.
+//! The database goes back to an earlier state, or disappears, under a running server.
 
 use std::fs;
 
@@ -67,7 +67,7 @@ impl Installation {
 
 const UNKNOWN: &str = "AuthFailure.SecretIdNotFound";
 
-/// By as many changes as were made before, so that the count comes to the very number that was seen.
+/// With as many new changes as were lost, so that the change number reaches the one that was seen.
 #[apply(on_both_engines!)]
 async fn a_database_that_went_back_is_followed(engine: Engine) {
     let mut i = installation(engine).await;
@@ -89,7 +89,7 @@ async fn a_database_that_went_back_is_followed(engine: Engine) {
     }
 }
 
-/// A key that only the lost part of the history knew.
+/// A key that exists only in the lost part of the history.
 #[apply(on_both_engines!)]
 async fn what_the_database_has_lost_is_forgotten(engine: Engine) {
     let mut i = installation(engine).await;
@@ -109,7 +109,7 @@ async fn what_the_database_has_lost_is_forgotten(engine: Engine) {
     assert_eq!(i.code().await, None);
 }
 
-/// Nothing is answered on a file that is not the database any more, and none is made in its place.
+/// A file that is no longer the database is not used, and no new one is created in its place.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_file_that_is_gone_is_missed() {
     let mut i = installation(Engine::Sqlite).await;

@@ -1,4 +1,4 @@
-//! Keys without the console: the emergency stop.
+//! Managing keys without the console: the emergency stop.
 
 use latchkey::db::audit as chain;
 use serde_json::Value;

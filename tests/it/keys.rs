@@ -1,4 +1,4 @@
-//! `/cam/capi`: the pair's life on the page.
+//! `/cam/capi`: the life cycle of a key pair on the page.
 
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ async fn the_limit_is_two_and_disabled_keys_count(engine: Engine) {
     assert_eq!(key_ids(&browser.get("/cam/capi").await).len(), 2);
 }
 
-/// Attack 17: fifty creates at once, on one process and on two.
+/// Attack 17: fifty creates at the same time, on one process and on two.
 #[apply(on_both_engines!)]
 async fn fifty_creates_at_once_make_two_keys(engine: Engine) {
     let (product, _owner, mut browser) = with_owner(engine).await;
@@ -90,7 +90,7 @@ async fn showing_asks_for_password_and_code(engine: Engine) {
     wrong.is(422).says("id=\"password-error\"");
     let wrong = browser.submit(&show, &show, &[("password", PASSWORD), ("code", "000000")]).await;
     wrong.is(422).says("id=\"code-error\"").does_not_say(PASSWORD);
-    // The script of the pop-up is told by the names of the fields.
+    // The script of the pop-up gets the errors by field name.
     let token = browser.get("/cam/capi").await.form_token();
     let form = [("form_token", token.as_str()), ("password", PASSWORD), ("code", "000000")];
     let request = browser.request(reqwest::Method::POST, &show).header("accept", "application/json").form(&form);
@@ -99,12 +99,12 @@ async fn showing_asks_for_password_and_code(engine: Engine) {
     assert!(told["fields"]["code"].as_str().unwrap().contains("code is wrong"), "{told}");
     assert_eq!(told["fields"].as_object().unwrap().len(), 1, "{told}");
     assert_eq!(browser.get("/cam/capi").await.secret(), None);
-    // The code that came with the wrong password has not been spent.
+    // The code that was sent with the wrong password has not been spent.
     let fields = [("password", PASSWORD), ("code", code.as_str())];
     browser.submit(&show, &show, &fields).await.leads_to("/cam/capi#secret");
     assert!(browser.get("/cam/capi").await.secret().is_some());
 
-    // Within the window no more is asked; after it, everything again.
+    // Within the window, nothing is asked for; after it, everything is.
     product.advance(Duration::from_secs(299));
     browser.submit("/cam/capi", &show, &[]).await.leads_to("/cam/capi#secret");
     assert!(browser.get("/cam/capi").await.secret().is_some());
@@ -179,7 +179,7 @@ async fn wrong_codes_of_verification_count(engine: Engine) {
     owner.reveal(&product, &mut browser, &key).await;
 }
 
-/// Attack 16: another account's, a deleted and an invented key are one 404.
+/// Attack 16: another account's key, a deleted key and an invented key lead to the same 404.
 #[apply(on_both_engines!)]
 async fn keys_of_others_do_not_exist(engine: Engine) {
     let (product, mut owner, mut browser) = with_owner(engine).await;
@@ -236,7 +236,7 @@ async fn the_secret_is_destroyed_with_the_key(engine: Engine) {
     assert!(rows[0].sealed_secret.is_none());
 }
 
-/// Attack 11, the heart of it: no plain secret is anywhere in the data.
+/// Attack 11: the data contains no plain secret.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_plain_secret_is_in_the_data() {
     let (product, mut owner, mut browser) = with_owner(crate::support::Engine::Sqlite).await;

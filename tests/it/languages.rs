@@ -1,4 +1,4 @@
-//! No page in any state is half in one language and half in another.
+//! No page in any state mixes two languages.
 
 use crate::support::html::texts;
 use crate::support::walk::every_page;
@@ -42,7 +42,7 @@ const NAMES: [&str; 35] = [
     "X-Latchkey-Content-SHA256",
 ];
 
-/// The words of ASCII letters in a text, without keys and addresses.
+/// The words in ASCII letters in a text, without keys and addresses.
 fn ascii_words(text: &str) -> Vec<&str> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '…' | '-'));
     let is_word =
@@ -50,12 +50,13 @@ fn ascii_words(text: &str) -> Vec<&str> {
     words.filter(is_word).filter(|word| !NAMES.contains(word)).collect()
 }
 
-/// Characters of our Chinese texts that Japanese does not have.
+/// Characters in the Chinese texts that Japanese does not have.
 const SIMPLIFIED: &str = "业丢两临为产仅份值关击刚创删务动单历发变另启员响处备复够头实对导尝带库应开录怀态您户扫拥择换时显暂权构查标样检\
     步毁每浏渐环现电码确种筛签简类紧纹组经绑结绝统继续维编缩脑节获见规览计认让议记许设访证词试话询该语误请读调败账贴转轮载较辑输边达过\
     运还这进连选释钟钥链销锁错键长问间际隐页须题额验骤";
 
-/// Chinese and Japanese have punctuation of their own.
+/// Returns whether a text has ASCII punctuation next to ideographs. Chinese and Japanese have punctuation marks of
+/// their own.
 fn has_foreign_punctuation(text: &str) -> bool {
     let ideographic = |c: Option<char>| c.is_some_and(|c| ('\u{3040}'..'\u{a000}').contains(&c));
     let next_to = |mark: char| {
@@ -65,7 +66,7 @@ fn has_foreign_punctuation(text: &str) -> bool {
     text.ends_with('.') || [',', ';', ':', '?', '!', '(', ')'].into_iter().any(next_to)
 }
 
-/// Every text of every page in this language. Each is looked at for English here.
+/// Every text of every page in this language, after a check that it contains no English.
 async fn texts_without_english(tag: &str) -> Vec<(&'static str, String)> {
     let mut found = Vec::new();
     for (what, page) in every_page(tag).await {

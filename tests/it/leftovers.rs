@@ -1,4 +1,4 @@
-//! What killed processes leave behind is removed by the next one, and what somebody works with is not.
+//! Files that killed processes leave behind are removed by the next process; files in use are not.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -26,11 +26,11 @@ async fn a_killed_restore_leaves_nothing_to_the_next_process() {
         rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
         let (database, aside) = (data.join("latchkey.db"), store.dir.path().join("aside"));
         if database.exists() {
-            // Nothing is restored where there is one.
+            // A restore refuses an existing database.
             fs::rename(&database, &aside).unwrap();
         }
         let mut child = latchkey(&store, &["restore", "pipe"]).stderr(Stdio::null()).spawn().unwrap();
-        // More than the pipe holds: when all is written, some has been read, and the copy begun.
+        // More than the pipe holds: once all is written, some has been read, and the copy has begun.
         let mut feed = File::options().write(true).open(&pipe).unwrap();
         feed.write_all(&vec![7; 1 << 20]).unwrap();
         child.kill().unwrap();
@@ -86,7 +86,7 @@ async fn only_what_is_ours_and_held_by_nobody_is_removed() {
     assert!(!data.join(".latchkey-held.tmp").exists());
 }
 
-/// A demo, when it is ready.
+/// A demo that is ready.
 fn demo(directory: &Path) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
     command.current_dir(directory).env_clear().env("TMPDIR", directory);
@@ -110,7 +110,7 @@ async fn a_killed_demo_is_cleared_away_by_the_next_and_a_running_one_is_not() {
     assert_eq!(names(directory).len(), 2, "{:?}", names(directory));
     for child in [&mut running, &mut next] {
         rustix::process::kill_process(rustix::process::Pid::from_child(child), rustix::process::Signal::INT).unwrap();
-        // What it says at the end has a reader.
+        // Read its final output.
         std::io::copy(child.stdout.as_mut().unwrap(), &mut std::io::sink()).unwrap();
         assert!(child.wait().unwrap().success());
     }

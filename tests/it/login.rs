@@ -1,4 +1,4 @@
-//! `/login`: password, then code; throttles; the session's life.
+//! `/login`: password, then code; throttles; the life cycle of a session.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ async fn try_recovery(browser: &mut Browser, code: &str) -> Page {
     browser.submit("/login/code", "/login/code", &[("kind", "recovery"), ("code", code)]).await
 }
 
-/// A browser of `owner` past the password.
+/// A browser of `owner` after the password step.
 async fn half(product: &Product, owner: &Owner) -> Browser {
     let mut browser = product.browser();
     owner.give_password(&mut browser).await;
@@ -51,7 +51,7 @@ async fn signing_in_and_out(engine: Engine) {
     browser.get("/cam/capi").await.says("Previous sign-in").says("127.0.0.1").says("2 failed attempts since");
 }
 
-/// Attack 1: one code, one use, however it is spelt, and nothing but six ASCII digits is a code.
+/// Attack 1: a code works only once, however it is written, and only six ASCII digits are a code.
 #[apply(on_both_engines!)]
 async fn a_code_works_once_and_only_as_six_digits(engine: Engine) {
     let product = Product::start(engine).await;
@@ -79,7 +79,7 @@ async fn a_code_works_once_and_only_as_six_digits(engine: Engine) {
         try_code(&mut second, &spelt).await.is(422).says("has just been used").says("data-seconds=\"30\"");
     }
 
-    // Nor for verification.
+    // It does not work for verification either.
     let key = browser.create_key().await;
     let show = format!("/cam/capi/keys/{key}/show");
     let fields = [("password", PASSWORD), ("code", code.as_str())];
@@ -88,11 +88,11 @@ async fn a_code_works_once_and_only_as_six_digits(engine: Engine) {
     browser.submit("/cam/capi", &show, &fields).await.is(422).says("Your app shows the next one in 1 s");
     product.advance(Duration::from_secs(1));
     browser.submit("/cam/capi", &show, &fields).await.is(422).says("Enter the one that your app shows now");
-    // It counts as no failure, however often it is given: the next code is taken.
+    // It does not count as a failure, however often it is entered: the next code is accepted.
     for _ in 0..12 {
         try_code(&mut second, &code).await.is(422);
     }
-    // And one spent for verification is spent for signing in.
+    // A code spent for verification is also spent for sign-in.
     let next = owner.code(&product);
     let fields = [("password", PASSWORD), ("code", next.as_str())];
     assert_eq!(browser.submit("/cam/capi", &show, &fields).await.status.as_u16(), 303);
@@ -101,7 +101,7 @@ async fn a_code_works_once_and_only_as_six_digits(engine: Engine) {
     try_code(&mut second, &after).await.leads_to("/cam/capi");
 }
 
-/// Attack 1: fifty at once, exactly one wins.
+/// Attack 1: of fifty attempts at the same time, exactly one succeeds.
 #[apply(on_both_engines!)]
 async fn of_fifty_uses_at_once_one_wins(engine: Engine) {
     let product = Product::start(engine).await;
@@ -134,7 +134,7 @@ async fn a_recovery_code_stands_in_for_the_authenticator_once(engine: Engine) {
     try_recovery(&mut again, &owner.recovery_codes[3]).await.is(422);
 }
 
-/// Attack 5: drift, and a clock that is set back.
+/// Attack 5: clock skew, and a clock that is set back.
 #[apply(on_both_engines!)]
 async fn codes_out_of_their_time_are_refused(engine: Engine) {
     let product = Product::start(engine).await;
@@ -151,8 +151,8 @@ async fn codes_out_of_their_time_are_refused(engine: Engine) {
     try_code(&mut earlier, &at(-3600)).await.is(422).says("already used");
 }
 
-/// Attack 2: wrong codes count, however they are padded; after ten the right one is refused too, and starting over
-/// gives no fresh tries. Attack 6: that holds for a sign-in that was half done before.
+/// Attack 2: wrong codes count, however they are padded. After ten, even the correct one is refused, and starting over
+/// gives no new attempts. Attack 6: that also holds for a sign-in that was half done before.
 #[apply(on_both_engines!)]
 async fn after_ten_wrong_codes_the_right_one_has_to_wait(engine: Engine) {
     let product = Product::start(engine).await;
@@ -191,7 +191,7 @@ async fn the_operator_can_end_the_wait(engine: Engine) {
     try_code(&mut browser, &right).await.leads_to("/cam/capi");
 }
 
-/// Attack 3: every spelling of a name has one counter, and a name that does not exist has one as well.
+/// Attack 3: all spellings of a name share one counter, and a name that does not exist has one as well.
 #[apply(on_both_engines!)]
 async fn one_counter_for_every_spelling(engine: Engine) {
     for name in ["root", "nobody"] {
@@ -204,7 +204,7 @@ async fn one_counter_for_every_spelling(engine: Engine) {
             let page = try_password(&mut product.browser(), &spelling, "wrong").await;
             answers.push((page.status, page.between("<div class=\"error\"", "</div>")));
         }
-        // The fifth failure starts the delay: the right password is refused in the same words until it is over.
+        // The fifth failure starts the delay. Until it is over, the correct password is refused in the same words.
         let page = try_password(&mut product.browser(), "root", if name == "root" { PASSWORD } else { "x" }).await;
         answers.push((page.status, page.between("<div class=\"error\"", "</div>")));
         assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
@@ -235,11 +235,11 @@ async fn a_stranger_cannot_keep_the_owner_out(engine: Engine) {
         try_password(&mut product.browser(), "root", "wrong").await.is(422);
     }
     try_password(&mut product.browser(), "root", PASSWORD).await.is(422);
-    // The owner's own browser has a counter of its own.
+    // The owner's known browser has a counter of its own.
     owner.sign_in_with(&product, &mut known).await;
 }
 
-/// Attack 10: forwarded addresses of strangers reset no limiter.
+/// Attack 10: addresses forwarded by untrusted clients do not reset a throttle.
 #[apply(on_both_engines!)]
 async fn an_address_that_fails_too_often_has_to_wait(engine: Engine) {
     let product = Product::start(engine).await;
@@ -256,7 +256,7 @@ async fn an_address_that_fails_too_often_has_to_wait(engine: Engine) {
     owner.give_password(&mut browser).await;
 }
 
-/// Attack 7: the id changes with every step, and the old ones are dead.
+/// Attack 7: the session ID changes with every step, and old IDs are invalid.
 #[apply(on_both_engines!)]
 async fn every_step_takes_a_new_session_id(engine: Engine) {
     let product = Product::start(engine).await;
@@ -322,7 +322,7 @@ async fn the_operator_can_end_every_session(engine: Engine) {
     }
 }
 
-/// Sends one code fifty times at once from one half-done sign-in and counts the successes.
+/// Sends one code fifty times at once from one half-done sign-in, and counts the successes.
 async fn race(mut browser: Browser, kind: &'static str, code: &str) -> usize {
     let token = browser.get("/login/code").await.form_token();
     let tries: Vec<_> = (0..50)
@@ -340,7 +340,7 @@ async fn race(mut browser: Browser, kind: &'static str, code: &str) -> usize {
     won
 }
 
-/// Names can be made up without end; what is kept of them cannot.
+/// Names can be invented without limit, but the data kept about them is limited.
 #[apply(on_both_engines!)]
 async fn names_that_nobody_has_do_not_fill_the_database(engine: Engine) {
     use latchkey::db::throttle as db;
@@ -359,14 +359,14 @@ async fn names_that_nobody_has_do_not_fill_the_database(engine: Engine) {
     assert_ne!(Subject::nobody("root"), Subject::account("root"));
     product.browser().submit("/login", "/login", &[("name", "nobody"), ("password", "wrong")]).await.is(422);
     assert_eq!(count().await, 2, "one of the name, one of the address");
-    // A day after they last moved they are worth nothing, but for wrong codes.
+    // A day after their last change, counters are worthless, except those of wrong codes.
     let mut tx = product.app.db.begin().await.unwrap();
     throttle::settle(&mut tx, &Subject::code(latchkey::types::id::Uin(1)), false, product.clock.now()).await.unwrap();
     tx.commit().await.unwrap();
     product.advance(Duration::from_hours(25));
     throttle::purge(&product.app.db, product.clock.now()).await.unwrap();
     assert_eq!(count().await, 1);
-    // Of addresses the latest are kept.
+    // Only the latest addresses are kept.
     let now = product.clock.now();
     for at in 1..=20_u8 {
         let mut tx = product.app.db.begin().await.unwrap();

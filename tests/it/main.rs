@@ -1,6 +1,8 @@
-//! The product through its front door: the real routers on port 0, or the real binary, over a real database.
+//! Integration tests that use the product as its users do: through the real routers on free ports, or the real binary,
+//! with a real database.
 //!
-//! Files mirror the routes. Every test of the store runs on SQLite and on PostgreSQL; `scripts/test` starts the latter.
+//! The files mirror the routes. Every test that uses the database runs on SQLite and on PostgreSQL; `scripts/test`
+//! starts the latter.
 
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 

@@ -13,7 +13,7 @@ async fn with_metrics(engine: Engine) -> Product {
     Product::start_with(engine, listening).await
 }
 
-/// Every sample by its name and labels.
+/// All samples, by name and labels.
 async fn samples(product: &Product) -> HashMap<String, f64> {
     let address = product.metrics.unwrap();
     let response = reqwest::get(format!("http://{address}/metrics")).await.unwrap();
@@ -69,7 +69,7 @@ async fn what_happens_is_counted(engine: Engine) {
     );
 }
 
-/// Of an account and its keys it tells nothing, and it has no other page.
+/// The metrics contain nothing about an account or its keys, and the listener has no other page.
 #[apply(on_both_engines!)]
 async fn it_tells_numbers_only(engine: Engine) {
     let product = with_metrics(engine).await;

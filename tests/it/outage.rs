@@ -1,4 +1,4 @@
-//! Days on which the database does not play along: a full disk, a lock that somebody else holds, silence.
+//! Database outages: a full disk, a lock that somebody else holds, silence.
 
 use std::process::Command;
 use std::time::Duration;
@@ -14,17 +14,17 @@ use crate::support::process::{Server, latchkey};
 use crate::support::signer::{Call, Signer, error_code};
 use crate::support::{Engine, Product, START, Store};
 
-/// The largest a file of the server may get, as on a disk that has no more room; none for as large as it likes.
+/// Limits the size of the server's files, as on a full disk. `None` removes the limit.
 fn limit_files(server: &Server, bytes: Option<u64>) {
     let limit = Rlimit { current: bytes, maximum: None };
     prlimit(Some(server.pid()), Resource::Fsize, limit).unwrap();
 }
 
-/// From wherever in a transaction there was no more room, without a restart.
+/// Wherever in a transaction the disk became full, the server recovers without a restart.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_is_survived() {
     let store = Store::new(Engine::Sqlite).await;
-    // The signal would end the program before it is told that there is no room.
+    // Without the trap, SIGXFSZ would end the program before it gets the error.
     let program = latchkey(&store, &["--console", "127.0.0.1:0", "--api", "127.0.0.1:0"]);
     let mut command = Command::new("sh");
     command.current_dir(store.dir.path()).args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(program.get_program());
@@ -56,8 +56,8 @@ async fn a_full_disk_is_survived() {
     server.terminate();
 }
 
-/// Whoever changes something is told to come back, and whoever reads is served, while somebody else writes and does not
-/// come to an end.
+/// While somebody else holds a write transaction open, changes are refused with a request to try again, and reads are
+/// served.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lock_that_is_held_is_told_of() {
     let product = Product::start_impatient(Engine::Sqlite).await;
@@ -75,7 +75,7 @@ async fn a_lock_that_is_held_is_told_of() {
     refused.is(503).says("The database is not available");
     assert!(refused.headers.contains_key("retry-after"));
     assert_eq!(error_code(&signer.send(&Call::identity(product.clock.now())).await), None);
-    // Also after so long that the use of the session is to be noted.
+    // Also after the time at which the use of the session is to be recorded.
     product.advance(Duration::from_mins(2));
     browser.get("/cam/capi").await.is(203).says("Enabled");
 
@@ -84,7 +84,7 @@ async fn a_lock_that_is_held_is_told_of() {
     browser.get("/cam/capi").await.says("Disabled");
 }
 
-/// A server stops though somebody else holds the lock that its last records wait for.
+/// A server stops even if somebody else holds the lock that its last records wait for.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lock_that_is_held_holds_up_no_stop() {
     let store = Store::new(Engine::Sqlite).await;
@@ -95,7 +95,7 @@ async fn a_lock_that_is_held_holds_up_no_stop() {
     assert_eq!(server.terminate().0, 0);
 }
 
-/// A transaction that ended in the middle leaves a connection that can be used.
+/// A transaction that was abandoned in the middle leaves a usable connection.
 #[apply(on_both_engines!)]
 async fn transactions_that_break_off_leave_no_trace(engine: Engine) {
     let product = Product::start(engine).await;
@@ -112,7 +112,7 @@ async fn transactions_that_break_off_leave_no_trace(engine: Engine) {
     lifecycle::disable(&product.app, &owner.proof(), &id).await.unwrap();
 }
 
-/// On PostgreSQL a connection that is silent, in the middle of whatever it is at, holds nobody up for long.
+/// On PostgreSQL, a connection that is silent, whatever its state, holds nobody up for long.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_silent_database_is_told_of() {
     let product = Product::start_impatient(Engine::Postgres).await;
@@ -129,7 +129,7 @@ async fn a_silent_database_is_told_of() {
     browser.post(&format!("/cam/capi/keys/{key}/disable"), &token, &[]).await.is(303);
 }
 
-/// What is far away is caught up with all the same, and the calls after that are answered.
+/// The server catches up with a distant database, and then serves calls.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_distant_database_is_caught_up_with() {
     let mut store = Store::new(Engine::Postgres).await;

@@ -1,4 +1,5 @@
-//! Commands whose output cannot be written, or that nobody reads: one line, no panic, and nothing made that nobody saw.
+//! Commands whose output cannot be written, or that nobody reads: one line, no panic, and nothing created that nobody
+//! saw.
 
 use std::fs::OpenOptions;
 use std::io::{Read as _, Write as _};
@@ -10,7 +11,7 @@ use crate::support::{Engine, Product, Store};
 
 const PASSWORD: &str = "a quiet blue lantern";
 
-/// Runs a command whose stdout takes nothing.
+/// Runs a command whose stdout accepts nothing.
 fn on_full(mut command: Command, input: &str) -> Output {
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     let mut child = command.stdin(Stdio::piped()).stdout(full).stderr(Stdio::piped()).spawn().unwrap();
@@ -23,7 +24,7 @@ fn on_closed_pipe(mut command: Command, input: &str) -> Output {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let mut child = command.stdin(Stdio::piped()).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
-    // Or this process would have the pipe's other end still.
+    // Otherwise, this process would still hold the other end of the pipe.
     drop(command);
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
@@ -56,7 +57,7 @@ async fn what_nobody_saw_is_not_made(engine: Engine) {
     failed_in_one_line(&on_full(latchkey(&store, &["account", "create", "root"]), ""), "create");
     ended_quietly(&on_closed_pipe(latchkey(&store, &create), PASSWORD), "create");
     assert!(!accounts(&store).contains("root"));
-    // The door of the first set-up is open still.
+    // The first setup is still open.
     let mut server = Server::start(&store);
     assert!(server.read_setup_link().contains("/setup?token="));
     server.terminate();
@@ -66,7 +67,7 @@ async fn what_nobody_saw_is_not_made(engine: Engine) {
     assert!(accounts(&store).contains("never"), "the second factor is as it was: {}", accounts(&store));
     let verified = run(latchkey(&store, &["audit", "verify"]), "");
     let verified = String::from_utf8(verified.stdout).unwrap();
-    // The set-up link of that one start, and the account that was made.
+    // The setup link of that one start, and the account that was created.
     assert!(verified.starts_with("3 records, intact"), "{verified}");
 }
 
@@ -123,10 +124,10 @@ async fn no_command_panics() {
             ended_quietly(&output, arguments[0]);
         }
     }
-    // The rotations have been completed all the same.
+    // The rotations have been completed nevertheless.
     let key = std::fs::read_to_string(store.dir.path().join("data/master.key")).unwrap();
     assert!(key.starts_with("3:") && key.lines().count() == 1, "{key}");
-    // And where stderr takes nothing, either.
+    // Also if stderr accepts nothing.
     let full = || OpenOptions::new().write(true).open("/dev/full").unwrap();
     for arguments in [["account", "unlock", "nobody"].as_slice(), &["--colour"], &["account", "list"]] {
         let mut command = latchkey(&store, arguments);
@@ -144,7 +145,7 @@ async fn a_server_serves_though_nobody_reads_where() {
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     let mut child = command.env("RUST_LOG", "off").stdout(full).spawn().unwrap();
     let mut answer = String::new();
-    // It answers, or it has ended.
+    // Until it responds or has ended.
     while answer.is_empty() && child.try_wait().unwrap().is_none() {
         if let Ok(mut stream) = TcpStream::connect(&address) {
             stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();

@@ -1,4 +1,4 @@
-//! What holds for every page: headers, error pages, names, assets.
+//! The properties of every page: headers, error pages, host names, assets.
 
 use reqwest::Method;
 
@@ -62,7 +62,7 @@ async fn errors_are_pages_with_a_request_id(engine: Engine) {
     }
 }
 
-/// Attack 10: a hostile name reaches no redirect and no link, and gets no page.
+/// Attack 10: a foreign host name gets into no redirect and no link, and gets no page.
 #[apply(on_both_engines!)]
 async fn only_the_consoles_own_names_are_answered(engine: Engine) {
     let product = Product::start(engine).await;
@@ -85,7 +85,7 @@ async fn only_the_consoles_own_names_are_answered(engine: Engine) {
     browser.send(request).await.leads_to("/cam/capi");
 }
 
-/// Sessions and passkeys belong to a name, so a browser is led to the one that the links have. Programs are not.
+/// Sessions and passkeys belong to a name, so browsers are redirected to the one in links. Programs are not.
 #[apply(on_both_engines!)]
 async fn a_browser_is_led_to_the_consoles_one_name(engine: Engine) {
     let product = Product::start(engine).await;
@@ -118,7 +118,7 @@ async fn behind_https_everything_is_bound_to_it() {
     .await;
     let mut browser = product.browser();
     let at = |browser: &Browser, host: &str| browser.request(Method::GET, "/login").header("host", host);
-    // The same place, spelt otherwise.
+    // The same host, spelled differently.
     for host in ["keys.example:443", "keys.example.", "KEYS.example.:443"] {
         let request = at(&browser, host);
         let page = browser.send(request).await;

@@ -1,5 +1,5 @@
-//! Passkeys, as far as they can be tested without an authenticator: who is asked, how often, how long, and what is
-//! answered to everything that is not a passkey. `tests/browser/passkeys.test.js` has the rest.
+//! Passkeys, as far as they can be tested without an authenticator: who can request challenges, how many and for how
+//! long, and the responses to everything that is not a passkey. `tests/browser/passkeys.test.js` tests the rest.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ async fn signed_in(engine: Engine) -> (Product, Owner, Browser) {
     (product, owner, browser)
 }
 
-/// An answer of the right shape to these options: with their challenge, and a signature that is none.
+/// A well-formed response to these options: with their challenge, but without a valid signature.
 fn answer(options: &Value, uin: Uin, credential_id: &[u8]) -> String {
     let encode = |bytes: &[u8]| data_encoding::BASE64URL_NOPAD.encode(bytes);
     let client_data = json!({ "type": "webauthn.get", "challenge": options["publicKey"]["challenge"],
@@ -48,7 +48,7 @@ fn answer(options: &Value, uin: Uin, credential_id: &[u8]) -> String {
     .to_string()
 }
 
-/// Asks as the script of the page at `from` does.
+/// Requests a challenge, as the script of the page at `from` does.
 async fn ask(browser: &mut Browser, from: &str, at: &str) -> Value {
     let page = browser.submit(from, at, &[]).await;
     assert_eq!(page.headers["content-type"], "application/json", "{}", page.body);
@@ -93,7 +93,7 @@ async fn what_the_browser_is_asked(engine: Engine) {
     let selection = &public_key["authenticatorSelection"];
     assert_eq!((&selection["userVerification"], &selection["residentKey"]), (&json!("required"), &json!("required")));
 
-    // Of the account's own, nobody else's.
+    // Only the account's own passkeys count.
     let (elsewhere, _) = product.signed_in("elsewhere").await;
     store(&product, elsewhere.uin, b"theirs", "theirs").await.unwrap();
     browser.submit(NEW, ASK_OWN, &[]).await.is(404);
@@ -128,7 +128,7 @@ async fn whatever_is_no_passkey_is_refused(engine: Engine) {
     store(&product, owner.uin, VICTIM, "mine").await.unwrap();
     let deep = "[".repeat(10_000);
     let mut stranger = product.browser();
-    // Without having been asked.
+    // Without a challenge.
     sign_in(&mut stranger, "{}").await.is(422).says(REFUSED);
     for passkey in ["", "{", "null", "{}", "[]", "\u{0}", deep.as_str(), r#"{"id":1}"#] {
         ask(&mut stranger, "/login", ASK).await;
@@ -145,7 +145,7 @@ async fn whatever_is_no_passkey_is_refused(engine: Engine) {
         ask(&mut browser, "/cam/capi", ASK_OWN).await;
         browser.submit(&show, &show, &[("passkey", passkey)]).await.is(422).says(REFUSED);
     }
-    // A passkey is not half a proof: nothing else that is sent along helps it.
+    // A passkey is not half a proof: nothing else in the form makes up for a wrong one.
     product.advance(Duration::from_mins(1));
     let code = owner.code(&product);
     let both = [("passkey", "{}"), ("password", PASSWORD), ("code", code.as_str())];
@@ -159,7 +159,7 @@ async fn whatever_is_no_passkey_is_refused(engine: Engine) {
         ask(&mut browser, NEW, ASK_NEW).await;
         browser.submit(NEW, NEW, &[("name", "x"), ("passkey", passkey)]).await.is(422).says("was not added");
     }
-    // An answer to another question.
+    // A response to another challenge.
     let options = ask(&mut browser, NEW, ASK_NEW).await;
     let other = answer(&options, owner.uin, VICTIM);
     browser.submit(&show, &show, &[("passkey", &other)]).await.is(422).says(REFUSED);
@@ -177,7 +177,7 @@ async fn a_challenge_is_for_one_answer_and_five_minutes(engine: Engine) {
     assert_eq!(challenges(&product).await, 0, "a wrong answer takes it, too");
     sign_in(&mut stranger, &passkey).await.is(422);
 
-    // Ten answers at once: one of them is looked at.
+    // Of ten responses at once, only one is checked.
     ask(&mut stranger, "/login", ASK).await;
     let token = stranger.get("/login").await.form_token();
     let tries = (0..10).map(|_| {
@@ -188,7 +188,7 @@ async fn a_challenge_is_for_one_answer_and_five_minutes(engine: Engine) {
         assert_eq!(tried.await.unwrap(), 422);
     }
 
-    // Nobody else's, and not for ever.
+    // A challenge belongs to one browser, and expires.
     let options = ask(&mut stranger, "/login", ASK).await;
     let mut other = product.browser();
     other.get("/login").await;
@@ -202,7 +202,8 @@ async fn a_challenge_is_for_one_answer_and_five_minutes(engine: Engine) {
     assert!(passkeys::take_challenge(&product.app.db, token, Timestamp(100)).await.unwrap().is_none());
 }
 
-/// A stranger asks and asks: so many questions wait, nothing else is kept, and those who are known are not held up.
+/// An anonymous client that requests many challenges: their number is limited, nothing else is kept, and known browsers
+/// are not affected.
 #[apply(on_both_engines!)]
 async fn a_stranger_cannot_ask_without_end(engine: Engine) {
     let (product, owner, mut browser) = signed_in(engine).await;
@@ -224,19 +225,19 @@ async fn a_stranger_cannot_ask_without_end(engine: Engine) {
         assert_eq!(refused.headers["retry-after"], "300");
     }
     assert_eq!((challenges(&product).await, sessions().await), (most, before), "a question makes no session");
-    // Whoever is signed in, or has signed in from this browser before, shares with nobody.
+    // A signed-in owner, or a browser that has signed in before, does not share the limit.
     store(&product, owner.uin, VICTIM, "mine").await.unwrap();
     let key = browser.create_key().await;
     ask(&mut browser, "/cam/capi", ASK_OWN).await;
     browser.submit("/cam/capi", "/logout", &[]).await;
     ask(&mut browser, "/login", ASK).await;
     assert!(!key.is_empty());
-    // An answer makes room, and so does time.
+    // A response makes room, and so does the expiry.
     product.advance(Duration::from_mins(5));
     ask(&mut product.browser(), "/login", ASK).await;
 }
 
-/// Strangers with any number of addresses push out the oldest questions, not the newest.
+/// Anonymous clients with any number of addresses evict the oldest challenges, not the newest.
 #[apply(on_both_engines!)]
 async fn of_all_questions_only_so_many_wait(engine: Engine) {
     let (product, _owner, _browser) = signed_in(engine).await;
@@ -256,7 +257,7 @@ async fn of_all_questions_only_so_many_wait(engine: Engine) {
 async fn failed_uses_count_as_failed_tries(engine: Engine) {
     let (product, owner, mut browser) = signed_in(engine).await;
     store(&product, owner.uin, VICTIM, "mine").await.unwrap();
-    // At verification: with wrong passwords, so that the right one has to wait as well.
+    // At verification, failures count like wrong passwords, so that the correct one has to wait as well.
     let key = browser.create_key().await;
     let show = format!("/cam/capi/keys/{key}/show");
     for _ in 0..5 {
@@ -270,7 +271,7 @@ async fn failed_uses_count_as_failed_tries(engine: Engine) {
     product.advance(Duration::from_secs(1));
     browser.submit(&show, &show, &right).await.leads_to("/cam/capi#secret");
 
-    // At sign-in: for the address.
+    // At sign-in, they count for the address.
     let mut stranger = product.browser();
     for _ in 0..20 {
         let options = ask(&mut stranger, "/login", ASK).await;
@@ -336,7 +337,7 @@ async fn renamed_and_removed_by_their_owner_only(engine: Engine) {
     browser.submit("/cam/security", &rename, &[("name", " <b>ours</b> ")]).await.leads_to("/cam/security");
     browser.get("/cam/security").await.says("was renamed").does_not_say("<b>ours").says("ours");
 
-    // Removing takes a verification, and ends nothing else.
+    // Removing requires a verification, and ends nothing else.
     browser.get(&remove).await.is_account_page().says("Remove this passkey?").says("ours").says("Use a passkey");
     browser.submit(&remove, &remove, &[]).await.leads_to(&remove);
     let code = owner.code(&product);

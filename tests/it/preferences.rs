@@ -1,4 +1,4 @@
-//! Language and theme: who gets which, that a choice stays, and where the switches lead.
+//! Language and theme: how they are chosen, that a choice persists, and where the switches lead.
 
 use reqwest::Method;
 use reqwest::header::{ACCEPT_LANGUAGE, VARY};
@@ -38,7 +38,7 @@ async fn the_browser_says_the_language_until_somebody_chooses() {
             page.headers.get_all(VARY).iter().map(|value| value.to_str().unwrap().to_lowercase()).collect();
         assert!(vary.join(",").contains("accept-language, cookie"), "{vary:?}");
     }
-    // Errors of the outermost layers, too.
+    // Also errors of the outermost layers.
     let request = browser.request(Method::GET, "/login").header("host", "evil.example").header(ACCEPT_LANGUAGE, "zh");
     browser.send(request).await.is(421).says("请使用其他地址访问");
 }
@@ -66,7 +66,7 @@ async fn a_choice_stays_and_leads_back_to_where_it_was_made(engine: Engine) {
     choose(&mut browser, "/login", ("language", "zh-CN"), "/login").await.leads_to("/login");
     owner.sign_in_with(&product, &mut browser).await;
     browser.get("/cam/capi").await.is_account_page().says("API 密钥管理");
-    // It outlives the session, and is no script's business.
+    // The choice survives the session, and scripts cannot read it.
     let out = browser.submit("/cam/capi", "/logout", &[]).await;
     out.leads_to("/login?notice=signed-out");
     browser.get("/login?notice=signed-out").await.says("您已退出登录");
@@ -92,11 +92,11 @@ async fn what_is_no_choice_changes_nothing() {
         choose(&mut browser, "/login", choice, "/login").await.leads_to("/login");
     }
     browser.get("/login").await.says("<html lang=\"en\" data-theme=\"system\"");
-    // A cookie that was tampered with is nobody's choice.
+    // A cookie with an invalid value is ignored.
     browser.cookies.insert(COOKIE.to_owned(), "\"><script>".to_owned());
     browser.cookies.insert("__Host-latchkey-theme".to_owned(), "\"><script>".to_owned());
     browser.get("/login").await.is(200).says("<html lang=\"en\" data-theme=\"system\"");
-    // Nor is a form from elsewhere, or one without its token.
+    // A form from another site, or without its token, is refused.
     browser.post("/preferences", "", &[("language", "zh-CN"), ("back", "/login")]).await.is(403);
     browser.get("/preferences").await.is(405);
 }
@@ -122,7 +122,7 @@ async fn a_switch_leads_nowhere_but_to_this_site() {
     ] {
         choose(&mut browser, "/login", ("language", "zh-CN"), hostile).await.leads_to("/");
     }
-    // Not even if the page itself was asked for under such a path.
+    // Not even if the page itself was requested with such a path.
     let page = browser.get("//evil.example/%22%3E?a=\"<b>").await;
     page.is(404).says("name=\"back\" value=\"/\"").does_not_say("evil.example");
     browser.get("/nowhere?a=%22&b=1").await.is(404).says("name=\"back\" value=\"/nowhere?a=%22&#38;b=1\"");
@@ -134,7 +134,7 @@ async fn a_choice_in_the_middle_of_something_loses_nothing() {
     let link = setup_link(&product).await;
     let mut browser = product.browser();
     let back = |page: &Page| page.between("name=\"back\" value=\"", "\"");
-    // A refused form of the set-up has no query; the switch knows the link all the same.
+    // A refused form of the setup has no query, but the switch still knows the link.
     let fields = [("token", token_of(&link)), ("name", "Root"), ("password", "short"), ("again", "short")];
     let refused = browser.submit(&link, "/setup", &fields).await;
     assert_eq!(back(refused.is(422)).as_deref(), Some(link.as_str()));
@@ -144,7 +144,7 @@ async fn a_choice_in_the_middle_of_something_loses_nothing() {
     browser.submit(&link, "/setup", &fields).await.leads_to("/setup/authenticator");
     let wrong = browser.submit("/setup/authenticator", "/setup/authenticator", &[("code", "000000")]).await;
     assert_eq!(back(wrong.is(422)).as_deref(), Some("/setup/authenticator"));
-    // The codes are shown once, so nothing on their page leads away but the way on.
+    // The codes are shown only once, so the only link on their page leads on.
     let codes = confirm(&product, &mut browser).await;
     codes.is_account_page().says("恢复码").does_not_say("action=\"/preferences\"");
 }
@@ -183,7 +183,7 @@ async fn the_menu_lists_every_language_by_its_own_name_with_the_present_one_chos
         }
         let menu = page.between("<select id=\"language\"", "</select>").unwrap();
         assert_eq!(menu.matches("<option").count(), languages.len());
-        // The theme has a form of its own, so that choosing one does not choose the language as well.
+        // The theme has a separate form, so that choosing one does not choose the language as well.
         let themes = page.body.split("name=\"theme\"").next().unwrap().rsplit("<form").next().unwrap();
         assert!(!themes.contains("name=\"language\""), "{themes}");
     }

@@ -1,4 +1,4 @@
-//! `/cam/records`: what has happened, in words, to its owner only.
+//! `/cam/records`: the operations of an account, in words, for its owner only.
 
 mod download;
 mod scale;
@@ -27,20 +27,20 @@ const ADDRESS: &str = "127.0.0.1";
 /// A record as the page shows it, by column.
 type Shown = BTreeMap<&'static str, String>;
 
-/// The records on a page, in its order.
+/// The records on a page, in their order.
 fn shown(page: &Page) -> Vec<Shown> {
     let body = page.body.split("<tbody>").nth(1).unwrap_or_default();
     let cell = |row: &str, label: &str| {
         let start = row.find(&format!("data-label=\"{label}\">")).unwrap() + label.len() + "data-label=\"\">".len();
         let html = row[start..].split("</td>").next().unwrap();
-        // What stands outside of tags.
+        // The text outside of tags.
         html.split('<').map(|part| part.rsplit_once('>').map_or(part, |(_, text)| text)).collect::<String>()
     };
     let labels = ["Time", "Event", "Result", "Key", "Who", "Address", "Request ID"];
     body.split("<tr>").skip(1).map(|row| labels.map(|label| (label, cell(row, label))).into()).collect()
 }
 
-/// Event, result and who of each.
+/// The event, the result and the actor of each record.
 fn said(page: &Page) -> Vec<(String, String, String)> {
     shown(page).into_iter().map(|row| (row["Event"].clone(), row["Result"].clone(), row["Who"].clone())).collect()
 }
@@ -49,7 +49,7 @@ fn events(page: &Page) -> Vec<String> {
     shown(page).into_iter().map(|row| row["Event"].clone()).collect()
 }
 
-/// The address that a link of the page leads to.
+/// The URL of a link on the page.
 fn link(page: &Page, text: &str) -> Option<String> {
     let before = &page.body[..page.body.find(&format!("\">{text}</a>"))?];
     Some(before[before.rfind("href=\"")? + 6..].replace("&#38;", "&"))
@@ -73,7 +73,8 @@ fn lines(csv: &str) -> Vec<BTreeMap<String, String>> {
     reader.deserialize().map(Result::unwrap).collect()
 }
 
-/// Adds records of an account under siege and with a busy program, a millisecond apart, from a minute after the start on.
+/// Adds records of an account with many failed sign-ins and a busy program, a millisecond apart, starting a minute
+/// after the start.
 async fn fill(db: &Db, uin: Uin, count: i64) {
     let key = SecretId::generate();
     let first = START.0 + 60_000;
@@ -90,11 +91,11 @@ async fn fill(db: &Db, uin: Uin, count: i64) {
             case when x % 10 < 7 then 'password' end,
             (select mac from audit_record where number = 1)
         from n")).await;
-    // Only what is before the head is part of the chain.
+    // Only records up to the head are part of the chain.
     execute(db, "update audit_head set number = (select max(number) from audit_record)").await;
 }
 
-/// Records signing-outs of the account, each by a request of its own, and returns the requests.
+/// Records sign-outs of the account, each by a different request, and returns the request IDs.
 async fn sign_outs(product: &Product, uin: Uin, count: usize) -> Vec<String> {
     let mut tx = product.app.db.begin().await.unwrap();
     let mut ids = Vec::new();
@@ -109,7 +110,7 @@ async fn sign_outs(product: &Product, uin: Uin, count: usize) -> Vec<String> {
     ids
 }
 
-/// An owner with a key that a program has made another one with, disabled, enabled and deleted it.
+/// An owner with a key, with which a program has created another key, and disabled, enabled and deleted it.
 struct Journey {
     product: Product,
     owner: Owner,
@@ -251,7 +252,7 @@ async fn a_lost_authenticator_and_a_blocked_address_are_there(engine: Engine) {
             ("Account created", "Done"),
         ]
     );
-    // What is about no account is in the chain all the same.
+    // Records about no account are in the chain all the same.
     let store = Product::start(engine).await;
     accounts::first_setup_link(&store.app).await.unwrap().unwrap();
     let rows = chain::page(&store.app.db, 0, 10).await.unwrap();
@@ -316,7 +317,7 @@ async fn each_filter_finds_what_it_names(engine: Engine) {
     assert_eq!(count(&mut browser, "?event=sign-in").await, 4);
     records(&mut browser, "?event=sign-out").await.says("No matching records").says("Clear filter");
 
-    // What was done to a key and what was done with it; a deleted key is found and offered, too.
+    // The operations on a key and those made with it. A deleted key can be found, and is suggested.
     let of_program = records(&mut browser, &format!("?key={by_program}")).await;
     assert_eq!(events(&of_program), ["Key deleted", "Key disabled", "Key enabled", "Key disabled", "Key created"]);
     of_program.says(&format!("<option value=\"{by_program}\">Deleted</option>"));
@@ -327,7 +328,7 @@ async fn each_filter_finds_what_it_names(engine: Engine) {
     assert_eq!(events(&both), ["Key created", "Key created"]);
     assert_eq!(count(&mut browser, &format!("?key={foreign}")).await, 0);
 
-    // Days are whole ones, of UTC, the last one included.
+    // Days are whole UTC days, including the last one.
     assert_eq!(count(&mut browser, "?from=2027-01-15&to=2027-01-15").await, everything - 2);
     assert_eq!(events(&records(&mut browser, "?from=2027-01-16").await), ["Sign-in", "Password accepted"]);
     assert_eq!(count(&mut browser, "?to=2027-01-14").await, 0);
@@ -370,11 +371,11 @@ async fn a_bad_filter_is_answered_beside_its_field(engine: Engine) {
             page.does_not_say("<tbody>").does_not_say("Download CSV");
         }
     }
-    // Several at once, each beside its own.
+    // Several errors at once, each beside its field.
     let page = browser.get("/cam/records?from=x&to=y&event=z&key=k&result=r").await;
     assert_eq!(page.is(422).body.matches("aria-invalid").count(), 5);
     browser.get("/cam/records?from=2026-01-01&from=2026-01-02").await.is(400).says("could not be read");
-    // A page that is none is the first.
+    // An invalid position leads to the first page.
     for page in ["before=x", "after=-", "before=1", "before=99999999999999999999-1"] {
         assert_eq!(events(&records(&mut browser, &format!("?{page}")).await).len(), 4);
     }
@@ -388,7 +389,7 @@ async fn paging_shows_each_record_once_while_new_ones_come_in(engine: Engine) {
     let (owner, mut browser) = product.signed_in("root").await;
     let (other, _) = product.signed_in("other").await;
     let mut expected = Vec::new();
-    // Most at one instant; the records of another account in between.
+    // Most records have the same time. Those of another account are in between.
     for count in [1, 119, 1] {
         product.advance(Duration::from_secs(1));
         expected.extend(sign_outs(&product, owner.uin, count).await);
@@ -407,7 +408,7 @@ async fn paging_shows_each_record_once_while_new_ones_come_in(engine: Engine) {
     expected.reverse();
     assert_eq!(visited, expected, "each once, newest first");
 
-    // And back again, with those that have come in meanwhile.
+    // Back again, with the records that have been added in the meantime.
     assert_eq!(ids(&page).len(), 21);
     let mut seen: BTreeSet<String> = ids(&page).into_iter().collect();
     let mut pages = 0;
@@ -446,7 +447,7 @@ async fn records_of_others_are_never_shown(engine: Engine) {
             assert!(line["target"].is_empty() && line["actor_key"].is_empty(), "{query}");
         }
     }
-    // Nor are those of nobody: a name that is not taken.
+    // Attempts with a name that does not exist are not shown either.
     product.browser().submit("/login", "/login", &[("name", "nobody"), ("password", "wrong")]).await.is(422);
     assert_eq!(events(&records(&mut mine, "?result=refused").await).len(), 0);
     assert_eq!(events(&records(&mut theirs, "?result=refused").await).len(), 3);

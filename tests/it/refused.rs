@@ -1,4 +1,4 @@
-//! `/cam/capi/refused`: looking up why a call was refused.
+//! `/cam/capi/refused`: looking up the reason for a refused call.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,7 +92,7 @@ async fn only_the_owner_sees_it(engine: Engine) {
     }
 }
 
-/// A back end that asks is told the id as well, and can pass it on.
+/// A back end that asks about a call is told the ID as well, and can pass it on.
 #[apply(on_both_engines!)]
 async fn a_call_that_a_back_end_asked_about_is_looked_up_too(engine: Engine) {
     let tokens = tempfile::NamedTempFile::new().unwrap();
@@ -123,7 +123,7 @@ async fn a_call_that_a_back_end_asked_about_is_looked_up_too(engine: Engine) {
     browser.get(&look_up(told["request_id"].as_str().unwrap())).await.says("The signed host is not").says("POST /");
 }
 
-/// A flood of wrong signatures is neither looked into in full nor kept in full.
+/// In a flood of wrong signatures, only some calls are diagnosed and kept.
 #[apply(on_both_engines!)]
 async fn a_flood_is_bounded(engine: Engine) {
     let (product, _owner, mut browser, signer) = with_signer(engine).await;

@@ -1,4 +1,4 @@
-//! Changing the master key while servers run.
+//! Rotating the master key while servers run.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -49,7 +49,7 @@ impl Installation {
         count(&self.product.app.db, version, version).await.unwrap()
     }
 
-    /// Show, signed requests, sign-in and a new key, by way of `process`.
+    /// Checks that Show, signed requests, sign-in and creating a key work through `process`.
     async fn all_opens(&mut self, process: &Product) {
         let mut signed_in = self.owner.sign_in(process).await;
         assert_eq!(self.owner.reveal(process, &mut signed_in, &self.key).await, self.secret);
@@ -62,7 +62,7 @@ impl Installation {
     }
 }
 
-/// What `rotate` does first.
+/// The first step of `rotate`.
 fn add_version(file: &std::path::Path, version: i64) {
     let mut text = std::fs::read_to_string(file).unwrap();
     text.push_str(Vault::generate_version(version).expose_secret());
@@ -104,7 +104,7 @@ async fn an_interrupted_rotation_goes_on(engine: Engine) {
     let mut so_far = Resealed::default();
     master_key::reseal_page(&app, COLUMNS[0], 2, "", &mut so_far).await.unwrap();
     assert_eq!((it.sealed_under(1).await, it.sealed_under(2).await), (2, 2));
-    // Whatever is made in between is under the new version, and everybody can work.
+    // New values are sealed under the new version, and everything works.
     let key = it.browser.create_key().await;
     assert_eq!((it.sealed_under(1).await, it.sealed_under(2).await), (2, 3));
     it.browser.operate(&format!("/cam/capi/keys/{key}/disable"), &[]).await;
@@ -119,7 +119,7 @@ async fn an_interrupted_rotation_goes_on(engine: Engine) {
     it.all_opens(&started).await;
 }
 
-/// Killed before the database knew of the new version.
+/// As if `rotate` had been killed before the database knew the new version.
 #[apply(on_both_engines!)]
 async fn a_version_that_only_the_file_has_is_taken_up(engine: Engine) {
     let mut it = Installation::new(engine).await;
@@ -170,7 +170,7 @@ async fn a_key_that_cannot_be_written_is_changed_by_hand(engine: Engine) {
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.contains("take them out of LATCHKEY_MASTER_KEY"), "{said}");
     assert!(run(given(second, &["account", "list"]), "").status.success());
-    // With the first alone nothing starts any more.
+    // With the first version alone, nothing starts any more.
     assert!(failure(given(&first, &["account", "list"]), 1).contains("version 2"));
     std::fs::write(it.file(), second).unwrap();
     let running = it.product.sibling().await;

@@ -1,4 +1,5 @@
-//! What is sealed is bound to its row and to its account, and whatever does not open is a fault and an alarm. Attack 20.
+//! Attack 20: a sealed value is bound to its row and its account, and one that does not open causes a fault and an
+//! alarm.
 
 use latchkey::db::sealed::{COLUMNS, count};
 use latchkey::types::clock::Clock;
@@ -10,7 +11,7 @@ use crate::support::{Browser, Engine, Product, Store, statement};
 
 const PASSWORD: &str = "a quiet blue lantern";
 
-/// Moves the key with its sealed secret to the other account, so that every process reads it again.
+/// Moves the key and its sealed secret to the other account, so that every process loads it again.
 async fn move_key(store: &Store, key: &str, to: &str) {
     let db = store.db().await;
     let moved = format!(
@@ -44,13 +45,13 @@ async fn a_key_that_is_moved_to_another_account_opens_for_nobody(engine: Engine)
     let fields = [("password", crate::support::owner::PASSWORD), ("code", code.as_str())];
     elsewhere.submit(&show, &show, &fields).await.leads_to("/cam/capi#secret");
     elsewhere.get("/cam/capi").await.is(500).does_not_say(&secret);
-    // The owner has no such key any more, and back in its place it is as it was.
+    // The owner no longer has such a key. Once moved back, it works as before.
     browser.get(&show).await.is(404);
     move_key(&product.store, &key, &owner.uin.to_string()).await;
     assert_eq!(signer.refusal(product.clock.now()).await, None);
 }
 
-/// A SecretKey and a TOTP seed alike, in one way.
+/// A SecretKey and a TOTP seed are treated alike.
 #[apply(on_both_engines!)]
 async fn whatever_does_not_open_raises_the_alarm(engine: Engine) {
     let store = Store::new(engine).await;
@@ -97,7 +98,7 @@ async fn whatever_does_not_open_raises_the_alarm(engine: Engine) {
     assert!(places.contains(&["api_key", "secret", &key].map(str::to_owned)), "{alarms:?}");
 }
 
-/// Every column of the schema that goes with a version of the master key is one that is resealed and counted.
+/// Every column of the schema that has a version of the master key is resealed and counted.
 #[apply(on_both_engines!)]
 async fn every_sealed_column_is_known(engine: Engine) {
     let product = Product::start(engine).await;
@@ -107,14 +108,15 @@ async fn every_sealed_column_is_known(engine: Engine) {
     let code = owner.code(&product);
     let fields = [("password", crate::support::owner::PASSWORD), ("code", code.as_str())];
     browser.submit(replace, replace, &fields).await.leads_to("/cam/security/authenticator/new");
-    // Two keys of the product, the authenticator, the one that waits, and the key.
+    // Two data keys, the authenticator, the pending one, and the key.
     assert_eq!(count(&product.app.db, 1, 1).await.unwrap(), 5);
     let schema = include_str!("../../migrations/0001_initial.sql");
     let columns = schema.lines().filter(|line| line.trim_start().split(' ').next().unwrap().ends_with("key_version"));
     assert_eq!(columns.count(), COLUMNS.len());
 }
 
-/// An enrolment that was begun before goes on after the master key has changed, on servers that have the new one only.
+/// An enrolment that was begun before a change of the master key can be completed on servers that have only the new
+/// one.
 #[apply(on_both_engines!)]
 async fn a_pending_authenticator_outlives_the_master_key(engine: Engine) {
     let product = Product::start(engine).await;

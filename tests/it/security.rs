@@ -19,7 +19,7 @@ const END_OTHERS: &str = "/cam/security/sessions/end-others";
 const NEW_PASSWORD: &str = "seven tin kettles hum";
 const ENDED: &str = "/login?notice=expired";
 
-/// An owner who is signed in twice.
+/// An owner with two sessions.
 async fn signed_in_twice(engine: Engine) -> (Product, Owner, Browser, Browser) {
     let product = Product::start(engine).await;
     let (mut owner, here) = product.signed_in("root").await;
@@ -27,7 +27,7 @@ async fn signed_in_twice(engine: Engine) -> (Product, Owner, Browser, Browser) {
     (product, owner, here, there)
 }
 
-/// With a window of zero: everything is asked for every time.
+/// With a verification window of zero, which asks for everything every time.
 async fn without_window(engine: Engine) -> (Product, Owner, Browser) {
     let product = Product::start_with(engine, |mut given| {
         given.verification_window = Some("0".parse().unwrap());
@@ -38,7 +38,7 @@ async fn without_window(engine: Engine) -> (Product, Owner, Browser) {
     (product, owner, browser)
 }
 
-/// Opens the verification window, by looking at a key.
+/// Opens the verification window by showing a key.
 async fn verify(product: &Product, owner: &mut Owner, browser: &mut Browser) {
     let key = browser.create_key().await;
     owner.reveal(product, browser, &key).await;
@@ -65,8 +65,9 @@ async fn is_signed_in(browser: &mut Browser) -> bool {
     false
 }
 
-/// Does the session go on after this answer in a race for it? If not, whoever uses it is told: by the answer itself, if the
-/// session had ended before the request was looked at, which takes the cookie away; else by the next.
+/// Returns whether the session continues after this response in a race with its end. If it does not, its user is told:
+/// by the response itself, which removes the cookie, if the session had already ended when the request was processed;
+/// otherwise by the next response.
 async fn goes_on(browser: &mut Browser, answer: &Page) -> bool {
     let next = browser.get(SECURITY).await;
     if next.location.is_none() {
@@ -77,7 +78,7 @@ async fn goes_on(browser: &mut Browser, answer: &Page) -> bool {
     false
 }
 
-/// Can one sign in with these?
+/// Returns whether a sign-in with these succeeds.
 async fn opens(product: &Product, name: &str, password: &str, kind: &str, code: &str) -> bool {
     let mut browser = product.browser();
     let first = browser.submit("/login", "/login", &[("name", name), ("password", password)]).await;
@@ -97,14 +98,14 @@ fn codes_on(page: &Page) -> Vec<String> {
     page.body.split("<li><code>").skip(1).map(|rest| rest.split('<').next().unwrap().to_owned()).collect()
 }
 
-/// The sessions that the page offers to end, in its order.
+/// The sessions that the page offers to end, in their order.
 async fn others(browser: &mut Browser) -> Vec<String> {
     let page = browser.get(SECURITY).await;
     let acts = page.body.split("/cam/security/sessions/").skip(1).map(|rest| rest.split('"').next().unwrap());
     acts.filter_map(|act| act.strip_suffix("/end")).map(str::to_owned).collect()
 }
 
-/// The results of `action` in the record, whose chain must be whole.
+/// The results of `action` in the audit log, whose chain must be intact.
 async fn recorded(product: &Product, action: &str) -> Vec<String> {
     let verdict = product.app.audit.verify(&product.app.db, None).await.unwrap();
     assert!(matches!(verdict, Verdict::Intact { .. }), "{verdict:?}");
@@ -154,7 +155,7 @@ async fn the_password_is_changed_and_everybody_else_is_out(engine: Engine) {
     assert!(opens(&product, "root", NEW_PASSWORD, "totp", &code).await);
     assert_eq!(recorded(&product, "account.password").await, ["done"]);
 
-    // The present browser stays known, the others are forgotten.
+    // The present browser is still known; the others are forgotten.
     let is_known = async |token: &str| {
         let hash = latchkey::secret::token::TokenDigest::of(token);
         let now = product.clock.now();
@@ -171,7 +172,7 @@ async fn a_password_is_changed_with_the_password_and_a_code_only(engine: Engine)
     change(&mut here, PASSWORD, None, NEW_PASSWORD).await.is(422).says("id=\"code-error\"");
     change(&mut here, "not the password", Some(&code), NEW_PASSWORD).await.is(422).says("id=\"password-error\"");
     change(&mut here, PASSWORD, Some("000000"), NEW_PASSWORD).await.is(422).says("id=\"code-error\"");
-    // Judged as at set-up, and before the code is spent.
+    // The rules are those of the setup, and are applied before the code is spent.
     for (bad, why) in
         [("password1", "first to be guessed"), ("root1234", "made of the account name"), ("quail", "shorter than 8")]
     {
@@ -196,7 +197,7 @@ async fn the_current_password_is_asked_for_within_the_window_too(engine: Engine)
     verify(&product, &mut owner, &mut here).await;
     here.get(CHANGE).await.is_account_page().says("id=\"password\"").does_not_say("id=\"code\"");
     change(&mut here, "not the password", None, NEW_PASSWORD).await.is(422).says("id=\"password-error\"");
-    // It counts as a wrong password of Show does, and then the right one has to wait.
+    // It counts like a wrong password for Show. After that, the correct one has to wait.
     for _ in 0..4 {
         change(&mut here, "not the password", None, NEW_PASSWORD).await.is(422);
     }
@@ -207,7 +208,7 @@ async fn the_current_password_is_asked_for_within_the_window_too(engine: Engine)
         recorded(&product, "account.password").await,
         ["refused"; 6].into_iter().chain(["done"]).collect::<Vec<_>>()
     );
-    // What was proved with the old password is worth nothing after it.
+    // A verification with the old password is void.
     here.get(CHANGE).await.says("id=\"code\"");
 }
 
@@ -267,11 +268,11 @@ async fn the_old_authenticator_holds_until_the_new_one_is_confirmed(engine: Engi
     assert!(opens(&product, "root", PASSWORD, "totp", &new.code_at(now)).await);
     assert!(opens(&product, "root", PASSWORD, "recovery", &owner.recovery_codes[0]).await, "these go on");
     assert_eq!(recorded(&product, "account.totp").await, ["refused", "refused", "done"]);
-    // Whoever was verified by the old one is asked for the new one.
+    // A verification with the old authenticator is void.
     here.get(REPLACE).await.says("id=\"code\"");
 }
 
-/// For an owner who has lost it. The recovery code is spent, and opens nothing else.
+/// For an owner who has lost the authenticator. The recovery code is spent, and is good for nothing else.
 #[apply(on_both_engines!)]
 async fn a_recovery_code_replaces_the_authenticator_and_nothing_else(engine: Engine) {
     const WITH_CODE: &str = "/cam/security/authenticator?kind=recovery";
@@ -288,7 +289,7 @@ async fn a_recovery_code_replaces_the_authenticator_and_nothing_else(engine: Eng
     here.submit(WITH_CODE, REPLACE, &fields(PASSWORD, "aaaa-bbbb")).await.is(422).says("code is wrong");
     let right = owner.code(&product);
     here.submit(WITH_CODE, REPLACE, &fields(PASSWORD, &right)).await.is(422).says("code is wrong");
-    // Where any other step-up is asked for, it is no code.
+    // For any other step-up, it is not accepted.
     here.submit(CODES, CODES, &fields(PASSWORD, &code)).await.is(422).says("code is wrong");
 
     here.submit(WITH_CODE, REPLACE, &fields(PASSWORD, &code)).await.leads_to(CONFIRM);
@@ -314,7 +315,7 @@ async fn a_replacement_waits_ten_minutes_and_is_seen_by_nobody_else(engine: Engi
     here.get(CONFIRM).await.leads_to(REPLACE);
     assert!(is_signed_in(&mut there).await);
 
-    // One that waits is given up when the credentials change.
+    // A pending replacement is discarded when the credentials change.
     with_proof(&product, &mut owner, &mut here, REPLACE).await.leads_to(CONFIRM);
     change(&mut here, PASSWORD, None, NEW_PASSWORD).await.leads_to(SECURITY);
     here.get(CONFIRM).await.leads_to(REPLACE);
@@ -364,7 +365,7 @@ async fn sessions_are_listed_in_plain_words(engine: Engine) {
     assert_eq!(page.body.matches("This session").count(), 1);
     assert_eq!(others(&mut here).await.len(), 3);
 
-    // What is over is not there any more.
+    // Ended sessions are not listed.
     let cookie = here.session_cookie().unwrap().clone();
     page.does_not_say(&cookie);
     product.advance(Duration::from_mins(10));
@@ -380,7 +381,7 @@ async fn a_session_is_ended_and_its_next_request_is_refused(engine: Engine) {
     let mut third = owner.sign_in(&product).await;
     let before = others(&mut here).await;
     assert_eq!(before.len(), 2);
-    // The latest used first: the third signed in last.
+    // The most recently used first: the third session was the last to sign in.
     let act = format!("/cam/security/sessions/{}/end", before[0]);
     here.get(&act).await.is_account_page().says("End this session?").says("127.0.0.1").says("id=\"code\"");
     here.submit(SECURITY, &act, &[]).await.leads_to(&act);
@@ -398,7 +399,7 @@ async fn a_session_is_ended_and_its_next_request_is_refused(engine: Engine) {
     here.get(SECURITY).await.says("The session has ended.");
     here.submit(SECURITY, &act, &[]).await.is(404).says("Session not found");
 
-    // Within the window no more is asked. A session keeps its name through steps up.
+    // Within the window, nothing is asked for. A session keeps its handle through step-ups.
     verify(&product, &mut owner, &mut there).await;
     let act = format!("/cam/security/sessions/{}/end", others(&mut here).await[0]);
     assert!(before.iter().any(|handle| act.contains(handle)));
@@ -418,7 +419,7 @@ async fn an_ended_session_does_not_come_back_with_a_step_up(engine: Engine) {
     owner.reveal(&product, &mut here, &key).await;
     let show = format!("/cam/capi/keys/{key}/show");
     let code = owner.code(&product);
-    // Whichever comes first, and wherever in between: after the end it is over.
+    // Whichever comes first, and at any point in between: after the end, the session is over.
     let mut stepping = there.clone();
     let token = stepping.get(&show).await.form_token();
     let (stepped, ended) =
@@ -431,7 +432,7 @@ async fn an_ended_session_does_not_come_back_with_a_step_up(engine: Engine) {
     assert!(others(&mut here).await.is_empty());
 }
 
-/// A step-up deletes the row of the old id before it inserts that of the new one.
+/// A step-up deletes the row of the old session ID before it inserts that of the new one.
 #[apply(on_both_engines!)]
 async fn a_session_can_be_ended_while_it_changes_its_id(engine: Engine) {
     let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
@@ -462,7 +463,7 @@ async fn of_two_sessions_that_end_each_other_one_stays(engine: Engine) {
     assert_eq!(recorded(&product, "account.end-session").await, ["done"]);
 }
 
-/// As it goes where the second is late, on whatever machine.
+/// The case in which the second request is late, independent of timing.
 #[apply(on_both_engines!)]
 async fn an_ended_session_is_told_so_by_the_answer_to_its_form(engine: Engine) {
     let (product, mut owner, mut here, mut there) = signed_in_twice(engine).await;
@@ -515,7 +516,7 @@ async fn sessions_of_others_cannot_be_ended(engine: Engine) {
         here.submit(SECURITY, &act, &[]).await.is(404).says("Session not found");
     }
     assert!(is_signed_in(&mut second).await && is_signed_in(&mut theirs).await);
-    // Nor is a name of a session good for being it.
+    // The handle of a session does not work as its ID.
     let mut thief = product.browser();
     thief.cookies.insert("__Host-latchkey-session".to_owned(), foreign);
     assert!(thief.get(SECURITY).await.location.is_some());
@@ -530,7 +531,7 @@ async fn signing_out_ends_a_session_for_good(engine: Engine) {
     assert_eq!(others(&mut here).await.len(), 0);
 }
 
-// All of them.
+// All operations.
 
 #[apply(on_both_engines!)]
 async fn nothing_is_done_without_verification(engine: Engine) {
@@ -569,7 +570,7 @@ async fn a_window_of_zero_asks_for_every_act(engine: Engine) {
         let done = with_proof(&product, &mut owner, &mut here, act).await;
         assert!(matches!(done.status.as_u16(), 203 | 303) && done.location.as_deref() != Some(act), "{act}: {done:?}");
     }
-    // A verification of this minute does not count, and its code is spent.
+    // A recent verification does not count, and its code is spent.
     let code = owner.code(&product);
     here.submit(CODES, CODES, &[("password", PASSWORD), ("code", &code)]).await.is_account_page();
     here.submit(CODES, CODES, &[("password", PASSWORD), ("code", &code)]).await.is(422).says("has just been used");
@@ -605,7 +606,7 @@ async fn forms_without_their_token_change_nothing(engine: Engine) {
     assert!(opens(&product, "root", PASSWORD, "recovery", &owner.recovery_codes[0]).await);
 }
 
-/// Attack 11: what is pending is sealed too, and what has been shown is hashed.
+/// Attack 11: pending secrets are sealed as well, and codes that have been shown are hashed.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_plain_secret_of_a_change_is_in_the_data() {
     let (product, mut owner, mut here, _there) = signed_in_twice(Engine::Sqlite).await;

@@ -1,4 +1,4 @@
-//! Stopping: what is in flight finishes, and what is buffered is written.
+//! Stopping: requests in flight finish, and buffered data is written.
 
 use std::sync::atomic::Ordering;
 
@@ -28,7 +28,7 @@ async fn requests_in_flight_finish_and_records_are_written(engine: Engine) {
         signer.authorization(&call)
     );
     connection.write_all(head.as_bytes()).await.unwrap();
-    // The server asks for the body once the request is in its hands.
+    // The server asks for the body once the handler has the request.
     let mut interim = [0; 25];
     connection.read_exact(&mut interim).await.unwrap();
     assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");

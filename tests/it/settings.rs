@@ -1,4 +1,4 @@
-//! Settings as they are declared, as the help lists them, and as the documentation and the packaged file describe them.
+//! Settings as they are declared, listed in the help, and described in the documentation and the packaged file.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,14 @@ use latchkey::config::{SETTINGS, Setting};
 use crate::support::process::{Server, failure, latchkey, run};
 use crate::support::{Engine, Store};
 
-/// Has a variable like a setting, and is none: it has no flag, so that it appears in no list of processes.
+/// Looks like the variable of a setting, but has no flag, so that it does not appear in a list of processes.
 const NOT_A_SETTING: &str = "LATCHKEY_MASTER_KEY";
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 
-/// The rows of the tables of settings: what stands under "Setting" and under "Default".
+/// The columns "Setting" and "Default" of the documented tables.
 fn documented() -> Vec<(String, String)> {
     let page = read("docs/operate/settings.md");
     let mut rows = Vec::new();
@@ -72,7 +72,7 @@ async fn the_help_lists_each_setting_with_flag_variable_and_default() {
     }
 }
 
-/// Takes a text as `latchkey.toml`.
+/// Checks that a text is accepted as `latchkey.toml`.
 async fn is_taken(text: &str) {
     let store = Store::new(Engine::Sqlite).await;
     std::fs::write(store.dir.path().join("latchkey.toml"), text).unwrap();
@@ -110,7 +110,7 @@ async fn the_examples_of_the_documentation_are_taken() {
         let mut command = latchkey(&store, &["migrate"]);
         command.env(variable, value);
         assert!(run(command, "").status.success(), "{variable}={value}");
-        // And it is the variable that is read.
+        // The variable is read.
         let mut command = latchkey(&store, &["migrate"]);
         command.env(variable, "nonsense");
         failure(command, 2);
@@ -131,7 +131,7 @@ async fn a_wrong_value_is_named_wherever_it_stands() {
     assert!(in_file.contains("latchkey.toml: session_idle: expected a length of time"), "{in_file}");
 }
 
-/// What a server that is started so writes to a file as its log, with a request to its API.
+/// The log of a server that is started with these arguments and this file, after a request to its API.
 async fn log_of(arguments: &[&str], file: &str) -> String {
     let store = Store::new(Engine::Sqlite).await;
     std::fs::write(store.dir.path().join("latchkey.toml"), file).unwrap();

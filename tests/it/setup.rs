@@ -10,7 +10,7 @@ use crate::support::owner::PASSWORD;
 use crate::support::{Browser, Engine, Page, Product};
 
 async fn first_link(product: &Product) -> String {
-    let token = accounts::first_setup_link(&product.app).await.unwrap().expect("the door is open");
+    let token = accounts::first_setup_link(&product.app).await.unwrap().expect("the first setup is open");
     path_of(&account_setup::link_address(&product.url().parse().unwrap(), &token))
 }
 
@@ -27,7 +27,7 @@ async fn give_name(browser: &mut Browser, link: &str, name: &str, password: &str
     browser.submit(link, "/setup", &fields).await
 }
 
-/// The seed as the page tells it to the authenticator.
+/// The seed on the page.
 fn seed_on(page: &Page) -> Seed {
     let typed = page.between("class=\"seed\">", "<").expect("the seed is shown").replace(' ', "");
     Seed::from_bytes(&data_encoding::BASE32_NOPAD.decode(typed.as_bytes()).unwrap()).unwrap()
@@ -67,13 +67,13 @@ async fn the_link_makes_the_first_account_and_lands_on_the_page(engine: Engine) 
     let keys = browser.get("/cam/capi").await;
     keys.is_account_page().says("API Key Management").says("No keys yet").says("Root");
 
-    // Once: neither the link nor the enrolment can be used again.
+    // Neither the link nor the enrolment can be used again.
     product.browser().get(&link).await.is(410).says("cannot be used");
     browser.get("/setup/authenticator").await.leads_to("/login?notice=expired");
     assert!(accounts::first_setup_link(&product.app).await.unwrap().is_none());
 }
 
-/// By whom, does not matter: here, by an account that is there while the door is still open.
+/// The name can be taken by anybody: here, by an account that was created while the first setup was still open.
 #[apply(on_both_engines!)]
 async fn a_name_that_is_taken_is_said_beside_its_field(engine: Engine) {
     let product = Product::start(engine).await;
@@ -96,7 +96,7 @@ async fn a_name_that_is_taken_is_said_beside_its_field(engine: Engine) {
         page.is(422).says("value=\"ROOT\"").does_not_say(PASSWORD).does_not_say("could not be read");
         assert!(page.between("id=\"name-error\"", "</p>").unwrap().contains(says), "{}", page.body);
     }
-    // Where it was free at first, the page says so, and the link can be used again.
+    // If the name was free at first, the page says so, and the link can be used again.
     let page = enrol(&mut late, product.clock.now()).await;
     page.is(422).says("Meanwhile, an account with this name was created").says("Open the set-up link again");
     let mut browser = product.browser();
@@ -125,7 +125,7 @@ async fn of_two_set_ups_at_once_one_wins_and_the_first_setup_closes(engine: Engi
     let product = Product::start(engine).await;
     let (one, two) = (first_link(&product).await, first_link(&product).await);
     let mut browsers = Vec::new();
-    // Two links, and the first of them in two browsers: three enrolments, each in its own session.
+    // Two links, one of them in two browsers: three enrolments, each in its own session.
     for (at, link) in [&one, &one, &two].into_iter().enumerate() {
         let mut browser = product.browser();
         give_name(&mut browser, link, &format!("root{at}"), PASSWORD, PASSWORD).await.leads_to("/setup/authenticator");
@@ -157,7 +157,7 @@ async fn nobody_else_can_touch_a_pending_enrolment(engine: Engine) {
     give_name(&mut browser, &link, "root", PASSWORD, PASSWORD).await;
     let seed = seed_on(&browser.get("/setup/authenticator").await);
 
-    // A stranger, with and without the link, sees nothing of it and changes nothing.
+    // An anonymous visitor, with and without the link, sees nothing of it and changes nothing.
     let mut stranger = product.browser();
     stranger.get("/setup/authenticator").await.leads_to("/login");
     let posted = stranger.submit("/login", "/setup/authenticator", &[("code", "123456")]).await;
@@ -216,7 +216,8 @@ async fn a_link_ends_after_a_day(engine: Engine) {
     product.browser().get("/setup").await.is(410);
 }
 
-/// For an owner who has lost everything. Nothing changes until the link is used; its use ends whatever was, but for the keys.
+/// For an owner who has lost everything. Nothing changes until the link is used; then everything is replaced except the
+/// keys.
 #[apply(on_both_engines!)]
 async fn an_account_is_recovered_by_the_operators_link(engine: Engine) {
     let product = Product::start(engine).await;
@@ -225,7 +226,7 @@ async fn an_account_is_recovered_by_the_operators_link(engine: Engine) {
     let token = accounts::begin_recovery(&product.app, "Root").await.unwrap().commit().await.unwrap();
     let link = path_of(&account_setup::link_address(&product.url().parse().unwrap(), &token));
     old.get("/cam/capi").await.is_account_page().does_not_say("link to recover");
-    // Whoever signs in meanwhile is told of the link, once.
+    // A sign-in in the meantime shows that the link was created, once.
     let mut second = owner.sign_in(&product).await;
     second.get("/cam/capi").await.says("The operator has made a link to recover this account");
     owner.sign_in(&product).await.get("/cam/capi").await.does_not_say("link to recover");
@@ -242,7 +243,7 @@ async fn an_account_is_recovered_by_the_operators_link(engine: Engine) {
     second.get("/cam/capi").await.leads_to("/login?notice=expired");
     browser.get("/cam/capi").await.is_account_page().says(&key).says("Enabled");
     browser.get("/cam/records").await.says("Recovery link created").says("Account recovered with a link");
-    // The old password opens nothing, and the link is used.
+    // The old password no longer works, and the link is spent.
     let fields = [("name", "root"), ("password", PASSWORD)];
     product.browser().submit("/login", "/login", &fields).await.is(422);
     product.browser().get(&link).await.is(410);
@@ -262,7 +263,7 @@ async fn a_link_for_recovery_ends_after_fifteen_minutes(engine: Engine) {
     let page = browser.get("/setup/authenticator").await;
     product.advance(std::time::Duration::from_mins(5));
     product.browser().get(&link).await.is(410);
-    // Also for whoever began in time.
+    // Also if the enrolment began in time.
     let code = seed_on(&page).code_at(product.clock.now());
     browser.post("/setup/authenticator", &page.form_token(), &[("code", &code)]).await.is(410);
     let fields = [("name", "root"), ("password", PASSWORD)];

@@ -1,4 +1,4 @@
-//! What some clients send that others do not, and what is not taken all the same.
+//! Peculiarities of some clients, and requests that are refused all the same.
 
 use axum::http::HeaderValue;
 use latchkey::config::GivenSettings;
@@ -28,7 +28,7 @@ async fn code(request: RequestBuilder) -> String {
     error_code(&answer(request).await).unwrap_or_default()
 }
 
-/// A form of version 1, in a request of this type.
+/// A version 1 form, in a request with this content type.
 fn form(signer: &Signer, call: &V1Call, kind: &str) -> RequestBuilder {
     let mut params = call.params.clone();
     params.push(("Signature".to_owned(), signer.v1_signature(call)));
@@ -46,7 +46,7 @@ async fn a_form_may_be_called_json(engine: Engine) {
     }
     let malformed = "AuthFailure.InvalidAuthorization";
     assert_eq!(code(form(&signer, &call, "text/plain")).await, malformed);
-    // What is JSON is no form, whatever is in it; nor is a form that is not signed.
+    // JSON is not a form, whatever it contains, and a form must be signed.
     let post = |body: &str| {
         let post = signer.client.post(format!("http://{}/", signer.address));
         post.header("content-type", "application/json").body(body.to_owned())
@@ -54,7 +54,7 @@ async fn a_form_may_be_called_json(engine: Engine) {
     for body in ["", "{}", " {\"a\":\"&SecretId=x&Signature=y\"}", "[1]", "SecretId=x", "\u{0}"] {
         assert_eq!(code(post(body)).await, malformed, "{body}");
     }
-    // With the header of version 3 there is one signature too many, and that one counts.
+    // With the header of version 3, there are two signatures, and that of the header counts.
     let both = form(&signer, &call, "application/json").header("authorization", "TC3-HMAC-SHA256 Credential=x");
     assert_eq!(code(both).await, malformed);
     let altered = form(
@@ -156,18 +156,18 @@ async fn the_same_holds_for_what_a_back_end_asks(engine: Engine) {
         assert_eq!(ask(name, json!([value, value])).await, Some(twice_equal), "{name}");
         assert_eq!(ask(name, json!([value, "another"])).await, Some(false), "{name}");
     }
-    // A name in another case would be the same header in two entries.
+    // A name in another case would be the same header twice.
     assert_eq!(ask("content-type", headers["Content-Type"].clone()).await, Some(false));
 }
 
-/// Anybody can name a key and say anything: what is not known to be harmless is stored nowhere.
+/// Anybody can name a key and send any text: text that is not known to be harmless is not stored anywhere.
 #[apply(on_both_engines!)]
 async fn nothing_that_a_stranger_says_is_stored(engine: Engine) {
     let (product, signer) = with_signer(engine).await;
     let now = product.clock.now();
     let wrong = Signer { secret_key: "x".repeat(32), ..signer.clone() };
     for by in [&wrong, &signer] {
-        // An action that there is not.
+        // An action that does not exist.
         by.send(&Call {
             action: CANARY,
             signed_headers: "content-type;host;x-tc-action".into(),
@@ -201,7 +201,7 @@ async fn nothing_that_a_stranger_says_is_stored(engine: Engine) {
     assert!(dump.contains("unknown action") && dump.contains("another method") && dump.contains("content-type"));
     assert!(!dump.to_lowercase().contains(&CANARY.to_lowercase()), "{dump}");
 
-    // What the key itself has signed is its owner's, and shown to them.
+    // Text that the key has signed belongs to its owner, and is shown to them.
     let (method, path) = ("GET", "/orders/7");
     let host = signer.address.to_string();
     let headers = [("content-type", "text/plain"), ("host", &host)];
@@ -229,7 +229,7 @@ async fn nothing_that_a_stranger_says_is_stored(engine: Engine) {
     assert!(stored(&product).await.contains("GET /orders/7"));
 }
 
-/// All that calls have left behind.
+/// Everything that is stored about calls.
 async fn stored(product: &Product) -> String {
     let rows = "select action || ' ' || reason || ' ' || address from use_record
         union all select action from last_use

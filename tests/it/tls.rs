@@ -16,7 +16,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::support::{Engine, Product};
 
-/// Writes a certificate for localhost and its key, and returns the certificate as its clients trust it.
+/// Writes a certificate for localhost and its key, and returns the certificate for clients to trust.
 pub fn write_certificate(dir: &Path) -> CertificateDer<'static> {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     std::fs::write(dir.join("cert.pem"), made.cert.pem()).unwrap();
@@ -47,7 +47,7 @@ async fn ask(stream: &mut TlsStream<TcpStream>, path: &str) -> String {
     let request = format!("GET {path} HTTP/1.1\r\nhost: localhost:{port}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
-    // Whether the end is announced is not what is asked here.
+    // This test does not depend on an orderly TLS shutdown.
     let _ = stream.read_to_end(&mut answer).await;
     String::from_utf8(answer).unwrap()
 }
@@ -68,7 +68,7 @@ async fn console_and_api_speak_tls_and_within_it_http_1_1_only() {
     let refused = connect(product.api, &trusted, &["h2"]).await.unwrap_err();
     assert!(refused.to_string().contains("NoApplicationProtocol"), "{refused}");
 
-    // What is no TLS is hung up on, and others are served meanwhile.
+    // A connection without TLS is closed, and others are served in the meantime.
     let mut plain = TcpStream::connect(product.api).await.unwrap();
     plain.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     let mut answer = Vec::new();
@@ -77,13 +77,13 @@ async fn console_and_api_speak_tls_and_within_it_http_1_1_only() {
     let silent = TcpStream::connect(product.api).await.unwrap();
     let mut stream = connect(product.api, &trusted, &[]).await.unwrap();
     assert!(ask(&mut stream, "/healthz").await.ends_with("ok\n"));
-    // And a stop waits for none that has not even shaken hands.
+    // A stop does not wait for a connection without a handshake.
     tokio::time::timeout(Duration::from_secs(5), product.stop()).await.unwrap();
     drop(silent);
 }
 
-/// The first message of a client that knows nothing newer than TLS 1.`minor`, as RFC 5246 has it: no session, a cipher that
-/// 1.2 has and one that all have, a curve and a signature.
+/// The first message of a client that supports no version above TLS 1.`minor`, as in RFC 5246: no session, a cipher
+/// suite of 1.2 and one of all versions, a curve and a signature algorithm.
 fn client_hello(minor: u8) -> Vec<u8> {
     let version = [3, minor + 1];
     let curve = [0, 10, 0, 4, 0, 2, 0, 23];

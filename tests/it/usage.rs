@@ -1,4 +1,4 @@
-//! Counts and records of use.
+//! Usage counts and usage records.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ async fn with_key(engine: Engine) -> (Product, Owner, Browser, SecretId) {
     (product, owner, browser, id)
 }
 
-/// The key as a request that is checked now would have it.
+/// The key as a request would get it now.
 async fn checked(product: &Product, id: &SecretId) -> Arc<RegisteredKey> {
     let fresh = product.app.registry.fresh().await.unwrap();
     product.app.registry.get(&fresh, id.as_str()).unwrap()
@@ -31,7 +31,7 @@ fn call(at: Timestamp, refusal: Option<Reason>) -> CheckedCall<'static> {
     CheckedCall { at, action: "GetCallerIdentity", address: [192, 0, 2, 1].into(), refusal, diagnosed: None }
 }
 
-/// Of a key that is called without end some calls are listed, and all are counted.
+/// If a key is called very often, only some calls are listed, but all are counted.
 #[apply(on_both_engines!)]
 async fn every_call_counts(engine: Engine) {
     let (product, _owner, mut browser, id) = with_key(engine).await;
@@ -47,7 +47,7 @@ async fn every_call_counts(engine: Engine) {
         .get(&format!("/cam/capi/keys/{id}/disable"))
         .await
         .says("<dt>Calls in the last 24 hours</dt><dd class=\"num\">3000</dd>");
-    // The next second has a share of its own.
+    // The next second has a new share.
     product.app.usage.record(&key.usage, call(START.plus(Duration::from_secs(1)), Some(Reason::WrongSignature)));
     browser
         .get(&format!("/cam/capi/keys/{id}"))
@@ -56,7 +56,7 @@ async fn every_call_counts(engine: Engine) {
         .says("Refused: wrong signature");
 }
 
-/// The last 24 hours begin in the middle of an hour.
+/// The last 24 hours start in the middle of an hour.
 #[apply(on_both_engines!)]
 async fn a_call_of_a_day_ago_is_not_of_the_last_24_hours(engine: Engine) {
     let (product, _owner, _browser, id) = with_key(engine).await;
@@ -72,7 +72,7 @@ async fn a_call_of_a_day_ago_is_not_of_the_last_24_hours(engine: Engine) {
     }
 }
 
-/// A call that was checked just before the key was disabled is written after it, and counts for the time before.
+/// A call that was checked just before the key was disabled is written afterwards, and counts for the time before.
 #[apply(on_both_engines!)]
 async fn a_call_counts_for_the_state_it_met(engine: Engine) {
     let (product, _owner, mut browser, id) = with_key(engine).await;
@@ -86,7 +86,7 @@ async fn a_call_counts_for_the_state_it_met(engine: Engine) {
     page.says("0 accepted and 1 refused since then").says("1 accepted, 1 refused</title>");
 }
 
-/// The last use that was noted is the last one, listed or not.
+/// The last use is recorded, listed or not.
 #[apply(on_both_engines!)]
 async fn the_last_use_is_known_though_it_is_not_listed(engine: Engine) {
     let (product, owner, _browser, id) = with_key(engine).await;
@@ -127,7 +127,7 @@ async fn counts_are_kept_for_ninety_days(engine: Engine) {
     assert_eq!(counts::accepted(&product.app.db, &id, START.minus(days(100))).await.unwrap(), 2);
 }
 
-/// Also of a key that is called without end, long before the next clearing out.
+/// Also for a key that is called very often, long before the next cleanup.
 #[apply(on_both_engines!)]
 async fn a_key_keeps_the_number_of_records_that_is_said(engine: Engine) {
     let (product, _owner, _browser, id) = with_key(engine).await;
@@ -142,7 +142,7 @@ async fn a_key_keeps_the_number_of_records_that_is_said(engine: Engine) {
     assert!((10_000..=10_500).contains(&kept), "{kept}");
 }
 
-/// Old records are dropped a few at a time, and whoever changes a key in between need not wait for the end of it.
+/// Old records are deleted a few at a time, so that a change to a key need not wait for all of them.
 #[apply(on_both_engines!)]
 async fn a_change_is_let_in_while_records_are_dropped(engine: Engine) {
     let (product, owner, _browser, id) = with_key(engine).await;
@@ -162,7 +162,7 @@ async fn a_change_is_let_in_while_records_are_dropped(engine: Engine) {
     assert_eq!(count(&product.app.db, "select count(*) from use_record").await, 0);
 }
 
-/// Records that are being written hold nothing that a change needs. On SQLite there is one writer at a time.
+/// Writing records locks nothing that a change needs. On SQLite, there is only one writer at a time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn records_that_are_being_written_hold_up_no_change() {
     let (product, owner, _browser, id) = with_key(Engine::Postgres).await;
@@ -197,7 +197,7 @@ async fn count(db: &Db, statement: &'static str) -> i64 {
     .unwrap()
 }
 
-/// Records of a hundred days ago.
+/// Inserts records that are a hundred days old.
 async fn crowd(product: &Product, id: &SecretId, many: i64) {
     let statement = "with recursive counted (n) as (select 1 union all select n + 1 from counted where n < $3)
         insert into use_record (secret_id, at, action, address, accepted, reason)

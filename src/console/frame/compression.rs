@@ -49,7 +49,8 @@ pub async fn decide(request: Request, next: Next) -> Response {
     response
 }
 
-/// Middleware around [`layer`]: a file that brings its `CompressedForms` is compressed for the first who asks only.
+/// Middleware around [`layer`] that keeps the compressed forms of a file with `CompressedForms`, so that each is
+/// compressed only once.
 pub async fn once(request: Request, next: Next) -> Response {
     // The response to HEAD has the headers of a compressed response, but no body to keep.
     let is_get = request.method() == Method::GET;

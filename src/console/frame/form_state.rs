@@ -18,18 +18,18 @@ pub struct FormState {
     pub name: String,
     /// The errors, in the order of the fields.
     pub errors: Vec<FieldError>,
-    /// The wait for the next code, if that is what is wrong with the code.
+    /// The wait for the next code, if the code has just been used.
     pub countdown: Option<Countdown>,
 }
 
 /// The wait for the authenticator's next code, for a script to count down.
 #[derive(Clone, Debug, Serialize)]
 pub struct Countdown {
-    /// The seconds left.
+    /// The number of seconds left.
     pub seconds: u64,
-    /// The text while it lasts, with `{n}` for the seconds left.
+    /// The text during the wait, with `{n}` for the number of seconds left.
     pub left: Text,
-    /// The text once it is over.
+    /// The text after the wait.
     pub over: Text,
 }
 
@@ -38,7 +38,7 @@ pub struct Countdown {
 pub struct FieldError {
     /// The ID of the field.
     pub field: &'static str,
-    /// In words, with what to do.
+    /// The text, which says what is wrong and what to do.
     pub text: Cow<'static, str>,
 }
 
@@ -48,10 +48,10 @@ impl FormState {
         Self::with_errors(vec![FieldError { field, text: text.into() }])
     }
 
-    /// A form whose code was right and has just been used; the next one comes after `wait`.
+    /// A form whose code is correct but has just been used. The next one comes after `wait`.
     pub fn with_spent_code(wait: Duration, texts: &Texts) -> Self {
         let Credentials { code_spent: left, code_next: over, .. } = texts.credentials;
-        // Rounded up: in the last fraction of a second, the old code is still shown.
+        // Rounded up, because the old code is still shown in the last fraction of a second.
         let seconds = wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX);
         let text = if seconds == 0 { over.into() } else { left.replace("{n}", &seconds.to_string()).into() };
         let countdown = Some(Countdown { seconds, left, over });
@@ -74,7 +74,7 @@ impl FormState {
         self.errors.iter().any(|error| error.field == field)
     }
 
-    /// Everything that is wrong with this field.
+    /// The errors in this field.
     pub fn of(&self, field: &str) -> impl Iterator<Item = &str> {
         self.errors.iter().filter(move |error| error.field == field).map(|error| &*error.text)
     }

@@ -92,8 +92,8 @@ pub async fn known_host(State(console): State<Console>, request: Request, next: 
     }
 }
 
-/// Leads a browser that opens a page under another name of this machine to the same page under the console's own. Only what
-/// a browser says is a navigation moves: programs may use whichever name they like.
+/// Redirects a browser that opens a page under another name of this machine to the same page under the console's own
+/// name. Only requests that a browser declares as navigations are redirected; programs may use any of the names.
 fn moved(console: &Console, host: &str, request: &Request) -> Option<Redirect> {
     let mut moved = console.site.moved_from(host)?.clone();
     let navigates = request.headers().get("sec-fetch-mode").is_some_and(|mode| mode == "navigate");

@@ -10,7 +10,7 @@ use super::urls::LocalPath;
 use crate::console::Console;
 use crate::texts::Texts;
 
-/// The look of the pages.
+/// The colour theme of the pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Theme {
     /// The theme of the reader's system.

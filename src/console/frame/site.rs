@@ -77,7 +77,10 @@ impl Site {
         }
         let secure_cookies = https || is_loopback(&public_url);
         if !secure_cookies {
-            tracing::warn!(%public_url, "passwords and sessions cross the network without encryption; serve the console over https");
+            tracing::warn!(
+                %public_url,
+                "passwords and sessions cross the network without encryption; serve the console over https"
+            );
         }
         let prefix = if secure_cookies { "__Host-" } else { "" };
         let name = |name: &str| format!("{prefix}latchkey-{name}");
@@ -123,8 +126,8 @@ impl Site {
         self.hosts.iter().map(|own| name_and_port(own)).any(|own| own.0.eq_ignore_ascii_case(name) && own.1 == port)
     }
 
-    /// The console's own address for somebody who reaches it under another name of this machine, by `host`. Sessions and
-    /// passkeys belong to a name, so there should be one. `None` under the right name, and where a proxy may be in between.
+    /// The console's own URL, if `host` is another name of this machine. Sessions and passkeys belong to a name, so
+    /// there should be only one. Returns `None` for the right name, and if a proxy may be in between.
     pub fn moved_from(&self, host: &str) -> Option<&Url> {
         let (name, port) = name_and_port(host);
         let (own, own_port) = name_and_port(self.public_url.authority());
@@ -132,7 +135,7 @@ impl Site {
             .then_some(&self.public_url)
     }
 
-    /// Is this `Origin` header one of the console's own?
+    /// Returns `true` if this `Origin` header is one of the console's own.
     pub fn is_own_origin(&self, origin: &str) -> bool {
         self.origins.iter().any(|own| own == origin)
     }

@@ -50,7 +50,7 @@ pub const SECURITY: &str = "/cam/security";
 pub const PASSWORD: &str = "/cam/security/password";
 /// Replacing the authenticator, before the new one is shown.
 pub const AUTHENTICATOR: &str = "/cam/security/authenticator";
-/// The same, for an owner who has lost it and has recovery codes.
+/// Replacing the authenticator with a recovery code, for an owner who has lost it.
 pub const AUTHENTICATOR_RECOVERY: &str = "/cam/security/authenticator?kind=recovery";
 /// The new authenticator, until its first code.
 pub const NEW_AUTHENTICATOR: &str = "/cam/security/authenticator/new";
@@ -116,7 +116,7 @@ pub fn remove_passkey(handle: &PasskeyHandle) -> String {
     format!("{SECURITY}/passkeys/{handle}/remove")
 }
 
-/// A path on this site, which is safe to redirect to whoever has named it, because it cannot lead to another site.
+/// A path on this site. It is safe to redirect to, no matter who has named it, because it cannot lead to another site.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalPath(String);
 

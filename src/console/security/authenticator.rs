@@ -33,7 +33,7 @@ fn ask(texts: &Texts, recovery: RecoveryCode) -> StepUpPrompt {
     }
 }
 
-/// Which code is asked for. Any other value stands for the authenticator's.
+/// The kind of code to ask for. Any value other than `recovery` stands for the authenticator's code.
 #[derive(Deserialize)]
 pub struct Kind {
     kind: Option<String>,
@@ -56,7 +56,7 @@ pub async fn replace_page(
     step_up::page(&console, owner, ask).await
 }
 
-/// A step-up, or the password and a recovery code.
+/// The form: a step-up, or the password and a recovery code.
 #[derive(Deserialize)]
 pub struct BeginForm {
     #[serde(flatten)]
@@ -65,7 +65,7 @@ pub struct BeginForm {
     proof: StepUpForm,
 }
 
-/// `POST /cam/security/authenticator`: begins, or begins again.
+/// `POST /cam/security/authenticator`: begins a replacement, or begins it again.
 pub async fn begin(
     console: Console,
     mut owner: SignedIn,

@@ -1,4 +1,4 @@
-//! Passkeys on the security page, `/cam/security/passkeys`. Adding one takes a verification, then a name and the
+//! Passkeys on the security page, `/cam/security/passkeys`. Adding one requires a verification, then a name and the
 //! browser's own dialog. Removing one requires a verification; renaming one does not.
 
 use askama::Template;

@@ -77,7 +77,7 @@ impl SignedIn {
         &self.state.previous
     }
 
-    /// Does a script of a page ask, which reads no page?
+    /// Returns `true` if the request comes from a page's script, which expects JSON.
     pub fn wants_json(&self) -> bool {
         self.visitor.wants_json
     }
@@ -119,7 +119,7 @@ impl SignedIn {
         self.renew_id().await
     }
 
-    /// Goes on under a new session id, after a proof of identity.
+    /// Continues under a new session ID, after a proof of identity.
     pub async fn renew_id(&mut self) -> Result<(), PageError> {
         self.visitor.enter(Stage::SignedIn(Box::new(self.state.clone()))).await
     }

@@ -38,7 +38,7 @@ pub struct Visitor {
     pub(crate) stage: Option<Stage>,
     cookies: Cookies,
     user_agent: Option<String>,
-    /// A script of a page asks, and reads no page.
+    /// `true` if the request comes from a page's script, which expects JSON.
     pub(crate) wants_json: bool,
     pub(crate) extensions: Extensions,
 }

@@ -189,7 +189,7 @@ pub async fn submit_code(
             let form = FormState::with_spent_code(wait, page.t);
             Ok(page::refused(CodePage { page, recovery, form }))
         }
-        // The account has changed since the password was given: start over.
+        // The account has changed since the password was entered, so start over.
         Err(Error::SignInRefused) => {
             visitor.end().await?;
             Err(PageError::SignIn { expired: true })

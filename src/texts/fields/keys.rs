@@ -88,7 +88,7 @@ pub struct Key {
     pub why_refused: Text,
 }
 
-/// How to use a key.
+/// Instructions for using a key.
 #[derive(Debug)]
 pub struct Snippets {
     pub title: Text,

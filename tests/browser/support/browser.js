@@ -99,7 +99,7 @@ export function description(locator) {
   );
 }
 
-/** The one thing wrong with a form is said beside its field, once, and the field has the focus. */
+/** Checks that a form's only error is shown once, beside its field, which has the focus. */
 export async function refusedAt(page, label, text) {
   const field = page.getByLabel(label, { exact: true });
   await visible(field);

@@ -91,14 +91,14 @@ export async function verify(scope, { password = PASSWORD, code, act = 'Show' })
   return press(button(scope, act));
 }
 
-/** The same in a pop-up that stays open, because something is wrong. */
+/** The same in a pop-up that stays open because of an error. */
 export async function verifyInVain(dialog, { password = PASSWORD, code }) {
   await field(dialog, 'Password').fill(password);
   await field(dialog, 'Authenticator code').fill(code);
   await button(dialog, 'Show').click();
 }
 
-/** Fills in the change of a password and sends it; `code` where one is asked for. */
+/** Fills in and submits the form that changes the password, with `code` if one is required. */
 export async function changePassword(page, { current = PASSWORD, code, password, again = password }) {
   await field(page, 'Current password').fill(current);
   if (code) await field(page, 'Authenticator code').fill(code);

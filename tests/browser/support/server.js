@@ -52,7 +52,7 @@ export class Server {
   api;
   /** The link that creates the first account. */
   setup;
-  /** What the server has logged so far. */
+  /** The server's log so far. */
   log = '';
 
   #process;

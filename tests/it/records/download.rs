@@ -13,7 +13,7 @@ use crate::support::{Engine, Product, Store, execute};
 #[apply(on_both_engines!)]
 async fn the_csv_is_what_the_page_shows(engine: Engine) {
     let Journey { product, mut browser, by_hand, .. } = journey(engine).await;
-    // A stored text of another version, which a spreadsheet would run.
+    // A stored text of another version, which a spreadsheet would evaluate.
     let hostile = "=HYPERLINK(\"http://evil.example\"),x";
     execute(
         &product.app.db,
@@ -55,7 +55,7 @@ async fn the_csv_is_what_the_page_shows(engine: Engine) {
     ));
     assert!(page.body.ends_with("\r\n") && page.body.lines().count() == 4);
     records(&mut browser, "?event=sign-in").await.says("href=\"/cam/records.csv?event=sign-in\"");
-    // Each download is recorded, and stands in those after it.
+    // Each download is recorded, and is contained in those after it.
     let downloads = csv(&mut browser, "?event=records.download").await;
     assert_eq!(downloads.len(), 6);
     assert_eq!(csv(&mut browser, "?event=records.download").await.len(), 7);
@@ -87,7 +87,7 @@ async fn whoever_has_to_sign_in_first_comes_back_to_the_page(engine: Engine) {
     let code = owner.code(&product);
     let done = browser.submit("/login/code", "/login/code", &[("kind", "totp"), ("code", &code)]).await;
     done.leads_to(filtered);
-    // In the reader's language, as the page.
+    // In the reader's language, like the page.
     browser.cookies.insert("__Host-latchkey-language".to_owned(), "zh-CN".to_owned());
     let said = csv(&mut browser, "?event=sign-in").await;
     assert_eq!((&*said[0]["event"], &*said[0]["outcome"]), ("登录", "成功：使用密码和动态验证码"));
@@ -105,7 +105,7 @@ async fn ten_thousand_records_and_more_are_streamed(engine: Engine) {
     let numbers: Vec<i64> = lines(&page.body).iter().map(|line| line["number"].parse().unwrap()).collect();
     assert_eq!(numbers.len(), 12_004);
     assert!(numbers.is_sorted_by(|newer, older| newer > older), "each once, newest first");
-    // A reader that goes away in the middle is no trouble.
+    // A client that disconnects in the middle is no problem.
     let request = browser.request(reqwest::Method::GET, "/cam/records.csv");
     let mut response = request.send().await.unwrap();
     response.chunk().await.unwrap().unwrap();
@@ -117,7 +117,7 @@ async fn ten_thousand_records_and_more_are_streamed(engine: Engine) {
 async fn a_download_that_fails_is_cut_off(engine: Engine) {
     let product = Product::start(engine).await;
     let (owner, browser) = product.signed_in("root").await;
-    // More than the connection takes in unread.
+    // More than the connection buffers unread.
     fill(&product.app.db, owner.uin, 100_000).await;
     let request = || browser.request(reqwest::Method::GET, "/cam/records.csv?event=sign-in");
     let mut response = request().send().await.unwrap();

@@ -1,4 +1,4 @@
-//! What must stay fast.
+//! Performance with many records.
 
 use std::time::{Duration, Instant};
 
@@ -14,8 +14,8 @@ use latchkey::types::id::{SecretId, Uin};
 use super::fill;
 use crate::support::{Engine, Product, START, execute};
 
-/// A million records of one account: every page of every filter is read along an index, and a download takes no memory
-/// to speak of. Prints plans and times.
+/// A million records of one account: every page of every filter is read along an index, and a download takes hardly any
+/// memory. Prints plans and times.
 #[ignore = "takes minutes; cargo test --test it records::scale -- --ignored --nocapture"]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_million_records_are_paged_as_fast_as_few() {
@@ -64,7 +64,7 @@ async fn a_million_records_are_paged_as_fast_as_few() {
                     took = took.min(began.elapsed());
                 }
                 println!("{start:?}: {found} records in {took:?}");
-                // The one that is looked for record by record, among those of its key, of which there are 299,000.
+                // This one is searched record by record among the 299,000 of its key.
                 let goal = Duration::from_millis(if name.ends_with("never did") { 2000 } else { 50 });
                 assert!(took < goal, "{name}: {took:?}");
             }
@@ -84,13 +84,13 @@ async fn a_million_records_are_paged_as_fast_as_few() {
     }
 }
 
-/// How much memory the process has.
+/// The resident memory of the process, in MiB.
 fn resident_mib() -> usize {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
     pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4 / 1024
 }
 
-/// How the engine reads a page from the middle.
+/// The query plan for a page from the middle.
 async fn plan(db: &Db, uin: Uin, filter: &Filter) -> String {
     let (text, values) = statement(filter, Order::NewestFirst);
     let explain =

@@ -1,4 +1,5 @@
-//! A browser without script: cookies, forms with their hidden token, no redirects unless asked.
+//! A browser without scripts: it has cookies, sends forms with their hidden token, and follows redirects only when
+//! asked to.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ pub struct Browser {
     pub cookies: BTreeMap<String, String>,
 }
 
-/// An answer, read to its end.
+/// A complete response.
 #[derive(Debug)]
 pub struct Page {
     pub status: StatusCode,
@@ -56,7 +57,7 @@ impl Page {
         self
     }
 
-    /// A page of an account, which browsers must not keep for Back.
+    /// Checks that this is a page of an account, which browsers must not keep for the Back button.
     #[track_caller]
     pub fn is_account_page(&self) -> &Self {
         self.is(203)
@@ -75,12 +76,12 @@ impl Browser {
         Self { client, base, cookies: BTreeMap::new() }
     }
 
-    /// The same browser, sent to another address of the installation.
+    /// The same browser, for another address of the installation.
     pub fn at(&self, base: String) -> Self {
         Self { cookies: self.cookies.clone(), ..Self::new(base) }
     }
 
-    /// A request with this browser's cookies, to be changed before it is sent by [`Browser::send`].
+    /// A request with this browser's cookies, which can be changed before [`Browser::send`].
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = self.client.request(method, format!("{}{path}", self.base));
@@ -127,14 +128,14 @@ impl Browser {
         self.send(request).await
     }
 
-    /// Posts a form of the keys page and returns the page it leads to.
+    /// Posts a form of the keys page, and returns the page that it leads to.
     pub async fn operate(&mut self, action: &str, fields: &[(&str, &str)]) -> Page {
         let done = self.submit("/cam/capi", action, fields).await;
         assert_eq!(done.status.as_u16(), 303, "{action}: {}", done.body);
         self.get("/cam/capi").await
     }
 
-    /// Creates a key and returns its id.
+    /// Creates a key and returns its SecretId.
     pub async fn create_key(&mut self) -> String {
         let page = self.operate("/cam/capi/keys", &[]).await;
         page.says("was created");
@@ -146,7 +147,7 @@ impl Browser {
     }
 }
 
-/// The ids of the keys on a page, in its order.
+/// The SecretId of each key on a page, in order.
 pub fn key_ids(page: &Page) -> Vec<String> {
     page.body.split("<code id=\"id-").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
 }

@@ -1,4 +1,4 @@
-//! A way to a server that takes as long as a test says.
+//! A forwarder to a server, with a delay that tests can set.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 pub struct Forwarder {
     pub address: SocketAddr,
-    /// Each way, in milliseconds.
+    /// The delay in each direction, in milliseconds.
     delay: Arc<AtomicU64>,
 }
 

@@ -1,8 +1,7 @@
-//! What of a page people read, or have read to them.
+//! The parts of a page that people read, or that are read out to them.
 
-/// The texts of a page in its own language: what stands between tags, and in attributes that are read out or shown.
-/// Left out are things that are nobody's language: code, times, what is marked as another language, and what the owner
-/// has written.
+/// The texts of a page in its language: the text between tags, and attributes that are read out or shown. Does not
+/// include code, times, text that is marked as another language, and what the owner has written.
 pub fn texts(html: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut rest = html;
@@ -49,7 +48,7 @@ fn keep(found: &mut Vec<String>, text: &str) {
     }
 }
 
-/// Where the `>` is that ends the tag at the beginning, which is not one within quotes.
+/// The position of the `>` that ends the tag at the start, ignoring those within quotes.
 fn tag_end(tag: &str) -> usize {
     let mut quoted = false;
     let end = tag.char_indices().find(|(_, c)| {
@@ -59,7 +58,7 @@ fn tag_end(tag: &str) -> usize {
     end.expect("the tag ends").0
 }
 
-/// An attribute's value.
+/// The value of an attribute.
 fn value<'a>(tag: &'a str, attribute: &str) -> Option<&'a str> {
     let start = tag.find(&format!(" {attribute}=\""))? + attribute.len() + 3;
     let length = tag[start..].find('"')?;

@@ -1,4 +1,4 @@
-//! Starts the product, and stands in for the people and programs that use it.
+//! Starts the product, and simulates the people and programs that use it.
 
 pub mod browser;
 pub mod forwarder;
@@ -24,7 +24,8 @@ use tokio::task::JoinHandle;
 pub use browser::{Browser, Page};
 pub use owner::Owner;
 
-/// Makes two tests of one, `…::sqlite` and `…::postgres`: `#[apply(on_both_engines!)] async fn name(engine: Engine) { … }`.
+/// Generates two tests from one, `…::sqlite` and `…::postgres`: `#[apply(on_both_engines!)] async fn name(engine:
+/// Engine) { … }`.
 macro_rules! on_both_engines {
     ($(#[$meta:meta])* async fn $name:ident($engine:ident: $type:ty) $body:block) => {
         mod $name {
@@ -53,7 +54,7 @@ pub enum Engine {
     Postgres,
 }
 
-/// A fresh database and a place for the master key, shared by every process of one installation.
+/// A new database and a directory for the master key, shared by all processes of an installation.
 pub struct Store {
     pub dir: TempDir,
     pub database: Option<String>,
@@ -75,13 +76,13 @@ impl Store {
             database: self.database.clone().map(Into::into),
             console: Some("127.0.0.1:0".parse().unwrap()),
             api: Some("127.0.0.1:0".parse().unwrap()),
-            // The tests' clock stands still, and with it the rates.
+            // The tests' clock stands still, so the rates would never refill.
             api_rate_limits: Some(false),
             ..GivenSettings::default()
         }
     }
 
-    /// The database itself, for looking behind the scenes.
+    /// Opens the database itself, to look behind the scenes.
     pub async fn db(&self) -> Db {
         let file = self.dir.path().join("data/latchkey.db");
         let url = self.database.clone().unwrap_or_else(|| format!("sqlite:{}", file.display()));
@@ -89,7 +90,7 @@ impl Store {
     }
 }
 
-/// Changes the database behind the product's back.
+/// Changes the database directly.
 pub async fn statement(db: &Db, statement: &str) {
     let statement = sqlx::AssertSqlSafe(statement.to_owned());
     match db {
@@ -104,7 +105,7 @@ async fn new_postgres_database() -> String {
     #[expect(clippy::disallowed_methods, reason = "the tests' own setting")]
     let Ok(admin) = std::env::var("LATCHKEY_TEST_POSTGRES") else {
         eprintln!("this test needs PostgreSQL: run scripts/postgres in another terminal, and here what it prints");
-        // The line above says it all: no place in the source, no backtrace.
+        // The line above says everything, so print no source location and no backtrace.
         std::panic::resume_unwind(Box::new("no PostgreSQL"));
     };
     let name = format!("test_{}", latchkey::types::random::alphanumeric(12).to_lowercase());
@@ -114,7 +115,7 @@ async fn new_postgres_database() -> String {
     format!("{server}/{name}")
 }
 
-/// A running product with a clock the test sets.
+/// A running product, with a clock that the test sets.
 pub struct Product {
     pub app: App,
     pub clock: Clock,
@@ -140,7 +141,7 @@ impl Product {
         Self::run(store.into(), Settings::resolve(given).unwrap().for_command(), Clock::manual(START)).await
     }
 
-    /// One that waits for its database no longer than a server does.
+    /// Starts a product that waits for its database only as long as a server does.
     pub async fn start_impatient(engine: Engine) -> Self {
         let store = std::sync::Arc::new(Store::new(engine).await);
         let settings = Settings::resolve(store.given()).unwrap();
@@ -150,16 +151,16 @@ impl Product {
     pub async fn start_with(engine: Engine, change: impl FnOnce(GivenSettings) -> GivenSettings) -> Self {
         let store = std::sync::Arc::new(Store::new(engine).await);
         let given = change(store.given());
-        // The machine may be busy, and its speed is not what is tested.
+        // The machine may be busy, and its speed is not what is tested, so use the timeouts of commands.
         Self::run(store, Settings::resolve(given).unwrap().for_command(), Clock::manual(START)).await
     }
 
-    /// Another process of the same installation, with the same clock.
+    /// Starts another process of the same installation, with the same clock.
     pub async fn sibling(&self) -> Self {
         self.sibling_with(|given| given).await
     }
 
-    /// The same, with other settings.
+    /// Starts another process with different settings.
     pub async fn sibling_with(&self, change: impl FnOnce(GivenSettings) -> GivenSettings) -> Self {
         let settings = Settings::resolve(change(self.store.given())).unwrap().for_command();
         Self::run(self.store.clone(), settings, self.clock.clone()).await
@@ -184,7 +185,7 @@ impl Product {
         Self { app, clock, console, api, guard, metrics, stop: Some(stop), task: Some(task), store }
     }
 
-    /// The console's address.
+    /// The console's URL.
     pub fn url(&self) -> String {
         format!("http://localhost:{}", self.console.port())
     }
@@ -197,7 +198,7 @@ impl Product {
         Owner::create(self, name).await
     }
 
-    /// An owner, signed in.
+    /// Creates an owner and signs them in.
     pub async fn signed_in(&self, name: &str) -> (Owner, Browser) {
         let mut owner = self.owner(name).await;
         let browser = owner.sign_in(self).await;
@@ -208,14 +209,14 @@ impl Product {
         self.clock.advance(span);
     }
 
-    /// Stops it and waits until all is written.
+    /// Stops the product, and waits until everything is written.
     pub async fn stop(mut self) {
         let _ = self.stop.take().unwrap().send(());
         self.task.take().unwrap().await.unwrap();
     }
 }
 
-/// Does something to the database past the product.
+/// Changes the database directly.
 pub async fn execute(db: &latchkey::db::Db, statement: &str) {
     let statement = sqlx::AssertSqlSafe(statement.to_owned());
     match db {

@@ -1,4 +1,4 @@
-//! The owner of an account, with an authenticator.
+//! An account's owner, with an authenticator.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// For operations on the account past every entry point.
+    /// The proof of identity, for operations on the account that bypass the entry points.
     pub fn proof(&self) -> latchkey::account::owner::Owner {
         latchkey::account::owner::Owner::by_operator(self.uin)
     }
@@ -32,7 +32,7 @@ impl Owner {
         Self { name: name.to_owned(), uin: made.uin, seed: made.seed, recovery_codes, spent: 0 }
     }
 
-    /// A code that has not been used, moving the clock on if need be.
+    /// An unused code. Moves the clock on if necessary.
     pub fn code(&mut self, product: &Product) -> String {
         let step = |now: Timestamp| now.seconds() / 30;
         if step(product.clock.now()) <= self.spent {
@@ -42,7 +42,7 @@ impl Owner {
         self.seed.code_at(product.clock.now())
     }
 
-    /// Through both steps, in a new browser.
+    /// Performs both steps of a sign-in in a new browser.
     pub async fn sign_in(&mut self, product: &Product) -> Browser {
         let mut browser = product.browser();
         self.sign_in_with(product, &mut browser).await;
@@ -56,7 +56,7 @@ impl Owner {
         done.leads_to("/cam/capi");
     }
 
-    /// The first step only.
+    /// Performs only the first step of a sign-in.
     pub async fn give_password(&self, browser: &mut Browser) {
         let fields = [("name", self.name.as_str()), ("password", PASSWORD)];
         browser.submit("/login", "/login", &fields).await.leads_to("/login/code");

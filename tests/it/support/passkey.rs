@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::Product;
 
-/// Puts one in the database, where there is room for it. Its public key is nobody's.
+/// Stores a passkey in the database, if there is room for it. Nobody has its private key.
 pub async fn store(product: &Product, uin: Uin, credential_id: &[u8], name: &str) -> Option<PasskeyHandle> {
     let number = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE";
     let credential = json!({ "cred": {

@@ -10,7 +10,7 @@ use latchkey::types::clock::Clock;
 use super::owner::PASSWORD;
 use super::{Browser, Store};
 
-/// The binary on the data of `store`, with these further arguments.
+/// A command with the data of `store` and these arguments.
 pub fn latchkey(store: &Store, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
     command.current_dir(store.dir.path()).env_clear();
@@ -29,7 +29,7 @@ pub fn run(mut command: Command, input: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
-/// The one line on stderr of a command that must fail with `status`.
+/// Runs a command that must fail with `status`, and returns its only line on stderr.
 #[track_caller]
 pub fn failure(command: Command, status: i32) -> String {
     let output = run(command, "");
@@ -66,19 +66,19 @@ impl Server {
         Self { child, console, api, stdout }
     }
 
-    /// Reads the line with the set-up link, which is printed where no account exists.
+    /// Reads the line with the setup link, which is printed if no account exists.
     pub fn read_setup_link(&mut self) -> String {
         let mut line = String::new();
         self.stdout.read_line(&mut line).unwrap();
         line.strip_prefix("setup ").expect("a set-up link").trim().to_owned()
     }
 
-    /// The process.
+    /// The process ID.
     pub fn pid(&self) -> rustix::process::Pid {
         rustix::process::Pid::from_child(&self.child)
     }
 
-    /// Makes an account, and signs in to it.
+    /// Creates an account, and signs in to it.
     pub async fn signed_in(&self, store: &Store) -> (Browser, Seed) {
         let made = run(latchkey(store, &["account", "create", "root", "--password-stdin", "--json"]), PASSWORD);
         let made: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
@@ -91,7 +91,7 @@ impl Server {
         (browser, seed)
     }
 
-    /// Reads the line that says where a further listener is.
+    /// Reads the line with the address of another listener.
     pub fn read_address(&mut self, listener: &str) -> SocketAddr {
         address(&mut self.stdout, &format!("{listener} http://"))
     }
@@ -101,7 +101,7 @@ impl Server {
         self.child.wait().unwrap();
     }
 
-    /// Asks it to stop and waits until it has; returns what was left on stdout.
+    /// Stops the server and waits until it has ended. Returns the exit status and the rest of stdout.
     pub fn terminate(&mut self) -> (i32, String) {
         rustix::process::kill_process(self.pid(), rustix::process::Signal::TERM).unwrap();
         let mut rest = String::new();

@@ -1,4 +1,4 @@
-//! A client of the signed API, written from the protocol's description and not from the product's code.
+//! A client of the signed API, written from the protocol's description, without the product's code.
 
 use std::net::SocketAddr;
 
@@ -16,7 +16,7 @@ pub struct Signer {
     pub client: Client,
 }
 
-/// One call, each part of which a test may change before it is sent.
+/// A call whose parts a test may change before it is sent.
 #[derive(Clone, Debug)]
 pub struct Call {
     pub method: &'static str,
@@ -29,7 +29,7 @@ pub struct Call {
     pub date: String,
     pub service: String,
     pub signed_headers: String,
-    /// The host that is signed; the one that is sent is always `ADDRESS:PORT`.
+    /// The host that is signed. The one that is sent is always `ADDRESS:PORT`.
     pub signed_host: Option<String>,
     pub unsigned_payload: bool,
     pub extra_headers: Vec<(&'static str, String)>,
@@ -122,18 +122,18 @@ impl Signer {
         request.body(call.body.clone())
     }
 
-    /// Signs, sends, and returns what is in the envelope.
+    /// Signs and sends a call, and returns the content of the envelope.
     pub async fn send(&self, call: &Call) -> Value {
         answer(self.request(call, &self.authorization(call))).await
     }
 
-    /// The error code of an identity call, or none if it was accepted.
+    /// The error code of an identity call. `None` if it was accepted.
     pub async fn refusal(&self, now: Timestamp) -> Option<String> {
         error_code(&self.send(&Call::identity(now)).await)
     }
 }
 
-/// A call of version 1: parameters, method of the HMAC, and where the parameters go.
+/// A version 1 call: its parameters, its HMAC, and where the parameters are sent.
 #[derive(Clone, Debug)]
 pub struct V1Call {
     pub post: bool,
@@ -142,7 +142,7 @@ pub struct V1Call {
 }
 
 impl Signer {
-    /// A version 1 identity call, unsigned as yet.
+    /// A version 1 identity call that is not signed yet.
     pub fn v1_identity(&self, now: Timestamp, post: bool, sha256: bool) -> V1Call {
         let method = if sha256 { "HmacSHA256" } else { "HmacSHA1" };
         let params = [
@@ -162,7 +162,7 @@ impl Signer {
         self.v1_signature_for(call, &self.address.to_string())
     }
 
-    /// With this host signed.
+    /// The signature with this host.
     pub fn v1_signature_for(&self, call: &V1Call, host: &str) -> String {
         let mut sorted = call.params.clone();
         sorted.sort();
@@ -180,7 +180,7 @@ impl Signer {
         data_encoding::BASE64.encode(&mac)
     }
 
-    /// Sends it with this signature.
+    /// Sends a call with this signature.
     pub async fn send_v1(&self, call: &V1Call, signature: &str) -> Value {
         let mut params = call.params.clone();
         params.push(("Signature".to_owned(), signature.to_owned()));
@@ -189,7 +189,7 @@ impl Signer {
     }
 }
 
-/// Checks the envelope and returns what is in it.
+/// Checks the envelope and returns its content.
 pub async fn answer(request: RequestBuilder) -> Value {
     let response = request.send().await.unwrap();
     assert_eq!(response.status().as_u16(), 200);

@@ -1,4 +1,4 @@
-//! A walk through every page in every state that reads different.
+//! A walk through every page in every state that has different texts.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub async fn confirm(product: &Product, browser: &mut Browser) -> Page {
     browser.post("/setup/authenticator", &page.form_token(), &[("code", &code_on(product, &page))]).await
 }
 
-/// Somebody who looks at every page in every state and keeps what they saw.
+/// A walk that visits every page in every state and keeps it.
 struct Walk {
     product: Product,
     browser: Browser,
@@ -53,7 +53,7 @@ impl Walk {
         self.keep(what, page);
     }
 
-    /// Sends a form of the keys page and keeps the page that tells what came of it.
+    /// Sends a form of the keys page, and keeps the page with the result.
     async fn operate(&mut self, what: &'static str, action: &str, fields: &[(&str, &str)]) {
         let page = self.browser.operate(action, fields).await;
         self.keep(what, page);
@@ -160,7 +160,8 @@ impl Walk {
         self.get("no such key", &path("delete")).await;
     }
 
-    /// Calls of every outcome, the page that lists them, and for those refused the page that says why.
+    /// Makes calls with every outcome, and visits the page that lists them and, for refused ones, the page with the
+    /// reason.
     async fn calls(&mut self, key: &str, secret: &str) {
         let signer = Signer::new(self.product.api, key, secret);
         let call = Call::identity(self.product.clock.now());
@@ -194,11 +195,11 @@ impl Walk {
             self.seen.last().unwrap().1.says("<pre");
         }
         self.get("unknown call", &format!("/cam/capi/refused?request_id={}", uuid::Uuid::nil())).await;
-        // The server looks into so many refusals a second.
+        // Diagnoses are limited per second.
         self.product.advance(Duration::from_secs(1));
     }
 
-    /// Advice with the keys, a rotation in each of its states, and the emergency stop.
+    /// Visits the advice, a rotation in each of its states, and the emergency stop.
     async fn good_order(&mut self, language: &str) {
         const STOP: &str = "/cam/capi/disable-all";
         let mut owner = self.product.owner("第四个").await;
@@ -278,7 +279,7 @@ impl Walk {
 }
 
 impl Walk {
-    /// The pages of somebody who is signed in twice. Password and code are asked for until they have been given once.
+    /// Visits the pages of an owner with two sessions. Password and code are asked for until they have been given once.
     async fn security(&mut self) {
         let mut owner = self.product.owner("第三个").await;
         owner.sign_in(&self.product).await;
@@ -338,7 +339,7 @@ impl Walk {
         self.get("dates reversed", "/cam/records?from=2026-11-24&to=2026-11-23").await;
     }
 
-    /// The pages about passkeys, of somebody who has one that works for nobody.
+    /// Visits the pages about passkeys, of an owner with a passkey that nobody can use.
     async fn passkeys(&mut self) {
         let refused = [("passkey", "{}")];
         self.submit("passkey refused", "/login", "/login/passkey", &refused).await;
@@ -367,14 +368,14 @@ impl Walk {
         self.browser.submit("/cam/capi", "/logout", &[]).await;
     }
 
-    /// Does something on the security page and keeps the page that says so.
+    /// Performs an operation on the security page, and keeps the page with the result.
     async fn done(&mut self, what: &'static str, act: &str, fields: &[(&str, &str)]) {
         self.browser.submit(act, act, fields).await.leads_to("/cam/security");
         self.get(what, "/cam/security").await;
     }
 }
 
-/// Every page in every state, in this language.
+/// Returns every page in every state, in this language.
 pub async fn every_page(language: &str) -> Vec<(&'static str, Page)> {
     let product = Product::start(Engine::Sqlite).await;
     let browser = Walk::chosen(language, &product);
