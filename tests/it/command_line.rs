@@ -286,7 +286,7 @@ async fn the_health_check_asks_every_listener() {
         let mut listeners = listeners.clone();
         listeners[n].1 = dead.local_addr().unwrap().to_string();
         let said = failure(health(&listeners), 1);
-        assert!(said.contains(&format!("({})", &listeners[n].0[2..])) && said.contains("did not answer"), "{said}");
+        assert!(said.contains(&format!("({})", &listeners[n].0[2..])) && said.contains("did not respond"), "{said}");
     }
 }
 

@@ -86,7 +86,7 @@ async fn secrets_open_in_running_and_in_new_processes(engine: Engine) {
     assert!(it.command(&["audit", "verify"]).contains("intact"));
 
     let said = it.command(&["master-key", "rotate", "--keep-old"]);
-    assert!(said.contains("stay"), "{said}");
+    assert!(said.contains("older versions were kept"), "{said}");
     assert_eq!(it.versions(), ["2", "3"]);
     it.all_opens(&running).await;
     it.command(&["master-key", "rotate"]);
@@ -168,7 +168,7 @@ async fn a_key_that_cannot_be_written_is_changed_by_hand(engine: Engine) {
     let second = second.expose_secret();
     let output = run(given(&format!("{first}{second}"), &["master-key", "rotate"]), "");
     let said = String::from_utf8(output.stdout).unwrap();
-    assert!(said.contains("take them out of LATCHKEY_MASTER_KEY"), "{said}");
+    assert!(said.contains("remove them from LATCHKEY_MASTER_KEY"), "{said}");
     assert!(run(given(second, &["account", "list"]), "").status.success());
     // With the first version alone, nothing starts any more.
     assert!(failure(given(&first, &["account", "list"]), 1).contains("version 2"));
