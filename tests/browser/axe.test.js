@@ -27,13 +27,17 @@ async function findings() {
   );
 }
 
-/** Runs in the page. Returns descriptions of the elements that overflow the window to the right. */
+/** Runs in the page. Returns descriptions of the elements that overflow the window or their own box to the right. */
 function stickingOut() {
   const wide = document.documentElement.scrollWidth;
   const found = wide > innerWidth ? [`the page is ${wide} wide in a window of ${innerWidth}`] : [];
   for (const element of document.body.querySelectorAll('*')) {
     const { width, right } = element.getBoundingClientRect();
-    if (width <= 1 || right <= innerWidth + 0.5) continue; // 1: only for screen readers
+    if (width <= 1) continue; // only for screen readers
+    if (element.matches('td, dd, li, p, .card, dialog') && element.scrollWidth > element.clientWidth + 1) {
+      found.push(`${element.localName}.${element.className} holds ${element.scrollWidth} in ${element.clientWidth}`);
+    }
+    if (right <= innerWidth + 0.5) continue;
     found.push(`${element.localName}.${element.className} ends at ${right} in a window of ${innerWidth}`);
   }
   return found;

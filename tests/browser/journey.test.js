@@ -525,6 +525,13 @@ function journey({ database, javaScript }) {
     await refusedAt(page, 'Authenticator code', /code is wrong/);
   });
 
+  step('Back from the page after a refused form shows that form, and sends nothing again', async () => {
+    if (!javaScript) return;
+    await page.goto('/setup?token=none');
+    await page.goBack();
+    await heading('Two-factor authentication');
+  });
+
   step('Password and code sign in, and the page says when the last time was', async () => {
     await people.giveCode(page, 'Authenticator code', await authenticator.code());
     await onKeysPage();

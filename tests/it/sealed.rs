@@ -15,9 +15,11 @@ const PASSWORD: &str = "a quiet blue lantern";
 async fn move_key(store: &Store, key: &str, to: &str) {
     let db = store.db().await;
     let moved = format!(
-        "update api_key set uin = {to}, change_number = (select number from key_change) where secret_id = '{key}'"
+        "update api_key set uin = {to}, change_number = (select number + 1 from key_change) where secret_id = '{key}'"
     );
     statement(&db, &moved).await;
+    // Last, like the end of a change: a server that reads between the two statements must not take the key as seen.
+    statement(&db, "update key_change set number = number + 1").await;
     db.close().await;
 }
 
@@ -79,7 +81,6 @@ async fn whatever_does_not_open_raises_the_alarm(engine: Engine) {
                 state_changed_at, change_number)
             select '{key}', {one}, 1, 'enabled', sealed, key_version, 0, 0, (select number + 1 from key_change) from data_key
             where name = 'form'")).await;
-    // Last, as the end of a change: a server that reads between the two statements must not take the key for seen.
     statement(&db, "update key_change set number = number + 1").await;
 
     let mut browser = Browser::new(format!("http://localhost:{}", server.console.port()));
