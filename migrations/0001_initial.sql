@@ -189,6 +189,8 @@ create table api_key (
     remark             text,
     created_at         bigint not null,
     state_changed_at   bigint not null,
+    -- Not null while the key is disabled by the emergency stop: enabling it takes a step-up then.
+    stopped_at         bigint,
     change_number      bigint not null,
     unique (uin, slot),
     check ((state = 'deleted') = (slot is null)),

@@ -78,7 +78,7 @@ async fn dispatch(command: Command, app: &App) -> Result<(), StartError> {
 
 async fn disable_all(app: &App, account: &str) -> Result<(), StartError> {
     let account = accounts::find(app, account).await?;
-    let disabled = lifecycle::disable_all(app, &Verified::by_operator(account.uin)).await?;
+    let disabled = lifecycle::disable_all(app, &Owner::by_operator(account.uin)).await?;
     if disabled.is_empty() {
         return output::line("the account has no enabled key");
     }
@@ -112,7 +112,7 @@ async fn move_all(app: &App, secret_ids: &[SecretId], to: KeyState) -> Result<()
 /// Returns the result in a few words. A key that is in that state already is a success.
 async fn move_one(app: &App, owner: &Owner, secret_id: &SecretId, to: KeyState) -> Result<String, Error> {
     let done = match to {
-        KeyState::Enabled => lifecycle::enable(app, owner, secret_id).await,
+        KeyState::Enabled => lifecycle::enable_verified(app, &Verified::by_operator(owner.uin()), secret_id).await,
         KeyState::Disabled | KeyState::Deleted => lifecycle::disable(app, owner, secret_id).await,
     };
     match done {

@@ -73,6 +73,7 @@ pub fn routes() -> Vec<Route> {
         post(urls::SHOW_KEY, SignedIn, show::show),
         get(urls::DISABLE_KEY, SignedIn, changes::disable_page),
         post(urls::DISABLE_KEY, SignedIn, changes::disable),
+        get(urls::ENABLE_KEY, SignedIn, changes::enable_page),
         post(urls::ENABLE_KEY, SignedIn, changes::enable),
         get(urls::DELETE_KEY, SignedIn, changes::delete_page),
         post(urls::DELETE_KEY, SignedIn, changes::delete),

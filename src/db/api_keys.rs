@@ -23,6 +23,8 @@ pub struct ApiKeyRow {
     pub created_at: Timestamp,
     /// The time at which the key was last enabled or disabled.
     pub state_changed_at: Timestamp,
+    /// The time at which the emergency stop disabled the key, if it did and the key has not been enabled since.
+    pub stopped_at: Option<Timestamp>,
     /// The time of the latest accepted call.
     pub last_used_at: Option<Timestamp>,
     /// The action of that call.
@@ -71,7 +73,7 @@ pub async fn insert(
 /// The account's live keys, oldest first.
 pub async fn list(db: &Db, uin: Uin) -> sqlx::Result<Vec<ApiKeyRow>> {
     let statement =
-        "select api_key.secret_id, state, remark, created_at, state_changed_at, last_use.at as last_used_at,
+        "select api_key.secret_id, state, remark, created_at, state_changed_at, stopped_at, last_use.at as last_used_at,
             last_use.action as last_used_action, last_use.address as last_used_address
         from api_key left join last_use on last_use.secret_id = api_key.secret_id
         where uin = $1 and state <> 'deleted' order by created_at, api_key.secret_id";
@@ -126,7 +128,7 @@ pub async fn owner(db: &Db, secret_id: &SecretId) -> sqlx::Result<Option<Uin>> {
 /// The account's live key with this SecretId.
 pub async fn find(db: &Db, uin: Uin, secret_id: &SecretId) -> sqlx::Result<Option<ApiKeyRow>> {
     let statement =
-        "select api_key.secret_id, state, remark, created_at, state_changed_at, last_use.at as last_used_at,
+        "select api_key.secret_id, state, remark, created_at, state_changed_at, stopped_at, last_use.at as last_used_at,
             last_use.action as last_used_action, last_use.address as last_used_address
         from api_key left join last_use on last_use.secret_id = api_key.secret_id
         where uin = $1 and api_key.secret_id = $2 and state <> 'deleted'";
@@ -164,10 +166,23 @@ pub async fn set_state(
     now: Timestamp,
     change_number: i64,
 ) -> sqlx::Result<bool> {
-    let statement = "update api_key set state = $4, state_changed_at = $5, change_number = $6
+    let statement = "update api_key set state = $4, state_changed_at = $5, stopped_at = null, change_number = $6
         where uin = $1 and secret_id = $2 and state = $3";
     on_tx!(tx, c => sqlx::query(statement).bind(uin).bind(secret_id).bind(from).bind(to).bind(now).bind(change_number)
         .execute(c).await.map(|done| done.rows_affected() == 1))
+}
+
+/// Marks a disabled key as disabled by the emergency stop.
+pub async fn mark_stopped(tx: &mut Tx, secret_id: &SecretId, now: Timestamp) -> sqlx::Result<()> {
+    let statement = "update api_key set stopped_at = $2 where secret_id = $1 and state = 'disabled'";
+    on_tx!(tx, c => sqlx::query(statement).bind(secret_id).bind(now).execute(c).await.map(drop))
+}
+
+/// Returns `true` if the account's key is disabled by the emergency stop.
+pub async fn is_stopped(tx: &mut Tx, uin: Uin, secret_id: &SecretId) -> sqlx::Result<bool> {
+    let statement = "select count(*) from api_key where uin = $1 and secret_id = $2 and stopped_at is not null";
+    let count: i64 = on_tx!(tx, c => sqlx::query_scalar(statement).bind(uin).bind(secret_id).fetch_one(c).await)?;
+    Ok(count > 0)
 }
 
 /// Destroys the secret of a disabled key and frees its slot. Returns `false` if the key was not disabled.
@@ -179,7 +194,7 @@ pub async fn delete(
     change_number: i64,
 ) -> sqlx::Result<bool> {
     let statement = "update api_key set state = 'deleted', slot = null, secret = null, secret_key_version = null,
-            remark = null, state_changed_at = $3, change_number = $4
+            remark = null, state_changed_at = $3, stopped_at = null, change_number = $4
         where uin = $1 and secret_id = $2 and state = 'disabled'";
     on_tx!(tx, c => sqlx::query(statement).bind(uin).bind(secret_id).bind(now).bind(change_number)
         .execute(c).await.map(|done| done.rows_affected() == 1))

@@ -26,6 +26,8 @@ pub(crate) enum ApiError {
     Token,
     /// The settings do not allow keys to manage keys.
     Unauthorized,
+    /// The key is disabled by the emergency stop.
+    Stopped,
     InvalidAction(String),
     NoSuchVersion(String),
     MissingParameter(&'static str),
@@ -95,6 +97,7 @@ impl From<Error> for ApiError {
             Error::KeyLimit => Self::OverLimit,
             Error::KeyNotFound => Self::SecretNotExist,
             Error::KeyNotDisabled => Self::StateForbids,
+            Error::KeyStopped => Self::Stopped,
             Error::RemarkInvalid => Self::InvalidParameterValue("Description"),
             // These errors do not occur in actions, or an action treats them as success.
             Error::KeyAlready(_)
@@ -134,7 +137,7 @@ impl ApiError {
             Self::Expired => "AuthFailure.SignatureExpire",
             Self::SignatureFailure => "AuthFailure.SignatureFailure",
             Self::Token => "AuthFailure.TokenFailure",
-            Self::Unauthorized | Self::UnsignedPayload => "AuthFailure.UnauthorizedOperation",
+            Self::Unauthorized | Self::Stopped | Self::UnsignedPayload => "AuthFailure.UnauthorizedOperation",
             Self::InvalidAction(_) => "InvalidAction",
             Self::NoSuchVersion(_) => "NoSuchVersion",
             Self::MissingParameter(_) => "MissingParameter",
@@ -174,6 +177,7 @@ impl ApiError {
             | Self::SignatureFailure
             | Self::Token
             | Self::Unauthorized
+            | Self::Stopped
             | Self::InvalidAction(_)
             | Self::NoSuchVersion(_)
             | Self::MissingParameter(_)

@@ -27,6 +27,7 @@ pub(crate) fn of_error(error: &ApiError, texts: &Texts) -> String {
         ApiError::SignatureFailure => texts.signature_failure,
         ApiError::Token => texts.token,
         ApiError::Unauthorized => texts.unauthorized,
+        ApiError::Stopped => texts.stopped,
         ApiError::InvalidAction(name) => return (texts.invalid_action)(name),
         ApiError::NoSuchVersion(version) => return (texts.no_such_version)(version),
         ApiError::MissingParameter(name) => return (texts.missing_parameter)(name),

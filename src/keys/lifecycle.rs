@@ -95,18 +95,31 @@ pub async fn find(app: &App, owner: &Owner, secret_id: &SecretId) -> Result<ApiK
 
 /// Disables a key. Once this returns, no request signed with the key is accepted.
 pub async fn disable(app: &App, owner: &Owner, secret_id: &SecretId) -> Result<(), Error> {
-    change_state(app, owner, secret_id, KeyState::Enabled, KeyState::Disabled, Action::KeyDisabled).await
+    change_state(app, owner, secret_id, KeyState::Enabled, KeyState::Disabled).await
 }
 
-/// Enables a key. Once this returns, requests signed with the key are accepted again.
+/// Enables a key. Once this returns, requests signed with the key are accepted again. Fails with [`Error::KeyStopped`] if the
+/// emergency stop has disabled the key: see [`enable_verified`].
 pub async fn enable(app: &App, owner: &Owner, secret_id: &SecretId) -> Result<(), Error> {
-    change_state(app, owner, secret_id, KeyState::Disabled, KeyState::Enabled, Action::KeyEnabled).await
+    let mut tx = app.db.begin().await?;
+    // This comes first, so that the key cannot be stopped between the look and the change.
+    let change = db::next_change_number(&mut tx).await?;
+    if db::is_stopped(&mut tx, owner.uin(), secret_id).await? {
+        return Err(Error::KeyStopped);
+    }
+    change_state_in(app, tx, change, owner, secret_id, KeyState::Disabled, KeyState::Enabled).await
+}
+
+/// Enables a key, also after an emergency stop.
+pub async fn enable_verified(app: &App, verified: &Verified, secret_id: &SecretId) -> Result<(), Error> {
+    change_state(app, verified.owner(), secret_id, KeyState::Disabled, KeyState::Enabled).await
 }
 
 /// The emergency stop: disables all keys of the account. Once this returns, no request signed with any of them is
 /// accepted. Returns the keys that were enabled.
-pub async fn disable_all(app: &App, verified: &Verified) -> Result<Vec<SecretId>, Error> {
-    let owner = verified.owner();
+///
+/// Stopping needs no step-up, because it is safe and has to be quick. Enabling a stopped key does.
+pub async fn disable_all(app: &App, owner: &Owner) -> Result<Vec<SecretId>, Error> {
     let mut tx = app.db.begin().await?;
     // This comes before the keys are read, so that none can be created or enabled from here on.
     let mut change = db::next_change_number(&mut tx).await?;
@@ -119,6 +132,7 @@ pub async fn disable_all(app: &App, verified: &Verified) -> Result<Vec<SecretId>
         if !db::set_state(&mut tx, owner.uin(), secret_id, from, to, app.clock.now(), change).await? {
             return Err(Error::internal("an enabled key could not be disabled"));
         }
+        db::mark_stopped(&mut tx, secret_id, app.clock.now()).await?;
         let event = Event::done(Action::KeyDisabled, owner.uin()).on_key(secret_id).with_detail(Detail::AllKeys);
         app.audit.append(&mut tx, owner.origin(), event).await?;
     }
@@ -134,13 +148,25 @@ async fn change_state(
     secret_id: &SecretId,
     from: KeyState,
     to: KeyState,
-    action: Action,
 ) -> Result<(), Error> {
     let mut tx = app.db.begin().await?;
     let change = db::next_change_number(&mut tx).await?;
+    change_state_in(app, tx, change, owner, secret_id, from, to).await
+}
+
+async fn change_state_in(
+    app: &App,
+    mut tx: Tx,
+    change: i64,
+    owner: &Owner,
+    secret_id: &SecretId,
+    from: KeyState,
+    to: KeyState,
+) -> Result<(), Error> {
     if !db::set_state(&mut tx, owner.uin(), secret_id, from, to, app.clock.now(), change).await? {
         return Err(why_unchanged(&mut tx, owner.uin(), secret_id, from).await?);
     }
+    let action = if to == KeyState::Enabled { Action::KeyEnabled } else { Action::KeyDisabled };
     app.audit.append(&mut tx, owner.origin(), Event::done(action, owner.uin()).on_key(secret_id)).await?;
     Ok(tx.commit().await?)
 }

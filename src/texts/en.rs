@@ -182,7 +182,10 @@ pub(super) static TEXTS: Texts = Texts {
         disable_all: "Disable all keys",
         disable_all_hint: "An emergency stop, for when a SecretKey may have leaked.",
         disable_all_title: "Disable all keys?",
-        disable_all_effect: "As soon as you confirm, every request signed with one of these keys is refused, and programs that use them stop working. You can enable each key again at any time.",
+        disable_all_effect: "As soon as you confirm, every request signed with one of these keys is refused, and programs that use them stop working. To enable a key again, you verify your identity.",
+        stopped: "by the emergency stop",
+        enable_stopped_title: "Enable this key again?",
+        enable_stopped_effect: "The emergency stop has disabled this key. As soon as you enable it, requests signed with it are accepted again. If its SecretKey may have leaked, delete the key instead.",
     },
     advice: Advice {
         title: "Recommendations",
@@ -532,6 +535,7 @@ pub(super) static TEXTS: Texts = Texts {
         name_taken: "Meanwhile, an account with this name was created, so nothing was set up. Open the set-up link again and choose another name.",
         key_limit: "Nothing was changed. You already have two keys; disabled keys count. Delete one of them first: disable it, then delete it.",
         key_not_disabled: "Nothing was changed. The key is enabled. Disable it first, then delete it.",
+        key_stopped: "Nothing was changed. The emergency stop has disabled the key. Enable it on the keys page, and verify your identity there.",
         key_already: "Nothing has changed. The key is already in this state, perhaps because of another tab.",
         try_again: |seconds| match seconds {
             ..=1 => "Try again in a second.".to_owned(),
@@ -552,6 +556,7 @@ pub(super) static TEXTS: Texts = Texts {
         signature_failure: "The signature does not match this request. Check the SecretKey, and that nothing changes the request on its way.",
         token: "This server does not issue temporary tokens. Send the request without one.",
         unauthorized: "This server does not let keys manage keys. Use the console.",
+        stopped: "The emergency stop has disabled this key. Enable it in the console.",
         invalid_action: |name| format!("There is no action {name}."),
         no_such_version: |version| format!("There is no version {version}."),
         missing_parameter: |name| format!("The parameter {name} is missing."),

@@ -181,7 +181,10 @@ pub(super) static TEXTS: Texts = Texts {
         disable_all: "すべてのキーを無効化",
         disable_all_hint: "SecretKeyが漏えいした可能性があるときの緊急停止です。",
         disable_all_title: "すべてのキーを無効にしますか？",
-        disable_all_effect: "確定すると、次のいずれかのキーで署名されたリクエストは直ちにすべて拒否され、これらのキーを使用しているプログラムは動作しなくなります。キーはいつでも1つずつ再び有効にできます。",
+        disable_all_effect: "確定すると、次のいずれかのキーで署名されたリクエストは直ちにすべて拒否され、これらのキーを使用しているプログラムは動作しなくなります。キーを再び有効にするときは、本人確認が必要です。",
+        stopped: "緊急停止による",
+        enable_stopped_title: "このキーを再び有効にしますか？",
+        enable_stopped_effect: "このキーは緊急停止により無効になっています。有効にすると、このキーで署名されたリクエストは直ちに再び受け付けられます。SecretKeyが漏えいした可能性がある場合は、代わりにキーを削除してください。",
     },
     advice: Advice {
         title: "推奨事項",
@@ -534,6 +537,7 @@ pub(super) static TEXTS: Texts = Texts {
         name_taken: "この間に同じ名前のアカウントが作成されたため、設定は完了しませんでした。設定リンクをもう一度開き、別の名前を入力してください。",
         key_limit: "何も変更されていません。無効なキーも含めて、すでに2個のキーがあります。先に一方を無効にして削除してください。",
         key_not_disabled: "何も変更されていません。キーは有効です。無効にしてから削除してください。",
+        key_stopped: "何も変更されていません。キーは緊急停止により無効になっています。キーのページで有効にし、本人確認を行ってください。",
         key_already: "何も変更されていません。キーはすでにこの状態です。別のタブで操作された可能性があります。",
         try_again: |seconds| match seconds {
             ..=119 => format!("{seconds}秒後にもう一度お試しください。"),
@@ -555,6 +559,7 @@ pub(super) static TEXTS: Texts = Texts {
         signature_failure: "署名がリクエストと一致しません。SecretKeyを確認し、リクエストが途中で変更されていないことを確認してください。",
         token: "このサーバーは一時トークンを発行しません。トークンを付けずに送信してください。",
         unauthorized: "このサーバーでは、キーを使ってキーを管理することはできません。コンソールを使用してください。",
+        stopped: "このキーは緊急停止により無効になっています。コンソールで有効にしてください。",
         invalid_action: |name| format!("アクション{name}は存在しません。"),
         no_such_version: |version| format!("バージョン{version}は存在しません。"),
         missing_parameter: |name| format!("パラメーター{name}がありません。"),

@@ -181,7 +181,10 @@ pub(super) static TEXTS: Texts = Texts {
         disable_all: "禁用所有密钥",
         disable_all_hint: "紧急停用：怀疑 SecretKey 泄露时使用。",
         disable_all_title: "确定禁用所有密钥？",
-        disable_all_effect: "确定后，使用以下任一密钥签名的所有请求将立即被拒绝，使用这些密钥的程序将停止工作。您可以随时重新启用每个密钥。",
+        disable_all_effect: "确定后，使用以下任一密钥签名的所有请求将立即被拒绝，使用这些密钥的程序将停止工作。重新启用密钥时需要验证身份。",
+        stopped: "因紧急停用",
+        enable_stopped_title: "确定重新启用此密钥？",
+        enable_stopped_effect: "紧急停用已将此密钥禁用。启用后，使用它签名的请求将立即恢复受理。如果其 SecretKey 可能已泄露，请改为删除该密钥。",
     },
     advice: Advice {
         title: "建议",
@@ -480,6 +483,7 @@ pub(super) static TEXTS: Texts = Texts {
         name_taken: "在此期间已有人创建了同名账号，因此设置未完成。请重新打开设置链接，改用其他名称。",
         key_limit: "未作任何更改。该账号已有 2 个密钥（包括已禁用的密钥）。请先禁用并删除其中一个。",
         key_not_disabled: "未作任何更改。该密钥处于启用状态。请先禁用，再删除。",
+        key_stopped: "未作任何更改。紧急停用已将该密钥禁用。请在密钥页面启用，并验证身份。",
         key_already: "未作任何更改。该密钥已处于此状态，可能是在其他标签页中操作的。",
         try_again: |seconds| match seconds {
             ..=119 => format!("请在 {seconds} 秒后重试。"),
@@ -494,6 +498,7 @@ pub(super) static TEXTS: Texts = Texts {
         signature_failure: "签名与请求不符，请检查 SecretKey，并确认请求在途中未被改动。",
         token: "本服务器不签发临时令牌，请去掉 Token 后重试。",
         unauthorized: "本服务器不允许用密钥管理密钥，请使用控制台。",
+        stopped: "紧急停用已将此密钥禁用，请在控制台中启用。",
         invalid_action: |name| format!("接口不存在：{name}。"),
         no_such_version: |version| format!("接口版本不存在：{version}。"),
         missing_parameter: |name| format!("缺少参数 {name}。"),

@@ -19,6 +19,9 @@ pub enum Error {
     /// Only a disabled key can be deleted.
     #[error("the key is enabled; it must be disabled before it is deleted")]
     KeyNotDisabled,
+    /// The emergency stop has disabled the key. Only a step-up enables it again.
+    #[error("the emergency stop has disabled the key; to enable it, its owner has to verify")]
+    KeyStopped,
     /// The key is already in the requested state.
     #[error("the key is already {0}")]
     KeyAlready(crate::types::key_state::KeyState),

@@ -155,7 +155,7 @@ function journey({ database, javaScript }) {
     await saved.check();
     await press(button('Go to API keys'));
     await onKeysPage();
-    await visible(page.getByText(NAME));
+    await visible(page.locator('.who').getByText(NAME));
     await visible(page.getByText('No keys yet'));
     assert.equal(await page.locator('p.last').count(), 0, 'there was no sign-in before');
   });

@@ -134,7 +134,7 @@ describe('Passkeys', () => {
   step('It signs in, without name, password and code', async () => {
     await people.signOut(page);
     await signInWith();
-    await visible(page.getByText(NAME));
+    await visible(page.locator('.who').getByText(NAME));
     await page.goto('/cam/security');
     assert.doesNotMatch(await inList('Blue key ring').innerText(), /Never/);
   });

@@ -9,7 +9,7 @@ use latchkey::db::freshness::Reader;
 
 use crate::support::browser::key_ids;
 use crate::support::owner::PASSWORD;
-use crate::support::signer::Signer;
+use crate::support::signer::{Call, Signer, error_code};
 use crate::support::{Browser, Engine, Owner, Page, Product};
 
 const STOP: &str = "/cam/capi/disable-all";
@@ -275,7 +275,7 @@ async fn a_rotation_needs_room_and_an_own_key(engine: Engine) {
 }
 
 #[apply(on_both_engines!)]
-async fn all_keys_are_disabled_after_verification_only(engine: Engine) {
+async fn all_keys_are_disabled_at_once_and_enabled_after_a_step_up(engine: Engine) {
     let (product, mut owner, mut browser) = with_owner(engine).await;
     let (mut neighbour, mut next_door) = product.signed_in("other").await;
     let foreign = next_door.create_key().await;
@@ -291,7 +291,7 @@ async fn all_keys_are_disabled_after_verification_only(engine: Engine) {
     for signer in &signers {
         call(&product, signer).await;
     }
-    // After the verification window of the reveals.
+    // Past the window of the reveals.
     product.advance(Duration::from_mins(5));
     browser.get("/cam/capi").await.says(&format!("href=\"{STOP}\""));
     browser
@@ -302,47 +302,56 @@ async fn all_keys_are_disabled_after_verification_only(engine: Engine) {
         .says(&one)
         .says(&two)
         .says("GetCallerIdentity · 127.0.0.1")
-        .says("name=\"password\"");
+        .does_not_say("name=\"password\"");
 
+    // Stopping is safe, so it takes no proof.
     let before = change_number(&product).await;
-    browser.submit(STOP, STOP, &[]).await.leads_to(STOP);
-    browser.submit(STOP, STOP, &[("password", PASSWORD)]).await.leads_to(STOP);
-    let code = owner.code(&product);
-    let wrong = browser.submit(STOP, STOP, &[("password", "wrong"), ("code", &code)]).await;
-    wrong.is(422).says("id=\"password-error\"").says(&one);
-    let wrong = browser.submit(STOP, STOP, &[("password", PASSWORD), ("code", "000000")]).await;
-    wrong.is(422).says("id=\"code-error\"").does_not_say(PASSWORD);
-    for signer in &signers {
-        call(&product, signer).await;
-    }
-    assert_eq!((change_number(&product).await, recorded_disables(&product).await.len()), (before, 0));
-
-    browser.submit(STOP, STOP, &[("password", PASSWORD), ("code", &code)]).await.leads_to("/cam/capi");
+    browser.submit(STOP, STOP, &[]).await.leads_to("/cam/capi");
     for signer in &signers {
         assert_eq!(signer.refusal(product.clock.now()).await.as_deref(), Some("AuthFailure.SecretIdNotFound"));
     }
     call(&product, &foreign).await;
-    browser.get("/cam/capi").await.says("2 keys were disabled").does_not_say(STOP);
+    let page = browser.get("/cam/capi").await;
+    page.says("2 keys were disabled").says("by the emergency stop").does_not_say(STOP);
     assert_eq!(change_number(&product).await, before + 2);
     assert_eq!(recorded_disables(&product).await, [one.clone(), two.clone()]);
 
-    // No key is enabled, so nothing is asked and nothing happens.
+    // None is enabled: nothing happens.
     browser.get(STOP).await.leads_to("/cam/capi");
     browser.get("/cam/capi").await.says("No key was enabled");
     browser.submit("/cam/capi", STOP, &[]).await.leads_to("/cam/capi");
     browser.get("/cam/capi").await.says("No key was enabled");
     assert_eq!((change_number(&product).await, recorded_disables(&product).await.len()), (before + 2, 2));
 
-    // One of the two is enabled, and the verification is still valid.
-    browser.operate(&key_path(&two, "enable"), &[]).await;
+    // Starting again is what needs proof.
+    let enable = key_path(&two, "enable");
+    browser.submit("/cam/capi", &enable, &[]).await.leads_to(&enable);
+    browser.get(&enable).await.is_account_page().says("Enable this key again?").says("name=\"password\"");
+    let code = owner.code(&product);
+    let wrong = browser.submit(&enable, &enable, &[("password", "wrong"), ("code", &code)]).await;
+    wrong.is(422).says("id=\"password-error\"").says(&two);
+    browser.submit(&enable, &enable, &[("password", PASSWORD), ("code", "000000")]).await.is(422);
+    assert!(signers[1].refusal(product.clock.now()).await.is_some());
+    browser.submit(&enable, &enable, &[("password", PASSWORD), ("code", &code)]).await.leads_to("/cam/capi");
+    browser.get("/cam/capi").await.says("accepted again");
     call(&product, &signers[1]).await;
-    browser.get(STOP).await.says(&two).does_not_say(&one).does_not_say("name=\"password\"");
+    // A program cannot do it with the key that is enabled.
+    let parameters = serde_json::json!({ "AccessKeyId": one, "Status": "Active" });
+    let now = product.clock.now();
+    let update = Call { action: "UpdateAccessKey", body: parameters.to_string(), ..Call::list_keys(now) };
+    let refused = signers[1].send(&update).await;
+    assert_eq!(error_code(&refused).as_deref(), Some("AuthFailure.UnauthorizedOperation"), "{refused}");
+
+    // A key that is disabled by itself is enabled without proof.
+    product.advance(Duration::from_mins(6));
+    browser.operate(&key_path(&two, "disable"), &[]).await;
+    browser.operate(&key_path(&two, "enable"), &[]).await.says("accepted again");
+    browser.get(STOP).await.says(&two).does_not_say(&one);
     browser.submit(STOP, STOP, &[]).await.leads_to("/cam/capi");
     browser.get("/cam/capi").await.says("1 key was disabled");
     for signer in &signers {
         assert_eq!(signer.refusal(product.clock.now()).await.as_deref(), Some("AuthFailure.SecretIdNotFound"));
     }
-    assert_eq!(recorded_disables(&product).await, [one, two.clone(), two]);
 }
 
 /// Every process refuses the keys, not only the one that was asked to.

@@ -78,7 +78,7 @@ mod tests {
         let more = [Error::RemarkInvalid, Error::SignInRefused, Error::CodeRefused, Error::PasswordWrong];
         let rest = [Error::SessionNotFound, Error::PasskeyNotFound, Error::PasskeyLimit, Error::PasskeyRefused];
         let names = [Error::PasskeyNameInvalid, Error::SetupLinkInvalid, Error::NameTaken, Error::NameInvalid];
-        let spent = [Error::CodeSpent { wait: std::time::Duration::ZERO }];
+        let spent = [Error::CodeSpent { wait: std::time::Duration::ZERO }, Error::KeyStopped];
         let kinds = refused.into_iter().chain(more).chain(rest).chain(names).chain(spent);
         kinds.chain(flaws.map(Error::PasswordUnfit)).collect()
     }

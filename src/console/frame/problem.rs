@@ -55,6 +55,7 @@ pub enum NotDone {
     PasskeyNameInvalid,
     KeyLimit,
     KeyNotDisabled,
+    KeyStopped,
     KeyAlready,
     RemarkInvalid,
 }
@@ -129,6 +130,7 @@ impl NotDone {
             Self::PasskeyNameInvalid => texts.passkeys.name_invalid,
             Self::KeyLimit => texts.errors.key_limit,
             Self::KeyNotDisabled => texts.errors.key_not_disabled,
+            Self::KeyStopped => texts.errors.key_stopped,
             Self::KeyAlready => texts.errors.key_already,
             Self::RemarkInvalid => texts.keys.remark_invalid,
         }
@@ -199,6 +201,7 @@ impl From<Error> for PageError {
             Error::PasskeyNameInvalid => Problem::NotDone(NotDone::PasskeyNameInvalid),
             Error::KeyLimit => Problem::NotDone(NotDone::KeyLimit),
             Error::KeyNotDisabled => Problem::NotDone(NotDone::KeyNotDisabled),
+            Error::KeyStopped => Problem::NotDone(NotDone::KeyStopped),
             Error::KeyAlready(_) => Problem::NotDone(NotDone::KeyAlready),
             Error::RemarkInvalid => Problem::NotDone(NotDone::RemarkInvalid),
         };

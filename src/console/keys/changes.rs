@@ -16,7 +16,9 @@ use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::OwnForm;
+use crate::console::step_up::{self, RecoveryCode, StepUpForm, StepUpPrompt, StepUpSubject, VerifyPage};
 use crate::keys::lifecycle;
+use crate::texts::Texts;
 use crate::types::error::Error;
 use crate::types::id::SecretId;
 use crate::types::key_state::KeyState;
@@ -57,16 +59,58 @@ pub async fn disable(
     tell(&mut owner, &from, outcome(changed, id, Flash::KeyDisabled)?).await
 }
 
+fn ask_to_enable(texts: &Texts, secret_id: &SecretId) -> StepUpPrompt {
+    StepUpPrompt {
+        title: texts.keys.enable_stopped_title,
+        text: texts.keys.enable_stopped_effect,
+        about: StepUpSubject::Key(secret_id.clone()),
+        action: urls::key_act(secret_id, "enable"),
+        back: urls::KEYS,
+        button: texts.common.enable,
+        danger: false,
+        recovery: RecoveryCode::Refused,
+    }
+}
+
+/// `GET /cam/capi/keys/{id}/enable`: the step-up before a key is enabled that the emergency stop has disabled.
+pub async fn enable_page(
+    console: Console,
+    owner: SignedIn,
+    Path(secret_id): Path<String>,
+) -> Result<AccountPage<VerifyPage>, PageError> {
+    let key = lifecycle::find(&console.app, owner.proof(), &named(&secret_id)?).await?;
+    let ask = ask_to_enable(owner.texts(), &key.secret_id);
+    step_up::page(&console, owner, ask).await
+}
+
+/// The page that the form was sent from, and the proof if there is one.
+#[derive(Deserialize)]
+pub struct EnableForm {
+    #[serde(flatten)]
+    from: SentFrom,
+    #[serde(flatten)]
+    proof: StepUpForm,
+}
+
 /// `POST /cam/capi/keys/{id}/enable`
 pub async fn enable(
     console: Console,
     mut owner: SignedIn,
     Path(secret_id): Path<String>,
-    OwnForm(from): OwnForm<SentFrom>,
-) -> Result<Redirect, PageError> {
+    OwnForm(EnableForm { from, proof }): OwnForm<EnableForm>,
+) -> Result<Response, PageError> {
     let id = named(&secret_id)?;
-    let changed = lifecycle::enable(&console.app, owner.proof(), &id).await;
-    tell(&mut owner, &from, outcome(changed, id, Flash::KeyEnabled)?).await
+    let changed = match lifecycle::enable(&console.app, owner.proof(), &id).await {
+        Err(Error::KeyStopped) => {
+            let ask = ask_to_enable(owner.texts(), &id);
+            match step_up::check(&console, &mut owner, proof).await {
+                Ok(verified) => lifecycle::enable_verified(&console.app, &verified, &id).await,
+                Err(unproved) => return unproved.answer(&console, owner, ask).await,
+            }
+        }
+        changed => changed,
+    };
+    Ok(tell(&mut owner, &from, outcome(changed, id, Flash::KeyEnabled)?).await?.into_response())
 }
 
 /// `POST /cam/capi/keys/{id}/delete`

@@ -6,13 +6,11 @@ use axum::response::{IntoResponse, Redirect, Response};
 use super::view::KeyView;
 use crate::console::Console;
 use crate::console::frame::flash::Flash;
-use crate::console::frame::form_state::FormState;
-use crate::console::frame::page::{self, AccountPage, Page};
+use crate::console::frame::page::{AccountPage, Page};
 use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
-use crate::console::session::form::OwnForm;
-use crate::console::step_up::{self, StepUpError, StepUpForm};
+use crate::console::session::form::{Nothing, OwnForm};
 use crate::keys::lifecycle;
 use crate::types::key_state::KeyState;
 
@@ -20,15 +18,12 @@ use crate::types::key_state::KeyState;
 #[template(path = "disable_all.html")]
 struct DisableAllPage {
     page: Page,
-    account_name: String,
-    asks_proof: bool,
     /// The keys that will be disabled.
     keys: Vec<KeyView>,
-    form: FormState,
 }
 
 /// The page that asks first. Returns `None` if no key is enabled, so that there is nothing to ask.
-async fn ask(console: &Console, owner: &mut SignedIn, form: FormState) -> Result<Option<DisableAllPage>, PageError> {
+async fn ask(console: &Console, owner: &mut SignedIn) -> Result<Option<DisableAllPage>, PageError> {
     console.app.usage.flush().await;
     let mut keys = Vec::new();
     for key in lifecycle::list(&console.app, owner.proof()).await? {
@@ -40,8 +35,7 @@ async fn ask(console: &Console, owner: &mut SignedIn, form: FormState) -> Result
         return Ok(None);
     }
     let page = owner.page(console).await?;
-    let asks_proof = owner.verified(console).is_none();
-    Ok(Some(DisableAllPage { page, account_name: owner.account.name.clone(), asks_proof, keys, form }))
+    Ok(Some(DisableAllPage { page, keys }))
 }
 
 async fn tell(owner: &mut SignedIn, disabled: usize) -> Result<Response, PageError> {
@@ -51,29 +45,18 @@ async fn tell(owner: &mut SignedIn, disabled: usize) -> Result<Response, PageErr
 
 /// `GET /cam/capi/disable-all`
 pub async fn ask_page(console: Console, mut owner: SignedIn) -> Result<Response, PageError> {
-    match ask(&console, &mut owner, FormState::default()).await? {
+    match ask(&console, &mut owner).await? {
         Some(asked) => Ok(AccountPage(asked).into_response()),
         None => tell(&mut owner, 0).await,
     }
 }
 
-/// `POST /cam/capi/disable-all`
+/// `POST /cam/capi/disable-all`. One confirmation is enough: stopping is safe, and has to be quick.
 pub async fn disable_all(
     console: Console,
     mut owner: SignedIn,
-    OwnForm(proof): OwnForm<StepUpForm>,
+    OwnForm(Nothing {}): OwnForm<Nothing>,
 ) -> Result<Response, PageError> {
-    let verified = match step_up::check(&console, &mut owner, proof).await {
-        Ok(verified) => verified,
-        Err(StepUpError::Missing) => return Ok(Redirect::to(urls::DISABLE_ALL).into_response()),
-        Err(unproved) => {
-            let errors = unproved.errors(owner.texts())?;
-            return match ask(&console, &mut owner, errors).await? {
-                Some(asked) => Ok(page::refused(asked)),
-                None => tell(&mut owner, 0).await,
-            };
-        }
-    };
-    let disabled = lifecycle::disable_all(&console.app, &verified).await?;
+    let disabled = lifecycle::disable_all(&console.app, owner.proof()).await?;
     tell(&mut owner, disabled.len()).await
 }

@@ -14,6 +14,8 @@ pub(crate) struct KeyView {
     pub secret_id: SecretId,
     pub short: String,
     pub enabled: bool,
+    /// Disabled by the emergency stop.
+    pub stopped: bool,
     pub remark: Option<String>,
     pub remark_value: String,
     pub created: Moment,
@@ -44,6 +46,7 @@ impl KeyView {
         Ok(Self {
             short: key.secret_id.short(),
             enabled: key.state == KeyState::Enabled,
+            stopped: key.stopped_at.is_some(),
             remark_value: key.remark.clone().unwrap_or_default(),
             created: key.created_at.into(),
             state_changed: key.state_changed_at.into(),

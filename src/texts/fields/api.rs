@@ -14,6 +14,7 @@ pub struct Api {
     pub signature_failure: Text,
     pub token: Text,
     pub unauthorized: Text,
+    pub stopped: Text,
     pub invalid_action: fn(&str) -> String,
     pub no_such_version: fn(&str) -> String,
     pub missing_parameter: fn(&str) -> String,

@@ -109,6 +109,7 @@ pub struct Errors {
     pub name_taken: Text,
     pub key_limit: Text,
     pub key_not_disabled: Text,
+    pub key_stopped: Text,
     pub key_already: Text,
     /// The number of seconds to wait.
     pub try_again: fn(i64) -> String,

@@ -47,6 +47,9 @@ pub struct Keys {
     pub disable_all_hint: Text,
     pub disable_all_title: Text,
     pub disable_all_effect: Text,
+    pub stopped: Text,
+    pub enable_stopped_title: Text,
+    pub enable_stopped_effect: Text,
 }
 
 /// Advice for the owner, and what to do about it.

@@ -210,7 +210,6 @@ impl Walk {
         let rotate = format!("/cam/capi/keys/{old}/rotate");
         self.get("rotation: create", &rotate).await;
         self.get("stop", STOP).await;
-        self.submit("stop refused", STOP, STOP, &[("password", "wrong"), ("code", "000000")]).await;
         let secret = owner.reveal(&self.product, &mut self.browser, &old).await;
         let signer = Signer::new(self.product.api, &old, &secret);
         signer.refusal(self.product.clock.now()).await;
