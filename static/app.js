@@ -21,7 +21,7 @@
     }, 60);
   };
 
-  const copy = async (element) => {
+  const copy = async (element, what) => {
     const items = [...element.querySelectorAll('li')];
     // A setup key is shown in groups, and not every authenticator app accepts the spaces.
     let text = element.textContent;
@@ -29,7 +29,7 @@
     else if (element.localName !== 'pre') text = text.replace(/\s/g, '');
     try {
       await navigator.clipboard.writeText(text); // there is no clipboard except on https and localhost
-      say(words.copied);
+      say(words.copied.replace('{n}', what));
     } catch {
       getSelection().selectAllChildren(element);
       say(words.copyFailed);
@@ -40,7 +40,7 @@
     button.hidden = false;
   }
   for (const button of document.querySelectorAll('[data-copy]')) {
-    button.addEventListener('click', () => copy(document.getElementById(button.dataset.copy)));
+    button.addEventListener('click', () => copy(document.getElementById(button.dataset.copy), button.dataset.what));
   }
   for (const button of document.querySelectorAll('[data-print]')) {
     button.addEventListener('click', () => print());
@@ -148,14 +148,37 @@
   }
 
   const two = (number) => String(Math.floor(number)).padStart(2, '0');
+  const zoneAt = (at) => {
+    const offset = -at.getTimezoneOffset();
+    return `${offset < 0 ? '-' : '+'}${two(Math.abs(offset) / 60)}:${two(Math.abs(offset) % 60)}`;
+  };
+  const zone = zoneAt(new Date());
+  const UNITS = { minute: 60, hour: 3600 };
+  const ago = (at) => {
+    const seconds = (Date.now() - at) / 1000;
+    const unit = seconds < UNITS.hour ? 'minute' : 'hour';
+    return new Intl.RelativeTimeFormat(document.documentElement.lang).format(-Math.floor(seconds / UNITS[unit]), unit);
+  };
   for (const time of document.querySelectorAll('time[datetime]')) {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) continue;
-    const offset = -at.getTimezoneOffset();
-    const local = new Date(at.getTime() + offset * 60000).toISOString();
-    const zone = Math.abs(offset);
-    time.title = time.textContent;
-    time.textContent = `${local.slice(0, 10)} ${local.slice(11, 19)}\u00a0${offset < 0 ? '-' : '+'}${two(zone / 60)}:${two(zone % 60)}`;
+    const local = new Date(at.getTime() - at.getTimezoneOffset() * 60000).toISOString();
+    const exact = `${local.slice(0, 10)} ${local.slice(11, 19)}`;
+    const inTable = time.closest('td') !== null;
+    time.title = `${exact} ${zoneAt(at)}`;
+    // In a table the zone is named once, but for a time of the other half of the year.
+    time.textContent = inTable && zoneAt(at) === zone ? exact : `${exact}\u00a0${zoneAt(at)}`;
+    const isRecent = at <= Date.now() && Date.now() - at < 24 * 3600 * 1000;
+    if ('recent' in time.dataset && isRecent) {
+      const tell = () => {
+        time.textContent = ago(at);
+      };
+      tell();
+      setInterval(tell, 60000);
+    }
+  }
+  for (const note of document.querySelectorAll('[data-zone]')) {
+    note.textContent = note.dataset.zone.replace('{n}', `UTC${zone}`);
   }
 
   for (const details of document.querySelectorAll('.remark')) {

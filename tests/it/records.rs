@@ -212,7 +212,7 @@ async fn every_event_of_a_journey_is_there_in_words(engine: Engine) {
         let by_operator = who == operator;
         assert_eq!(row["Address"], if by_operator { "" } else { ADDRESS }, "{row:?}");
         assert_eq!(row["Request ID"].len(), if by_operator { 0 } else { 36 }, "{row:?}");
-        assert!(row["Time"].starts_with("2027-01-15 08:0") && row["Time"].ends_with(" UTC"), "{row:?}");
+        assert!(row["Time"].starts_with("2027-01-15 08:0"), "{row:?}");
     }
     page.says("<time datetime=\"2027-01-15T08:0").does_not_say("=1+1").does_not_say(PASSWORD);
     page.says("<a href=\"/cam/records\" aria-current=\"page\">Operation Records</a>");

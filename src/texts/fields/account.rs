@@ -68,6 +68,7 @@ pub struct Authenticator {
     pub code_refused: Text,
     pub qr_label: Text,
     pub cannot_scan: Text,
+    pub setup_key: Text,
     pub open_in_app: Text,
     pub old_one_works: Text,
     pub keep_old_one: Text,

@@ -36,6 +36,8 @@ pub struct Common {
     pub accepted: Text,
     pub refused: Text,
     pub days_in_utc: Text,
+    pub times_in_utc: Text,
+    pub times_in: Text,
     pub back_to_console: Text,
 }
 
