@@ -75,7 +75,8 @@ class Server:
         while time.monotonic() < deadline:
             printed = dict(re.findall(r"^(console|api) http://(\S+)\n", self.stdout.read_text(), re.MULTILINE))
             if len(printed) == 2:
-                return printed["console"], printed["api"]
+                # Listeners are named by address, and the console is printed by its name.
+                return printed["console"].replace("localhost", "127.0.0.1"), printed["api"]
             if self.process.poll() is not None:
                 break
             time.sleep(0.02)
