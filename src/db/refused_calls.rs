@@ -74,6 +74,13 @@ pub async fn find(db: &Db, uin: Uin, request_id: RequestId) -> sqlx::Result<Opti
     on!(db, pool => sqlx::query_as(statement).bind(uin).bind(request_id.to_string()).fetch_optional(pool).await)
 }
 
+/// The time, address and request ID of the key's latest diagnosed requests, newest first.
+pub async fn latest(db: &Db, secret_id: &SecretId, limit: i64) -> sqlx::Result<Vec<(Timestamp, String, String)>> {
+    let statement = "select at, address, request_id from refused_call where secret_id = $1
+        order by at desc, request_id limit $2";
+    on!(db, pool => sqlx::query_as(statement).bind(secret_id).bind(limit).fetch_all(pool).await)
+}
+
 /// Deletes diagnoses older than `before`.
 pub async fn purge(db: &Db, before: Timestamp) -> sqlx::Result<()> {
     on!(db, pool => sqlx::query("delete from refused_call where at < $1").bind(before).execute(pool).await.map(drop))

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use serde_json::Value;
 
 use crate::setup::{enrol, path_of, token_of};
+use crate::support::browser::key_ids;
 use crate::support::process::{Server, failure, latchkey, run};
 use crate::support::{Browser, Engine, Store};
 
@@ -201,7 +202,15 @@ async fn the_demo_is_ready_and_leaves_nothing_behind() {
     browser.submit("/login", "/login", &[("name", &name), ("password", &password)]).await.leads_to("/login/code");
     let done = browser.submit("/login/code", "/login/code", &[("kind", "totp"), ("code", &code)]).await;
     done.leads_to("/cam/capi");
-    browser.create_key().await;
+    // There is a story to look at: a rotation that is half done, refused calls with their reasons, and records.
+    let keys = browser.get("/cam/capi").await;
+    keys.says("Shop back end, new").says("2 failed attempts since");
+    let [old, new] = key_ids(&keys).try_into().unwrap();
+    browser.get(&format!("/cam/capi/keys/{old}/rotate")).await.says("The old key is still in use").says("192.0.2.77");
+    let page = browser.get(&format!("/cam/capi/keys/{new}")).await;
+    let diagnosis = page.says("POST /orders").between("<a href=\"/cam/capi/refused?request_id=", "\"").unwrap();
+    browser.get(&format!("/cam/capi/refused?request_id={diagnosis}")).await.says("The signed path is not the one that was sent");
+    browser.get("/cam/records").await.says("Key created").says("SecretKey shown");
 
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();

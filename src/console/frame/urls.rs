@@ -116,6 +116,11 @@ pub fn remove_passkey(handle: &PasskeyHandle) -> String {
     format!("{SECURITY}/passkeys/{handle}/remove")
 }
 
+/// The page about a refused call.
+pub fn refused_call(request_id: &str) -> String {
+    format!("{REFUSED}?request_id={request_id}")
+}
+
 /// A path on this site. It is safe to redirect to, no matter who has named it, because it cannot lead to another site.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalPath(String);

@@ -16,7 +16,7 @@ use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::keys::advice;
 use crate::keys::lifecycle;
-use crate::keys::recent_use::DayCounts;
+use crate::keys::recent_use::{DayCounts, Diagnosed};
 use crate::texts::Texts;
 use crate::types::clock::Timestamp;
 use crate::types::id::SecretId;
@@ -86,6 +86,8 @@ struct Call {
     address: String,
     accepted: bool,
     reason: &'static str,
+    /// The page that explains the refusal, if there is one.
+    diagnosis: Option<String>,
 }
 
 /// `GET /cam/capi/keys/{id}`
@@ -111,7 +113,12 @@ pub async fn key_page(
         at: key.state_changed_at.into(),
         calls: (texts.key.calls_since_disabled)(report.in_state.accepted, report.in_state.refused),
     });
+    let mut diagnosed = Diagnosed::of(app, &key, CALLS).await?;
     let calls = report.calls.into_iter().map(|call| Call {
+        diagnosis: (!call.accepted)
+            .then(|| diagnosed.take(call.at, &call.address))
+            .flatten()
+            .map(|id| urls::refused_call(&id)),
         at: call.at.into(),
         action: call.action,
         address: call.address,

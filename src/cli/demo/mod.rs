@@ -1,10 +1,13 @@
 //! `latchkey demo`: the whole product, to try without a phone.
 
+mod story;
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use secrecy::SecretString;
 
+use self::story::Person;
 use super::output;
 use super::serve::stop_signal;
 use crate::app::App;
@@ -27,17 +30,29 @@ pub(super) async fn demo(settings: Settings) -> Result<(), StartError> {
     let directory = scratch::directory("latchkey-demo-").map_err(failed)?;
     let settings = settings.for_demo(directory.path().to_owned());
     let listeners = Listeners::bind(&settings)?;
-    let app = App::open(settings, Clock::system()).await?;
     let password = random::alphanumeric(12);
-    let account = accounts::create_complete(&app, NAME, SecretString::from(password.clone())).await?;
+    let seed = live(settings.clone(), &password).await?;
+    let app = App::open(settings, Clock::system()).await?;
 
     introduce(&app, &listeners, &password)?;
-    let codes = tokio::spawn(show_codes(app.clock.clone(), account.seed));
+    let codes = tokio::spawn(show_codes(app.clock.clone(), seed));
     let ended = serve::run(app, listeners, None, shutdown).await;
     codes.abort();
     let removed = directory.close().map_err(|cause| StartError::Io { what: "cannot remove the demo's data", cause });
     say("\nThe demo is over; its data is gone.\n");
     ended.and(removed)
+}
+
+/// Creates the account and lives the story, which ends now. Returns the seed in the account's authenticator.
+async fn live(settings: Settings, password: &str) -> Result<Seed, StartError> {
+    let start = Clock::system().now().minus(Duration::from_hours(24 * story::DAYS));
+    let app = App::open(settings, Clock::manual(start)).await?;
+    let password = SecretString::from(password.to_owned());
+    let seed = accounts::create_complete(&app, NAME, password.clone()).await?.seed;
+    let person = Person { name: NAME, password: &password, seed: &seed };
+    story::live(&app, &person).await?;
+    app.close().await;
+    Ok(seed)
 }
 
 fn introduce(app: &App, listeners: &Listeners, password: &str) -> Result<(), StartError> {
