@@ -209,7 +209,10 @@ async fn the_demo_is_ready_and_leaves_nothing_behind() {
     browser.get(&format!("/cam/capi/keys/{old}/rotate")).await.says("The old key is still in use").says("192.0.2.77");
     let page = browser.get(&format!("/cam/capi/keys/{new}")).await;
     let diagnosis = page.says("POST /orders").between("<a href=\"/cam/capi/refused?request_id=", "\"").unwrap();
-    browser.get(&format!("/cam/capi/refused?request_id={diagnosis}")).await.says("The signed path is not the one that was sent");
+    browser
+        .get(&format!("/cam/capi/refused?request_id={diagnosis}"))
+        .await
+        .says("The signed path is not the one that was sent");
     browser.get("/cam/records").await.says("Key created").says("SecretKey shown");
 
     let pid = rustix::process::Pid::from_child(&child);

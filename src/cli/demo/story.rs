@@ -82,7 +82,7 @@ enum Mistake {
     None,
     /// The clock is twelve minutes slow.
     Clock,
-    /// The path was changed after signing.
+    /// The client signs the path `/`, as clients of the API do.
     Path,
 }
 
@@ -165,7 +165,7 @@ async fn send(app: &App, key: &Created, address: IpAddr, path: &str, mistake: Mi
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let signed = SignedRequest {
         method: "POST",
-        path: if mistake == Mistake::Path { "/stock/" } else { path },
+        path: if mistake == Mistake::Path { "/" } else { path },
         query: "",
         headers: &headers,
         payload_sha256: &tc3::payload_hash(false, body),
