@@ -147,7 +147,7 @@ async fn work_a_day(app: &App, day: u64, from: Timestamp, old: &Created, new: Op
 /// The number of calls in an hour: fewer at the edges of the day and at the weekend.
 fn busy(day: u64, hour: u32) -> u32 {
     let weekend = matches!(day % 7, 5 | 6);
-    let edge = hour < 2 || hour > 7;
+    let edge = !(2..=7).contains(&hour);
     match (weekend, edge) {
         (true, _) => 1,
         (false, true) => 3,
