@@ -111,12 +111,17 @@
 
   // While a form in a pop-up has errors, it stays in the pop-up.
   const stay = async (form) => {
-    const response = await fetch(form.action, {
-      method: 'POST',
-      headers: { accept: 'application/json' },
-      body: new URLSearchParams(new FormData(form)),
-      redirect: 'manual',
-    });
+    let response;
+    try {
+      response = await fetch(form.action, {
+        method: 'POST',
+        headers: { accept: 'application/json' },
+        body: new URLSearchParams(new FormData(form)),
+        redirect: 'manual',
+      });
+    } catch {
+      return form.submit(); // the browser shows the connection error
+    }
     // The target of a redirect is hidden from scripts: it is the page with the secret, or leads on to sign-in.
     if (response.type === 'opaqueredirect') return location.assign(form.dataset.stays);
     if (response.status !== 422) return location.assign(form.action);
@@ -130,6 +135,7 @@
       field.setAttribute('aria-invalid', field.name in errors);
     }
     const wrong = fields.find((field) => field.name in errors);
+    if (!wrong) return location.assign(form.action);
     wrong.focus();
     return wrong.select();
   };
@@ -139,8 +145,6 @@
       event.submitter.disabled = true;
       try {
         await stay(form);
-      } catch {
-        form.submit(); // the browser shows the connection error
       } finally {
         event.submitter.disabled = false;
       }

@@ -325,6 +325,7 @@ async fn all_keys_are_disabled_at_once_and_enabled_after_a_step_up(engine: Engin
 
     // Starting again is what needs proof.
     let enable = key_path(&two, "enable");
+    next_door.get(&enable).await.is(404);
     browser.submit("/cam/capi", &enable, &[]).await.leads_to(&enable);
     browser.get(&enable).await.is_account_page().says("Enable this key again?").says("name=\"password\"");
     let code = owner.code(&product);
@@ -342,7 +343,8 @@ async fn all_keys_are_disabled_at_once_and_enabled_after_a_step_up(engine: Engin
     let refused = signers[1].send(&update).await;
     assert_eq!(error_code(&refused).as_deref(), Some("AuthFailure.UnauthorizedOperation"), "{refused}");
 
-    // A key that is disabled by itself is enabled without proof.
+    // A key that is disabled by itself is enabled without proof, on the page of the keys.
+    browser.get(&enable).await.leads_to("/cam/capi");
     product.advance(Duration::from_mins(6));
     browser.operate(&key_path(&two, "disable"), &[]).await;
     browser.operate(&key_path(&two, "enable"), &[]).await.says("accepted again");

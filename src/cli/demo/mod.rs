@@ -45,7 +45,7 @@ pub(super) async fn demo(settings: Settings) -> Result<(), StartError> {
 
 /// Creates the account and lives the story, which ends now. Returns the seed in the account's authenticator.
 async fn live(settings: Settings, password: &str) -> Result<Seed, StartError> {
-    let start = Clock::system().now().minus(Duration::from_hours(24 * story::DAYS));
+    let start = Clock::system().now().minus(story::DAY * story::DAYS);
     let app = App::open(settings, Clock::manual(start)).await?;
     let password = SecretString::from(password.to_owned());
     let seed = accounts::create_complete(&app, NAME, password.clone()).await?.seed;

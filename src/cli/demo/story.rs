@@ -27,9 +27,9 @@ use crate::types::event::{Actor, Origin};
 use crate::types::id::RequestId;
 
 /// The days that the story takes.
-pub(super) const DAYS: u64 = 30;
+pub(super) const DAYS: u32 = 30;
 /// The day on which the new key is created.
-const ROTATION: u64 = 24;
+const ROTATION: u32 = 24;
 
 // Addresses that are set aside for examples (RFC 5737).
 const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 24));
@@ -39,6 +39,7 @@ const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 9));
 
 const HOST: &str = "shop.example";
 const HOUR: Duration = Duration::from_hours(1);
+pub(super) const DAY: Duration = Duration::from_hours(24);
 
 /// The owner of the demo's account.
 pub(super) struct Person<'a> {
@@ -93,7 +94,7 @@ pub(super) async fn live(app: &App, person: &Person<'_>) -> Result<(), Error> {
     let old = lifecycle::create(app, &owner, Some("Shop back end")).await?;
     let mut new = None;
     for day in 0..DAYS {
-        let morning = start.plus(HOUR * 24 * u32::try_from(day).unwrap_or(u32::MAX));
+        let morning = start.plus(DAY * day);
         match day {
             9 | 17 => drop(person.sign_in_at(app, morning.plus(HOUR)).await?),
             27 => {
@@ -106,7 +107,7 @@ pub(super) async fn live(app: &App, person: &Person<'_>) -> Result<(), Error> {
         }
         work_a_day(app, day, morning.plus(HOUR * 3), &old, new.as_ref()).await?;
     }
-    app.clock.set(start.plus(HOUR * 24 * u32::try_from(DAYS).unwrap_or(u32::MAX)));
+    app.clock.set(start.plus(DAY * DAYS));
     Ok(())
 }
 
@@ -123,7 +124,7 @@ async fn begin_rotation(app: &App, person: &Person<'_>, at: Timestamp) -> Result
 }
 
 /// The calls of ten working hours: the shop has moved to the new key, the reports have not.
-async fn work_a_day(app: &App, day: u64, from: Timestamp, old: &Created, new: Option<&Created>) -> Result<(), Error> {
+async fn work_a_day(app: &App, day: u32, from: Timestamp, old: &Created, new: Option<&Created>) -> Result<(), Error> {
     for hour in 0..10 {
         app.clock.set(from.plus(HOUR * hour));
         for call in 0..busy(day, hour) {
@@ -145,7 +146,7 @@ async fn work_a_day(app: &App, day: u64, from: Timestamp, old: &Created, new: Op
 }
 
 /// The number of calls in an hour: fewer at the edges of the day and at the weekend.
-fn busy(day: u64, hour: u32) -> u32 {
+fn busy(day: u32, hour: u32) -> u32 {
     let weekend = matches!(day % 7, 5 | 6);
     let edge = !(2..=7).contains(&hour);
     match (weekend, edge) {

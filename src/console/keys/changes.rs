@@ -16,7 +16,7 @@ use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::OwnForm;
-use crate::console::step_up::{self, RecoveryCode, StepUpForm, StepUpPrompt, StepUpSubject, VerifyPage};
+use crate::console::step_up::{self, RecoveryCode, StepUpForm, StepUpPrompt, StepUpSubject};
 use crate::keys::lifecycle;
 use crate::texts::Texts;
 use crate::types::error::Error;
@@ -72,15 +72,19 @@ fn ask_to_enable(texts: &Texts, secret_id: &SecretId) -> StepUpPrompt {
     }
 }
 
-/// `GET /cam/capi/keys/{id}/enable`: the step-up before a key is enabled that the emergency stop has disabled.
+/// `GET /cam/capi/keys/{id}/enable`: the step-up before a key is enabled that the emergency stop has disabled. Any other key
+/// is enabled on the page of the keys.
 pub async fn enable_page(
     console: Console,
     owner: SignedIn,
     Path(secret_id): Path<String>,
-) -> Result<AccountPage<VerifyPage>, PageError> {
+) -> Result<Response, PageError> {
     let key = lifecycle::find(&console.app, owner.proof(), &named(&secret_id)?).await?;
+    if key.stopped_at.is_none() {
+        return Ok(Redirect::to(urls::KEYS).into_response());
+    }
     let ask = ask_to_enable(owner.texts(), &key.secret_id);
-    step_up::page(&console, owner, ask).await
+    Ok(step_up::page(&console, owner, ask).await?.into_response())
 }
 
 /// The page that the form was sent from, and the proof if there is one.
