@@ -211,13 +211,15 @@ create table last_use (
 );
 
 create table use_record (
-    secret_id text    not null,
-    at        bigint  not null,
-    action    text    not null,
-    address   text    not null,
-    accepted  boolean not null,
+    secret_id  text    not null,
+    at         bigint  not null,
+    -- The ID that the caller was told.
+    request_id text    not null,
+    action     text    not null,
+    address    text    not null,
+    accepted   boolean not null,
     -- The reason for the refusal, in full. The caller is told less.
-    reason    text    not null
+    reason     text    not null
 );
 create index use_record_by_key on use_record (secret_id, at);
 

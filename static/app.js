@@ -163,9 +163,9 @@
     const unit = seconds < UNITS.hour ? 'minute' : 'hour';
     return new Intl.RelativeTimeFormat(document.documentElement.lang).format(-Math.floor(seconds / UNITS[unit]), unit);
   };
-  for (const time of document.querySelectorAll('time[datetime]')) {
+  const localise = (time) => {
     const at = new Date(time.dateTime);
-    if (Number.isNaN(at.getTime())) continue;
+    if (Number.isNaN(at.getTime())) return;
     const local = new Date(at.getTime() - at.getTimezoneOffset() * 60000).toISOString();
     const exact = `${local.slice(0, 10)} ${local.slice(11, 19)}`;
     const inTable = time.closest('td') !== null;
@@ -180,7 +180,12 @@
       tell();
       setInterval(tell, 60000);
     }
-  }
+  };
+  const localiseIn = (part) => {
+    for (const time of part.querySelectorAll('time[datetime]')) localise(time);
+  };
+  localiseIn(document);
+  document.addEventListener('added', (event) => localiseIn(event.detail));
   for (const note of document.querySelectorAll('[data-zone]')) {
     note.textContent = note.dataset.zone.replace('{n}', `UTC${zone}`);
   }

@@ -16,7 +16,7 @@ use crate::signature::diagnosis::Cause;
 use crate::signature::{Claim, Malformed};
 use crate::types::clock::{Clock, Timestamp};
 use crate::types::error::Error;
-use crate::types::id::{AppId, RequestId, SecretId, Uin};
+use crate::types::id::{AppId, SecretId, Uin};
 use crate::types::key_state::KeyState;
 
 /// The largest clock skew between client and server that is accepted, in seconds.
@@ -126,7 +126,7 @@ impl Checker {
         let refused = outcome.as_ref().err();
         let refusal = refused.and_then(Refusal::recorded);
         if refused.is_none() || refusal.is_some() {
-            let diagnosed = refusal.and_then(|_| self.diagnose(claim, &found, context.request_id));
+            let diagnosed = refusal.and_then(|_| self.diagnose(claim, &found));
             let proved = match &diagnosed {
                 _ if refused.is_none_or(Refusal::is_of_a_right_signature) => Proved { method: true, path: true },
                 Some(RefusedCall { diagnosis, .. }) if diagnosis.variant_was_signed => Proved {
@@ -136,7 +136,8 @@ impl Checker {
                 _ => Proved::default(),
             };
             let action = context.requested.recorded(proved);
-            let call = CheckedCall { at: found.now, action: &action, address: context.address, refusal, diagnosed };
+            let CheckContext { request_id, address, .. } = context;
+            let call = CheckedCall { at: found.now, request_id, action: &action, address, refusal, diagnosed };
             self.usage.record(&found.key.usage, call);
         }
         outcome.map(|()| Signed { key: found.key })
@@ -152,20 +153,21 @@ impl Checker {
         };
         // The signature cannot be checked, because the body that it covers was not read.
         let action = context.requested.recorded(Proved::default());
-        let (address, refused) = (context.address, refusal.recorded());
-        self.usage
-            .record(&key.usage, CheckedCall { at: now, action: &action, address, refusal: refused, diagnosed: None });
+        let CheckContext { request_id, address, .. } = context;
+        let (at, refused) = (now, refusal.recorded());
+        let call = CheckedCall { at, request_id, action: &action, address, refusal: refused, diagnosed: None };
+        self.usage.record(&key.usage, call);
         Err(refusal)
     }
 
     /// Diagnoses a refused request, for its key's owner. In a flood, only some requests are diagnosed.
-    fn diagnose(&self, claim: &Claim<'_>, found: &Found, request_id: RequestId) -> Option<RefusedCall> {
+    fn diagnose(&self, claim: &Claim<'_>, found: &Found) -> Option<RefusedCall> {
         let secret_key = found.key.secret_key.as_ref()?;
         if !claim.can_be_diagnosed() || !self.usage.takes_diagnosis() {
             return None;
         }
         let diagnosis = claim.diagnose(secret_key)?;
-        Some(RefusedCall { request_id, signed_at: found.signed_at, diagnosis })
+        Some(RefusedCall { signed_at: found.signed_at, diagnosis })
     }
 }
 

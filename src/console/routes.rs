@@ -1,7 +1,6 @@
 //! The console's router and its middleware.
 
 use std::any::Any;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -33,7 +32,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Creates the console's router.
 pub fn router(app: App, site: Site) -> Router {
-    let console = Console { app, site: Arc::new(site) };
+    let console = Console::new(app, site);
     let routes = table::routes().into_iter();
     let routes = routes.fold(Router::new(), |router, route| router.route(route.path, route.handler));
     // From the outside in. A response of any layer passes through the layers above it.

@@ -7,7 +7,7 @@ use axum::response::Redirect;
 use axum::routing::{self, MethodRouter};
 
 use super::frame::urls;
-use super::keys::{changes, detail, disable_all, list, refused, rotation, show};
+use super::keys::{changes, detail, disable_all, list, live, refused, rotation, show};
 use super::preferences;
 use super::records::{csv, list as records};
 use super::security::{authenticator, overview, passkeys, password, recovery_codes};
@@ -69,6 +69,7 @@ pub fn routes() -> Vec<Route> {
         get(urls::REFUSED, SignedIn, refused::refused_page),
         post(urls::CREATE_KEY, SignedIn, changes::create),
         get(urls::KEY, SignedIn, detail::key_page),
+        get(urls::CALLS, SignedIn, live::calls_stream),
         get(urls::SHOW_KEY, SignedIn, show::show_page),
         post(urls::SHOW_KEY, SignedIn, show::show),
         get(urls::DISABLE_KEY, SignedIn, changes::disable_page),

@@ -15,6 +15,7 @@ pub mod address;
 pub mod api_keys;
 pub mod audit;
 pub mod backup;
+pub mod calls;
 mod embedded;
 pub mod freshness;
 mod hosts;

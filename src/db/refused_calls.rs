@@ -39,8 +39,6 @@ pub struct RefusedCallRow {
 /// A diagnosis to be stored.
 #[derive(Clone, Copy, Debug)]
 pub struct NewRefusedCall<'a> {
-    /// The ID that the caller was told.
-    pub request_id: RequestId,
     /// The time at which it was signed, according to its own timestamp.
     pub signed_at: Timestamp,
     /// The server's canonical request.
@@ -57,7 +55,7 @@ pub async fn insert(tx: &mut Tx, record: NewUse<'_>, call: NewRefusedCall<'_>, k
             canonical_request, string_to_sign, cause)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     let canonical = &call.canonical_request[..call.canonical_request.floor_char_boundary(LONGEST)];
-    on_tx!(tx, c => sqlx::query(statement).bind(call.request_id.to_string()).bind(record.secret_id).bind(record.at)
+    on_tx!(tx, c => sqlx::query(statement).bind(record.request_id.to_string()).bind(record.secret_id).bind(record.at)
         .bind(call.signed_at).bind(record.action).bind(record.address.to_string())
         .bind(record.refusal.map_or("", Reason::as_str)).bind(canonical).bind(call.string_to_sign)
         .bind(call.cause).execute(c).await.map(drop))?;
@@ -72,13 +70,6 @@ pub async fn find(db: &Db, uin: Uin, request_id: RequestId) -> sqlx::Result<Opti
             string_to_sign, cause
         from refused_call where request_id = $2 and secret_id in (select secret_id from api_key where uin = $1)";
     on!(db, pool => sqlx::query_as(statement).bind(uin).bind(request_id.to_string()).fetch_optional(pool).await)
-}
-
-/// The time, address and request ID of the key's latest diagnosed requests, newest first.
-pub async fn latest(db: &Db, secret_id: &SecretId, limit: i64) -> sqlx::Result<Vec<(Timestamp, String, String)>> {
-    let statement = "select at, address, request_id from refused_call where secret_id = $1
-        order by at desc, request_id limit $2";
-    on!(db, pool => sqlx::query_as(statement).bind(secret_id).bind(limit).fetch_all(pool).await)
 }
 
 /// Deletes diagnoses older than `before`.

@@ -6,7 +6,7 @@ use sqlx::{FromRow, QueryBuilder};
 
 use super::{Db, Tx, on, on_tx};
 use crate::types::clock::Timestamp;
-use crate::types::id::SecretId;
+use crate::types::id::{RequestId, SecretId};
 use crate::types::reason::Reason;
 
 /// Numbers of calls.
@@ -36,6 +36,8 @@ pub struct NewUse<'a> {
     pub secret_id: &'a SecretId,
     /// The time of the check.
     pub at: Timestamp,
+    /// The ID that the caller was told.
+    pub request_id: RequestId,
     /// The purpose of the call, as it is recorded.
     pub action: &'a str,
     /// The client's address.
@@ -56,14 +58,14 @@ pub const ROWS: usize = 250;
 
 /// Adds records, at most [`ROWS`].
 pub async fn insert(tx: &mut Tx, records: &[NewUse<'_>]) -> sqlx::Result<()> {
-    const INTO: &str = "insert into use_record (secret_id, at, action, address, accepted, reason) ";
+    const INTO: &str = "insert into use_record (secret_id, at, request_id, action, address, accepted, reason) ";
     if records.is_empty() {
         return Ok(());
     }
     on_tx!(tx, c => QueryBuilder::new(INTO)
         .push_values(records, |mut row, record| {
-            row.push_bind(record.secret_id).push_bind(record.at).push_bind(record.action)
-                .push_bind(record.address.to_string()).push_bind(record.refusal.is_none())
+            row.push_bind(record.secret_id).push_bind(record.at).push_bind(record.request_id.to_string())
+                .push_bind(record.action).push_bind(record.address.to_string()).push_bind(record.refusal.is_none())
                 .push_bind(record.refusal.map_or("", Reason::as_str));
         })
         .build().persistent(false).execute(c).await.map(drop))
@@ -132,45 +134,22 @@ pub async fn addresses(db: &Db, secret_id: &SecretId, since: Timestamp, limit: i
     on!(db, pool => sqlx::query_scalar(statement).bind(secret_id).bind(since).bind(limit).fetch_all(pool).await)
 }
 
-/// The calls of one day.
+/// The calls of one hour.
 #[derive(Clone, Copy, Debug, FromRow)]
-pub struct DayCounts {
-    /// Days since 1970, in UTC.
-    pub day: i64,
+pub struct CountsOfHour {
+    /// Hours since 1970, in UTC.
+    pub hour: i64,
     /// Accepted calls.
     pub accepted: i64,
     /// Refused calls.
     pub refused: i64,
 }
 
-/// The calls of a key on each day that had any, since `since`.
-pub async fn per_day(db: &Db, secret_id: &SecretId, since: Timestamp) -> sqlx::Result<Vec<DayCounts>> {
-    let statement = "select hour / 24 as day, cast(sum(accepted) as bigint) as accepted,
-            cast(sum(refused) as bigint) as refused
-        from use_count where secret_id = $1 and hour >= $2 group by hour / 24 order by day";
+/// The calls of a key in each hour that had any, since `since`.
+pub async fn per_hour(db: &Db, secret_id: &SecretId, since: Timestamp) -> sqlx::Result<Vec<CountsOfHour>> {
+    let statement = "select hour, cast(sum(accepted) as bigint) as accepted, cast(sum(refused) as bigint) as refused
+        from use_count where secret_id = $1 and hour >= $2 group by hour order by hour";
     on!(db, pool => sqlx::query_as(statement).bind(secret_id).bind(since.hour()).fetch_all(pool).await)
-}
-
-/// One call.
-#[derive(Clone, Debug, FromRow)]
-pub struct UseRow {
-    /// The time of the call.
-    pub at: Timestamp,
-    /// The purpose of the call, as it is recorded.
-    pub action: String,
-    /// The client's address.
-    pub address: String,
-    /// `true` if the call was accepted.
-    pub accepted: bool,
-    /// The reason for the refusal, in full; empty if the call was accepted.
-    pub reason: String,
-}
-
-/// The latest calls of a key, newest first.
-pub async fn latest(db: &Db, secret_id: &SecretId, limit: i64) -> sqlx::Result<Vec<UseRow>> {
-    let statement = "select at, action, address, accepted, reason from use_record where secret_id = $1
-        order by at desc limit $2";
-    on!(db, pool => sqlx::query_as(statement).bind(secret_id).bind(limit).fetch_all(pool).await)
 }
 
 /// Deletes some of a key's records that are older than `before`. Returns `false` once there are none.

@@ -1,10 +1,11 @@
-//! Key pairs: their life cycle, showing a secret, recent use, advice, and rotation.
+//! Key pairs: their life cycle, showing a secret, calls and recent use, advice, and rotation.
 //!
 //! Every change increments the change number in the same transaction as its audit record, so that no request is checked
 //! against an outdated state. May import `account`, for proofs of identity, and the modules below it. Knows nothing of
 //! HTTP.
 
 pub mod advice;
+pub mod calls;
 pub mod lifecycle;
 pub mod recent_use;
 pub mod reveal;

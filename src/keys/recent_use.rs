@@ -11,7 +11,6 @@ use crate::types::error::Error;
 use crate::types::id::{RequestId, SecretId};
 
 pub use crate::db::refused_calls::RefusedCallRow;
-pub use crate::db::usage::DayCounts;
 
 /// The period that the pages call recent: the last 24 hours.
 pub const DAY: Duration = Duration::from_hours(24);
@@ -50,21 +49,4 @@ pub async fn addresses(app: &App, secret_id: &SecretId, limit: i64) -> Result<Ve
 /// The diagnosis of a refused call to the account, by its request ID.
 pub async fn refused_call(app: &App, owner: &Owner, request_id: RequestId) -> Result<Option<RefusedCallRow>, Error> {
     Ok(refused_calls::find(&app.db, owner.uin(), request_id).await?)
-}
-
-/// The refused calls of a key that can be looked up.
-#[derive(Debug)]
-pub struct Diagnosed(Vec<(Timestamp, String, String)>);
-
-impl Diagnosed {
-    /// Reads up to `limit` of them, the latest first.
-    pub async fn of(app: &App, key: &ApiKeyRow, limit: i64) -> Result<Self, Error> {
-        Ok(Self(refused_calls::latest(&app.db, &key.secret_id, limit).await?))
-    }
-
-    /// Takes the request ID of the call that came in at this time from this address. Of two such calls, each is taken once.
-    pub fn take(&mut self, at: Timestamp, address: &str) -> Option<String> {
-        let found = self.0.iter().position(|(came_at, from, _)| *came_at == at && from == address)?;
-        Some(self.0.remove(found).2)
-    }
 }

@@ -56,9 +56,9 @@ impl Timestamp {
         self.0.div_euclid(24 * HOUR)
     }
 
-    /// The start of a day in UTC, which is given in whole days since 1970.
-    pub fn of_day(day: i64) -> Self {
-        Self(day.saturating_mul(24 * HOUR))
+    /// The start of an hour, which is given in whole hours since 1970.
+    pub fn of_hour(hour: i64) -> Self {
+        Self(hour.saturating_mul(HOUR))
     }
 
     /// The time elapsed since `earlier`, or zero if `earlier` is later.
@@ -97,6 +97,11 @@ impl Timestamp {
     /// The UTC date, `2026-11-24`.
     pub fn utc_date(self) -> String {
         self.calendar().strftime("%Y-%m-%d").to_string()
+    }
+
+    /// The UTC date and hour, `2026-11-24 07:00`.
+    pub fn utc_hour(self) -> String {
+        self.calendar().strftime("%Y-%m-%d %H:00").to_string()
     }
 
     /// `YYYY-MM-DD HH:MM:SS` at UTC+8, the time zone of `CreateTime` in the signed API.

@@ -260,7 +260,7 @@ async fn a_long_call_under_a_key_that_is_over_is_recorded(engine: Engine) {
     f.browser.operate(&format!("/cam/capi/keys/{key}/delete"), &[]).await;
     assert_eq!(error_code(&f.signer.send(&call).await).unwrap(), "AuthFailure.SecretIdNotFound");
     f.product.app.usage.flush().await;
-    let calls = latchkey::db::usage::latest(&f.product.app.db, &key.parse().unwrap(), 10).await.unwrap();
+    let calls = f.product.calls(&key).await;
     assert_eq!(calls[0].reason, "deleted");
 }
 

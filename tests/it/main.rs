@@ -32,6 +32,7 @@ mod guard;
 mod health;
 mod history;
 mod key_commands;
+mod key_page;
 mod keys;
 mod languages;
 mod leftovers;

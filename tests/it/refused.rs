@@ -140,9 +140,9 @@ async fn a_flood_is_bounded(engine: Engine) {
             variant_was_signed: false,
             cause: None,
         };
-        let diagnosed = Some(RefusedCall { request_id: *request_id, signed_at: at, diagnosis });
+        let diagnosed = Some(RefusedCall { signed_at: at, diagnosis });
         let (action, address, refusal) = ("Flood", [192, 0, 2, 1].into(), Some(Reason::WrongSignature));
-        recorder.record(&key, CheckedCall { at, action, address, refusal, diagnosed });
+        recorder.record(&key, CheckedCall { at, request_id: *request_id, action, address, refusal, diagnosed });
     }
     recorder.flush().await;
     browser.get(&look_up(&ids[0].to_string())).await.says("None of your keys");

@@ -195,7 +195,7 @@ async fn nothing_that_a_stranger_says_is_stored(engine: Engine) {
         assert_eq!(asked.send().await.unwrap().status().as_u16(), 401);
     }
     product.app.usage.flush().await;
-    let calls = latchkey::db::usage::latest(&product.app.db, &signer.secret_id.parse().unwrap(), 100).await.unwrap();
+    let calls = product.calls(&signer.secret_id).await;
     assert_eq!(calls.len(), 8);
     let dump = stored(&product).await;
     assert!(dump.contains("unknown action") && dump.contains("another method") && dump.contains("content-type"));

@@ -9,7 +9,7 @@ use latchkey::db::usage::{LastUse, NewUse};
 use latchkey::db::{Db, usage as counts};
 use latchkey::keys::lifecycle;
 use latchkey::types::clock::Timestamp;
-use latchkey::types::id::SecretId;
+use latchkey::types::id::{RequestId, SecretId};
 use latchkey::types::reason::Reason;
 
 use crate::support::{Browser, Engine, Owner, Product, START, execute};
@@ -28,7 +28,8 @@ async fn checked(product: &Product, id: &SecretId) -> Arc<RegisteredKey> {
 }
 
 fn call(at: Timestamp, refusal: Option<Reason>) -> CheckedCall<'static> {
-    CheckedCall { at, action: "GetCallerIdentity", address: [192, 0, 2, 1].into(), refusal, diagnosed: None }
+    let (request_id, address) = (RequestId::generate(), [192, 0, 2, 1].into());
+    CheckedCall { at, request_id, action: "GetCallerIdentity", address, refusal, diagnosed: None }
 }
 
 /// If a key is called very often, only some calls are listed, but all are counted.
@@ -171,6 +172,7 @@ async fn records_that_are_being_written_hold_up_no_change() {
     let record = NewUse {
         secret_id: &key.usage.secret_id,
         at: START,
+        request_id: RequestId::generate(),
         action: "A",
         address: [192, 0, 2, 1].into(),
         refusal: None,
@@ -200,8 +202,8 @@ async fn count(db: &Db, statement: &'static str) -> i64 {
 /// Inserts records that are a hundred days old.
 async fn crowd(product: &Product, id: &SecretId, many: i64) {
     let statement = "with recursive counted (n) as (select 1 union all select n + 1 from counted where n < $3)
-        insert into use_record (secret_id, at, action, address, accepted, reason)
-        select $1, $2 + n, 'A', '192.0.2.1', true, '' from counted";
+        insert into use_record (secret_id, at, request_id, action, address, accepted, reason)
+        select $1, $2 + n, '', 'A', '192.0.2.1', true, '' from counted";
     let long_ago = START.minus(Duration::from_hours(100 * 24));
     match &product.app.db {
         Db::Sqlite(pool, _) => sqlx::query(statement).bind(id).bind(long_ago).bind(many).execute(pool).await.map(drop),

@@ -16,6 +16,8 @@ use crate::types::reason::Reason;
 pub struct CheckedCall<'a> {
     /// The time of the check.
     pub at: Timestamp,
+    /// The ID that the caller was told.
+    pub request_id: RequestId,
     /// The purpose of the request, as it is recorded.
     pub action: &'a str,
     /// The client's address.
@@ -33,6 +35,8 @@ pub struct UseRecord {
     pub key: Arc<UsageCounter>,
     /// The time of the check.
     pub at: Timestamp,
+    /// The ID that the caller was told.
+    pub request_id: RequestId,
     /// The purpose of the request, as it is recorded.
     pub action: String,
     /// The client's address.
@@ -45,16 +49,15 @@ pub struct UseRecord {
 
 impl UseRecord {
     pub(super) fn row(&self) -> NewUse<'_> {
-        let Self { key, at, action, address, refusal, .. } = self;
-        NewUse { secret_id: &key.secret_id, at: *at, action, address: *address, refusal: *refusal }
+        let Self { key, at, request_id, action, address, refusal, .. } = self;
+        let (at, request_id, address, refusal) = (*at, *request_id, *address, *refusal);
+        NewUse { secret_id: &key.secret_id, at, request_id, action, address, refusal }
     }
 }
 
 /// A diagnosed request, for the key's owner to look at.
 #[derive(Clone, Debug)]
 pub struct RefusedCall {
-    /// The ID that the caller was told.
-    pub request_id: RequestId,
     /// The time at which it was signed, according to its own timestamp.
     pub signed_at: Timestamp,
     /// The diagnosis.
@@ -65,12 +68,6 @@ impl RefusedCall {
     pub(super) fn row(&self) -> NewRefusedCall<'_> {
         let Diagnosis { canonical_request, string_to_sign, cause, .. } = &self.diagnosis;
         let cause = cause.map_or("", Cause::as_str);
-        NewRefusedCall {
-            request_id: self.request_id,
-            signed_at: self.signed_at,
-            canonical_request,
-            string_to_sign,
-            cause,
-        }
+        NewRefusedCall { signed_at: self.signed_at, canonical_request, string_to_sign, cause }
     }
 }

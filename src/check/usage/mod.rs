@@ -11,12 +11,10 @@ mod buffer;
 mod call;
 mod counter;
 mod recorder;
-mod report;
 mod retention;
 mod writer;
 
 pub use self::call::{CheckedCall, RefusedCall, UseRecord};
 pub use self::counter::{HourCounts, UsageCounter, Waiting};
 pub use self::recorder::UsageRecorder;
-pub use self::report::{Report, report};
 pub use self::retention::purge;

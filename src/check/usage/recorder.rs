@@ -47,9 +47,9 @@ impl UsageRecorder {
         }
         // Diagnosed calls are always listed, because there are only a few.
         if counted.listed || call.diagnosed.is_some() {
-            let CheckedCall { at, action, address, refusal, diagnosed } = call;
+            let CheckedCall { at, request_id, action, address, refusal, diagnosed } = call;
             let (key, action, diagnosed) = (key.clone(), action.to_owned(), diagnosed.map(Box::new));
-            let record = UseRecord { key, at, action, address, refusal, diagnosed };
+            let record = UseRecord { key, at, request_id, action, address, refusal, diagnosed };
             let mut batch = self.buffer.batch();
             if batch.records.len() < BUFFER || record.diagnosed.is_some() {
                 batch.records.push(record);

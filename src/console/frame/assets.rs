@@ -42,23 +42,26 @@ pub struct Assets {
     pub js: String,
     /// The script of the pages that use passkeys.
     pub passkey_js: String,
+    /// The script of the pages that show new calls.
+    pub live_js: String,
     /// The icon.
     pub icon: String,
 }
 
-static FILES: LazyLock<[Asset; 4]> = LazyLock::new(|| {
+static FILES: LazyLock<[Asset; 5]> = LazyLock::new(|| {
     [
         Asset::new("app", "css", "text/css; charset=utf-8", include_str!("../../../static/app.css")),
         Asset::new("app", "js", "text/javascript; charset=utf-8", include_str!("../../../static/app.js")),
         Asset::new("passkey", "js", "text/javascript; charset=utf-8", include_str!("../../../static/passkey.js")),
+        Asset::new("live", "js", "text/javascript; charset=utf-8", include_str!("../../../static/live.js")),
         Asset::new("icon", "svg", "image/svg+xml", include_str!("../../../static/icon.svg")),
     ]
 });
 
 /// The paths of the files.
 pub static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
-    let [css, js, passkey_js, icon] = FILES.each_ref().map(|file| format!("/static/{}", file.name));
-    Assets { css, js, passkey_js, icon }
+    let [css, js, passkey_js, live_js, icon] = FILES.each_ref().map(|file| format!("/static/{}", file.name));
+    Assets { css, js, passkey_js, live_js, icon }
 });
 
 /// `GET /static/{name}`

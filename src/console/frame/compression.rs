@@ -42,8 +42,10 @@ pub async fn decide(request: Request, next: Next) -> Response {
     // `cross-site` or `same-site`.
     let from_here = request.headers().get("sec-fetch-site").is_some_and(|site| site == "same-origin" || site == "none");
     let mut response = next.run(request).await;
+    // The compressor would hold events back.
+    let is_stream = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
     let extensions = response.extensions_mut();
-    if from_here && extensions.get::<ShowsSecret>().is_none() {
+    if from_here && !is_stream && extensions.get::<ShowsSecret>().is_none() {
         extensions.insert(Compressible);
     }
     response

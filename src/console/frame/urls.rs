@@ -32,6 +32,8 @@ pub const PREFERENCES: &str = "/preferences";
 pub const CREATE_KEY: &str = "/cam/capi/keys";
 /// The page of a key.
 pub const KEY: &str = "/cam/capi/keys/{secret_id}";
+/// New calls of a key, as a stream.
+pub const CALLS: &str = "/cam/capi/keys/{secret_id}/calls";
 /// Showing a key's secret.
 pub const SHOW_KEY: &str = "/cam/capi/keys/{secret_id}/show";
 /// Disabling a key.

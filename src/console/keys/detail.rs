@@ -1,52 +1,52 @@
-//! The page of a key, `/cam/capi/keys/{id}`: its age and remark, how to use it, and its recent calls.
+//! The page of a key, `/cam/capi/keys/{id}`: what can be done with it, its calls, and how to use it.
 
 use askama::Template;
-use axum::extract::Path;
+use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, header};
 use url::{Position, Url};
 
-use super::reasons;
-use super::sent_from::named;
-use crate::check::usage;
+use super::calls::{CallView, CallsQuery};
+use super::chart::Chart;
+use super::sent_from::{SentFrom, named};
+use super::view::KeyView;
 use crate::console::Console;
-use crate::console::frame::moment::Moment;
 use crate::console::frame::page::{AccountPage, Page};
 use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
-use crate::keys::advice;
-use crate::keys::lifecycle;
-use crate::keys::recent_use::{DayCounts, Diagnosed};
-use crate::texts::Texts;
-use crate::types::clock::Timestamp;
-use crate::types::id::SecretId;
+use crate::console::step_up;
+use crate::keys::calls::{self, Period};
+use crate::keys::{advice, lifecycle};
 use crate::types::key_state::KeyState;
 
-/// The number of days in the chart.
-const DAYS: i64 = 30;
 /// The maximum number of calls in the list.
-const CALLS: i64 = 50;
+const CALLS: usize = 50;
 
 /// The page of a key.
 #[derive(Template)]
 #[template(path = "key.html")]
 pub struct KeyPage {
     page: Page,
-    secret_id: SecretId,
-    short: String,
-    enabled: bool,
-    remark: Option<String>,
-    created: Moment,
+    key: KeyView,
+    account_name: String,
+    verified: bool,
+    has_passkeys: bool,
     age: String,
     /// `true` if the key is so old that it should be replaced.
     old: bool,
-    never_used: bool,
     api: Option<Api>,
-    since: Option<Since>,
+    /// The calls since the key was disabled, in words. `None` if it is enabled.
+    since_disabled: Option<String>,
+    period: Period,
     /// `None` if there were no calls.
     chart: Option<Chart>,
-    days: Vec<Day>,
-    calls: Vec<Call>,
+    /// The filter, as it was sent.
+    sent: CallsQuery,
+    calls: Vec<CallView>,
+    is_latest: bool,
+    /// The query string of the page with older calls.
+    older: Option<String>,
+    from: SentFrom,
 }
 
 /// The API's URL, in the parts that client libraries expect.
@@ -68,144 +68,62 @@ impl From<Url> for Api {
     }
 }
 
-/// The time at which a key was disabled, and the calls since then.
-struct Since {
-    at: Moment,
-    calls: String,
-}
-
-struct Day {
-    date: String,
-    accepted: i64,
-    refused: i64,
-}
-
-struct Call {
-    at: Moment,
-    action: String,
-    address: String,
-    accepted: bool,
-    reason: &'static str,
-    /// The page that explains the refusal, if there is one.
-    diagnosis: Option<String>,
-}
-
 /// `GET /cam/capi/keys/{id}`
 pub async fn key_page(
     console: Console,
     mut owner: SignedIn,
     Path(secret_id): Path<String>,
+    Query(sent): Query<CallsQuery>,
     headers: HeaderMap,
 ) -> Result<AccountPage<KeyPage>, PageError> {
     let app = &console.app;
-    let key = lifecycle::find(app, owner.proof(), &named(&secret_id)?).await?;
+    let id = named(&secret_id)?;
     app.usage.flush().await;
-    let now = app.clock.now();
-    let first_day = now.day() - DAYS + 1;
-    let since_day = Timestamp::of_day(first_day);
-    let report = usage::report(&app.db, &key.secret_id, since_day, key.state_changed_at, CALLS).await?;
-    let days: Vec<Day> = (first_day..=now.day()).map(|day| Day::new(day, &report.days)).collect();
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let age = advice::days(key.created_at, now);
+    let row = lifecycle::find(app, owner.proof(), &id).await?;
     let page = owner.page(&console).await?;
     let texts = page.t;
-    let since = (key.state == KeyState::Disabled).then(|| Since {
-        at: key.state_changed_at.into(),
-        calls: (texts.key.calls_since_disabled)(report.in_state.accepted, report.in_state.refused),
-    });
-    let mut diagnosed = Diagnosed::of(app, &key, CALLS).await?;
-    let calls = report.calls.into_iter().map(|call| Call {
-        diagnosis: (!call.accepted)
-            .then(|| diagnosed.take(call.at, &call.address))
-            .flatten()
-            .map(|id| urls::refused_call(&id)),
-        at: call.at.into(),
-        action: call.action,
-        address: call.address,
-        accepted: call.accepted,
-        reason: reasons::of_refusal(&call.reason, texts),
-    });
+    let in_state = calls::in_state(app, &row).await?;
+    let since_disabled = (row.state == KeyState::Disabled)
+        .then(|| (texts.key.calls_since_disabled)(in_state.accepted, in_state.refused));
+    let (period, before) = (sent.period(), sent.before());
+    let counts = calls::counts(app, &row, period).await?;
+    // One more than is shown tells whether there are older ones.
+    let limit = i64::try_from(CALLS).unwrap_or(i64::MAX).saturating_add(1);
+    let mut rows = calls::list(app, &row, &sent.filter(), before.as_ref(), limit).await?;
+    let has_older = rows.len() > CALLS;
+    rows.truncate(CALLS);
+    let age = advice::days(row.created_at, app.clock.now());
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     Ok(AccountPage(KeyPage {
-        short: key.secret_id.short(),
-        enabled: key.state == KeyState::Enabled,
-        remark: key.remark,
-        created: key.created_at.into(),
+        account_name: owner.account.name.clone(),
+        verified: owner.verified(&console).is_some(),
+        has_passkeys: step_up::can_use_passkey(&console, &owner).await?,
         age: (texts.key.age)(age),
         old: age >= advice::ROTATE_AFTER_DAYS,
-        never_used: key.last_used_at.is_none(),
         api: console.site.api_url(host).map(Api::from),
-        since,
-        chart: Chart::new(&days, texts),
-        days,
-        calls: calls.collect(),
-        secret_id: key.secret_id,
+        since_disabled,
+        chart: Chart::new(&counts, period, texts),
+        period,
+        is_latest: before.is_none(),
+        older: rows.last().filter(|_| has_older).map(|last| sent.older(last)),
+        calls: rows.into_iter().map(|call| CallView::new(call, texts)).collect(),
+        sent,
+        from: SentFrom::key(&row.secret_id),
+        key: KeyView::new(&console, row).await?,
         page,
     }))
 }
 
-impl Day {
-    fn new(day: i64, counted: &[DayCounts]) -> Self {
-        let counts = counted.iter().find(|counts| counts.day == day);
-        Self {
-            date: Timestamp::of_day(day).utc_date(),
-            accepted: counts.map_or(0, |counts| counts.accepted),
-            refused: counts.map_or(0, |counts| counts.refused),
-        }
+impl KeyPage {
+    fn is_by_hour(&self) -> bool {
+        self.period == Period::Hour
     }
-}
 
-/// A bar chart of accepted calls, with the refused ones on top.
-struct Chart {
-    width: i64,
-    height: i64,
-    /// The y coordinate of the axis.
-    base: i64,
-    /// The y coordinate of the top of the tallest bar.
-    top: i64,
-    /// The number of calls that the tallest bar stands for.
-    highest: String,
-    bar_width: i64,
-    bars: Vec<Bar>,
-}
+    fn by_hour(&self) -> String {
+        self.sent.by(Period::Hour)
+    }
 
-struct Bar {
-    title: String,
-    x: i64,
-    accepted_y: i64,
-    accepted_height: i64,
-    refused_y: i64,
-    refused_height: i64,
-}
-
-impl Chart {
-    fn new(days: &[Day], texts: &Texts) -> Option<Self> {
-        const STEP: i64 = 20;
-        const TALLEST: i64 = 120;
-        let highest = days.iter().map(|day| day.accepted + day.refused).max().filter(|calls| *calls > 0)?;
-        // Every call is visible: even one among thousands has a thin bar.
-        let tall = |calls: i64| if calls == 0 { 0 } else { (calls * TALLEST / highest).max(2) };
-        let mut x = 0;
-        let bars = days.iter().map(|day| {
-            let (accepted, refused) = (tall(day.accepted), tall(day.refused));
-            x += STEP;
-            Bar {
-                title: (texts.key.chart_bar)(&day.date, day.accepted, day.refused),
-                x: x - STEP + 2,
-                accepted_y: TALLEST + 4 - accepted,
-                accepted_height: accepted,
-                refused_y: TALLEST + 4 - accepted - refused,
-                refused_height: refused,
-            }
-        });
-        let bars = bars.collect();
-        Some(Self {
-            width: x,
-            height: TALLEST + 6,
-            base: TALLEST + 4,
-            top: 3,
-            highest: (texts.key.busiest_day)(highest),
-            bar_width: STEP - 4,
-            bars,
-        })
+    fn by_day(&self) -> String {
+        self.sent.by(Period::Day)
     }
 }

@@ -2,10 +2,13 @@
 //! a refused call. The domain logic is in `crate::keys`. Imports `frame`, `session` and `step_up`.
 
 pub mod advice;
+mod calls;
 pub mod changes;
+mod chart;
 pub mod detail;
 pub mod disable_all;
 pub mod list;
+pub mod live;
 mod reasons;
 pub mod refused;
 pub mod rotation;

@@ -93,7 +93,10 @@ impl Browser {
         self.keep_cookies(&response);
         let location = response.headers().get(LOCATION).map(|location| location.to_str().unwrap().to_owned());
         let (status, headers) = (response.status(), response.headers().clone());
-        Page { status, location, headers, body: response.text().await.unwrap() }
+        // A stream of events does not end by itself.
+        let is_stream = headers.get("content-type").is_some_and(|kind| kind == "text/event-stream");
+        let body = if is_stream { String::new() } else { response.text().await.unwrap() };
+        Page { status, location, headers, body }
     }
 
     fn keep_cookies(&mut self, response: &Response) {

@@ -205,6 +205,12 @@ impl Product {
         (owner, browser)
     }
 
+    /// The listed calls of a key, newest first.
+    pub async fn calls(&self, secret_id: &str) -> Vec<latchkey::db::calls::CallRow> {
+        let (id, all) = (secret_id.parse().unwrap(), latchkey::db::calls::CallFilter::default());
+        latchkey::db::calls::latest(&self.app.db, &id, &all, Timestamp(0), None, 1000).await.unwrap()
+    }
+
     pub fn advance(&self, span: Duration) {
         self.clock.advance(span);
     }
