@@ -2,7 +2,7 @@
 // Adds new calls to the list of a key's page as they arrive, and reloads the page of a rotation when its keys are called.
 (() => {
   // As many as the page shows.
-  const MOST = 50;
+  const MOST = 20;
 
   // While the page is in the background, the stream is closed: a browser allows only a few connections to one server.
   const follow = (address, { news, over }) => {

@@ -76,6 +76,10 @@ settings! {
     #[arg(value_name = "TIME")]
     pub verification_window: Span as Duration = "5m";
 
+    /// Whether a sign-in with both factors counts as an identity verification
+    #[arg(value_name = "BOOL")]
+    pub sign_in_verifies: bool = "false";
+
     /// Time without activity after which a session ends
     #[arg(value_name = "TIME")]
     pub session_idle: Span as Duration = "15m";

@@ -222,7 +222,7 @@ pub(super) static TEXTS: Texts = Texts {
         time_to_rotate: "Older than 90 days: time to rotate it",
         calls_since_disabled: |accepted, refused| format!("{accepted} accepted and {refused} refused since then"),
         rotate: "Rotate",
-        rotate_key: |key| format!("Rotate key {key}"),
+        rotate_named: |key| format!("Rotate key {key}"),
         calls_counted: "Number of calls",
         by_hour: "By hour",
         by_day: "By day",

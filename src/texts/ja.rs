@@ -219,7 +219,7 @@ pub(super) static TEXTS: Texts = Texts {
         time_to_rotate: "90日を超えているため、交換を推奨",
         calls_since_disabled: |accepted, refused| format!("それ以降の許可{accepted}回、拒否{refused}回"),
         rotate: "ローテーション",
-        rotate_key: |key| format!("キー{key}をローテーション"),
+        rotate_named: |key| format!("キー{key}をローテーション"),
         calls_counted: "呼び出し回数",
         by_hour: "1時間ごと",
         by_day: "1日ごと",

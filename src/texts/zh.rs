@@ -219,7 +219,7 @@ pub(super) static TEXTS: Texts = Texts {
         time_to_rotate: "已超过 90 天，建议更换",
         calls_since_disabled: |accepted, refused| format!("此后通过 {accepted} 次，拒绝 {refused} 次"),
         rotate: "轮换",
-        rotate_key: |key| format!("轮换密钥 {key}"),
+        rotate_named: |key| format!("轮换密钥 {key}"),
         calls_counted: "调用次数",
         by_hour: "按小时",
         by_day: "按天",

@@ -1,5 +1,7 @@
 //! No page in any state mixes two languages.
 
+use latchkey::types::id::RequestId;
+
 use crate::support::html::texts;
 use crate::support::walk::every_page;
 
@@ -42,11 +44,12 @@ const NAMES: [&str; 35] = [
     "X-Latchkey-Content-SHA256",
 ];
 
-/// The words in ASCII letters in a text, without keys and addresses.
+/// The words in ASCII letters in a text, without keys, request IDs and addresses.
 fn ascii_words(text: &str) -> Vec<&str> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '…' | '-'));
     let is_word =
         |word: &&str| word.len() > 1 && word.chars().any(|c| c.is_ascii_alphabetic()) && !word.starts_with("AKID");
+    let is_word = |word: &&str| is_word(word) && word.parse::<RequestId>().is_err();
     words.filter(is_word).filter(|word| !NAMES.contains(word)).collect()
 }
 

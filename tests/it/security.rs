@@ -624,3 +624,33 @@ async fn no_plain_secret_of_a_change_is_in_the_data() {
     }
     assert!(files >= 3, "database, write-ahead log and master key");
 }
+
+/// Only where the operator has asked for it, only with both factors, and only for the window.
+#[apply(on_both_engines!)]
+async fn a_sign_in_verifies_where_that_is_set(engine: Engine) {
+    let set = |mut given: latchkey::config::GivenSettings| {
+        given.sign_in_verifies = Some(true);
+        given
+    };
+    let product = Product::start_with(engine, set).await;
+    let (owner, mut browser) = product.signed_in("root").await;
+    let key = browser.create_key().await;
+    let show = format!("/cam/capi/keys/{key}/show");
+    browser.submit("/cam/capi", &show, &[]).await.leads_to("/cam/capi#secret");
+    product.advance(Duration::from_mins(5));
+    browser.submit("/cam/capi", &show, &[]).await.leads_to(&show);
+
+    let code = owner.recovery_codes[0].clone();
+    let mut other = product.browser();
+    owner.give_password(&mut other).await;
+    let fields = [("kind", "recovery"), ("code", code.as_str())];
+    other.submit("/login/code", "/login/code", &fields).await.leads_to("/cam/capi");
+    other.submit("/cam/capi", &show, &[]).await.leads_to(&show);
+
+    // Otherwise, showing a secret asks for both factors again.
+    let product = Product::start(engine).await;
+    let (_owner, mut browser) = product.signed_in("root").await;
+    let key = browser.create_key().await;
+    let show = format!("/cam/capi/keys/{key}/show");
+    browser.submit("/cam/capi", &show, &[]).await.leads_to(&show);
+}

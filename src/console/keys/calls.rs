@@ -11,6 +11,8 @@ use crate::texts::{Text, Texts};
 use crate::types::clock::Timestamp;
 use crate::types::id::RequestId;
 
+/// The number of calls that the page lists, and that the script `live.js` keeps on it.
+pub(super) const LISTED: usize = 20;
 /// The values of `result` in the query string.
 const ACCEPTED: &str = "accepted";
 const REFUSED: &str = "refused";

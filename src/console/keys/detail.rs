@@ -5,7 +5,7 @@ use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, header};
 use url::{Position, Url};
 
-use super::calls::{CallView, CallsQuery};
+use super::calls::{CallView, CallsQuery, LISTED};
 use super::chart::Chart;
 use super::sent_from::{SentFrom, named};
 use super::view::KeyView;
@@ -19,12 +19,10 @@ use crate::keys::calls::{self, Period};
 use crate::keys::{advice, lifecycle};
 use crate::types::key_state::KeyState;
 
-/// The maximum number of calls in the list.
-const CALLS: usize = 50;
-
 /// The page of a key.
 #[derive(Template)]
 #[template(path = "key.html")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a condition of the template")]
 pub struct KeyPage {
     page: Page,
     key: KeyView,
@@ -88,10 +86,10 @@ pub async fn key_page(
     let (period, before) = (sent.period(), sent.before());
     let counts = calls::counts(app, &row, period).await?;
     // One more than is shown tells whether there are older ones.
-    let limit = i64::try_from(CALLS).unwrap_or(i64::MAX).saturating_add(1);
+    let limit = i64::try_from(LISTED).unwrap_or(i64::MAX).saturating_add(1);
     let mut rows = calls::list(app, &row, &sent.filter(), before.as_ref(), limit).await?;
-    let has_older = rows.len() > CALLS;
-    rows.truncate(CALLS);
+    let has_older = rows.len() > LISTED;
+    rows.truncate(LISTED);
     let age = advice::days(row.created_at, app.clock.now());
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     Ok(AccountPage(KeyPage {

@@ -35,7 +35,7 @@ const EVERY: Duration = Duration::from_secs(1);
 const LATE: Duration = Duration::from_secs(10);
 /// How far back a page that was in the background may catch up.
 const CATCHES_UP: Duration = Duration::from_hours(1);
-/// The most calls that are sent at a time, which is as many as the page shows.
+/// The most calls that are sent at a time.
 const CALLS: i64 = 50;
 /// The time after which a browser opens a stream again that was cut off.
 const RETRY: Duration = Duration::from_secs(5);

@@ -163,6 +163,8 @@ impl Visitor {
         let (user_agent, address) = (self.user_agent.as_deref(), self.origin.address);
         let handle = sessions::begin(&console.app, done.uin, user_agent, address).await?;
         let now = console.app.clock.now();
+        // A recovery code stands in for the authenticator at sign-in only.
+        let verified = console.app.settings.sign_in_verifies && done.recovery_codes_left.is_none();
         self.enter(Stage::SignedIn(Box::new(SignedInState {
             uin: done.uin,
             handle,
@@ -170,7 +172,7 @@ impl Visitor {
             since: now,
             form_binding: random::alphanumeric(32),
             previous: done.previous,
-            verified_at: None,
+            verified_at: verified.then_some(now),
             reveal: None,
             replacement: None,
             challenge: None,

@@ -81,7 +81,7 @@ pub struct Key {
     pub time_to_rotate: Text,
     pub calls_since_disabled: fn(i64, i64) -> String,
     pub rotate: Text,
-    pub rotate_key: fn(&str) -> String,
+    pub rotate_named: fn(&str) -> String,
     pub calls_counted: Text,
     pub by_hour: Text,
     pub by_day: Text,
