@@ -172,7 +172,13 @@ pub fn run(cli: Cli) -> ExitCode {
     let format = settings.as_ref().map_or(LogFormat::Auto, |settings| settings.log_format);
     let log = telemetry::start(config::log_filter().as_deref().or(logs), format);
     let ended = settings.and_then(|settings| {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        // A command does one thing after the other. On a busy machine, every hand-over to another thread takes longer
+        // than the work itself.
+        let mut runtime = match command {
+            Command::Serve | Command::Demo => tokio::runtime::Builder::new_multi_thread(),
+            _ => tokio::runtime::Builder::new_current_thread(),
+        };
+        let runtime = runtime.enable_all().build();
         let runtime = runtime.map_err(|cause| StartError::Io { what: "cannot start", cause })?;
         runtime.block_on(dispatch(command, settings))
     });

@@ -8,6 +8,7 @@ use super::{
 pub(super) static TEXTS: Texts = Texts {
     tag: "en",
     own_name: "English",
+    sdk_language: "en-US",
     common: Common {
         copy: "Copy",
         print: "Print",

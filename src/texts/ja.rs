@@ -8,6 +8,7 @@ use super::{
 pub(super) static TEXTS: Texts = Texts {
     tag: "ja",
     own_name: "日本語",
+    sdk_language: "en-US",
     common: Common {
         copy: "コピー",
         print: "印刷",

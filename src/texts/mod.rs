@@ -24,6 +24,8 @@ pub struct Texts {
     pub tag: Text,
     /// The language's own name, for those who read no other.
     pub own_name: Text,
+    /// The language that the official clients are set to in examples. They know Chinese and English.
+    pub sdk_language: Text,
     /// Texts used on several pages.
     pub common: Common,
     /// Names, passwords and codes: their fields and their errors.

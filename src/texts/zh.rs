@@ -8,6 +8,7 @@ use super::{
 pub(super) static TEXTS: Texts = Texts {
     tag: "zh-CN",
     own_name: "简体中文",
+    sdk_language: "zh-CN",
     common: Common {
         copy: "复制",
         print: "打印",
