@@ -39,16 +39,18 @@
   const use = async (button) => {
     const { form } = button;
     const said = form.querySelector('[data-passkey-error]');
+    // The fields that go with the passkey, such as the name of a new one.
+    const fields = (button.dataset.with ?? '').split(' ').filter(Boolean);
     said.textContent = '';
+    if (!fields.every((name) => form.elements[name].reportValidity())) return;
     button.disabled = true;
     try {
       const credential = await ask(button);
       if (!credential) return;
-      const name = 'create' in button.dataset ? { name: form.elements.name.value } : {};
       send(form.action, {
         form_token: form.elements.form_token.value,
         passkey: JSON.stringify(credential),
-        ...name,
+        ...Object.fromEntries(fields.map((name) => [name, form.elements[name].value])),
       });
     } catch (error) {
       said.textContent = wordsFor(error, button.dataset);

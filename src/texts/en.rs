@@ -397,6 +397,7 @@ pub(super) static TEXTS: Texts = Texts {
         password_about: "Required to sign in, and again before a SecretKey is shown or anything on this page is changed.",
         change_password: "Change password",
         change_password_effect: "From then on, only the new password works. All other sessions end at once; this one continues. Passkeys and API keys are not affected.",
+        passkey_for_code: "Use a passkey in place of the code",
         authenticator: "Authenticator app",
         authenticator_about: "Its codes are required together with your password.",
         replace_authenticator: "Replace authenticator",

@@ -389,6 +389,7 @@ pub(super) static TEXTS: Texts = Texts {
         password_about: "サインイン時に必要です。SecretKeyを表示する前や、このページの設定を変更する前にも入力します。",
         change_password: "パスワードを変更",
         change_password_effect: "変更後は、新しいパスワードだけが有効になります。ほかのセッションは直ちにすべて終了し、このセッションは継続します。パスキーとAPIキーには影響しません。",
+        passkey_for_code: "コードの代わりにパスキーを使用",
         authenticator: "認証アプリ",
         authenticator_about: "パスワードと一緒に、アプリに表示されるコードの入力が必要です。",
         replace_authenticator: "認証アプリを変更",

@@ -385,6 +385,7 @@ pub(super) static TEXTS: Texts = Texts {
         password_about: "登录时需要输入，查看 SecretKey 或更改本页任何设置前也需要再次输入。",
         change_password: "修改密码",
         change_password_effect: "修改后仅新密码有效。其他所有会话将立即结束，需用新密码重新登录；当前会话、通行密钥和 API 密钥不受影响。",
+        passkey_for_code: "使用通行密钥代替验证码",
         authenticator: "身份验证器应用",
         authenticator_about: "输入密码时，还需同时输入其显示的动态验证码。",
         replace_authenticator: "更换身份验证器",

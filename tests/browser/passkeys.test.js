@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { launch, press, says, visible, Watch } from './support/browser.js';
 import { Passkeys } from './support/passkeys.js';
 import * as people from './support/people.js';
-import { NAME, row, secretIds } from './support/people.js';
+import { NAME, PASSWORD, row, secretIds } from './support/people.js';
 import { Server } from './support/server.js';
 
 const REFUSED = /This passkey was not accepted/;
@@ -218,6 +218,21 @@ describe('Passkeys', () => {
     await press(button('Use a passkey'));
     const [key] = await secretIds(page);
     await visible(row(page, key).secret);
+  });
+
+  step('It stands in for the code where the password is changed', async () => {
+    await people.signOut(page);
+    await signInWith();
+    await page.goto('/cam/security/password');
+    const fill = (label, value) => page.getByLabel(label, { exact: true }).fill(value);
+    await fill('Current password', PASSWORD);
+    await fill('New password', 'nine pewter spoons ring');
+    // Nothing is asked of the authenticator while a field is empty.
+    await button('Use a passkey in place of the code').click();
+    assert.equal(await page.locator('#again').evaluate((field) => field.matches(':focus')), true);
+    await fill('Confirm new password', 'nine pewter spoons ring');
+    await press(button('Use a passkey in place of the code'));
+    await flash(/password was changed|password has been changed/i);
   });
 
   step('It is removed after a verification, and is worth nothing from then on', async () => {

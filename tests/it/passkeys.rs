@@ -351,6 +351,21 @@ async fn renamed_and_removed_by_their_owner_only(engine: Engine) {
     assert_ne!(other.uin, owner.uin);
 }
 
+/// Where a password is changed, a passkey stands in for the code, and never for the password.
+#[apply(on_both_engines!)]
+async fn a_passkey_is_offered_where_a_password_is_changed(engine: Engine) {
+    let (product, owner, mut browser) = signed_in(engine).await;
+    let change = "/cam/security/password";
+    browser.get(change).await.says("name=\"code\"").does_not_say("data-passkey");
+    store(&product, owner.uin, VICTIM, "mine").await.unwrap();
+    browser.get(change).await.says("name=\"code\"").says("data-passkey=").says("data-with=\"password new again\"");
+    let options = ask(&mut browser, change, ASK_OWN).await;
+    let forged = answer(&options, owner.uin, VICTIM);
+    let new = "seven tin kettles hum";
+    let fields = [("password", PASSWORD), ("passkey", forged.as_str()), ("new", new), ("again", new)];
+    browser.submit(change, change, &fields).await.is(422).says(REFUSED);
+}
+
 #[apply(on_both_engines!)]
 async fn a_reset_of_factors_removes_them_and_a_new_password_does_not(engine: Engine) {
     let (product, mut owner, mut browser) = signed_in(engine).await;

@@ -24,13 +24,16 @@ pub struct PasswordPage {
     page: Page,
     account_name: String,
     asks_code: bool,
+    /// A passkey can stand in for the code.
+    has_passkeys: bool,
     form: FormState,
 }
 
 async fn form(console: &Console, mut owner: SignedIn, form: FormState) -> Result<PasswordPage, PageError> {
     let page = owner.page(console).await?;
     let asks_code = owner.verified(console).is_none();
-    Ok(PasswordPage { page, account_name: owner.account.name.clone(), asks_code, form })
+    let has_passkeys = asks_code && step_up::can_use_passkey(console, &owner).await?;
+    Ok(PasswordPage { page, account_name: owner.account.name.clone(), asks_code, has_passkeys, form })
 }
 
 /// `GET /cam/security/password`
@@ -38,11 +41,13 @@ pub async fn password_page(console: Console, owner: SignedIn) -> Result<AccountP
     Ok(AccountPage(form(&console, owner, FormState::default()).await?))
 }
 
-/// The form. The current password is always required; the code is required unless an earlier verification still holds.
+/// The form. The current password is always required; a code or passkey is required unless an earlier verification still
+/// holds.
 #[derive(Deserialize)]
 pub struct ChangeForm {
     password: SecretString,
     code: Option<SecretString>,
+    passkey: Option<String>,
     new: SecretString,
     again: SecretString,
 }
@@ -70,7 +75,7 @@ async fn try_change(
     sent: ChangeForm,
 ) -> Result<Result<i64, FormState>, PageError> {
     let texts = owner.texts();
-    let ChangeForm { password, code, new, again } = sent;
+    let ChangeForm { password, code, passkey, new, again } = sent;
     let mut errors: Vec<FieldError> = form_state::of_new_password("new", &new, &owner.account.name, texts).collect();
     if new.expose_secret() != again.expose_secret() {
         errors.push(FieldError { field: "again", text: texts.credentials.password_differs.into() });
@@ -79,7 +84,7 @@ async fn try_change(
         return Ok(Err(FormState::with_errors(errors)));
     }
     let new = NewPassword::validate(new, &owner.account.name)?;
-    let proof = StepUpForm { password: Some(password.clone()), code, passkey: None };
+    let proof = StepUpForm { password: Some(password.clone()), code, passkey };
     let verified = match step_up::check(console, owner, proof).await {
         Ok(verified) => verified,
         Err(unproved) => return unproved.errors(texts).map(Err),

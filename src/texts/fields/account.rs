@@ -104,6 +104,7 @@ pub struct Security {
     pub password_about: Text,
     pub change_password: Text,
     pub change_password_effect: Text,
+    pub passkey_for_code: Text,
     pub authenticator: Text,
     pub authenticator_about: Text,
     pub replace_authenticator: Text,
