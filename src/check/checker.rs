@@ -135,7 +135,7 @@ impl Checker {
                 },
                 _ => Proved::default(),
             };
-            let action = context.requested.recorded(proved);
+            let action = context.requested.recorded(proved, claim.scope());
             let CheckContext { request_id, address, .. } = context;
             let call = CheckedCall { at: found.now, request_id, action: &action, address, refusal, diagnosed };
             self.usage.record(&found.key.usage, call);
@@ -152,7 +152,7 @@ impl Checker {
             KeyState::Deleted => Refusal::Deleted,
         };
         // The signature cannot be checked, because the body that it covers was not read.
-        let action = context.requested.recorded(Proved::default());
+        let action = context.requested.recorded(Proved::default(), None);
         let CheckContext { request_id, address, .. } = context;
         let (at, refused) = (now, refusal.recorded());
         let call = CheckedCall { at, request_id, action: &action, address, refusal: refused, diagnosed: None };

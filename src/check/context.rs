@@ -46,9 +46,9 @@ pub(super) struct Proved {
 }
 
 impl<'a> Requested<'a> {
-    /// The text for the usage record. Of a request to a back end, it contains the parts that the key has signed, and
-    /// otherwise only a method that HTTP defines.
-    pub(super) fn recorded(self, proved: Proved) -> Cow<'a, str> {
+    /// The text for the usage record. Of a request to a back end, it contains the parts that the key has signed, with
+    /// region and service of the signature's `scope`, and otherwise only a method that HTTP defines.
+    pub(super) fn recorded(self, proved: Proved, scope: Option<(&str, &str)>) -> Cow<'a, str> {
         let (method, path) = match self {
             Self::Action(name) => return name.into(),
             Self::OfBackEnd { method, path } => (if proved.method { method } else { known_method(method) }, path),
@@ -56,6 +56,7 @@ impl<'a> Requested<'a> {
         if !proved.path {
             return method[..method.floor_char_boundary(RECORDED_LIMIT)].into();
         }
-        format!("{method} {path}").chars().filter(|c| !c.is_control()).take(RECORDED_LIMIT).collect()
+        let scope = scope.map_or_else(String::new, |(region, service)| format!(" ({region}/{service})"));
+        format!("{method} {path}{scope}").chars().filter(|c| !c.is_control()).take(RECORDED_LIMIT).collect()
     }
 }

@@ -17,7 +17,7 @@ use secrecy::SecretString;
 pub use self::declaration::Setting;
 pub(crate) use self::master_key::MasterKeyFile;
 pub use self::settings::{GivenSettings, SETTINGS, Settings};
-pub use self::values::{Listen, Span};
+pub use self::values::{Aws4Scope, GuardScheme, Listen, Span};
 
 const MASTER_KEY_VARIABLE: &str = "LATCHKEY_MASTER_KEY";
 

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::declaration::{Setting, settings};
-use super::values::{Listen, Span, network};
+use super::values::{Aws4Scope, GuardScheme, Listen, Span, network};
 use crate::db;
 use crate::telemetry::LogFormat;
 
@@ -99,6 +99,14 @@ settings! {
     /// Whether the guard, /forward-auth and /v1/verify accept requests whose body is not signed
     #[arg(value_name = "BOOL")]
     pub guard_unsigned_payload: bool = "false";
+
+    /// Signature schemes that the guard, /forward-auth and /v1/verify accept: tc3, aws4
+    #[arg(value_name = "SCHEMES", value_delimiter = ',')]
+    pub guard_schemes: Vec<GuardScheme>, otherwise "tc3,aws4";
+
+    /// Region and service that aws4 signatures must be for, such as `eu-west-1/shop`
+    #[arg(value_name = "REGION/SERVICE")]
+    pub guard_aws4_scope: Aws4Scope, otherwise "any";
 
     /// File of the tokens that callers of /v1/verify present as `Authorization: Bearer`, one per line
     #[arg(value_name = "FILE")]

@@ -47,6 +47,37 @@ impl From<Span> for Duration {
     }
 }
 
+/// A signature scheme for requests to a back end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum GuardScheme {
+    /// Signature version 3.
+    Tc3,
+    /// Signature Version 4 of AWS.
+    Aws4,
+}
+
+/// The scope that signatures must be for: `REGION/SERVICE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aws4Scope {
+    /// The region.
+    pub region: String,
+    /// The service.
+    pub service: String,
+}
+
+impl FromStr for Aws4Scope {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('/') {
+            Some((region, service)) if !region.is_empty() && !service.is_empty() && !service.contains('/') => {
+                Ok(Self { region: region.to_owned(), service: service.to_owned() })
+            }
+            _ => Err("expected REGION/SERVICE such as eu-west-1/shop".to_owned()),
+        }
+    }
+}
+
 /// Parses a network or a single address.
 pub(super) fn network(text: &str) -> Result<IpNet, String> {
     let one = || text.parse::<IpAddr>().map(IpNet::from);

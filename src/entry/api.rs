@@ -19,7 +19,6 @@ use super::messages::texts_for;
 use super::{actions, ask, envelope, forward_auth, verify_api};
 use crate::app::App;
 use crate::http::tracked::{self, Caller, Routes};
-use crate::metrics::EntryPoint;
 use crate::texts::Texts;
 use crate::types::id::RequestId;
 
@@ -104,6 +103,6 @@ pub fn panicked(request_id: RequestId, uri: &Uri) -> Response {
     if uri.path() == "/" {
         envelope::failure(&ApiError::Fault, Texts::fallback(), request_id)
     } else {
-        ask::refuse(&ApiError::Fault, EntryPoint::ForwardAuth, Texts::fallback(), request_id)
+        ask::refuse(&ApiError::Fault, &[], Texts::fallback(), request_id)
     }
 }

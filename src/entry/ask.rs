@@ -9,10 +9,11 @@ use super::envelope;
 use crate::app::App;
 use crate::check::checker::{Checker, Signed};
 use crate::check::context::CheckContext;
+use crate::config::{Aws4Scope, GuardScheme};
 use crate::http::body;
 use crate::metrics::EntryPoint;
-use crate::signature::SchemeName;
 use crate::signature::scheme::{Payload, SentRequest};
+use crate::signature::{Claim, Malformed, SchemeName, aws4};
 use crate::texts::Texts;
 use crate::types::id::RequestId;
 
@@ -25,11 +26,17 @@ const SECRET_ID: HeaderName = HeaderName::from_static("x-latchkey-secret-id");
 /// The payload hash that was signed.
 const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-latchkey-content-sha256");
 
-/// The signature schemes that an entry point accepts, in the order in which they are tried.
-fn schemes(entry_point: EntryPoint) -> &'static [SchemeName] {
-    match entry_point {
-        EntryPoint::Action => &[SchemeName::Tc3, SchemeName::V1],
-        EntryPoint::ForwardAuth | EntryPoint::Verify | EntryPoint::Guard => &[SchemeName::Tc3],
+/// The signature schemes that an entry point accepts, in the order in which they are tried. Any `Authorization` header
+/// counts as one of version 3, so that one comes after the others that use the header.
+pub(crate) fn schemes(app: &App, entry_point: EntryPoint) -> &'static [SchemeName] {
+    if entry_point == EntryPoint::Action {
+        return &[SchemeName::Tc3, SchemeName::V1];
+    }
+    let accepts = |scheme| app.settings.guard_schemes.as_ref().is_none_or(|accepted| accepted.contains(&scheme));
+    match (accepts(GuardScheme::Aws4), accepts(GuardScheme::Tc3)) {
+        (true, true) => &[SchemeName::Aws4, SchemeName::Tc3],
+        (true, false) => &[SchemeName::Aws4],
+        (false, _) => &[SchemeName::Tc3],
     }
 }
 
@@ -38,6 +45,9 @@ fn schemes(entry_point: EntryPoint) -> &'static [SchemeName] {
 pub(crate) struct Admission<'a> {
     checker: &'a Checker,
     context: CheckContext<'a>,
+    schemes: &'static [SchemeName],
+    /// The scope that aws4 signatures must be for, if it is set.
+    scope: Option<&'a Aws4Scope>,
     takes_unsigned_payload: bool,
 }
 
@@ -55,12 +65,14 @@ impl<'a> Admission<'a> {
     pub(crate) fn new(app: &'a App, context: CheckContext<'a>) -> Self {
         let of_back_end = context.entry_point != EntryPoint::Action;
         let takes_unsigned_payload = !of_back_end || app.settings.guard_unsigned_payload;
-        Self { checker: &app.checker, context, takes_unsigned_payload }
+        let schemes = schemes(app, context.entry_point);
+        let scope = app.settings.guard_aws4_scope.as_ref();
+        Self { checker: &app.checker, context, schemes, scope, takes_unsigned_payload }
     }
 
     /// The scheme under which the request claims to be signed.
     pub(crate) fn scheme(&self, request: &SentRequest<'_>) -> SchemeName {
-        SchemeName::of(request, schemes(self.context.entry_point))
+        SchemeName::of(request, self.schemes)
     }
 
     /// Checks whether the body of `request` is worth reading. A long body is read only for a claim that may be right.
@@ -73,7 +85,7 @@ impl<'a> Admission<'a> {
             return Ok(body);
         }
         let payload = Payload::default();
-        let claim = self.scheme(request).read(request, &payload);
+        let claim = self.read(self.scheme(request), request, &payload);
         // The future is boxed, so that the many requests with short bodies do not carry its state.
         match Box::pin(self.checker.precheck(claim, self.context)).await {
             Ok(()) => Ok(body),
@@ -84,6 +96,21 @@ impl<'a> Admission<'a> {
         }
     }
 
+    fn read<'r>(
+        &self,
+        scheme: SchemeName,
+        request: &SentRequest<'r>,
+        payload: &'r Payload,
+    ) -> Result<Claim<'r>, Malformed> {
+        let claim = scheme.read(request, payload)?;
+        match (claim.scope(), self.scope) {
+            (Some(found), Some(Aws4Scope { region, service })) if found != (region.as_str(), service.as_str()) => {
+                Err(aws4::Malformed::Scope.into())
+            }
+            _ => Ok(claim),
+        }
+    }
+
     /// Checks a complete request, or one whose body was sent elsewhere.
     pub(crate) async fn ask(&self, request: &SentRequest<'_>) -> Result<Accepted, ApiError> {
         let scheme = self.scheme(request);
@@ -91,7 +118,7 @@ impl<'a> Admission<'a> {
         if !self.takes_unsigned_payload && payload.is_unsigned() {
             return Err(ApiError::UnsignedPayload);
         }
-        let claim = scheme.read(request, &payload);
+        let claim = self.read(scheme, request, &payload);
         let signed = self.checker.check(claim, self.context).await?;
         Ok(Accepted { signed, payload })
     }
@@ -111,11 +138,11 @@ pub(crate) fn identity(accepted: &Accepted) -> [(HeaderName, HeaderValue); 4] {
 
 /// A refusal for programs that evaluate the status: it contains the envelope and, with 401, the accepted schemes (RFC
 /// 9110, section 11.6.1).
-pub(crate) fn refuse(error: &ApiError, entry_point: EntryPoint, texts: &Texts, request_id: RequestId) -> Response {
+pub(crate) fn refuse(error: &ApiError, accepted: &[SchemeName], texts: &Texts, request_id: RequestId) -> Response {
     let mut response = envelope::failure(error, texts, request_id);
     *response.status_mut() = error.guard_status();
     if response.status() == StatusCode::UNAUTHORIZED {
-        for scheme in schemes(entry_point) {
+        for scheme in accepted {
             response.headers_mut().append(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme.as_str()));
         }
     }

@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::api_error::ApiError;
-use super::ask::{Accepted, Admission, identity, refuse};
+use super::ask::{Accepted, Admission, identity, refuse, schemes};
 use super::messages::texts_for;
 use super::target::path_and_query;
 use crate::app::App;
@@ -41,7 +41,7 @@ pub(crate) async fn forward_auth(
             response.headers_mut().extend(identity(&accepted));
             response
         }
-        Err(error) => refuse(&error, EntryPoint::ForwardAuth, texts, caller.request_id),
+        Err(error) => refuse(&error, schemes(&app, EntryPoint::ForwardAuth), texts, caller.request_id),
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! Invariant: no I/O, no clock, no randomness.
 
+pub mod aws4;
 pub mod diagnosis;
 pub mod scheme;
 pub mod tc3;
@@ -15,6 +16,8 @@ use self::scheme::{Kept, Payload, Scheme, SentRequest, schemes};
 use crate::types::clock::Timestamp;
 
 schemes! {
+    /// Signature Version 4 of AWS, in the `Authorization` header.
+    Aws4 = aws4::Aws4Claim,
     /// Signature version 3, in the `Authorization` header.
     Tc3 = tc3::Tc3Claim,
     /// Signature version 1, among the parameters.

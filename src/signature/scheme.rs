@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::HeaderMap;
 use secrecy::SecretString;
+use sha2::{Digest as _, Sha256};
 
 use super::Malformed;
 use super::diagnosis::Diagnosis;
@@ -61,6 +62,21 @@ pub struct Payload {
 }
 
 impl Payload {
+    /// The payload of a request whose whole body is `body`.
+    pub(super) fn of(body: &[u8]) -> Self {
+        Self { sha256: data_encoding::HEXLOWER.encode(&Sha256::digest(body)), says_unsigned: false }
+    }
+
+    /// The payload, as described by a party that has it: by its hash, or by [`UNSIGNED_PAYLOAD`]. Returns `None` if it
+    /// is neither.
+    pub(super) fn stated(said: &str) -> Option<Self> {
+        if said == UNSIGNED_PAYLOAD {
+            return Some(Self { sha256: UNSIGNED_PAYLOAD_SHA256.to_owned(), says_unsigned: true });
+        }
+        let is_hash = said.len() == 64 && said.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        is_hash.then(|| Self { sha256: said.to_owned(), says_unsigned: false })
+    }
+
     /// Returns `true` if the signature does not cover the payload.
     pub fn is_unsigned(&self) -> bool {
         self.says_unsigned || self.sha256 == UNSIGNED_PAYLOAD_SHA256
@@ -104,6 +120,11 @@ pub trait Scheme<'r>: Sized {
 
     /// Returns `true` if a temporary token was sent along.
     fn has_token(&self) -> bool;
+
+    /// Region and service of the claim's scope, if the scheme has them.
+    fn scope(&self) -> Option<(&str, &str)> {
+        None
+    }
 
     /// Derives the signing key for this claim. Returns `None` if the claim is wrong whatever the key.
     fn signing_key(&self, secret_key: &SecretString) -> Option<Self::SigningKey>;
@@ -255,6 +276,13 @@ macro_rules! schemes {
             pub fn has_token(&self) -> bool {
                 match self {
                     $(Self::$name(claim) => claim.has_token(),)*
+                }
+            }
+
+            /// Region and service of the claim's scope, if the scheme has them.
+            pub fn scope(&self) -> Option<(&str, &str)> {
+                match self {
+                    $(Self::$name(claim) => claim.scope(),)*
                 }
             }
 

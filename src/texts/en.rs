@@ -318,6 +318,7 @@ pub(super) static TEXTS: Texts = Texts {
         cause_query: "The signed query is not the one that was sent. Sign the query string exactly as it appears in the URL. For a POST without a query, sign an empty line.",
         cause_method: "The signed method is not the one that was sent. Sign GET or POST as it is sent, in upper case.",
         cause_path: "The signed path is not the one that was sent. Sign the path exactly as it appears in the URL.",
+        cause_folded_path: "The client signed the path without its empty segments and dots, such as /a/c for /a//b/../c. What was sent is what the back end gets, so sign that, or send the short form.",
         cause_disabled: "The signature is right, but the key is disabled. Enable it, or use another key.",
         cause_expired: "The signature is right, but its timestamp is more than 300 seconds off the clock of the server. Set the clock of the machine that signs.",
         cause_token: "The signature is right, but a token was sent with it. Leave out X-TC-Token: this server does not issue tokens.",

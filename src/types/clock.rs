@@ -75,6 +75,15 @@ impl Timestamp {
         (is_canonical && date.year() > 0).then(|| Self(since_epoch.as_secs().saturating_mul(1000)))
     }
 
+    /// Parses an instant in the basic format of ISO 8601, in UTC: `20150830T123600Z`. Returns `None` for any other notation.
+    pub fn of_basic_format(text: &str) -> Option<Self> {
+        const FORMAT: &str = "%Y%m%dT%H%M%SZ";
+        let time = jiff::civil::DateTime::strptime(FORMAT, text).ok()?;
+        let is_canonical = time.strftime(FORMAT).to_string() == text;
+        let since_epoch = time.duration_since(jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0));
+        (is_canonical && time.year() > 0).then(|| Self::of_seconds(since_epoch.as_secs()))
+    }
+
     fn calendar(self) -> jiff::Timestamp {
         jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
     }

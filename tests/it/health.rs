@@ -51,7 +51,7 @@ async fn advice(browser: &mut Browser) -> Page {
 async fn steps(browser: &mut Browser, key: &str) -> (Page, Vec<bool>) {
     let page = browser.get(&key_path(key, "rotate")).await;
     page.is_account_page();
-    let list = page.between("<ol class=\"rotation\">", "</ol>").unwrap();
+    let list = page.between("<ol class=\"rotation\"", "</ol>").unwrap();
     let done =
         list.split("</h2>").skip(1).map(|step| step.trim_start().starts_with("<span class=\"state on\">")).collect();
     (page, done)

@@ -31,6 +31,7 @@ pub(super) fn of_cause(reason: &str, cause: &str, texts: &Texts) -> Text {
         (Some(Cause::Query), _) => texts.cause_query,
         (Some(Cause::Method), _) => texts.cause_method,
         (Some(Cause::Path), _) => texts.cause_path,
+        (Some(Cause::FoldedPath), _) => texts.cause_folded_path,
         (None, Some(Reason::Disabled)) => texts.cause_disabled,
         (None, Some(Reason::Expired)) => texts.cause_expired,
         (None, Some(Reason::Token)) => texts.cause_token,

@@ -26,7 +26,7 @@ use url::Url;
 use self::headers::{connection_names, takes_signed_header, without_hop_by_hop};
 use self::upstream::Upstream;
 use super::api_error::ApiError;
-use super::ask::{Admission, refuse};
+use super::ask::{Admission, refuse, schemes};
 use super::messages::texts_for;
 use super::target::path_and_query;
 use crate::app::App;
@@ -59,7 +59,7 @@ pub fn router(app: App, upstream: &Url) -> Router {
 
 /// The response for a panic in a handler.
 pub fn panicked(request_id: RequestId, _: &Uri) -> Response {
-    refuse(&ApiError::Fault, EntryPoint::Guard, Texts::fallback(), request_id)
+    refuse(&ApiError::Fault, &[], Texts::fallback(), request_id)
 }
 
 async fn serve(State(guard): State<Guard>, Extension(caller): Extension<Caller>, mut request: Request) -> Response {
@@ -67,7 +67,7 @@ async fn serve(State(guard): State<Guard>, Extension(caller): Extension<Caller>,
     let upgrade = request.extensions_mut().remove::<OnUpgrade>();
     match pass(&guard, &caller, request, upgrade).await {
         Ok(response) => response,
-        Err(error) => refuse(&error, EntryPoint::Guard, texts, caller.request_id),
+        Err(error) => refuse(&error, schemes(&guard.app, EntryPoint::Guard), texts, caller.request_id),
     }
 }
 

@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use super::X_TC_CONTENT_SHA256;
 use super::authorization::Authorization;
 use super::canonical::{SignedRequest, SigningKey, canonical_request, matches, payload_hash, readings, string_to_sign};
-use crate::signature::diagnosis::{Cause, Diagnosis};
+use crate::signature::diagnosis::{Cause, Diagnosis, METHODS, masked, other_hosts};
 use crate::signature::scheme::UNSIGNED_PAYLOAD;
 
 /// Diagnoses a refused request. `utc_date` is the date of its timestamp.
@@ -45,7 +45,6 @@ pub fn diagnose(
     Diagnosis { canonical_request, string_to_sign: to_sign, variant_was_signed, cause }
 }
 
-const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 const SIGNED_HEADERS: [&str; 8] = [
     "content-type",
     "host",
@@ -57,14 +56,6 @@ const SIGNED_HEADERS: [&str; 8] = [
     "x-tc-content-sha256",
 ];
 const SERVICES: [&str; 2] = ["sts", "cam"];
-
-/// Returns `part` if it is one of the `harmless`, and otherwise its length and the beginning of its hash.
-fn masked<'a>(part: &'a str, harmless: &[&str]) -> Cow<'a, str> {
-    if harmless.contains(&part) {
-        return part.into();
-    }
-    format!("({} bytes, SHA-256 {}…)", part.len(), &payload_hash(false, part.as_bytes())[..8]).into()
-}
 
 fn masked_canonical_request(authorization: &Authorization<'_>, request: &SignedRequest<'_>) -> String {
     let name = |name| masked(name, &SIGNED_HEADERS);
@@ -138,16 +129,10 @@ const CONTENT_TYPES: [&str; 7] = [
     "",
 ];
 
-/// Hosts that may have been signed instead of the one that arrived: that of the public cloud, of a proxy in between, of
-/// this machine, or the one that arrived, with a default port.
+/// Hosts that may have been signed instead of the one that arrived, among them those of the public cloud.
 fn hosts(headers: &HeaderMap, service: &str) -> impl Iterator<Item = String> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    let (host, forwarded) = (text("host"), text("x-forwarded-host"));
-    let port = host.rsplit_once(':').map_or("", |(_, port)| port).to_owned();
-    let local = ["localhost", "127.0.0.1", "[::1]"].map(|name| format!("{name}:{port}"));
     let public = [format!("{service}.tencentcloudapi.com"), "tencentcloudapi.com".to_owned()];
-    let ports = [format!("{host}:80"), format!("{host}:443"), String::new()];
-    [forwarded].into_iter().chain(public).chain(local).chain(ports)
+    other_hosts(headers).chain(public)
 }
 
 /// The query as clients may have signed it: empty, sorted, or with other escapes.

@@ -77,11 +77,11 @@ impl<'r> Scheme<'r> for Tc3Claim<'r> {
                 let says_unsigned = only(request.headers, X_TC_CONTENT_SHA256) == Some(UNSIGNED_PAYLOAD);
                 Ok(Payload { sha256: payload_hash(says_unsigned, body), says_unsigned })
             }
-            SentBody::Hashed(said) => Ok(payload_as_said(said)?),
+            SentBody::Hashed(said) => Ok(Payload::stated(said).ok_or(Malformed::PayloadHash)?),
             SentBody::Elsewhere => match only(request.headers, X_TC_CONTENT_SHA256) {
-                Some(said) => Ok(payload_as_said(said)?),
+                Some(said) => Ok(Payload::stated(said).ok_or(Malformed::PayloadHash)?),
                 None if request.headers.contains_key(X_TC_CONTENT_SHA256) => Err(Malformed::PayloadHashNotOnce.into()),
-                None => Ok(Payload { sha256: payload_hash(false, b""), says_unsigned: false }),
+                None => Ok(Payload::of(b"")),
             },
             SentBody::Unread => Ok(Payload::default()),
         }
@@ -128,15 +128,6 @@ impl<'r> Scheme<'r> for Tc3Claim<'r> {
         let date = self.signed_at?.utc_date();
         Some(diagnosis::diagnose(&self.authorization, &self.request, secret_key, &date))
     }
-}
-
-/// The payload, as described by a party that has it: by its hash, or by [`UNSIGNED_PAYLOAD`].
-fn payload_as_said(said: &str) -> Result<Payload, Malformed> {
-    if said == UNSIGNED_PAYLOAD {
-        return Ok(Payload { sha256: payload_hash(true, b""), says_unsigned: true });
-    }
-    let is_hash = said.len() == 64 && said.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    if is_hash { Ok(Payload { sha256: said.to_owned(), says_unsigned: false }) } else { Err(Malformed::PayloadHash) }
 }
 
 #[cfg(test)]

@@ -176,6 +176,7 @@ pub struct Refused {
     pub cause_query: Text,
     pub cause_method: Text,
     pub cause_path: Text,
+    pub cause_folded_path: Text,
     pub cause_disabled: Text,
     pub cause_expired: Text,
     pub cause_token: Text,
