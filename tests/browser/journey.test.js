@@ -1,5 +1,5 @@
 // The complete journey of an owner: from the printed setup link to a deleted key, then signed out and in again. The
-// steps are the same with and without JavaScript, and on both databases.
+// steps are the same with and without JavaScript, on both databases, and in both browsers.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -13,13 +13,18 @@ import { callerIdentity } from './support/signed.js';
 const SECRET_KEY = /^[A-Za-z0-9]{32}$/;
 const SCRIPT = '<script>alert(1)</script>"><img src=x onerror=alert(2)>';
 
-for (const database of ['SQLite', 'PostgreSQL']) {
+for (const [name, database] of [
+  ['Chromium', 'SQLite'],
+  ['Chromium', 'PostgreSQL'],
+  ['Firefox', 'SQLite'],
+]) {
   for (const javaScript of [true, false]) {
-    describe(`${javaScript ? 'With' : 'Without'} JavaScript, on ${database}`, () => journey({ database, javaScript }));
+    describe(`${name}, ${javaScript ? 'with' : 'without'} JavaScript, on ${database}`, () =>
+      journey({ name, database, javaScript }));
   }
 }
 
-function journey({ database, javaScript }) {
+function journey({ name, database, javaScript }) {
   let server;
   let browser;
   let context;
@@ -35,7 +40,7 @@ function journey({ database, javaScript }) {
 
   before(async () => {
     server = await Server.start({ database });
-    browser = await launch();
+    browser = await launch({ name, javaScript });
     context = await browser.newContext({
       baseURL: server.console,
       javaScriptEnabled: javaScript,
@@ -257,7 +262,9 @@ function journey({ database, javaScript }) {
     });
 
     step('Copying says that it is done', async () => {
-      await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: server.console });
+      if (name === 'Chromium') {
+        await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: server.console });
+      }
       const copied = async (what, copy, text) => {
         await copy.click();
         await says(page.locator('#status'), `${what} copied.`);
@@ -268,6 +275,7 @@ function journey({ database, javaScript }) {
     });
 
     step('Where copying is not allowed, the text is selected and the reader told', async () => {
+      if (name === 'Firefox') return; // it has no such permission
       const { targetInfo } = await (await context.newCDPSession(page)).send('Target.getTargetInfo');
       await (await browser.newBrowserCDPSession()).send('Browser.setPermission', {
         permission: { name: 'clipboard-write' },
@@ -313,16 +321,7 @@ function journey({ database, javaScript }) {
 
   step('The secret masks itself', async () => {
     const other = await context.newPage();
-    if (javaScript) {
-      await other.clock.install();
-    } else {
-      // A minute is too long to wait, so shorten the page's refresh time. The browser's reaction is unchanged.
-      await other.route('**/show', async (route) => {
-        const response = await route.fetch();
-        const body = await response.text();
-        await route.fulfill({ response, body: body.replace('content="60;', 'content="1;') });
-      });
-    }
+    if (javaScript) await other.clock.install();
     await other.goto('/cam/capi');
     await press(row(other, second).button('Show'));
     const key = row(other, second);
@@ -335,6 +334,13 @@ function journey({ database, javaScript }) {
       await says(other.locator('#status'), /Hides in (10|\d) s/);
       await visible(key.secret);
       await other.clock.runFor(10_000);
+    } else {
+      // A minute is too long to wait, so shorten the page's refresh time. The browser's reaction is unchanged.
+      await other.locator('meta[http-equiv=refresh]').evaluate((refresh) => {
+        const sooner = refresh.cloneNode();
+        sooner.content = sooner.content.replace('60;', '1;');
+        refresh.replaceWith(sooner);
+      });
     }
     await visible(key.mask);
     assert.equal(await key.secret.count(), 0);
@@ -561,6 +567,67 @@ function journey({ database, javaScript }) {
     await refusedAt(page, 'Recovery code', /already used/);
     await people.giveCode(page, 'Recovery code', recoveryCodes[9]);
     await flash(/You have 8 codes left/);
+  });
+
+  step('The emergency stop takes one confirmation, and a stopped key is only enabled with password and code', async () => {
+    [first] = await secretIds(page);
+    await press(page.getByRole('link', { name: 'Disable all keys' }));
+    await heading('Disable all keys?');
+    await says(page.locator('main'), first);
+    await press(page.getByRole('link', { name: 'Cancel' }));
+    await says(row(page, first).status, 'Enabled');
+    await press(page.getByRole('link', { name: 'Disable all keys' }));
+    await press(button('Disable all keys'));
+    await onKeysPage();
+    await flash(/1 key was disabled/);
+    await says(row(page, first).status, /Disabled\s*by the emergency stop/);
+    const { Error: refusal } = await callerIdentity(server.api, { secretId: first, secretKey });
+    assert.equal(refusal?.Code, 'AuthFailure.SecretIdNotFound');
+
+    await press(row(page, first).button('Enable'));
+    await heading('Enable this key again?');
+    await people.verify(page, { password: 'not the password', code: authenticator.wrongCode(), act: 'Enable' });
+    await refusedAt(page, 'Password', /password is wrong/);
+    await people.verify(page, { code: await authenticator.code(), act: 'Enable' });
+    await flash(/is enabled/);
+    const identity = await callerIdentity(server.api, { secretId: first, secretKey });
+    assert.equal(identity.Error, undefined);
+  });
+
+  step('A rotation leads from the old key to the new one', async () => {
+    const current = async (name) => {
+      await heading('Rotate this key');
+      await visible(page.locator('[aria-current=step]').getByRole('heading', { name }));
+    };
+    await press(page.getByRole('link', { name: /^All calls/ }));
+    await press(page.getByRole('link', { name: 'Rotate this key' }));
+    await current('Create the new key');
+    const rotation = page.url();
+    await press(button('Create Key'));
+    await flash(/was created/);
+    await current('Switch to the new key');
+    await press(page.getByRole('link', { name: 'Show SecretKey' }));
+    await press(button('Show')); // just verified, so nothing is asked for
+    [first, second] = await secretIds(page);
+    const old = { secretId: first, secretKey };
+    const renewed = { secretId: second, secretKey: await row(page, second).secret.innerText() };
+    await callerIdentity(server.api, renewed);
+    await page.goto(rotation);
+    await says(page.locator('main'), /The old key is still in use/);
+    await page.getByRole('button', { name: /^Disable/ }).click();
+    await focused(dialog().getByRole('button', { name: 'Cancel' }));
+    await press(dialog().getByRole('button', { name: 'Confirm' }));
+    await flash(/is disabled/);
+    await current('Delete the old key');
+    assert.equal((await callerIdentity(server.api, old)).Error?.Code, 'AuthFailure.SecretIdNotFound');
+    assert.equal((await callerIdentity(server.api, renewed)).Error, undefined);
+    await page.reload();
+    await says(page.locator('main'), /1 call has been refused/);
+    await page.getByRole('button', { name: /^Delete/ }).click();
+    await press(dialog().getByRole('button', { name: 'Delete' }));
+    await onKeysPage();
+    await flash(/was deleted/);
+    assert.deepEqual(await secretIds(page), [second]);
   });
 
   step('Language and theme are switched in the bar, lead back to the page, and outlive the session', async () => {

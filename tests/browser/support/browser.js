@@ -1,10 +1,17 @@
-// Chromium, and the defects that must never occur in it.
+// The browsers, and the defects that must never occur in them.
 
 import assert from 'node:assert/strict';
 
 import { chromium } from 'playwright-core';
 
-export function launch() {
+import { launchFirefox } from './firefox.js';
+
+/** Starts a browser: Chromium or Firefox. Whether its pages run scripts is also said to `newContext`. */
+export function launch({ name = 'Chromium', javaScript = true } = {}) {
+  return name === 'Firefox' ? launchFirefox({ javaScript }) : launchChromium();
+}
+
+function launchChromium() {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     headless: true,
