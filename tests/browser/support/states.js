@@ -1,6 +1,6 @@
 // Every page of the console in every state that looks different, one after the other.
 
-import { leads, press } from './browser.js';
+import { focused, leads, press } from './browser.js';
 import { beginning, named } from './names.js';
 import { Passkeys } from './passkeys.js';
 import * as people from './people.js';
@@ -90,6 +90,7 @@ export async function* states(server, page, { extreme = false } = {}) {
   // The remark.
   await page.goto('/cam/capi');
   await one.remark.locator('summary').click();
+  await focused(one.remark.getByRole('textbox'));
   yield 'remark, open';
   await one.remark.getByRole('textbox').fill(remark);
   await press(one.remark.getByRole('button', { name: named('Save') }));
