@@ -1,6 +1,8 @@
 // The browsers, and the defects that must never occur in them.
 
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 
 import { chromium } from 'playwright-core';
 
@@ -11,22 +13,32 @@ export function launch({ name = 'Chromium', javaScript = true } = {}) {
   return name === 'Firefox' ? launchFirefox({ javaScript }) : launchChromium();
 }
 
+const CHROMIUM = {
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  headless: true,
+  args: [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+  ],
+  // Ordinary browsers keep whole pages in memory for the Back button, so this one must do so, too.
+  ignoreDefaultArgs: ['--disable-back-forward-cache'],
+};
+
 function launchChromium() {
-  return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    headless: true,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-    // Ordinary browsers keep whole pages in memory for the Back button, so this one must do so, too.
-    ignoreDefaultArgs: ['--disable-back-forward-cache'],
-  });
+  return chromium.launch(CHROMIUM);
+}
+
+/** Starts Chromium with its data in `folder`, for a tool that joins it at the port. */
+export async function launchWithPort(folder, options) {
+  const args = [...CHROMIUM.args, '--remote-debugging-port=0'];
+  const context = await chromium.launchPersistentContext(folder, { ...CHROMIUM, ...options, args });
+  const [port] = (await readFile(path.join(folder, 'DevToolsActivePort'), 'utf8')).split('\n');
+  return { context, port: Number(port) };
 }
 
 /** Records everything in `context` that is a defect on any page. */
