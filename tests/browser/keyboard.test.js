@@ -192,7 +192,7 @@ function journey(name) {
   step('Rotate the key', async () => {
     const [old] = await secretIds(page);
     await activate(page, 'All calls');
-    await activate(page, 'Rotate this key');
+    await activate(page, 'Rotate');
     await heading('Rotate this key');
     await activate(page, 'Create Key');
     await told(/was created/);

@@ -57,18 +57,7 @@ class Demo {
 /** A picture of the page from its top to the bottom of `to`. */
 async function take(page, name, to, margin = MARGIN) {
   const { y, height } = await to.boundingBox();
-  await shoot(page, name, { x: 0, y: 0, width: WIDTH, height: y + height + margin });
-}
-
-/** A picture of a part of the page, without bar and menu. */
-async function takePart(page, name, from, to) {
-  const { x } = await page.locator('main').boundingBox();
-  const top = (await from.boundingBox()).y - MARGIN;
-  const { y, height } = await to.boundingBox();
-  await shoot(page, name, { x, y: top, width: WIDTH - x, height: y + height - top });
-}
-
-async function shoot(page, name, clip) {
+  const clip = { x: 0, y: 0, width: WIDTH, height: y + height + margin };
   await page.screenshot({ path: path.join(folder, `${name}.png`), fullPage: true, clip });
 }
 
@@ -89,7 +78,7 @@ async function walk(page, demo) {
   await press(link(/^All calls/).last());
   const refused = page.getByRole('cell').getByRole('link');
   await visible(refused.first());
-  await takePart(page, 'refused-calls', page.locator('#per-day'), page.locator('.calls tbody tr').nth(ROWS));
+  await take(page, 'refused-calls', page.locator('.calls tbody tr').nth(ROWS), 0);
 
   await press(refused.first());
   await take(page, 'diagnosis', page.locator('main pre').first());

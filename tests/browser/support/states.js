@@ -127,6 +127,10 @@ export async function* states(server, page, { extreme = false } = {}) {
   yield 'key page, used and disabled';
   await page.locator('.chart ~ details summary').click();
   yield 'key page, table of the days';
+  await page.goto(`/cam/capi/keys/${first}?by=hour`);
+  yield 'key page, by hour';
+  await page.goto(`/cam/capi/keys/${first}?result=refused&address=192.0.2.1`);
+  yield 'key page, no call matches';
   await page.goto(`/cam/capi/keys/${second}`);
   yield 'key page, never used';
   await page.locator('.snippets summary').last().click();

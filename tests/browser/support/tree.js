@@ -64,7 +64,7 @@ export async function treeOf(page, inspector) {
   const lines = [];
   const write = (node, depth) => {
     const role = node.role.value;
-    if (LEFT_OUT.has(role)) return;
+    if (LEFT_OUT.has(role) || (role === 'StaticText' && !node.name?.value.trim())) return;
     const said = !node.ignored && (!PASSED_OVER.has(role) || hasFocus(node));
     if (said) lines.push('  '.repeat(depth) + lineOf(node, current.get(node.backendDOMNodeId)));
     if (said && ATOMS.has(role)) return;
@@ -132,6 +132,7 @@ export class Placeholders {
       .replace(/\b[a-z2-7]{4}(-[a-z2-7]{4}){3}\b/g, '‹recovery code›')
       .replace(/(\/\/localhost):\d+/g, '$1:‹port›')
       .replace(/\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\b/g, '‹time›')
+      .replace(/\b\d{4}-\d\d-\d\d \d\d:\d\d\b/g, '‹hour›')
       .replace(/\b\d{4}-\d\d-\d\d\b/g, '‹day›')
       .replace(/\b\d+ (minute|hour)s? ago\b/g, '‹time›')
       .replace(/\b\d+ s\b/g, '‹seconds›')
