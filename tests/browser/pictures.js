@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 
-import { launch, press, visible } from './support/browser.js';
+import { launch, press } from './support/browser.js';
 import * as people from './support/people.js';
 import { BINARY, environment } from './support/server.js';
 
@@ -76,11 +76,12 @@ async function walk(page, demo) {
 
   await page.goto('/cam/capi');
   await press(link(/^All calls/).last());
-  const refused = page.getByRole('cell').getByRole('link');
-  await visible(refused.first());
-  await take(page, 'refused-calls', page.locator('.calls tbody tr').nth(ROWS), 0);
+  await page.getByLabel('Result').selectOption('Refused');
+  await press(page.getByRole('button', { name: 'Filter' }));
+  const refused = page.locator('.calls tbody tr');
+  await take(page, 'refused-calls', refused.last());
 
-  await press(refused.first());
+  await press(refused.first().getByRole('link'));
   await take(page, 'diagnosis', page.locator('main pre').first());
 
   await press(link('Operation Records'));
