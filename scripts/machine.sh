@@ -36,6 +36,7 @@ missing_packages() {
             postgresql) postgres_bin >/dev/null || echo postgresql ;;
             wrk) command -v wrk >/dev/null || echo wrk ;;
             chromium) [[ -x ${CHROMIUM:-/usr/bin/chromium} ]] || echo chromium ;;
+            firefox-esr) [[ -x ${FIREFOX:-/usr/bin/firefox-esr} ]] || echo firefox-esr ;;
             python3-venv) find_python >/dev/null || echo python3 python3-venv ;;
             *) [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) = installed ]] || echo "$package" ;;
         esac

@@ -199,7 +199,6 @@
   for (const choice of document.querySelectorAll('select[data-submits]')) {
     const button = choice.form.querySelector('button');
     let byKeyboard = false;
-    button.hidden = true;
     choice.addEventListener('pointerdown', () => {
       byKeyboard = false;
     });
@@ -208,7 +207,7 @@
     });
     // An arrow key on a closed list changes the value at once, so a keyboard user submits it with the button.
     choice.addEventListener('change', () => {
-      if (byKeyboard) button.hidden = false;
+      if (byKeyboard) button.classList.add('offered');
       else choice.form.submit();
     });
   }

@@ -1,5 +1,5 @@
 // The complete journey of an owner: from the printed setup link to a deleted key, then signed out and in again. The
-// steps are the same with and without JavaScript, and on both databases.
+// steps are the same with and without JavaScript, on both databases, and in both browsers.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -13,13 +13,18 @@ import { callerIdentity } from './support/signed.js';
 const SECRET_KEY = /^[A-Za-z0-9]{32}$/;
 const SCRIPT = '<script>alert(1)</script>"><img src=x onerror=alert(2)>';
 
-for (const database of ['SQLite', 'PostgreSQL']) {
+for (const [name, database] of [
+  ['Chromium', 'SQLite'],
+  ['Chromium', 'PostgreSQL'],
+  ['Firefox', 'SQLite'],
+]) {
   for (const javaScript of [true, false]) {
-    describe(`${javaScript ? 'With' : 'Without'} JavaScript, on ${database}`, () => journey({ database, javaScript }));
+    describe(`${name}, ${javaScript ? 'with' : 'without'} JavaScript, on ${database}`, () =>
+      journey({ name, database, javaScript }));
   }
 }
 
-function journey({ database, javaScript }) {
+function journey({ name, database, javaScript }) {
   let server;
   let browser;
   let context;
@@ -35,7 +40,7 @@ function journey({ database, javaScript }) {
 
   before(async () => {
     server = await Server.start({ database });
-    browser = await launch();
+    browser = await launch({ name, javaScript });
     context = await browser.newContext({
       baseURL: server.console,
       javaScriptEnabled: javaScript,
@@ -257,7 +262,9 @@ function journey({ database, javaScript }) {
     });
 
     step('Copying says that it is done', async () => {
-      await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: server.console });
+      if (name === 'Chromium') {
+        await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: server.console });
+      }
       const copied = async (what, copy, text) => {
         await copy.click();
         await says(page.locator('#status'), `${what} copied.`);
@@ -268,6 +275,7 @@ function journey({ database, javaScript }) {
     });
 
     step('Where copying is not allowed, the text is selected and the reader told', async () => {
+      if (name === 'Firefox') return; // it has no such permission
       const { targetInfo } = await (await context.newCDPSession(page)).send('Target.getTargetInfo');
       await (await browser.newBrowserCDPSession()).send('Browser.setPermission', {
         permission: { name: 'clipboard-write' },
@@ -313,16 +321,7 @@ function journey({ database, javaScript }) {
 
   step('The secret masks itself', async () => {
     const other = await context.newPage();
-    if (javaScript) {
-      await other.clock.install();
-    } else {
-      // A minute is too long to wait, so shorten the page's refresh time. The browser's reaction is unchanged.
-      await other.route('**/show', async (route) => {
-        const response = await route.fetch();
-        const body = await response.text();
-        await route.fulfill({ response, body: body.replace('content="60;', 'content="1;') });
-      });
-    }
+    if (javaScript) await other.clock.install();
     await other.goto('/cam/capi');
     await press(row(other, second).button('Show'));
     const key = row(other, second);
@@ -335,6 +334,13 @@ function journey({ database, javaScript }) {
       await says(other.locator('#status'), /Hides in (10|\d) s/);
       await visible(key.secret);
       await other.clock.runFor(10_000);
+    } else {
+      // A minute is too long to wait, so shorten the page's refresh time. The browser's reaction is unchanged.
+      await other.locator('meta[http-equiv=refresh]').evaluate((refresh) => {
+        const sooner = refresh.cloneNode();
+        sooner.content = sooner.content.replace('60;', '1;');
+        refresh.replaceWith(sooner);
+      });
     }
     await visible(key.mask);
     assert.equal(await key.secret.count(), 0);
@@ -506,11 +512,73 @@ function journey({ database, javaScript }) {
     assert.equal(refusal?.Code, 'AuthFailure.SecretIdNotFound');
   });
 
-  step('After signing out, Back shows nothing of the account', async () => {
+  step('A rotation leads from the old key to the new one', async () => {
+    const current = async (name) => {
+      await heading('Rotate this key');
+      await visible(page.locator('[aria-current=step]').getByRole('heading', { name }));
+    };
+    /** Shows a secret. Just verified, so nothing is asked for. */
+    const pair = async (secretId, show) => {
+      await press(show);
+      return { secretId, secretKey: await row(page, secretId).secret.innerText() };
+    };
     await people.createKey(page);
-    const [secretId] = await secretIds(page);
-    await press(row(page, secretId).button('Show'));
-    secretKey = await row(page, secretId).secret.innerText();
+    [first] = await secretIds(page);
+    const old = await pair(first, row(page, first).button('Show'));
+    await callerIdentity(server.api, old);
+    await press(page.getByRole('link', { name: /^All calls/ }));
+    await press(page.getByRole('link', { name: /^Rotate/ }));
+    await current('Create the new key');
+    const rotation = page.url();
+    await press(button('Create Key'));
+    await flash(/was created/);
+    await current('Switch to the new key');
+    await press(page.getByRole('link', { name: 'Show SecretKey' }));
+    second = new URL(page.url()).pathname.split('/').at(-2);
+    const renewed = await pair(second, button('Show'));
+    await callerIdentity(server.api, renewed);
+
+    await page.goto(rotation);
+    await says(page.locator('main'), /The old key is still in use/);
+    await page.getByRole('button', { name: /^Disable/ }).click();
+    await focused(dialog().getByRole('button', { name: 'Cancel' }));
+    await press(dialog().getByRole('button', { name: 'Confirm' }));
+    await flash(/is disabled/);
+    await current('Delete the old key');
+    assert.equal((await callerIdentity(server.api, old)).Error?.Code, 'AuthFailure.SecretIdNotFound');
+    assert.equal((await callerIdentity(server.api, renewed)).Error, undefined);
+    await page.reload();
+    await says(page.locator('main'), /1 call has been refused/);
+    await page.getByRole('button', { name: /^Delete/ }).click();
+    await press(dialog().getByRole('button', { name: 'Delete' }));
+    await onKeysPage();
+    await flash(/was deleted/);
+    assert.deepEqual(await secretIds(page), [second]);
+    secretKey = renewed.secretKey;
+  });
+
+  step('The emergency stop takes one confirmation', async () => {
+    const stop = page.getByRole('link', { name: 'Disable all keys' });
+    await press(stop);
+    await heading('Disable all keys?');
+    await says(page.locator('main'), second);
+    await press(page.getByRole('link', { name: 'Cancel' }));
+    await says(row(page, second).status, 'Enabled');
+    await press(stop);
+    await press(button('Disable all keys'));
+    const { Error: refusal } = await callerIdentity(server.api, { secretId: second, secretKey });
+    assert.equal(refusal?.Code, 'AuthFailure.SecretIdNotFound');
+    await onKeysPage();
+    await flash(/1 key was disabled/);
+    await says(row(page, second).status, /Disabled\s*by the emergency stop/);
+    await press(row(page, second).button('Enable')); // just verified, so nothing is asked for
+    await flash(/is enabled/);
+    assert.equal((await callerIdentity(server.api, { secretId: second, secretKey })).Error, undefined);
+  });
+
+  step('After signing out, Back shows nothing of the account', async () => {
+    await press(row(page, second).button('Show'));
+    assert.equal(await row(page, second).secret.innerText(), secretKey);
     await signOutForGood();
     await secretIsNowhere();
   });
@@ -561,6 +629,24 @@ function journey({ database, javaScript }) {
     await refusedAt(page, 'Recovery code', /already used/);
     await people.giveCode(page, 'Recovery code', recoveryCodes[9]);
     await flash(/You have 8 codes left/);
+  });
+
+  step('After the emergency stop, a key is only enabled with password and code', async () => {
+    const [secretId] = await secretIds(page);
+    await press(page.getByRole('link', { name: 'Disable all keys' }));
+    await press(button('Disable all keys'));
+    await press(row(page, secretId).button('Enable'));
+    await heading('Enable this key again?');
+    await says(page.locator('main'), secretId);
+    const response = await people.verify(page, {
+      password: 'not the password',
+      code: authenticator.wrongCode(),
+      act: 'Enable',
+    });
+    assert.equal(response.status(), 422);
+    await refusedAt(page, 'Password', /password is wrong/);
+    await press(page.getByRole('link', { name: 'Cancel' }));
+    await says(row(page, secretId).status, 'Disabled');
   });
 
   step('Language and theme are switched in the bar, lead back to the page, and outlive the session', async () => {

@@ -1,5 +1,6 @@
 // Passkeys, with the browser's virtual authenticator. Some tests send what a browser would not send, to check that the
-// server does not rely on browsers.
+// server does not rely on browsers. Only in Chromium: WebDriver BiDi, over which Firefox is driven, has no virtual
+// authenticator.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

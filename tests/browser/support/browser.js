@@ -1,25 +1,44 @@
-// Chromium, and the defects that must never occur in it.
+// The browsers, and the defects that must never occur in them.
 
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 
 import { chromium } from 'playwright-core';
 
-export function launch() {
-  return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    headless: true,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-    // Ordinary browsers keep whole pages in memory for the Back button, so this one must do so, too.
-    ignoreDefaultArgs: ['--disable-back-forward-cache'],
-  });
+import { launchFirefox } from './firefox.js';
+
+/** Starts a browser: Chromium or Firefox. Whether its pages run scripts is also said to `newContext`. */
+export function launch({ name = 'Chromium', javaScript = true } = {}) {
+  return name === 'Firefox' ? launchFirefox({ javaScript }) : launchChromium();
+}
+
+const CHROMIUM = {
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  headless: true,
+  args: [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+  ],
+  // Ordinary browsers keep whole pages in memory for the Back button, so this one must do so, too.
+  ignoreDefaultArgs: ['--disable-back-forward-cache'],
+};
+
+function launchChromium() {
+  return chromium.launch(CHROMIUM);
+}
+
+/** Starts Chromium with its data in `folder`, for a tool that joins it at the port. */
+export async function launchWithPort(folder, options) {
+  const args = [...CHROMIUM.args, '--remote-debugging-port=0'];
+  const context = await chromium.launchPersistentContext(folder, { ...CHROMIUM, ...options, args });
+  const [port] = (await readFile(path.join(folder, 'DevToolsActivePort'), 'utf8')).split('\n');
+  return { context, port: Number(port) };
 }
 
 /** Records everything in `context` that is a defect on any page. */

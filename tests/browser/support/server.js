@@ -11,14 +11,16 @@ import { promisify } from 'node:util';
 
 import pg from 'pg';
 
-const BINARY = path.resolve(
+export const BINARY = path.resolve(
   process.env.LATCHKEY_BIN ?? fileURLToPath(new URL('../../../target/debug/latchkey', import.meta.url)),
 );
 /** Longer than the server gives requests in flight to finish. */
 const STOP_WITHIN = 15_000;
 
 /** The environment without the user's own settings. */
-const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('LATCHKEY_')));
+export const environment = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !name.startsWith('LATCHKEY_')),
+);
 
 /** An empty PostgreSQL database, dropped by `remove`. */
 async function createDatabase() {

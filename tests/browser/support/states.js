@@ -1,6 +1,6 @@
 // Every page of the console in every state that looks different, one after the other.
 
-import { leads, press } from './browser.js';
+import { focused, leads, press } from './browser.js';
 import { beginning, named } from './names.js';
 import { Passkeys } from './passkeys.js';
 import * as people from './people.js';
@@ -56,9 +56,15 @@ export async function* states(server, page, { extreme = false } = {}) {
   // Two keys.
   await people.createKey(page);
   yield 'one key, created';
+  await page.goto(`/cam/capi/keys/${(await secretIds(page))[0]}/rotate`);
+  yield 'rotation, to begin';
+  await page.goto('/cam/capi');
   await people.createKey(page);
   await page.goto('/cam/capi');
   yield 'two keys';
+  await page.goto(`/cam/capi/keys/${(await secretIds(page))[1]}/rotate`);
+  yield 'rotation, other key first';
+  await page.goto('/cam/capi');
   await sendByForce(page.locator('form.create'));
   yield 'third key refused';
   await page.goto('/cam/capi/disable-all');
@@ -90,6 +96,7 @@ export async function* states(server, page, { extreme = false } = {}) {
   // The remark.
   await page.goto('/cam/capi');
   await one.remark.locator('summary').click();
+  await focused(one.remark.getByRole('textbox'));
   yield 'remark, open';
   await one.remark.getByRole('textbox').fill(remark);
   await press(one.remark.getByRole('button', { name: named('Save') }));
@@ -120,6 +127,10 @@ export async function* states(server, page, { extreme = false } = {}) {
   yield 'key page, used and disabled';
   await page.locator('.chart ~ details summary').click();
   yield 'key page, table of the days';
+  await page.goto(`/cam/capi/keys/${first}?by=hour`);
+  yield 'key page, by hour';
+  await page.goto(`/cam/capi/keys/${first}?result=refused&address=192.0.2.1`);
+  yield 'key page, no call matches';
   await page.goto(`/cam/capi/keys/${second}`);
   yield 'key page, never used';
   await page.locator('.snippets summary').last().click();
@@ -183,6 +194,14 @@ export async function* states(server, page, { extreme = false } = {}) {
   await people.giveCode(page, 'Recovery code', recoveryCodes[0]);
   yield 'signed in with a recovery code';
 
+  // The emergency stop, while no verification is in force.
+  await press(other.button('Enable'));
+  await page.goto('/cam/capi/disable-all');
+  await press(page.locator('main form button'));
+  yield 'stopped key';
+  await press(other.button('Enable'));
+  yield 'enable a stopped key';
+
   // The security page, after a sign-in with a recovery code, so that no verification is in force.
   const otherBrowser = await page
     .context()
@@ -230,6 +249,13 @@ export async function* states(server, page, { extreme = false } = {}) {
   await page.getByLabel(named('Name')).fill(extreme ? 'W'.repeat(64) : 'Phone');
   await press(button('Add a passkey'));
   yield 'security, with a passkey';
+  const naming = page.locator('details.remark').filter({ has: page.locator('[name=name]') });
+  await naming.locator('summary').click();
+  await focused(naming.getByRole('textbox'));
+  yield 'security, rename a passkey';
+  await sendByForce(naming.locator('form'), { name: ' ' });
+  yield 'security, name of a passkey refused';
+  await page.goto('/cam/security');
   await page.goto(await page.locator('form[action$="/remove"]').getAttribute('action'));
   yield 'security, remove a passkey';
   await passkeys.stop();
