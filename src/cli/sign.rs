@@ -5,10 +5,11 @@ use secrecy::SecretString;
 use url::{Position, Url};
 
 use super::output;
-use crate::config;
+use crate::config::{self, Aws4Scope, GuardScheme};
+use crate::signature::aws4;
 use crate::signature::tc3::{self, SignedRequest};
 use crate::start_error::StartError;
-use crate::types::clock::Clock;
+use crate::types::clock::{Clock, Timestamp};
 
 /// Makes curl send exactly what was signed: without the user's configuration file, and with brackets, braces and dots
 /// in the URL left as they are.
@@ -28,12 +29,28 @@ pub(super) struct Sign {
     /// The content type of the body
     #[arg(long, default_value = "application/json")]
     content_type: HeaderValue,
-    /// The API action; empty for a guarded back end
-    #[arg(long, default_value = "GetCallerIdentity")]
-    action: HeaderValue,
+    /// The signature scheme; the API accepts tc3 only
+    #[arg(long, value_name = "SCHEME", default_value = "tc3")]
+    scheme: GuardScheme,
+    /// The API action; empty for a guarded back end [default: GetCallerIdentity, with tc3]
+    #[arg(long)]
+    action: Option<HeaderValue>,
     /// The action's version
     #[arg(long, default_value = "2018-08-13")]
     api_version: HeaderValue,
+    /// Region and service that an aws4 signature is for
+    #[arg(long, value_name = "REGION/SERVICE", default_value = "any/any")]
+    scope: Aws4Scope,
+}
+
+/// What is signed, apart from the headers.
+struct Unsigned<'a> {
+    method: &'a str,
+    path: &'a str,
+    query: &'a str,
+    host: &'a str,
+    body: &'a str,
+    now: Timestamp,
 }
 
 /// Prints the command. The key comes from the environment, like that of the official clients, and the output does not
@@ -45,30 +62,20 @@ pub(super) fn sign(asked: &Sign) -> Result<(), StartError> {
 }
 
 fn command(asked: &Sign, secret_id: &str, secret_key: &SecretString, clock: &Clock) -> Result<String, StartError> {
-    let bad = |what: &str| StartError::Setting(format!("{what} cannot be signed"));
     let url = address(&asked.url)?;
-    let host = &url[Position::BeforeHost..Position::AfterPort];
     let has_body = asked.method != Method::GET && asked.method != Method::HEAD;
-    let body = if has_body { asked.data.as_str() } else { "" };
-    let payload_sha256 = tc3::payload_hash(false, body.as_bytes());
-    let mut headers = HeaderMap::new();
-    headers.insert(header::HOST, HeaderValue::from_str(host).map_err(|_| bad("the host of --url"))?);
-    headers.insert(header::CONTENT_TYPE, asked.content_type.clone());
-    let now = clock.now();
-    let timestamp = now.seconds().to_string();
-    let request = SignedRequest {
+    let unsigned = Unsigned {
         method: asked.method.as_str(),
         path: url.path(),
         query: url.query().unwrap_or_default(),
-        headers: &headers,
-        payload_sha256: &payload_sha256,
-        timestamp: &timestamp,
+        host: &url[Position::BeforeHost..Position::AfterPort],
+        body: if has_body { asked.data.as_str() } else { "" },
+        now: clock.now(),
     };
-    let service = host.split(['.', ':']).next().filter(|label| !label.is_empty()).unwrap_or("sts");
-    let authorization =
-        tc3::authorize(&request, secret_id, secret_key, &now.utc_date(), service).ok_or_else(|| bad("a header"))?;
-
-    let text = |value: &'_ HeaderValue, name: &str| value.to_str().map(str::to_owned).map_err(|_| bad(name));
+    let headers = match asked.scheme {
+        GuardScheme::Tc3 => with_tc3(asked, &unsigned, secret_id, secret_key)?,
+        GuardScheme::Aws4 => with_aws4(asked, &unsigned, secret_id, secret_key)?,
+    };
     let mut words = AS_IT_STANDS.map(str::to_owned).to_vec();
     if asked.method == Method::HEAD {
         // With --request, curl would wait for a body.
@@ -77,19 +84,84 @@ fn command(asked: &Sign, secret_id: &str, secret_key: &SecretString, clock: &Clo
         words.extend(["--request".to_owned(), asked.method.to_string()]);
     }
     words.extend(["--url".to_owned(), url.to_string()]);
-    let mut header = |name: &str, value: &str| words.extend(["--header".to_owned(), header_argument(name, value)]);
-    header("Content-Type", &text(&asked.content_type, "--content-type")?);
-    header("X-TC-Timestamp", &timestamp);
-    header("X-TC-Content-SHA256", &payload_sha256);
-    if !asked.action.is_empty() {
-        header("X-TC-Action", &text(&asked.action, "--action")?);
-        header("X-TC-Version", &text(&asked.api_version, "--api-version")?);
+    for (name, value) in headers {
+        words.extend(["--header".to_owned(), header_argument(name, &value)]);
     }
-    header("Authorization", &authorization);
     if has_body {
-        words.extend(["--data-raw".to_owned(), body.to_owned()]);
+        words.extend(["--data-raw".to_owned(), unsigned.body.to_owned()]);
     }
     shlex::try_join(words.iter().map(String::as_str)).map_err(|_| bad("a NUL byte"))
+}
+
+fn bad(what: &str) -> StartError {
+    StartError::Setting(format!("{what} cannot be signed"))
+}
+
+fn text(value: &HeaderValue, name: &str) -> Result<String, StartError> {
+    value.to_str().map(str::to_owned).map_err(|_| bad(name))
+}
+
+/// The headers of a request with signature version 3.
+fn with_tc3(
+    asked: &Sign,
+    unsigned: &Unsigned<'_>,
+    secret_id: &str,
+    secret_key: &SecretString,
+) -> Result<Vec<(&'static str, String)>, StartError> {
+    let Unsigned { method, path, query, host, body, now } = *unsigned;
+    let (payload_sha256, timestamp) = (tc3::payload_hash(false, body.as_bytes()), now.seconds().to_string());
+    let mut headers = HeaderMap::new();
+    headers.insert(header::HOST, HeaderValue::from_str(host).map_err(|_| bad("the host of --url"))?);
+    headers.insert(header::CONTENT_TYPE, asked.content_type.clone());
+    let (headers, payload_sha256) = (&headers, payload_sha256.as_str());
+    let request = SignedRequest { method, path, query, headers, payload_sha256, timestamp: &timestamp };
+    let service = host.split(['.', ':']).next().filter(|label| !label.is_empty()).unwrap_or("sts");
+    let authorization =
+        tc3::authorize(&request, secret_id, secret_key, &now.utc_date(), service).ok_or_else(|| bad("a header"))?;
+    let mut sent = vec![
+        ("Content-Type", text(&asked.content_type, "--content-type")?),
+        ("X-TC-Timestamp", timestamp),
+        ("X-TC-Content-SHA256", payload_sha256.to_owned()),
+    ];
+    let action = asked.action.clone().unwrap_or(HeaderValue::from_static("GetCallerIdentity"));
+    if !action.is_empty() {
+        sent.push(("X-TC-Action", text(&action, "--action")?));
+        sent.push(("X-TC-Version", text(&asked.api_version, "--api-version")?));
+    }
+    sent.push(("Authorization", authorization));
+    Ok(sent)
+}
+
+/// The headers of a request with AWS Signature Version 4.
+fn with_aws4(
+    asked: &Sign,
+    unsigned: &Unsigned<'_>,
+    secret_id: &str,
+    secret_key: &SecretString,
+) -> Result<Vec<(&'static str, String)>, StartError> {
+    if asked.action.as_ref().is_some_and(|action| !action.is_empty()) {
+        return Err(StartError::Setting("--action is for the API, which accepts --scheme tc3 only".to_owned()));
+    }
+    let Unsigned { method, path, query, host, body, now } = *unsigned;
+    let (payload, time) = (tc3::payload_hash(false, body.as_bytes()), now.basic_format());
+    let signed = [
+        ("content-type", text(&asked.content_type, "--content-type")?),
+        ("host", host.to_owned()),
+        ("x-amz-content-sha256", payload.clone()),
+        ("x-amz-date", time.clone()),
+    ];
+    let names = signed.each_ref().map(|(name, _)| *name).join(";");
+    let mut headers = HeaderMap::new();
+    for (name, value) in &signed {
+        headers.insert(*name, HeaderValue::from_str(value).map_err(|_| bad(name))?);
+    }
+    let request = aws4::SignedRequest { method, path, query, headers: &headers, payload: &payload, time: &time };
+    let Aws4Scope { region, service } = &asked.scope;
+    let scope = aws4::canonical::Scope { date: &time[..8], region, service };
+    let authorization = aws4::canonical::authorize(&request, secret_id, secret_key, scope, &names);
+    let mut sent: Vec<_> = signed.into_iter().filter(|(name, _)| *name != "host").collect();
+    sent.push(("Authorization", authorization.ok_or_else(|| bad("a header"))?));
+    Ok(sent)
 }
 
 /// The URL as it is sent, without the parts that stay with the client.

@@ -103,6 +103,11 @@ impl Timestamp {
         self.calendar().strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
     }
 
+    /// The basic format of ISO 8601, in UTC and to the second: `20150830T123600Z`.
+    pub fn basic_format(self) -> String {
+        self.calendar().strftime("%Y%m%dT%H%M%SZ").to_string()
+    }
+
     /// The UTC date, `2026-11-24`.
     pub fn utc_date(self) -> String {
         self.calendar().strftime("%Y-%m-%d").to_string()

@@ -199,17 +199,19 @@ pub(super) fn canonical_request(
     for name in authorization.signed_headers() {
         canonical.push_str(name);
         let mut values = request.headers.get_all(name).iter();
+        let first = values.next()?;
         if name == "host" {
             canonical.push(':');
             canonical.push_str(reading.host);
-            let (_, None) = (values.next()?, values.next()) else { return None };
-        } else {
-            let mut before = ':';
-            for value in std::iter::once(values.next()?).chain(values) {
-                canonical.push(before);
-                before = ',';
-                push_trimmed(&mut canonical, str::from_utf8(value.as_bytes()).ok()?);
+            if values.next().is_some() {
+                return None;
             }
+        }
+        let mut before = ':';
+        for value in std::iter::once(first).chain(values).filter(|_| name != "host") {
+            canonical.push(before);
+            before = ',';
+            push_trimmed(&mut canonical, str::from_utf8(value.as_bytes()).ok()?);
         }
         canonical.push('\n');
     }
