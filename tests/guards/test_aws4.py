@@ -88,9 +88,7 @@ def botocore(key: Key, call: Call) -> Answered:
 
 def requests_aws4auth(key: Key, call: Call) -> Answered:
     auth = AWS4Auth(key.secret_id, key.secret_key, REGION, SERVICE)
-    answer = requests.request(
-        call.method, call.url, data=call.body, headers=call.headers, auth=auth, timeout=SECONDS
-    )
+    answer = requests.request(call.method, call.url, data=call.body, headers=call.headers, auth=auth, timeout=SECONDS)
     return Answered(answer.status_code, answer.text)
 
 
