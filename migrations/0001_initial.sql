@@ -273,12 +273,17 @@ create table audit_record (
     check ((actor = 'key') = (actor_key is not null))
 );
 -- An account's records with one result are read along one of these, by time from wherever a page begins: all of them,
--- those of an event, those about a key, or those of what was done with it.
+-- those of an event, those about a key, or those of what was done with it, of any event or of one.
 create index audit_record_by_result on audit_record (uin, result, at, number);
 create index audit_record_by_action on audit_record (uin, action, result, at, number);
+-- Both indexes of a key have the same columns: SQLite prefers a smaller index to one that fits better.
 create index audit_record_by_target on audit_record (uin, target, result, at, number, action)
     where target is not null;
+create index audit_record_by_target_action on audit_record (uin, target, action, result, at, number)
+    where target is not null;
 create index audit_record_by_actor_key on audit_record (uin, actor_key, result, at, number, action)
+    where actor_key is not null;
+create index audit_record_by_actor_key_action on audit_record (uin, actor_key, action, result, at, number)
     where actor_key is not null;
 
 -- One row: the end of the chain, so that a truncated chain is detected as well.

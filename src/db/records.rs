@@ -118,8 +118,7 @@ pub async fn page(
 /// The statement, and the values of its parameters from `$7` on.
 ///
 /// Every branch asks for equality in the first columns of one index and for a range in the next two. It reads in the
-/// order of the index, and no more rows than it returns. Only the event of a filter by key is checked row by row,
-/// within the index.
+/// order of the index, and no more rows than it returns.
 pub fn statement(filter: &Filter, order: Order) -> (String, Vec<String>) {
     let direction = match order {
         Order::NewestFirst => "desc",

@@ -68,7 +68,12 @@ impl SecretId {
 
     /// A short form for sentences: the first eight characters, an ellipsis, and the last four.
     pub fn short(&self) -> String {
-        format!("{}…{}", &self.0[..8], &self.0[self.0.len() - 4..])
+        format!("{}…{}", &self.0[..8], self.ending())
+    }
+
+    /// The last four characters.
+    pub fn ending(&self) -> &str {
+        &self.0[self.0.len() - 4..]
     }
 }
 

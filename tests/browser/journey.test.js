@@ -444,15 +444,15 @@ function journey({ name, database, javaScript }) {
   step('What another tab has done meanwhile is said, and nothing breaks', async () => {
     const other = await context.newPage();
     const inOther = (text) => says(other.locator('.flash'), text);
-    const confirmIn = async (where, operation, confirm) => {
+    const confirmIn = async (where, operation) => {
       await row(where, second).button(operation).click();
-      return press(where.getByRole('dialog').getByRole('button', { name: confirm }));
+      return press(where.getByRole('dialog').getByRole('button', { name: 'Confirm' }));
     };
     await page.goto('/cam/capi');
     await other.goto('/cam/capi');
-    await confirmIn(page, 'Disable', 'Confirm');
+    await confirmIn(page, 'Disable');
     await flash(/is disabled/);
-    await confirmIn(other, 'Disable', 'Confirm');
+    await confirmIn(other, 'Disable');
     await inOther(/was already disabled, perhaps in another tab/);
 
     await press(row(page, second).button('Enable'));
@@ -460,21 +460,21 @@ function journey({ name, database, javaScript }) {
     await inOther(/was already enabled, perhaps in another tab/);
 
     // The key is enabled again while the other tab still offers to delete it.
-    await confirmIn(page, 'Disable', 'Confirm');
+    await confirmIn(page, 'Disable');
     await other.goto('/cam/capi');
     await press(row(page, second).button('Enable'));
-    await confirmIn(other, 'Delete', 'Delete');
+    await confirmIn(other, 'Delete');
     await inOther(/not deleted, because it is enabled/);
 
-    await confirmIn(page, 'Disable', 'Confirm');
+    await confirmIn(page, 'Disable');
     const gone = [];
     for (let tab = 0; tab < 4; tab += 1) gone.push(await context.newPage());
     for (const tab of gone) await tab.goto('/cam/capi');
-    await confirmIn(page, 'Delete', 'Delete');
+    await confirmIn(page, 'Delete');
     await flash(/was deleted/);
     const [deleting, enabling, showing, remarking] = gone;
     const asked = [
-      [deleting, await confirmIn(deleting, 'Delete', 'Delete')],
+      [deleting, await confirmIn(deleting, 'Delete')],
       [enabling, await press(row(enabling, second).button('Enable'))],
       [showing, await press(row(showing, second).button('Show'))],
     ];
@@ -491,7 +491,7 @@ function journey({ name, database, javaScript }) {
     await other.close();
   });
 
-  step('A pop-up names what is lost, and Delete deletes', async () => {
+  step('A pop-up names what is lost, and Confirm deletes', async () => {
     await page.goto('/cam/capi');
     assert.ok(await button('Create Key').isEnabled(), 'there is room again');
     await row(page, first).button('Delete').click();
@@ -504,7 +504,7 @@ function journey({ name, database, javaScript }) {
     await page.keyboard.press('Escape');
     await dialog().waitFor({ state: 'hidden' });
     await row(page, first).button('Delete').click();
-    await press(dialog().getByRole('button', { name: 'Delete' }));
+    await press(dialog().getByRole('button', { name: 'Confirm' }));
     await flash(/was deleted/);
     assert.deepEqual(await secretIds(page), []);
     await visible(page.getByText('No keys yet'));
@@ -550,7 +550,7 @@ function journey({ name, database, javaScript }) {
     await page.reload();
     await says(page.locator('main'), /1 call has been refused/);
     await page.getByRole('button', { name: /^Delete/ }).click();
-    await press(dialog().getByRole('button', { name: 'Delete' }));
+    await press(dialog().getByRole('button', { name: 'Confirm' }));
     await onKeysPage();
     await flash(/was deleted/);
     assert.deepEqual(await secretIds(page), [second]);

@@ -203,7 +203,7 @@ function journey(name) {
     await heading('Rotate this key');
     await confirm('Disable', 'Confirm');
     await told(/is disabled/);
-    await confirm('Delete', 'Delete');
+    await confirm('Delete', 'Confirm');
     await told(/was deleted/);
     assert.ok(!(await secretIds(page)).includes(old));
   });
@@ -219,7 +219,7 @@ function journey(name) {
     await confirm('Disable', 'Confirm');
     await told(/is disabled/);
     await says(row(page, key).status, 'Disabled');
-    await confirm('Delete', 'Delete');
+    await confirm('Delete', 'Confirm');
     await told(/was deleted/);
     await visible(page.getByText('No keys yet'));
   });

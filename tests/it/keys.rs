@@ -49,7 +49,7 @@ async fn the_limit_is_two_and_disabled_keys_count(engine: Engine) {
     let first = browser.create_key().await;
     browser.create_key().await;
     let page = browser.get("/cam/capi").await;
-    page.says("<button class=\"primary\" disabled").says("You have two keys, the maximum");
+    page.says("<button class=\"primary\" disabled").says("A root account can have at most two keys");
     browser.operate("/cam/capi/keys", &[]).await.says("already have two keys");
     browser.operate(&format!("/cam/capi/keys/{first}/disable"), &[]).await;
     browser.operate("/cam/capi/keys", &[]).await.says("already have two keys");

@@ -29,6 +29,7 @@ mod cross_site;
 mod errors;
 mod freshness;
 mod guard;
+mod guide;
 mod health;
 mod history;
 mod key_commands;

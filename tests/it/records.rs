@@ -1,6 +1,7 @@
 //! `/cam/records`: the operations of an account, in words, for its owner only.
 
 mod download;
+mod page;
 mod scale;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -169,10 +170,10 @@ async fn every_event_of_a_journey_is_there_in_words(engine: Engine) {
     csv(&mut browser, "").await;
 
     let (me, operator, stranger) = ("Account owner", "Server operator", "Not signed in");
-    let program = format!("API key {by_hand}");
-    let wrong_code = "Refused: wrong or used code, or too many attempts";
-    let wrong_password = "Refused: wrong password, or too many attempts";
-    let with_totp = "Done: with password and authenticator code";
+    let program = format!("Key {by_hand}");
+    let wrong_code = "Refused: code not accepted";
+    let wrong_password = "Refused: password not accepted";
+    let with_totp = "Done: password and code";
     let expected = [
         ("Account created", "Done", operator, ""),
         ("Account set up", "Done", operator, ""),
@@ -197,7 +198,7 @@ async fn every_event_of_a_journey_is_there_in_words(engine: Engine) {
         ("Key deleted", "Done", me, &by_hand),
         ("Sign-out", "Done", me, ""),
         ("Password accepted", "Done", stranger, ""),
-        ("Sign-in", "Done: with password and recovery code", me, ""),
+        ("Sign-in", "Done: password and recovery code", me, ""),
         ("Failed attempts cleared", "Done", operator, ""),
         ("Sessions ended", "Done", operator, ""),
         ("Password accepted", "Done", stranger, ""),
@@ -242,11 +243,11 @@ async fn a_lost_authenticator_and_a_blocked_address_are_there(engine: Engine) {
     assert_eq!(
         stories,
         [
-            ("Sign-in", "Refused: wrong password; after too many of them, this address has to wait"),
+            ("Sign-in", "Refused: too many tries"),
             ("Sign-in", "Done: at the end of the set-up"),
             ("Account set up", "Done"),
-            ("Account set up", "Refused: wrong or used code, or too many attempts"),
-            ("Account set up", "Refused: wrong password, or too many attempts"),
+            ("Account set up", "Refused: code not accepted"),
+            ("Account set up", "Refused: password not accepted"),
             ("Authenticator removed", "Done"),
             ("Account set up", "Done"),
             ("Account created", "Done"),
@@ -287,7 +288,7 @@ async fn changes_of_factors_and_ended_sessions_are_there(engine: Engine) {
         ("Identity verification", "Done"),
         ("Recovery codes replaced", "Done"),
         ("Identity verification", "Done"),
-        ("Sessions ended", "Done: all but the session that asked for it"),
+        ("Sessions ended", "Done: all other sessions"),
         ("Session ended", "Done"),
     ];
     assert_eq!(said[..6], expected.map(|(event, result)| (event.to_owned(), result.to_owned())));

@@ -300,7 +300,7 @@ async fn a_recovery_code_replaces_the_authenticator_and_nothing_else(engine: Eng
     here.post(CONFIRM, &page.form_token(), &[("code", &new)]).await.leads_to(SECURITY);
     assert!(!is_signed_in(&mut there).await);
     let records = here.get("/cam/records").await;
-    records.says("with password and recovery code");
+    records.says("password and recovery code");
 }
 
 #[apply(on_both_engines!)]

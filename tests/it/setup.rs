@@ -242,7 +242,7 @@ async fn an_account_is_recovered_by_the_operators_link(engine: Engine) {
     old.get("/cam/capi").await.leads_to("/login?notice=expired");
     second.get("/cam/capi").await.leads_to("/login?notice=expired");
     browser.get("/cam/capi").await.is_account_page().says(&key).says("Enabled");
-    browser.get("/cam/records").await.says("Recovery link created").says("Account recovered with a link");
+    browser.get("/cam/records").await.says("Recovery link created").says("Account recovered");
     // The old password no longer works, and the link is spent.
     let fields = [("name", "root"), ("password", PASSWORD)];
     product.browser().submit("/login", "/login", &fields).await.is(422);

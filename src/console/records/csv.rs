@@ -13,7 +13,9 @@ use tokio::sync::mpsc;
 use tracing::Instrument;
 use url::form_urlencoded;
 
-use super::list::{InWords, RecordsQuery, refused};
+use super::list::refused;
+use super::query::RecordsQuery;
+use super::view::InWords;
 use crate::account::records::{self, Reader};
 use crate::app::App;
 use crate::audit::reading::{AuditRow, Csv};

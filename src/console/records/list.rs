@@ -1,126 +1,29 @@
 //! The page of the audit records, `/cam/records`: every operation and sign-in of the account, filtered by the query.
 
-use std::time::Duration;
+use std::collections::HashSet;
 
 use askama::Template;
 use axum::extract::Query;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use url::form_urlencoded;
 
+use super::query::{Part, RecordsQuery};
+use super::view::RecordView;
 use super::wording;
-use crate::account::records::{self, Filter, Position, Start};
-use crate::audit::reading::AuditRow;
+use crate::account::records::{self, Position};
 use crate::console::Console;
 use crate::console::frame::form_state::{FieldError, FormState};
-use crate::console::frame::moment::Moment;
 use crate::console::frame::page::{self, AccountPage, Page};
 use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::keys::lifecycle;
-use crate::texts::Texts;
-use crate::types::clock::Timestamp;
-use crate::types::event::{Action, Actor, Detail, Outcome};
+use crate::texts::Text;
+use crate::types::event::{Action, Outcome};
 use crate::types::id::SecretId;
 use crate::types::key_state::KeyState;
 
 /// The number of keys to suggest beside the field. Any other key can be typed.
 const KEYS_OFFERED: i64 = 50;
-const DAY: Duration = Duration::from_hours(24);
-
-/// The filter and the position, as they are in the query string.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct RecordsQuery {
-    from: String,
-    to: String,
-    event: String,
-    key: String,
-    result: String,
-    before: String,
-    after: String,
-}
-
-impl RecordsQuery {
-    /// Trims what was typed or pasted.
-    pub(crate) fn trimmed(self) -> Self {
-        let trim = |text: String| text.trim().to_owned();
-        Self {
-            from: trim(self.from),
-            to: trim(self.to),
-            event: trim(self.event),
-            key: trim(self.key),
-            result: trim(self.result),
-            ..self
-        }
-    }
-
-    /// Parses the filter, or returns its errors.
-    pub(crate) fn filter(&self, texts: &Texts) -> Result<Filter, Vec<FieldError>> {
-        let mut errors = Vec::new();
-        let filter = Filter {
-            from: field(&self.from, "from", texts.records.date_invalid, &mut errors, Timestamp::of_utc_date),
-            until: field(&self.to, "to", texts.records.date_invalid, &mut errors, |day| {
-                Some(Timestamp::of_utc_date(day)?.plus(DAY))
-            }),
-            action: field(&self.event, "event", texts.records.event_unknown, &mut errors, Action::parse),
-            outcome: field(&self.result, "result", texts.records.result_unknown, &mut errors, Outcome::parse),
-            key: field(&self.key, "key", texts.records.secret_id_invalid, &mut errors, |id| id.parse().ok()),
-        };
-        if let (Some(from), Some(until)) = (filter.from, filter.until)
-            && from >= until
-        {
-            errors.push(FieldError { field: "to", text: texts.records.dates_reversed.into() });
-        }
-        if errors.is_empty() { Ok(filter) } else { Err(errors) }
-    }
-
-    /// The start of the page. A malformed position counts as none, which leads to the first page.
-    fn start(&self) -> Start {
-        match (self.before.parse(), self.after.parse()) {
-            (Ok(before), _) => Start::Before(before),
-            (_, Ok(after)) => Start::After(after),
-            _ => Start::Newest,
-        }
-    }
-
-    /// The URL of `path` with the same filter and, if given, a position.
-    fn address(&self, path: &str, page: Option<(&str, Position)>) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        let fields = [
-            ("from", &self.from),
-            ("to", &self.to),
-            ("event", &self.event),
-            ("key", &self.key),
-            ("result", &self.result),
-        ];
-        query.extend_pairs(fields.iter().filter(|(_, value)| !value.is_empty()));
-        if let Some((name, position)) = page {
-            query.append_pair(name, &position.to_string());
-        }
-        let query = query.finish();
-        if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
-    }
-}
-
-/// Parses a field. Returns `None` if it is empty. If it is malformed, adds an error and returns `None`.
-fn field<T>(
-    text: &str,
-    field: &'static str,
-    wrong: &'static str,
-    errors: &mut Vec<FieldError>,
-    read: impl FnOnce(&str) -> Option<T>,
-) -> Option<T> {
-    if text.is_empty() {
-        return None;
-    }
-    let value = read(text);
-    if value.is_none() {
-        errors.push(FieldError { field, text: wrong.into() });
-    }
-    value
-}
 
 #[derive(Template)]
 #[template(path = "records.html")]
@@ -131,7 +34,10 @@ struct RecordsPage {
     sent: RecordsQuery,
     events: Vec<Choice>,
     results: Vec<Choice>,
-    keys: Vec<(SecretId, &'static str)>,
+    /// The account's keys, the live ones among them first.
+    keys: Vec<(SecretId, KeyState)>,
+    /// The parts of a valid filter.
+    parts: Vec<Part>,
     csv: String,
     /// `None` if the filter has errors.
     records: Option<Vec<RecordView>>,
@@ -151,17 +57,13 @@ impl RecordsPage {
         let texts = page.t;
         let events = Action::ALL.iter().map(|action| (action.as_str(), wording::of_action(*action, texts)));
         let results = Outcome::ALL.iter().map(|outcome| (outcome.as_str(), wording::of_outcome(*outcome, texts)));
-        let state = |state| match state {
-            KeyState::Enabled => texts.common.enabled,
-            KeyState::Disabled => texts.common.disabled,
-            KeyState::Deleted => texts.common.deleted,
-        };
         let keys = lifecycle::latest(&console.app, owner.proof(), KEYS_OFFERED).await?;
         Ok(Self {
             page,
             events: choices(events, &sent.event),
             results: choices(results, &sent.result),
-            keys: keys.into_iter().map(|(id, of)| (id, state(of))).collect(),
+            keys,
+            parts: if errors.is_empty() { sent.parts(texts) } else { Vec::new() },
             csv: sent.address(urls::RECORDS_CSV, None),
             sent,
             form: FormState { errors, ..FormState::default() },
@@ -169,6 +71,20 @@ impl RecordsPage {
             newer: None,
             older: None,
         })
+    }
+
+    fn live_keys(&self) -> HashSet<SecretId> {
+        let live = self.keys.iter().filter(|(_, state)| *state != KeyState::Deleted);
+        live.map(|(id, _)| id.clone()).collect()
+    }
+
+    fn state(&self, state: KeyState) -> Text {
+        let texts = &self.page.t.common;
+        match state {
+            KeyState::Enabled => texts.enabled,
+            KeyState::Disabled => texts.disabled,
+            KeyState::Deleted => texts.deleted,
+        }
     }
 }
 
@@ -190,57 +106,6 @@ fn choices<'a>(known: impl Iterator<Item = (&'a str, &'a str)>, sent: &str) -> V
     choices
 }
 
-/// The texts of a record. A name that only another version knows is shown as it is stored.
-pub(crate) struct InWords {
-    pub(crate) who: String,
-    pub(crate) event: String,
-    pub(crate) outcome: String,
-}
-
-impl InWords {
-    pub(crate) fn new(row: &AuditRow, texts: &Texts) -> Self {
-        let actor = Actor::parse(&row.actor, row.actor_key.as_deref());
-        let action = Action::parse(&row.action).map(|action| wording::of_action(action, texts));
-        let outcome = Outcome::parse(&row.result).map(|outcome| wording::of_outcome(outcome, texts));
-        let outcome = outcome.unwrap_or(&row.result);
-        let detail = |stored| Detail::parse(stored).map_or(stored, |detail| wording::of_detail(detail, texts));
-        Self {
-            who: actor.map_or(row.actor.as_str(), |actor| wording::of_actor(&actor, texts)).to_owned(),
-            event: action.unwrap_or(&row.action).to_owned(),
-            outcome: row.detail.as_deref().map_or_else(
-                || outcome.to_owned(),
-                |stored| (texts.events.outcome_with_detail)(outcome, detail(stored)),
-            ),
-        }
-    }
-}
-
-/// A record, as the page shows it.
-struct RecordView {
-    at: Moment,
-    said: InWords,
-    done: bool,
-    actor_key: Option<String>,
-    key: Option<String>,
-    address: Option<String>,
-    request_id: Option<String>,
-}
-
-impl RecordView {
-    fn new(row: AuditRow, texts: &Texts) -> Self {
-        Self {
-            at: row.at.into(),
-            said: InWords::new(&row, texts),
-            done: row.result == Outcome::Done.as_str(),
-            actor_key: row.actor_key,
-            // Other targets, such as a session's handle, tell the reader nothing.
-            key: row.target.filter(|target| target.parse::<SecretId>().is_ok()),
-            address: row.address,
-            request_id: row.request_id,
-        }
-    }
-}
-
 /// `GET /cam/records`
 pub async fn records_page(
     console: Console,
@@ -255,8 +120,9 @@ pub async fn records_page(
     let found = records::page(&console.app, owner.proof(), &filter, query.start()).await?;
     let link = |name: &str, at: Option<Position>| Some(query.address(urls::RECORDS, Some((name, at?))));
     let (newer, older) = (link("after", found.newer), link("before", found.older));
-    let records = found.rows.into_iter().map(|row| RecordView::new(row, texts)).collect();
     let page = RecordsPage::new(&console, owner, query, Vec::new()).await?;
+    let live = page.live_keys();
+    let records = found.rows.into_iter().map(|row| RecordView::new(row, &live, texts)).collect();
     Ok(AccountPage(RecordsPage { records: Some(records), newer, older, ..page }).into_response())
 }
 

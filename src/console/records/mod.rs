@@ -3,4 +3,6 @@
 
 pub mod csv;
 pub mod list;
+mod query;
+mod view;
 mod wording;

@@ -46,6 +46,7 @@ pub struct Common {
 pub struct Frame {
     pub skip_to_content: Text,
     pub navigation: Text,
+    pub access_key: Text,
     pub keys: Text,
     pub records: Text,
     pub security: Text,

@@ -90,7 +90,7 @@ async fn whoever_has_to_sign_in_first_comes_back_to_the_page(engine: Engine) {
     // In the reader's language, like the page.
     browser.cookies.insert("__Host-latchkey-language".to_owned(), "zh-CN".to_owned());
     let said = csv(&mut browser, "?event=sign-in").await;
-    assert_eq!((&*said[0]["event"], &*said[0]["outcome"]), ("登录", "成功：使用密码和动态验证码"));
+    assert_eq!((&*said[0]["event"], &*said[0]["outcome"]), ("登录", "成功：密码和动态验证码"));
     assert_eq!((&*said[0]["action"], &*said[0]["result"]), ("sign-in", "done"));
 }
 

@@ -64,9 +64,7 @@ async fn a_million_records_are_paged_as_fast_as_few() {
                     took = took.min(began.elapsed());
                 }
                 println!("{start:?}: {found} records in {took:?}");
-                // This one is searched record by record among the 299,000 of its key.
-                let goal = Duration::from_millis(if name.ends_with("never did") { 2000 } else { 50 });
-                assert!(took < goal, "{name}: {took:?}");
+                assert!(took < Duration::from_millis(50), "{name}: {took:?}");
             }
         }
         let (before, began) = (resident_mib(), Instant::now());
@@ -81,6 +79,23 @@ async fn a_million_records_are_paged_as_fast_as_few() {
             began.elapsed()
         );
         assert!(bytes > 100_000_000 && most < before + 30);
+    }
+}
+
+/// SQLite chooses an index by its form alone, so that the plans of an empty database are those of a full one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_by_key_and_event_is_read_along_an_index_of_both() {
+    let product = Product::start(Engine::Sqlite).await;
+    let of_key = Filter { key: Some(SecretId::generate()), ..Filter::default() };
+    let of_event = Filter { action: Some(Action::KeyDeleted), ..of_key.clone() };
+    for (filter, indexes) in [
+        (of_key, ["audit_record_by_target", "audit_record_by_actor_key"]),
+        (of_event, ["audit_record_by_target_action", "audit_record_by_actor_key_action"]),
+    ] {
+        let plan = plan(&product.app.db, Uin(100_000_000_000), &filter).await;
+        for index in indexes {
+            assert_eq!(plan.matches(&format!("USING INDEX {index} (")).count(), 2, "{index}: {plan}");
+        }
     }
 }
 
