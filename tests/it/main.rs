@@ -35,6 +35,7 @@ mod key_commands;
 mod key_page;
 mod keys;
 mod languages;
+mod leases;
 mod leftovers;
 mod login;
 mod metrics;
