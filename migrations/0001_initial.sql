@@ -29,6 +29,34 @@ create table key_history (
 );
 insert into key_history (number, mark) values (0, 0);
 
+-- The nodes: servers that check requests by leases. Empty on SQLite. A row is committed before its first lease begins.
+create table node (
+    -- Drawn at random for each registration.
+    id          bigint primary key,
+    name        text   not null,
+    version     text   not null,
+    -- How long its leases are.
+    lease_ms    bigint not null,
+    -- Rises with every lease. A row whose number has not moved for as long as a lease has none.
+    renewals    bigint not null,
+    -- The latest change that the node has taken in.
+    seen_number bigint not null,
+    seen_mark   bigint not null,
+    started_at  bigint not null,
+    -- For lists only. No decision depends on it.
+    renewed_at  bigint not null
+);
+
+-- One row. The incarnation of the database in which the rows of node are known to be complete, and the longest lease
+-- that was ever given; 0 if there was none. A database that goes back may have lost a registration; it is then in another
+-- incarnation.
+create table lease_term (
+    id          bigint primary key check (id = 1),
+    incarnation text   not null,
+    longest_ms  bigint not null
+);
+insert into lease_term (id, incarnation, longest_ms) values (1, '', 0);
+
 -- The versions of the master key that this database has been sealed under. check_value is a known text sealed under
 -- that version, so that a wrong master key is noticed at the start.
 create table master_key (

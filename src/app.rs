@@ -10,7 +10,7 @@ use crate::audit::AuditLog;
 use crate::check::call_rates::CallRates;
 use crate::check::checker::Checker;
 use crate::check::readiness::Readiness;
-use crate::check::registry::Registry;
+use crate::check::registry::{Leasing, Registry};
 use crate::check::usage::UsageRecorder;
 use crate::config::Settings;
 use crate::db::sealed::DATA_KEY;
@@ -22,6 +22,7 @@ use crate::secret::password::PasswordHasher;
 use crate::secret::token::TokenDigest;
 use crate::secret::vault::{Sealed, Vault};
 use crate::start_error::StartError;
+use crate::types::boot_clock::BootClock;
 use crate::types::clock::Clock;
 use crate::types::error::Error;
 use crate::types::random;
@@ -88,6 +89,11 @@ impl App {
     /// Opens the database, brings its schema up to date, opens the vault, checks that the two belong together, and
     /// starts the background tasks.
     pub async fn open(settings: Settings, clock: Clock) -> Result<Self, StartError> {
+        Self::open_by(settings, clock, BootClock::system()).await
+    }
+
+    /// The same, with leases by the given clock.
+    pub async fn open_by(settings: Settings, clock: Clock, boot_clock: BootClock) -> Result<Self, StartError> {
         let verify_tokens = settings.verify_tokens()?;
         let url = settings.database_url()?;
         let database = Db::open(&url, settings.patience).await.map_err(|cause| settings.could_not_open(cause))?;
@@ -102,7 +108,8 @@ impl App {
         let hasher = PasswordHasher::start();
         let call_rates = CallRates::new(clock.clone());
         let vault = Arc::new(vault);
-        let registry = Registry::start(database.clone(), vault.clone(), metrics.clone());
+        let leasing = Leasing { length: settings.lease, name: name_of_process(), boot_clock, clock: clock.clone() };
+        let registry = Registry::start(database.clone(), vault.clone(), metrics.clone(), leasing);
         let checker = Checker::new(registry.clone(), usage.clone(), metrics.clone(), clock.clone());
         Ok(Self(Arc::new(Parts {
             settings,
@@ -130,6 +137,11 @@ impl App {
         self.registry.close().await;
         self.db.close().await;
     }
+}
+
+/// The name of this process among the nodes: the machine's, and the number of the process.
+fn name_of_process() -> String {
+    format!("{}/{}", rustix::system::uname().nodename().to_string_lossy(), std::process::id())
 }
 
 /// Opens the audit log and its database for reading only: nothing is created, and the schema stays as it is.

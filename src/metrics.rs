@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
@@ -128,6 +129,14 @@ pub struct Metrics {
     pub barrier_requests: Histogram,
     /// Reads that failed or took too long. All requests that waited for them were refused.
     pub barrier_failures: Counter,
+    /// Leases that this server has taken, as a node.
+    pub leases_renewed: Counter,
+    /// Leases that this server could not take.
+    pub lease_renewals_failed: Counter,
+    /// The number of nodes, as this server last saw it.
+    pub nodes: Gauge,
+    /// The time, in seconds, from the commit of a change to its acknowledgement.
+    pub acknowledgements: Histogram,
     /// Usage records that were dropped because there were too many.
     pub use_records_dropped: Counter,
     /// Usage records that the database did not accept.
@@ -152,6 +161,10 @@ impl Default for Metrics {
             barrier_reads: Histogram::new(exponential_buckets(0.000_025, 2.0, 16)),
             barrier_requests: Histogram::new(exponential_buckets(1.0, 2.0, 11)),
             barrier_failures: Counter::default(),
+            leases_renewed: Counter::default(),
+            lease_renewals_failed: Counter::default(),
+            nodes: Gauge::default(),
+            acknowledgements: Histogram::new(exponential_buckets(0.001, 2.0, 15)),
             use_records_dropped: Counter::default(),
             use_records_lost: Counter::default(),
         }
@@ -208,6 +221,15 @@ impl Metrics {
         );
         all.register("barrier_requests", "Requests that shared a read", self.barrier_requests.clone());
         all.register("barrier_failures", "Reads that failed or took too long", self.barrier_failures.clone());
+        all.register("leases_renewed", "Leases taken by this server", self.leases_renewed.clone());
+        all.register("lease_renewals_failed", "Leases not taken", self.lease_renewals_failed.clone());
+        all.register("nodes", "Servers with leases, as this one last saw them", self.nodes.clone());
+        all.register_with_unit(
+            "change_acknowledgement",
+            "Time from the commit of a change to its acknowledgement",
+            Unit::Seconds,
+            self.acknowledgements.clone(),
+        );
         all.register(
             "use_records_dropped",
             "Usage records dropped because there were too many; the calls are counted",

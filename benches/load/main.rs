@@ -203,7 +203,7 @@ fn prepare(data: &Path, database: Option<&str>, keys: usize) -> Key {
             }
             let (id, secret) = (SecretId::generate(), SecretString::from(random::alphanumeric(32)));
             let sealed = lifecycle::seal_secret(&app.vault, uin, &id, &secret).unwrap();
-            let change = db::api_keys::next_change_number(&mut tx).await.unwrap();
+            let change = db::api_keys::next_change(&mut tx).await.unwrap().number;
             db::api_keys::insert(&mut tx, uin, &id, &sealed, None, app.clock.now(), change).await.unwrap();
             signer.get_or_insert(Key { id, secret });
         }

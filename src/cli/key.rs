@@ -1,6 +1,7 @@
 //! `latchkey key …`: managing keys without the console.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use clap::Subcommand;
 use serde_json::json;
@@ -9,6 +10,7 @@ use super::output;
 use crate::account::owner::Owner;
 use crate::account::verification::Verified;
 use crate::app::App;
+use crate::check::registry::Pending;
 use crate::config::Settings;
 use crate::keys::lifecycle::{self, KeyOfAccount};
 use crate::operate::accounts;
@@ -60,6 +62,9 @@ pub(super) enum Command {
     },
 }
 
+/// The time for which a change may wait without a word.
+const SILENT_FOR: Duration = Duration::from_millis(300);
+
 pub(super) async fn run(command: Command, settings: Settings) -> Result<(), StartError> {
     let app = App::open(settings, Clock::system()).await?;
     let done = dispatch(command, &app).await;
@@ -78,7 +83,8 @@ async fn dispatch(command: Command, app: &App) -> Result<(), StartError> {
 
 async fn disable_all(app: &App, account: &str) -> Result<(), StartError> {
     let account = accounts::find(app, account).await?;
-    let disabled = lifecycle::disable_all(app, &Owner::by_operator(account.uin)).await?;
+    let owner = Owner::by_operator(account.uin);
+    let disabled = told_of_waits(app, lifecycle::disable_all(app, &owner)).await?.keys;
     if disabled.is_empty() {
         return output::line("the account has no enabled key");
     }
@@ -112,13 +118,37 @@ async fn move_all(app: &App, secret_ids: &[SecretId], to: KeyState) -> Result<()
 /// Returns the result in a few words. A key that is in that state already is a success.
 async fn move_one(app: &App, owner: &Owner, secret_id: &SecretId, to: KeyState) -> Result<String, Error> {
     let done = match to {
-        KeyState::Enabled => lifecycle::enable_verified(app, &Verified::by_operator(owner.uin()), secret_id).await,
-        KeyState::Disabled | KeyState::Deleted => lifecycle::disable(app, owner, secret_id).await,
+        KeyState::Enabled => {
+            let verified = Verified::by_operator(owner.uin());
+            told_of_waits(app, lifecycle::enable_verified(app, &verified, secret_id)).await
+        }
+        KeyState::Disabled | KeyState::Deleted => told_of_waits(app, lifecycle::disable(app, owner, secret_id)).await,
     };
     match done {
-        Ok(()) => Ok(to.to_string()),
+        Ok(_) => Ok(to.to_string()),
         Err(Error::KeyAlready(state)) => Ok(format!("{state} already")),
         Err(error) => Err(error),
+    }
+}
+
+/// Runs a change. If it has to wait for servers, says for how many, and how long at most.
+async fn told_of_waits<T>(app: &App, change: impl Future<Output = T>) -> T {
+    let mut change = Box::pin(change);
+    loop {
+        if let Ok(done) = tokio::time::timeout(SILENT_FOR, change.as_mut()).await {
+            return done;
+        }
+        if let Some(Pending { behind, nodes, at_most }) = app.registry.acknowledgements().pending() {
+            let seconds = at_most.as_secs() + 1;
+            output::remark(if behind == 0 {
+                format!(
+                    "the database has been restarted; waiting for servers that it may have lost, at most {seconds} s"
+                )
+            } else {
+                format!("waiting for {behind} of {nodes} servers, at most {seconds} s")
+            });
+            return change.await;
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod healthcheck;
 mod help;
 mod key;
 mod master_key;
+mod nodes;
 mod output;
 mod serve;
 mod sign;
@@ -65,6 +66,13 @@ enum Command {
     /// List, disable and enable keys without the console
     #[command(subcommand)]
     Key(key::Command),
+    /// List the servers that check requests by leases
+    ///
+    /// Only PostgreSQL has leases, see --lease. A server that was killed is listed until the next change to a key.
+    ///
+    ///   latchkey nodes --json | jq -r '.[].name'
+    #[command(verbatim_doc_comment)]
+    Nodes(nodes::Nodes),
     /// Verify or print the audit log
     #[command(subcommand)]
     Audit(audit::Command),
@@ -127,7 +135,7 @@ impl Command {
     fn may_make_database(&self) -> bool {
         match self {
             Self::Account(command) => command.may_make_database(),
-            Self::Key(_) | Self::MasterKey(_) | Self::Audit(_) | Self::Backup(_) => false,
+            Self::Key(_) | Self::Nodes(_) | Self::MasterKey(_) | Self::Audit(_) | Self::Backup(_) => false,
             Self::Serve
             | Self::Demo
             | Self::Restore(_)
@@ -211,6 +219,7 @@ async fn dispatch(command: Command, settings: Settings) -> Result<(), StartError
     match command {
         Command::Account(command) => account::run(command, settings).await,
         Command::Key(command) => key::run(command, settings).await,
+        Command::Nodes(asked) => nodes::run(&asked, settings).await,
         Command::Audit(command) => audit::run(command, settings).await,
         Command::Backup(asked) => backup::backup(&asked, &settings).await,
         Command::Restore(asked) => backup::restore(&asked, &settings).await,

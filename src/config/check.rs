@@ -13,6 +13,8 @@ use crate::db;
 use crate::start_error::StartError;
 
 const LONGEST_SESSION: Duration = Duration::from_hours(7 * 24);
+const SHORTEST_LEASE: Duration = Duration::from_millis(500);
+const LONGEST_LEASE: Duration = Duration::from_secs(10);
 const LONGEST_VERIFICATION_WINDOW: Duration = Duration::from_mins(30);
 
 impl Settings {
@@ -23,6 +25,7 @@ impl Settings {
         settings.check_reach()?;
         settings.check_guard()?;
         settings.check_times()?;
+        settings.check_lease()?;
         Ok(settings)
     }
 
@@ -67,6 +70,21 @@ impl Settings {
         Ok(())
     }
 
+    fn check_lease(&self) -> Result<(), StartError> {
+        if self.lease.is_zero() {
+            return Ok(());
+        }
+        if !(SHORTEST_LEASE..=LONGEST_LEASE).contains(&self.lease) {
+            return Err(refused("--lease is 0, or from 500ms to 10s"));
+        }
+        if self.database_file()?.is_some() {
+            return Err(refused(
+                "--lease is for PostgreSQL; the embedded database is as near as memory, so leave it at 0",
+            ));
+        }
+        Ok(())
+    }
+
     /// Checks that there is something to serve.
     pub(crate) fn check_listeners(&self) -> Result<(), StartError> {
         if [self.console, self.api, self.guard, self.metrics].iter().all(|listen| *listen == Listen::Off) {
@@ -100,6 +118,7 @@ impl Settings {
             tls: None,
             trusted_proxies: Vec::new(),
             guard: Listen::Off,
+            lease: Duration::ZERO,
             ..self
         }
     }
@@ -139,6 +158,8 @@ mod tests {
         assert!(refused("public_url = \"https://keys.example/console\"").contains("without a path"));
         assert!(refused("api_public_url = \"https://keys.example/api\"").contains("--api-public-url"));
         assert!(refused("guard = \"127.0.0.1:0\"").contains("--guard-upstream"));
+        assert!(refused("lease = \"2s\"").contains("for PostgreSQL"));
+        assert!(refused("lease = \"11s\"\ndatabase = \"postgres://h/d\"").contains("from 500ms to 10s"));
         assert!(refused("guard_upstream = \"https://127.0.0.1\"").contains("an http address"));
     }
 

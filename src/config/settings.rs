@@ -112,6 +112,10 @@ settings! {
     #[arg(value_name = "FILE")]
     pub(super) verify_token_file: PathBuf, otherwise "no /v1/verify";
 
+    /// How long a server may check requests without asking PostgreSQL for changes, up to 10s; 0 to ask always
+    #[arg(value_name = "TIME")]
+    pub lease: Span as Duration = "0";
+
     /// Format of the log on stderr
     #[arg(value_name = "FORMAT")]
     pub log_format: LogFormat = "auto";

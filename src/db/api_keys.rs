@@ -2,7 +2,8 @@
 
 use sqlx::FromRow;
 
-use super::{Db, Tx, on, on_tx};
+use super::freshness::Change;
+use super::{Db, Tx, nodes, on, on_tx};
 use crate::secret::token::TokenDigest;
 use crate::secret::vault::Sealed;
 use crate::types::clock::Timestamp;
@@ -37,17 +38,20 @@ pub struct ApiKeyRow {
 /// again.
 const REMEMBERED: i64 = 10_000;
 
-/// Increments the change number, draws the change's mark, and returns the number. Must come first in every transaction
-/// that changes a key, because it also makes such transactions follow one another.
-pub async fn next_change_number(tx: &mut Tx) -> sqlx::Result<i64> {
+/// Increments the change number, draws the change's mark, and returns both. Must come first in every transaction that
+/// changes a key, because it also makes such transactions follow one another. Its commit wakes the nodes.
+pub async fn next_change(tx: &mut Tx) -> sqlx::Result<Change> {
     let mark = random::number_in(i64::MIN..=i64::MAX);
-    let raise = "update key_change set number = number + 1, mark = $1 where id = 1 returning number";
+    let raise = match tx {
+        Tx::Sqlite(_) => "update key_change set number = number + 1, mark = $1 where id = 1 returning number",
+        Tx::Postgres(..) => nodes::RAISE_AND_WAKE,
+    };
     let number: i64 = on_tx!(tx, c => sqlx::query_scalar(raise).bind(mark).fetch_one(c).await)?;
     let remember = "insert into key_history (number, mark) values ($1, $2)";
     on_tx!(tx, c => sqlx::query(remember).bind(number).bind(mark).execute(c).await.map(drop))?;
     let forget = "delete from key_history where number <= $1";
     on_tx!(tx, c => sqlx::query(forget).bind(number - REMEMBERED).execute(c).await.map(drop))?;
-    Ok(number)
+    Ok(Change { number, mark })
 }
 
 /// Inserts a key for `uin` in a free slot. Returns `false` if both slots are taken.

@@ -155,6 +155,14 @@ impl Reader {
         }
     }
 
+    /// The connection, if nodes can register on it.
+    pub(super) fn postgres(&mut self) -> sqlx::Result<&mut PgConnection> {
+        match self {
+            Self::Postgres(connection) => Ok(connection),
+            Self::Sqlite(..) => Err(sqlx::Error::Protocol("only PostgreSQL has nodes".to_owned())),
+        }
+    }
+
     /// Up to [`PAGE`] of the keys changed after `after`, and whether `followed` is part of the history.
     pub async fn changes(&mut self, followed: Change, after: &Position) -> sqlx::Result<Changes> {
         let (number, secret_id) = after;

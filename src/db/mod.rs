@@ -20,6 +20,7 @@ mod embedded;
 pub mod freshness;
 mod hosts;
 pub mod installation;
+pub mod nodes;
 mod outage;
 pub mod passkeys;
 pub mod pending_seeds;

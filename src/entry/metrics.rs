@@ -39,6 +39,7 @@ fn text(app: &App) -> Result<String, Error> {
     all.register("log_lines_lost", "Log lines that could not be written", lines_lost);
     let gauges = [
         ("keys_in_memory", "Keys in memory, including deleted ones", app.registry.len()),
+        ("lease_held", "Whether requests are answered without a read", usize::from(app.registry.holds_lease())),
         ("use_records_waiting", "Usage records that wait to be written", app.usage.waiting()),
         ("password_hashes_waiting", "Passwords that wait to be hashed", app.hasher.waiting()),
     ];

@@ -1,10 +1,11 @@
 //! The life cycle of a key pair: create, disable, enable, delete.
 //!
 //! Invariant: every change increments the change number and is committed in the same transaction as its audit record.
-//! It takes effect with the commit, and is acknowledged only afterwards.
+//! It is acknowledged only once it holds on every server, see [`KeyChange`].
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::change::{Effect, KeyChange};
 use super::secret_place;
 use crate::account::owner::Owner;
 use crate::account::verification::Verified;
@@ -47,6 +48,17 @@ pub struct Created {
     pub secret_id: SecretId,
     /// The secret half. The API returns it once; the console shows it only after a verification.
     pub secret_key: SecretString,
+    /// How far the key is known.
+    pub effect: Effect,
+}
+
+/// The outcome of an emergency stop.
+#[derive(Debug)]
+pub struct Stopped {
+    /// The keys that were enabled.
+    pub keys: Vec<SecretId>,
+    /// How far it has come.
+    pub effect: Effect,
 }
 
 /// Creates a key. Fails with [`Error::KeyLimit`] if the account has two.
@@ -55,16 +67,16 @@ pub async fn create(app: &App, owner: &Owner, remark: Option<&str>) -> Result<Cr
     let secret_id = SecretId::generate();
     let secret_key: SecretString = random::alphanumeric(SECRET_KEY_CHARS).into();
 
-    let mut tx = app.db.begin().await?;
-    let change = db::next_change_number(&mut tx).await?;
+    let mut change = KeyChange::begin(app).await?;
+    let (number, tx) = change.parts();
     let plain = secret_key.expose_secret().as_bytes();
-    let sealed = master_key::seal(&app.vault, &mut tx, secret_place(owner.uin(), &secret_id), plain).await?;
-    if !db::insert(&mut tx, owner.uin(), &secret_id, &sealed, remark, app.clock.now(), change).await? {
+    let sealed = master_key::seal(&app.vault, tx, secret_place(owner.uin(), &secret_id), plain).await?;
+    if !db::insert(tx, owner.uin(), &secret_id, &sealed, remark, app.clock.now(), number).await? {
         return Err(Error::KeyLimit);
     }
-    app.audit.append(&mut tx, owner.origin(), Event::done(Action::KeyCreated, owner.uin()).on_key(&secret_id)).await?;
-    tx.commit().await?;
-    Ok(Created { secret_id, secret_key })
+    app.audit.append(tx, owner.origin(), Event::done(Action::KeyCreated, owner.uin()).on_key(&secret_id)).await?;
+    let effect = change.commit(app, owner).await?;
+    Ok(Created { secret_id, secret_key, effect })
 }
 
 /// The account's live keys, oldest first.
@@ -93,82 +105,75 @@ pub async fn find(app: &App, owner: &Owner, secret_id: &SecretId) -> Result<ApiK
     db::find(&app.db, owner.uin(), secret_id).await?.ok_or(Error::KeyNotFound)
 }
 
-/// Disables a key. Once this returns, no request signed with the key is accepted.
-pub async fn disable(app: &App, owner: &Owner, secret_id: &SecretId) -> Result<(), Error> {
-    change_state(app, owner, secret_id, KeyState::Enabled, KeyState::Disabled).await
+/// Disables a key. Once this returns [`Effect::Everywhere`], no request signed with the key is accepted.
+pub async fn disable(app: &App, owner: &Owner, secret_id: &SecretId) -> Result<Effect, Error> {
+    let change = KeyChange::begin(app).await?;
+    change_state(app, change, owner, secret_id, KeyState::Enabled, KeyState::Disabled).await
 }
 
-/// Enables a key. Once this returns, requests signed with the key are accepted again. Fails with [`Error::KeyStopped`] if the
-/// emergency stop has disabled the key: see [`enable_verified`].
-pub async fn enable(app: &App, owner: &Owner, secret_id: &SecretId) -> Result<(), Error> {
-    let mut tx = app.db.begin().await?;
+/// Enables a key. Once this returns [`Effect::Everywhere`], requests signed with the key are accepted again. Fails with
+/// [`Error::KeyStopped`] if the emergency stop has disabled the key: see [`enable_verified`].
+pub async fn enable(app: &App, owner: &Owner, secret_id: &SecretId) -> Result<Effect, Error> {
     // This comes first, so that the key cannot be stopped between the look and the change.
-    let change = db::next_change_number(&mut tx).await?;
-    if db::is_stopped(&mut tx, owner.uin(), secret_id).await? {
+    let mut change = KeyChange::begin(app).await?;
+    if db::is_stopped(change.parts().1, owner.uin(), secret_id).await? {
         return Err(Error::KeyStopped);
     }
-    change_state_in(app, tx, change, owner, secret_id, KeyState::Disabled, KeyState::Enabled).await
+    change_state(app, change, owner, secret_id, KeyState::Disabled, KeyState::Enabled).await
 }
 
 /// Enables a key, also after an emergency stop.
-pub async fn enable_verified(app: &App, verified: &Verified, secret_id: &SecretId) -> Result<(), Error> {
-    change_state(app, verified.owner(), secret_id, KeyState::Disabled, KeyState::Enabled).await
+pub async fn enable_verified(app: &App, verified: &Verified, secret_id: &SecretId) -> Result<Effect, Error> {
+    let change = KeyChange::begin(app).await?;
+    change_state(app, change, verified.owner(), secret_id, KeyState::Disabled, KeyState::Enabled).await
 }
 
-/// The emergency stop: disables all keys of the account. Once this returns, no request signed with any of them is
-/// accepted. Returns the keys that were enabled.
+/// The emergency stop: disables all keys of the account. Once this returns [`Effect::Everywhere`], no request signed
+/// with any of them is accepted.
 ///
 /// Stopping needs no step-up, because it is safe and has to be quick. Enabling a stopped key does.
-pub async fn disable_all(app: &App, owner: &Owner) -> Result<Vec<SecretId>, Error> {
-    let mut tx = app.db.begin().await?;
+pub async fn disable_all(app: &App, owner: &Owner) -> Result<Stopped, Error> {
     // This comes before the keys are read, so that none can be created or enabled from here on.
-    let mut change = db::next_change_number(&mut tx).await?;
-    let enabled = db::enabled(&mut tx, owner.uin()).await?;
-    for (done, secret_id) in enabled.iter().enumerate() {
+    let mut change = KeyChange::begin(app).await?;
+    let keys = db::enabled(change.parts().1, owner.uin()).await?;
+    for (done, secret_id) in keys.iter().enumerate() {
         if done > 0 {
-            change = db::next_change_number(&mut tx).await?;
+            change.next().await?;
         }
+        let (number, tx) = change.parts();
         let (from, to) = (KeyState::Enabled, KeyState::Disabled);
-        if !db::set_state(&mut tx, owner.uin(), secret_id, from, to, app.clock.now(), change).await? {
+        if !db::set_state(tx, owner.uin(), secret_id, from, to, app.clock.now(), number).await? {
             return Err(Error::internal("an enabled key could not be disabled"));
         }
-        db::mark_stopped(&mut tx, secret_id, app.clock.now()).await?;
+        db::mark_stopped(tx, secret_id, app.clock.now()).await?;
         let event = Event::done(Action::KeyDisabled, owner.uin()).on_key(secret_id).with_detail(Detail::AllKeys);
-        app.audit.append(&mut tx, owner.origin(), event).await?;
+        app.audit.append(tx, owner.origin(), event).await?;
     }
-    if !enabled.is_empty() {
-        tx.commit().await?;
-    }
-    Ok(enabled)
+    let effect = if keys.is_empty() { change.give_up(app, owner).await? } else { change.commit(app, owner).await? };
+    Ok(Stopped { keys, effect })
 }
 
+/// A key that is in the new state already may have been brought there by a change that was never acknowledged, so
+/// [`Error::KeyAlready`] comes only once that holds everywhere.
 async fn change_state(
     app: &App,
+    mut change: KeyChange,
     owner: &Owner,
     secret_id: &SecretId,
     from: KeyState,
     to: KeyState,
-) -> Result<(), Error> {
-    let mut tx = app.db.begin().await?;
-    let change = db::next_change_number(&mut tx).await?;
-    change_state_in(app, tx, change, owner, secret_id, from, to).await
-}
-
-async fn change_state_in(
-    app: &App,
-    mut tx: Tx,
-    change: i64,
-    owner: &Owner,
-    secret_id: &SecretId,
-    from: KeyState,
-    to: KeyState,
-) -> Result<(), Error> {
-    if !db::set_state(&mut tx, owner.uin(), secret_id, from, to, app.clock.now(), change).await? {
-        return Err(why_unchanged(&mut tx, owner.uin(), secret_id, from).await?);
+) -> Result<Effect, Error> {
+    let (number, tx) = change.parts();
+    if !db::set_state(tx, owner.uin(), secret_id, from, to, app.clock.now(), number).await? {
+        let why = why_unchanged(tx, owner.uin(), secret_id, from).await?;
+        if matches!(why, Error::KeyAlready(_)) && change.give_up(app, owner).await? == Effect::Spreading {
+            return Ok(Effect::Spreading);
+        }
+        return Err(why);
     }
     let action = if to == KeyState::Enabled { Action::KeyEnabled } else { Action::KeyDisabled };
-    app.audit.append(&mut tx, owner.origin(), Event::done(action, owner.uin()).on_key(secret_id)).await?;
-    Ok(tx.commit().await?)
+    app.audit.append(tx, owner.origin(), Event::done(action, owner.uin()).on_key(secret_id)).await?;
+    change.commit(app, owner).await
 }
 
 async fn why_unchanged(tx: &mut Tx, uin: Uin, secret_id: &SecretId, from: KeyState) -> Result<Error, Error> {
@@ -181,27 +186,27 @@ async fn why_unchanged(tx: &mut Tx, uin: Uin, secret_id: &SecretId, from: KeySta
 }
 
 /// Deletes a disabled key and destroys its secret for good. Fails with [`Error::KeyNotDisabled`] if the key is enabled.
-pub async fn delete(app: &App, owner: &Owner, secret_id: &SecretId) -> Result<(), Error> {
-    let mut tx = app.db.begin().await?;
-    let change = db::next_change_number(&mut tx).await?;
-    if !db::delete(&mut tx, owner.uin(), secret_id, app.clock.now(), change).await? {
-        let state = db::state(&mut tx, owner.uin(), secret_id).await?;
+pub async fn delete(app: &App, owner: &Owner, secret_id: &SecretId) -> Result<Effect, Error> {
+    let mut change = KeyChange::begin(app).await?;
+    let (number, tx) = change.parts();
+    if !db::delete(tx, owner.uin(), secret_id, app.clock.now(), number).await? {
+        let state = db::state(tx, owner.uin(), secret_id).await?;
         return Err(state.map_or(Error::KeyNotFound, |_| Error::KeyNotDisabled));
     }
-    app.audit.append(&mut tx, owner.origin(), Event::done(Action::KeyDeleted, owner.uin()).on_key(secret_id)).await?;
-    Ok(tx.commit().await?)
+    app.audit.append(tx, owner.origin(), Event::done(Action::KeyDeleted, owner.uin()).on_key(secret_id)).await?;
+    change.commit(app, owner).await
 }
 
-/// Sets the key's remark; an empty one clears it.
+/// Sets the key's remark; an empty one clears it. No answer depends on it, so nobody waits for it.
 pub async fn set_remark(app: &App, owner: &Owner, secret_id: &SecretId, remark: &str) -> Result<(), Error> {
     let remark = check_remark(remark)?;
-    let mut tx = app.db.begin().await?;
-    let change = db::next_change_number(&mut tx).await?;
-    if !db::set_remark(&mut tx, owner.uin(), secret_id, remark, change).await? {
+    let mut change = KeyChange::begin(app).await?;
+    let (number, tx) = change.parts();
+    if !db::set_remark(tx, owner.uin(), secret_id, remark, number).await? {
         return Err(Error::KeyNotFound);
     }
-    app.audit.append(&mut tx, owner.origin(), Event::done(Action::KeyRemarked, owner.uin()).on_key(secret_id)).await?;
-    Ok(tx.commit().await?)
+    app.audit.append(tx, owner.origin(), Event::done(Action::KeyRemarked, owner.uin()).on_key(secret_id)).await?;
+    change.commit_remark().await
 }
 
 /// Seals a secret for the row of its key and account.

@@ -6,6 +6,7 @@
 
 pub mod advice;
 pub mod calls;
+pub mod change;
 pub mod lifecycle;
 pub mod recent_use;
 pub mod reveal;

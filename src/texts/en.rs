@@ -189,6 +189,11 @@ pub(super) static TEXTS: Texts = Texts {
         disable_all_title: "Disable all keys?",
         disable_all_effect: "As soon as you confirm, every request signed with one of these keys is refused, and programs that use them stop working. To enable a key again, you verify your identity.",
         stopped: "by the emergency stop",
+        taking_effect: "Taking effect",
+        waiting_for: |behind, nodes, seconds| match behind {
+            0 => format!("waiting for servers, at most {seconds} s"),
+            behind => format!("waiting for {behind} of {nodes} servers, at most {seconds} s"),
+        },
         enable_stopped_title: "Enable this key again?",
         enable_stopped_effect: "The emergency stop has disabled this key. As soon as you enable it, requests signed with it are accepted again. If its SecretKey may have leaked, delete the key instead.",
     },
@@ -474,6 +479,7 @@ pub(super) static TEXTS: Texts = Texts {
         key_already_disabled: |key| {
             format!("Key {key} was already disabled, perhaps in another tab. Nothing has changed.")
         },
+        takes_effect: "The change was saved. Some servers have not taken it in yet; that takes a few seconds at most.",
         key_limit: "No key was created: you already have two keys. Disable and delete one of them first.",
         key_not_disabled: |key| {
             format!("Key {key} was not deleted, because it is enabled. Disable it first, then delete it.")

@@ -188,6 +188,11 @@ pub(super) static TEXTS: Texts = Texts {
         disable_all_title: "すべてのキーを無効にしますか？",
         disable_all_effect: "確定すると、次のいずれかのキーで署名されたリクエストは直ちにすべて拒否され、これらのキーを使用しているプログラムは動作しなくなります。キーを再び有効にするときは、本人確認が必要です。",
         stopped: "緊急停止による",
+        taking_effect: "反映中",
+        waiting_for: |behind, nodes, seconds| match behind {
+            0 => format!("サーバーへの反映を待っています（最長{seconds}秒）"),
+            behind => format!("{nodes}台中{behind}台のサーバーへの反映を待っています（最長{seconds}秒）"),
+        },
         enable_stopped_title: "このキーを再び有効にしますか？",
         enable_stopped_effect: "このキーは緊急停止により無効になっています。有効にすると、このキーで署名されたリクエストは直ちに再び受け付けられます。SecretKeyが漏えいした可能性がある場合は、代わりにキーを削除してください。",
     },
@@ -470,6 +475,7 @@ pub(super) static TEXTS: Texts = Texts {
         key_already_disabled: |key| {
             format!("キー{key}はすでに無効です。別のタブで操作された可能性があります。何も変更されていません。")
         },
+        takes_effect: "変更を保存しました。まだ反映していないサーバーがありますが、長くても数秒で完了します。",
         key_limit: "キーを作成できませんでした。すでに2個のキーがあります。先に一方を無効にして削除してください。",
         key_not_disabled: |key| {
             format!("キー{key}は有効なため、削除できませんでした。無効にしてから削除してください。")

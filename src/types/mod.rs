@@ -1,6 +1,7 @@
 //! The types that every module uses: IDs, timestamps, errors, key states, audit events, randomness. They have no
 //! behaviour beyond their own rules, so that any module may hold and store them. Imports nothing from the crate.
 
+pub mod boot_clock;
 pub mod clock;
 pub mod error;
 pub mod event;

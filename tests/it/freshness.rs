@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use latchkey::check::registry::Registry;
+use latchkey::check::registry::{Leasing, Registry};
 use latchkey::db::Db;
 use latchkey::keys::lifecycle;
 use latchkey::metrics::Metrics;
@@ -61,7 +61,8 @@ async fn at_the_end_everybody_is_answered(engine: Engine) {
     let product = Product::start(engine).await;
     key_of(&product).await;
     for _ in 0..20 {
-        let registry = Registry::start(product.app.db.clone(), product.app.vault.clone(), Metrics::default());
+        let registry =
+            Registry::start(product.app.db.clone(), product.app.vault.clone(), Metrics::default(), Leasing::default());
         registry.fresh().await.unwrap();
         // One asks to stop, the other for a read that is queued after that.
         let both = async { tokio::join!(registry.close(), registry.fresh()) };
@@ -77,7 +78,8 @@ async fn a_change_while_keys_are_taken_in_is_seen(engine: Engine) {
     let product = Product::start(engine).await;
     let (owner, id) = key_of(&product).await;
     for round in 0..20 {
-        let starting = Registry::start(product.app.db.clone(), product.app.vault.clone(), Metrics::default());
+        let starting =
+            Registry::start(product.app.db.clone(), product.app.vault.clone(), Metrics::default(), Leasing::default());
         if round % 2 == 0 {
             lifecycle::disable(&product.app, &owner.proof(), &id).await.unwrap();
         } else {
@@ -95,7 +97,8 @@ async fn all_keys_are_taken_in(engine: Engine) {
     let product = Product::start(engine).await;
     let (_, id) = key_of(&product).await;
     crowd(&product, 4500).await;
-    let registry = Registry::start(product.app.db.clone(), product.app.vault.clone(), Metrics::default());
+    let registry =
+        Registry::start(product.app.db.clone(), product.app.vault.clone(), Metrics::default(), Leasing::default());
     let fresh = registry.fresh().await.unwrap();
     assert!(registry.get(&fresh, id.as_str()).is_some());
     for at in [0, 1999, 2000, 4499] {

@@ -36,6 +36,7 @@ mod key_commands;
 mod key_page;
 mod keys;
 mod languages;
+mod leases;
 mod leftovers;
 mod login;
 mod metrics;

@@ -9,10 +9,9 @@ use latchkey::types::error::Error;
 use rustix::process::{Resource, Rlimit, prlimit};
 use sqlx::{Connection, Executor, SqliteConnection};
 
-use crate::support::forwarder::Forwarder;
 use crate::support::process::{Server, latchkey};
 use crate::support::signer::{Call, Signer, error_code};
-use crate::support::{Engine, Product, START, Store};
+use crate::support::{Engine, Product, START, Store, behind_forwarder};
 
 /// Limits the size of the server's files, as on a full disk. `None` removes the limit.
 fn limit_files(server: &Server, bytes: Option<u64>) {
@@ -109,7 +108,7 @@ async fn transactions_that_break_off_leave_no_trace(engine: Engine) {
     let id = lifecycle::create(&product.app, &owner.proof(), None).await.unwrap().secret_id;
     for _ in 0..20 {
         let mut tx = product.app.db.begin().await.unwrap();
-        latchkey::db::api_keys::next_change_number(&mut tx).await.unwrap();
+        latchkey::db::api_keys::next_change(&mut tx).await.unwrap();
         drop(tx);
         // Refused in the middle of its transaction.
         let refused = lifecycle::enable(&product.app, &owner.proof(), &id).await;
@@ -139,11 +138,9 @@ async fn a_silent_database_is_told_of() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_distant_database_is_caught_up_with() {
     let mut store = Store::new(Engine::Postgres).await;
-    let mut url: url::Url = store.database.as_ref().unwrap().parse().unwrap();
-    let way = Forwarder::to(&format!("{}:{}", url.host_str().unwrap(), url.port().unwrap())).await;
     let near = store.database.take();
-    url.set_port(Some(way.address.port())).unwrap();
-    store.database = Some(url.to_string());
+    let (way, far) = behind_forwarder(near.as_ref().unwrap()).await;
+    store.database = Some(far);
     let product = Product::start_on(store).await;
     let (mut owner, mut browser) = product.signed_in("root").await;
     let key = browser.create_key().await;
@@ -170,7 +167,7 @@ async fn change_behind(db: &Db, key: &str, enabled: bool) {
     let id = key.parse().unwrap();
     let uin = latchkey::db::api_keys::owner(db, &id).await.unwrap().unwrap();
     let mut tx = db.begin().await.unwrap();
-    let number = latchkey::db::api_keys::next_change_number(&mut tx).await.unwrap();
+    let number = latchkey::db::api_keys::next_change(&mut tx).await.unwrap().number;
     assert!(latchkey::db::api_keys::set_state(&mut tx, uin, &id, from, to, START, number).await.unwrap());
     tx.commit().await.unwrap();
 }

@@ -4,10 +4,11 @@ use std::pin::pin;
 use std::sync::{Arc, PoisonError, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::key::RegisteredKey;
 use super::shared_read::{SharedRead, StartedRead};
+use super::tenant::Tenant;
 use super::{Ask, KeyMap, Keys};
 use crate::check::usage::UsageCounter;
 use crate::db::freshness::{Change, ChangedKey, Changes, PAGE, Position, Reader};
@@ -37,6 +38,10 @@ pub(super) struct Barrier {
     keys: Keys,
     next: Arc<SharedRead>,
     reader: Option<Reader>,
+    /// This process as a node, if it takes leases.
+    tenant: Option<Tenant>,
+    /// Woken when a key may have changed.
+    changed: Arc<Notify>,
     /// The change up to which everything is in memory. `None` at the start.
     seen: Option<Change>,
 }
@@ -51,32 +56,49 @@ impl Drop for Barrier {
 impl Barrier {
     /// Creates the state before the first read, which opens a connection.
     pub(super) fn new(database: Db, vault: Arc<Vault>, metrics: Metrics, keys: Keys, next: Arc<SharedRead>) -> Self {
-        Self { database, vault, metrics, keys, next, reader: None, seen: None }
+        let (reader, tenant, changed, seen) = (None, None, Arc::default(), None);
+        Self { database, vault, metrics, keys, next, reader, tenant, changed, seen }
     }
 
-    /// Reads whenever it is asked to, until all senders have been dropped.
+    /// Makes this process a node, which reads whenever `changed` is notified as well.
+    pub(super) fn become_node(&mut self, tenant: Tenant, changed: Arc<Notify>) {
+        self.tenant = Some(tenant);
+        self.changed = changed;
+    }
+
+    /// Reads whenever it is asked to, until all senders have been dropped. A node also reads to renew its lease.
     pub(super) async fn run(mut self, mut asked: mpsc::UnboundedReceiver<Ask>) {
-        while let Some(ask) = asked.recv().await {
-            match ask {
-                Ask::Read => {
-                    SharedRead::until_due().await;
-                    if let Some(read) = self.next.begin() {
-                        self.read(read).await;
+        loop {
+            tokio::select! {
+                ask = asked.recv() => match ask {
+                    Some(Ask::Read) => {
+                        SharedRead::until_due().await;
+                        if let Some(read) = self.next.begin() {
+                            self.read(Some(read)).await;
+                        }
                     }
-                }
-                // No other connection is opened, so requests that arrive from now on are refused.
-                Ask::Close(waiter) => return self.close_reader(waiter).await,
+                    // No other connection is opened, so requests that arrive from now on are refused.
+                    Some(Ask::Close(waiter)) => return self.close_reader(waiter).await,
+                    None => return self.leave().await,
+                },
+                () = due(self.tenant.as_ref()) => self.renew().await,
+                () = self.changed.notified() => self.renew().await,
             }
         }
     }
 
+    /// Reads for the node's lease, and for the requests that happen to wait.
+    async fn renew(&mut self) {
+        let read = self.next.begin();
+        self.read(read).await;
+    }
+
     /// Reads for the waiting requests, all of which arrived before. Those that have waited too long are refused, and
     /// the read goes on.
-    async fn read(&mut self, read: StartedRead) {
+    async fn read(&mut self, mut read: Option<StartedRead>) {
         let (next, metrics) = (self.next.clone(), self.metrics.clone());
-        let waiting = read.waiting();
+        let (for_requests, waiting) = (read.is_some(), read.as_ref().map_or(0, StartedRead::waiting));
         let begun = Instant::now();
-        let mut read = Some(read);
         let caught_up = {
             let mut catching_up = pin!(self.catch_up());
             loop {
@@ -90,12 +112,15 @@ impl Barrier {
             }
         };
         self.metrics.barrier_reads.observe(begun.elapsed().as_secs_f64());
-        #[expect(clippy::cast_precision_loss, reason = "there are not 2^52 requests")]
-        self.metrics.barrier_requests.observe(waiting as f64);
+        if for_requests {
+            #[expect(clippy::cast_precision_loss, reason = "there are not 2^52 requests")]
+            self.metrics.barrier_requests.observe(waiting as f64);
+        }
         match (caught_up, read) {
             (Ok(()), Some(read)) => {
                 read.succeeded();
             }
+            (Ok(()), None) if begun.elapsed() < PATIENCE => {}
             (Ok(()), None) => tracing::warn!(took = ?begun.elapsed(), "the database has answered at last"),
             (Err(error), _) => {
                 tracing::error!(%error, refused = waiting, "the latest change could not be read");
@@ -104,7 +129,15 @@ impl Barrier {
         }
     }
 
+    /// Gives the lease back, if this process is a node.
+    async fn leave(&mut self) {
+        if let Some(tenant) = &mut self.tenant {
+            tenant.leave(self.reader.as_mut()).await;
+        }
+    }
+
     async fn close_reader(&mut self, waiter: oneshot::Sender<()>) {
+        self.leave().await;
         if let Some(reader) = self.reader.take()
             && let Err(error) = reader.close().await
         {
@@ -127,10 +160,14 @@ impl Barrier {
         Ok(())
     }
 
+    /// On a node, the read is the renewal of its lease, which counts once everything is taken in.
     async fn catch_up_on(&mut self, reader: &mut Reader) -> sqlx::Result<()> {
-        let latest = within(SILENT, reader.latest()).await?;
+        let (latest, offer) = match &mut self.tenant {
+            Some(tenant) => tenant.latest(reader, self.seen).await?,
+            None => (within(SILENT, reader.latest()).await?, None),
+        };
         match self.seen {
-            Some(seen) if seen == latest => Ok(()),
+            Some(seen) if seen == latest => {}
             Some(seen) => {
                 if !self.take_in_since(reader, seen).await? {
                     tracing::warn!(
@@ -139,10 +176,13 @@ impl Barrier {
                     );
                     self.take_in_all(reader).await?;
                 }
-                Ok(())
             }
-            None => self.take_in_all(reader).await,
+            None => self.take_in_all(reader).await?,
         }
+        if let (Some(tenant), Some(offer), Some(seen)) = (&mut self.tenant, offer, self.seen) {
+            tenant.accept(reader, offer, seen).await?;
+        }
+        Ok(())
     }
 
     /// Loads what has changed since `seen`. Returns `false` if `seen` is no longer part of the history.
@@ -208,6 +248,14 @@ impl Barrier {
         let usage = Arc::new(UsageCounter::new(secret_id.clone(), state_changed_at));
         let signing_keys = SigningKeys::default();
         (secret_id, Arc::new(RegisteredKey { uin, app_id, state, secret_key, usage, signing_keys }))
+    }
+}
+
+/// Completes when a node's lease is to be renewed.
+async fn due(tenant: Option<&Tenant>) {
+    match tenant {
+        Some(tenant) => tenant.due().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -15,24 +15,54 @@
 //! Numbers are committed in order, because a change locks the number's row from its first statement to its commit: a
 //! reader that sees number N sees every row stamped up to N.
 //!
+//! # Leases
+//!
+//! On PostgreSQL, a server may be a node (`--lease`). Its read of the change number is then the renewal of a lease, and
+//! while the lease lasts, requests use the keys in memory without a read. In return, whoever changes a key waits: the
+//! change is acknowledged when every node has said that it has taken it in, or when every lease from before is over. The
+//! rules that make this correct, each of which `tests/lease_model` breaks on purpose:
+//!
+//! - A lease runs from before its renewal was sent, by a clock that also counts while the machine is suspended, and
+//!   counts only once everything that the renewal has seen is in memory. So a renewal that has not seen a change gives a
+//!   lease that ends one lease after the commit at the latest.
+//! - A node's registration is committed before its first renewal is sent. So a node that a list of the nodes lacks has
+//!   seen every change that was committed before the list.
+//! - The wait is a little longer than a lease, because clocks differ. It begins after the nodes were listed.
+//! - A node that stays silent is struck off only if it has not renewed its lease since it was listed, and only in the
+//!   same incarnation of the database. It registers anew before it has a lease again.
+//! - A database that has gone back may have lost a registration. It is in another incarnation, in which nothing is
+//!   acknowledged early until somebody has waited for one lease.
+//!
 //! May import `db`, `metrics`, `check::usage` for the counter that each key holds, `signature` for the keys derived
 //! from its secret, the vault that opens the secret, and `types`.
 
+mod acknowledgement;
 mod barrier;
 mod key;
+mod lease;
+mod listening;
 mod shared_read;
+mod tenant;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
+pub use self::acknowledgement::{Acknowledgements, Pending};
 use self::barrier::Barrier;
 pub use self::key::RegisteredKey;
+use self::lease::Lease;
+use self::listening::Listening;
 use self::shared_read::SharedRead;
+use self::tenant::Tenant;
 use crate::db::Db;
+use crate::db::nodes::Introduction;
 use crate::metrics::Metrics;
 use crate::secret::vault::Vault;
+use crate::types::boot_clock::BootClock;
+use crate::types::clock::Clock;
 use crate::types::error::Error;
 use crate::types::id::SecretId;
 
@@ -48,10 +78,25 @@ enum Ask {
     Close(oneshot::Sender<()>),
 }
 
+/// How this process takes leases.
+#[derive(Clone, Debug, Default)]
+pub struct Leasing {
+    /// The length of a lease. Zero for none: then the database is asked for every batch of requests.
+    pub length: Duration,
+    /// The name of this process among the nodes.
+    pub name: String,
+    /// The clock that leases go by.
+    pub boot_clock: BootClock,
+    /// The clock of the lists.
+    pub clock: Clock,
+}
+
 /// The keys in memory. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Registry {
     keys: Keys,
+    lease: Arc<Lease>,
+    acknowledgements: Acknowledgements,
     next: Arc<SharedRead>,
     asks: mpsc::UnboundedSender<Ask>,
 }
@@ -63,17 +108,40 @@ pub struct Fresh(());
 impl Registry {
     /// Starts the task that reads, which ends when the last clone is dropped. The first request loads the keys, so that
     /// commands that check no request load none.
-    pub fn start(database: Db, vault: Arc<Vault>, metrics: Metrics) -> Self {
+    pub fn start(database: Db, vault: Arc<Vault>, metrics: Metrics, leasing: Leasing) -> Self {
         let (keys, next) = (Keys::default(), Arc::<SharedRead>::default());
         let (asks, asked) = mpsc::unbounded_channel();
-        let barrier = Barrier::new(database, vault, metrics, keys.clone(), next.clone());
+        let Leasing { length, name, boot_clock, clock } = leasing;
+        let lease = Arc::new(Lease::by(boot_clock.clone()));
+        let acknowledgements = Acknowledgements::new(database.clone(), boot_clock, length, metrics.clone());
+        let mut barrier = Barrier::new(database.clone(), vault, metrics.clone(), keys.clone(), next.clone());
+        if !length.is_zero() {
+            let introduction = Introduction { name, lease: length };
+            let (waits, changed) = (acknowledgements.clone(), Arc::<Notify>::default());
+            let listening = Listening::new(database, changed.clone(), waits.clone());
+            let tenant = Tenant::new(introduction, lease.clone(), waits, metrics, clock, listening);
+            barrier.become_node(tenant, changed);
+        }
         tokio::spawn(barrier.run(asked));
-        Self { keys, next, asks }
+        Self { keys, lease, acknowledgements, next, asks }
     }
 
-    /// Waits for a read of the change number that begins after this call. Returns an error if it fails or takes too
-    /// long.
+    /// The waits after a change.
+    pub fn acknowledgements(&self) -> &Acknowledgements {
+        &self.acknowledgements
+    }
+
+    /// Returns `true` while this process may use the keys in memory without asking.
+    pub fn holds_lease(&self) -> bool {
+        self.lease.holds()
+    }
+
+    /// Waits for a read of the change number that begins after this call, unless there is a lease. Returns an error if
+    /// it fails or takes too long.
     pub async fn fresh(&self) -> Result<Fresh, Error> {
+        if self.lease.holds() {
+            return Ok(Fresh(()));
+        }
         let (read, first) = self.next.join();
         if first && self.asks.send(Ask::Read).is_err() {
             // The task has ended, so nobody else ends this read: fail it for those that have joined in the meantime,

@@ -19,6 +19,8 @@ pub enum Flash {
     KeyDeleted(SecretId),
     /// The key was already in the requested state.
     KeyAlready(SecretId, KeyState),
+    /// A change to a key was made, and some server has not taken it in yet.
+    TakesEffect,
     /// A third key was requested.
     KeyLimit,
     /// Deletion of an enabled key was requested.
@@ -51,7 +53,7 @@ impl Flash {
     /// The appearance: `good`, `info` or `bad`.
     pub fn tone(&self) -> &'static str {
         match self {
-            Self::KeyAlready(..) | Self::RecoveryCodesLeft(_) | Self::AllKeysDisabled(0) => "info",
+            Self::KeyAlready(..) | Self::TakesEffect | Self::RecoveryCodesLeft(_) | Self::AllKeysDisabled(0) => "info",
             Self::KeyLimit | Self::KeyNotDisabled(_) | Self::PasskeyLimit => "bad",
             _ => "good",
         }
@@ -73,6 +75,7 @@ impl Flash {
             Self::KeyDeleted(id) => of_key(texts.key_deleted, id),
             Self::KeyAlready(id, KeyState::Disabled) => of_key(texts.key_already_disabled, id),
             Self::KeyAlready(id, KeyState::Enabled | KeyState::Deleted) => of_key(texts.key_already_enabled, id),
+            Self::TakesEffect => texts.takes_effect.to_owned(),
             Self::KeyLimit => texts.key_limit.to_owned(),
             Self::KeyNotDisabled(id) => of_key(texts.key_not_disabled, id),
             Self::RemarkSaved(id) => of_key(texts.remark_saved, id),

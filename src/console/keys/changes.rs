@@ -17,16 +17,18 @@ use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::OwnForm;
 use crate::console::step_up::{self, RecoveryCode, StepUpForm, StepUpPrompt, StepUpSubject};
-use crate::keys::lifecycle;
+use crate::keys::change::Effect;
+use crate::keys::lifecycle::{self, Created};
 use crate::texts::Texts;
 use crate::types::error::Error;
 use crate::types::id::SecretId;
 use crate::types::key_state::KeyState;
 
 /// The message for the next page: the change was made, or the reason why it was not.
-fn outcome(changed: Result<(), Error>, id: SecretId, done: fn(SecretId) -> Flash) -> Result<Flash, Error> {
+fn outcome(changed: Result<Effect, Error>, id: SecretId, done: fn(SecretId) -> Flash) -> Result<Flash, Error> {
     match changed {
-        Ok(()) => Ok(done(id)),
+        Ok(Effect::Everywhere) => Ok(done(id)),
+        Ok(Effect::Spreading) => Ok(Flash::TakesEffect),
         Err(Error::KeyAlready(state)) => Ok(Flash::KeyAlready(id, state)),
         Err(Error::KeyNotDisabled) => Ok(Flash::KeyNotDisabled(id)),
         Err(error) => Err(error),
@@ -40,6 +42,7 @@ pub async fn create(
     OwnForm(from): OwnForm<SentFrom>,
 ) -> Result<Redirect, PageError> {
     let flash = match lifecycle::create(&console.app, owner.proof(), None).await {
+        Ok(Created { effect: Effect::Spreading, .. }) => Flash::TakesEffect,
         Ok(created) => Flash::KeyCreated(created.secret_id),
         Err(Error::KeyLimit) => Flash::KeyLimit,
         Err(error) => return Err(error.into()),

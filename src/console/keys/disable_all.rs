@@ -11,7 +11,8 @@ use crate::console::frame::problem::PageError;
 use crate::console::frame::urls;
 use crate::console::session::SignedIn;
 use crate::console::session::form::{Nothing, OwnForm};
-use crate::keys::lifecycle;
+use crate::keys::change::Effect;
+use crate::keys::lifecycle::{self, Stopped};
 use crate::types::key_state::KeyState;
 
 #[derive(Template)]
@@ -38,8 +39,8 @@ async fn ask(console: &Console, owner: &mut SignedIn) -> Result<Option<DisableAl
     Ok(Some(DisableAllPage { page, keys }))
 }
 
-async fn tell(owner: &mut SignedIn, disabled: usize) -> Result<Response, PageError> {
-    owner.leave_flash(Flash::AllKeysDisabled(disabled)).await?;
+async fn tell(owner: &mut SignedIn, flash: Flash) -> Result<Response, PageError> {
+    owner.leave_flash(flash).await?;
     Ok(Redirect::to(urls::KEYS).into_response())
 }
 
@@ -47,7 +48,7 @@ async fn tell(owner: &mut SignedIn, disabled: usize) -> Result<Response, PageErr
 pub async fn ask_page(console: Console, mut owner: SignedIn) -> Result<Response, PageError> {
     match ask(&console, &mut owner).await? {
         Some(asked) => Ok(AccountPage(asked).into_response()),
-        None => tell(&mut owner, 0).await,
+        None => tell(&mut owner, Flash::AllKeysDisabled(0)).await,
     }
 }
 
@@ -57,6 +58,10 @@ pub async fn disable_all(
     mut owner: SignedIn,
     OwnForm(Nothing {}): OwnForm<Nothing>,
 ) -> Result<Response, PageError> {
-    let disabled = lifecycle::disable_all(&console.app, owner.proof()).await?;
-    tell(&mut owner, disabled.len()).await
+    let Stopped { keys, effect } = lifecycle::disable_all(&console.app, owner.proof()).await?;
+    let flash = match effect {
+        Effect::Everywhere => Flash::AllKeysDisabled(keys.len()),
+        Effect::Spreading => Flash::TakesEffect,
+    };
+    tell(&mut owner, flash).await
 }

@@ -46,6 +46,11 @@ impl KeysPage {
         self.keys.iter().any(|key| key.enabled)
     }
 
+    /// A page that shows a secret stays.
+    fn reloads(&self) -> bool {
+        !self.revealed && self.keys.iter().any(|key| key.spreading.is_some())
+    }
+
     fn all_enabled(&self) -> bool {
         self.keys.iter().all(|key| key.enabled)
     }

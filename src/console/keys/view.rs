@@ -2,6 +2,7 @@
 
 use crate::console::Console;
 use crate::console::frame::moment::Moment;
+use crate::keys::change::{self, Spreading};
 use crate::keys::lifecycle::ApiKeyRow;
 use crate::keys::recent_use;
 use crate::types::clock::Timestamp;
@@ -14,6 +15,8 @@ pub(crate) struct KeyView {
     pub secret_id: SecretId,
     pub short: String,
     pub enabled: bool,
+    /// Its state does not hold on every server yet.
+    pub spreading: Option<Spreading>,
     /// Disabled by the emergency stop.
     pub stopped: bool,
     pub remark: Option<String>,
@@ -38,6 +41,7 @@ impl KeyView {
     /// Reads the recent use from the database. Flush the usage recorder first.
     pub(crate) async fn new(console: &Console, key: ApiKeyRow) -> Result<Self, Error> {
         let recent = recent_use::recent_use(&console.app, &key).await?;
+        let spreading = change::spreading(&console.app, &key.secret_id).await?;
         let used = |at: Timestamp| LastUse {
             at: at.into(),
             action: key.last_used_action.clone().unwrap_or_default(),
@@ -46,6 +50,7 @@ impl KeyView {
         Ok(Self {
             short: key.secret_id.short(),
             enabled: key.state == KeyState::Enabled,
+            spreading,
             stopped: key.stopped_at.is_some(),
             remark_value: key.remark.clone().unwrap_or_default(),
             created: key.created_at.into(),

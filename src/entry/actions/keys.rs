@@ -71,7 +71,7 @@ pub(super) async fn update_access_key(mut call: ActionCall<'_>) -> Result<Action
         _ => lifecycle::disable(call.app, &call.owner(), &secret_id).await,
     };
     match done {
-        Ok(()) | Err(Error::KeyAlready(_)) => Ok(json!({}).into()),
+        Ok(_) | Err(Error::KeyAlready(_)) => Ok(json!({}).into()),
         Err(error) => Err(error.into()),
     }
 }

@@ -73,6 +73,7 @@ pub struct Flash {
     pub key_deleted: fn(&str) -> String,
     pub key_already_enabled: fn(&str) -> String,
     pub key_already_disabled: fn(&str) -> String,
+    pub takes_effect: Text,
     pub key_limit: Text,
     pub key_not_disabled: fn(&str) -> String,
     pub remark_saved: fn(&str) -> String,

@@ -48,6 +48,10 @@ pub struct Keys {
     pub disable_all_title: Text,
     pub disable_all_effect: Text,
     pub stopped: Text,
+    /// The status while some server has not taken in the key's latest change.
+    pub taking_effect: Text,
+    /// The number of servers waited for, of how many, and the seconds that it takes at most.
+    pub waiting_for: fn(i64, i64, u64) -> String,
     pub enable_stopped_title: Text,
     pub enable_stopped_effect: Text,
 }

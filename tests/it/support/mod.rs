@@ -16,6 +16,7 @@ use latchkey::app::App;
 use latchkey::config::{GivenSettings, Settings};
 use latchkey::db::Db;
 use latchkey::serve::{self, Listeners};
+use latchkey::types::boot_clock::BootClock;
 use latchkey::types::clock::{Clock, Timestamp};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -88,6 +89,14 @@ impl Store {
         let url = self.database.clone().unwrap_or_else(|| format!("sqlite:{}", file.display()));
         Db::open(&url, latchkey::db::OF_A_REQUEST).await.unwrap()
     }
+}
+
+/// The same database, reached through a forwarder.
+pub async fn behind_forwarder(database: &str) -> (forwarder::Forwarder, String) {
+    let mut url: url::Url = database.parse().unwrap();
+    let way = forwarder::Forwarder::to(&format!("{}:{}", url.host_str().unwrap(), url.port().unwrap())).await;
+    url.set_port(Some(way.address.port())).unwrap();
+    (way, url.to_string())
 }
 
 /// Changes the database directly.
@@ -166,14 +175,25 @@ impl Product {
         Self::run(self.store.clone(), settings, self.clock.clone()).await
     }
 
+    /// Starts a process with leases of ten seconds on PostgreSQL, by a clock that the test sets.
+    pub async fn start_node(store: std::sync::Arc<Store>, boot_clock: BootClock) -> Self {
+        let given = GivenSettings { lease: Some("10s".parse().unwrap()), ..store.given() };
+        let settings = Settings::resolve(given).unwrap().for_command();
+        Self::run_by(store, settings, Clock::manual(START), boot_clock).await
+    }
+
     async fn run(store: std::sync::Arc<Store>, settings: Settings, clock: Clock) -> Self {
+        Self::run_by(store, settings, clock, BootClock::system()).await
+    }
+
+    async fn run_by(store: std::sync::Arc<Store>, settings: Settings, clock: Clock, boot_clock: BootClock) -> Self {
         let tls = serve::load_tls(&settings).unwrap();
         let listeners = Listeners::bind(&settings).unwrap();
         let console = listeners.console.as_ref().unwrap().address;
         let api = listeners.api.as_ref().unwrap().address;
         let guard = listeners.guard.as_ref().map(|bound| bound.address);
         let metrics = listeners.metrics.as_ref().map(|bound| bound.address);
-        let app = App::open(settings, clock.clone()).await.unwrap();
+        let app = App::open_by(settings, clock.clone(), boot_clock).await.unwrap();
         let (stop, stopped) = oneshot::channel();
         let running = app.clone();
         let task = tokio::spawn(async move {
