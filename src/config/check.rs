@@ -97,7 +97,7 @@ impl Settings {
 
     /// The settings for a command. Its caller would rather wait for the database than be told to retry.
     #[must_use]
-    pub fn for_command(self) -> Self {
+    pub(crate) fn for_command(self) -> Self {
         Self { patience: db::OF_A_COMMAND, ..self }
     }
 

@@ -128,7 +128,7 @@ settings! {
         pub trusted_proxies: Vec<IpNet> = trusted_proxy.clone().unwrap_or_default();
 
         /// The time limit for a statement on the database.
-        pub(crate) patience: Duration = db::OF_A_REQUEST;
+        pub patience: Duration = db::OF_A_REQUEST;
     }
 }
 

@@ -138,6 +138,13 @@ pub struct Product {
     pub store: std::sync::Arc<Store>,
 }
 
+/// The machine may be busy, or stand still for a while, and its speed is not what is tested.
+fn unhurried(given: GivenSettings) -> Settings {
+    let mut settings = Settings::resolve(given).unwrap();
+    settings.patience = Duration::from_secs(120);
+    settings
+}
+
 pub const START: Timestamp = Timestamp(1_800_000_000_000);
 
 impl Product {
@@ -147,7 +154,7 @@ impl Product {
 
     pub async fn start_on(store: Store) -> Self {
         let given = store.given();
-        Self::run(store.into(), Settings::resolve(given).unwrap().for_command(), Clock::manual(START)).await
+        Self::run(store.into(), unhurried(given), Clock::manual(START)).await
     }
 
     /// Starts a product that waits for its database only as long as a server does.
@@ -160,8 +167,7 @@ impl Product {
     pub async fn start_with(engine: Engine, change: impl FnOnce(GivenSettings) -> GivenSettings) -> Self {
         let store = std::sync::Arc::new(Store::new(engine).await);
         let given = change(store.given());
-        // The machine may be busy, and its speed is not what is tested, so use the timeouts of commands.
-        Self::run(store, Settings::resolve(given).unwrap().for_command(), Clock::manual(START)).await
+        Self::run(store, unhurried(given), Clock::manual(START)).await
     }
 
     /// Starts another process of the same installation, with the same clock.
@@ -171,14 +177,14 @@ impl Product {
 
     /// Starts another process with different settings.
     pub async fn sibling_with(&self, change: impl FnOnce(GivenSettings) -> GivenSettings) -> Self {
-        let settings = Settings::resolve(change(self.store.given())).unwrap().for_command();
+        let settings = unhurried(change(self.store.given()));
         Self::run(self.store.clone(), settings, self.clock.clone()).await
     }
 
     /// Starts a process with leases of ten seconds on PostgreSQL, by a clock that the test sets.
     pub async fn start_node(store: std::sync::Arc<Store>, boot_clock: BootClock) -> Self {
         let given = GivenSettings { lease: Some("10s".parse().unwrap()), ..store.given() };
-        let settings = Settings::resolve(given).unwrap().for_command();
+        let settings = unhurried(given);
         Self::run_by(store, settings, Clock::manual(START), boot_clock).await
     }
 
