@@ -282,7 +282,7 @@ pub(super) static TEXTS: Texts = Texts {
         older: "Your other key is older and still enabled, so rotate that one first: switch its programs to this key.",
         rotate_older: "Rotate the older key",
         take_into_use: "Switch to the new key",
-        take_into_use_text: "Give your programs the SecretId and SecretKey of the new key. Reload this page to see their calls move from the old key to the new one.",
+        take_into_use_text: "Give your programs the SecretId and SecretKey of the new key. This page then shows their calls move from the old key to the new one; without JavaScript, reload it to see them.",
         nothing_to_switch: "Nothing has ever called the old key, so there is nothing to switch.",
         show_secret_key: "Show SecretKey",
         old_key: "Old key",
@@ -302,7 +302,7 @@ pub(super) static TEXTS: Texts = Texts {
     },
     refused: Refused {
         title: "Refused call",
-        intro: "Every response of the API has a RequestId. If a call signed with version 3 was refused for one of your keys, this page shows what the server computed, so that you can compare it with what your client computed.",
+        intro: "Every response of the API has a RequestId. If a call signed with TC3-HMAC-SHA256 or AWS4-HMAC-SHA256 was refused for one of your keys, this page shows what the server computed, so that you can compare it with what your client computed.",
         unknown: "None of your keys has a refused call with this RequestId. The latest 100 of each key are kept for 90 days; during a flood, not every one of them is kept.",
         look_up: "Look up",
         received: "Received",

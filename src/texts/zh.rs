@@ -273,7 +273,7 @@ pub(super) static TEXTS: Texts = Texts {
         older: "另一个密钥创建得更早且已启用，应先替换它：请将使用它的程序切换到此密钥。",
         rotate_older: "轮换较早的密钥",
         take_into_use: "切换到新密钥",
-        take_into_use_text: "请将新密钥的 SecretId 和 SecretKey 配置到您的程序中。刷新本页即可看到调用从旧密钥逐渐转移到新密钥。",
+        take_into_use_text: "请将新密钥的 SecretId 和 SecretKey 配置到您的程序中。本页会显示调用从旧密钥逐渐转移到新密钥；未启用脚本时，请刷新页面查看。",
         nothing_to_switch: "旧密钥从未被调用过，因此无需切换。",
         show_secret_key: "显示 SecretKey",
         old_key: "旧密钥",
@@ -290,7 +290,7 @@ pub(super) static TEXTS: Texts = Texts {
     },
     refused: Refused {
         title: "被拒绝的调用",
-        intro: "API 的每个响应都带有 RequestId。如果使用签名方法 v3 的调用因您的密钥被拒绝，此页面会显示服务器计算的内容，便于您与客户端计算的内容对照。",
+        intro: "API 的每个响应都带有 RequestId。如果使用 TC3-HMAC-SHA256 或 AWS4-HMAC-SHA256 签名的调用因您的密钥被拒绝，此页面会显示服务器计算的内容，便于您与客户端计算的内容对照。",
         unknown: "您的密钥没有与此 RequestId 对应的被拒绝调用。每个密钥的最近 100 条保留 90 天；短时间内大量被拒绝时不会逐条保留。",
         look_up: "查询",
         received: "到达时间",

@@ -6,7 +6,7 @@ use crate::support::html::texts;
 use crate::support::walk::every_page;
 
 /// Names and terms that are the same in every language.
-const NAMES: [&str; 35] = [
+const NAMES: [&str; 36] = [
     "CSV",
     "Latchkey",
     "API",
@@ -33,7 +33,8 @@ const NAMES: [&str; 35] = [
     "X-TC-Timestamp",
     "X-TC-Token",
     "X-TC-Content-SHA256",
-    "v3",
+    "TC3-HMAC-SHA256",
+    "AWS4-HMAC-SHA256",
     "tccli",
     "Python",
     "Node",
