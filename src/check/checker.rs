@@ -146,7 +146,7 @@ impl Checker {
     async fn precheck_claim(&self, claim: &Claim<'_>, context: CheckContext<'_>) -> Result<(), Refusal> {
         let Found { key, signed_at, now } = self.find(claim).await?;
         let refusal = match key.state {
-            KeyState::Enabled if is_too_far(signed_at, now) => Refusal::Expired,
+            KeyState::Enabled if is_expired(claim, signed_at, now) => Refusal::Expired,
             KeyState::Enabled => return Ok(()),
             KeyState::Disabled => Refusal::Disabled { signed: None },
             KeyState::Deleted => Refusal::Deleted,
@@ -183,12 +183,16 @@ fn check_key(claim: &Claim<'_>, found: &Found) -> Result<(), Refusal> {
         KeyState::Disabled => Err(Refusal::Disabled { signed: Some(signed) }),
         KeyState::Deleted => Err(Refusal::Deleted),
         KeyState::Enabled if !signed => Err(Refusal::Signature),
-        KeyState::Enabled if is_too_far(*signed_at, *now) => Err(Refusal::Expired),
+        KeyState::Enabled if is_expired(claim, *signed_at, *now) => Err(Refusal::Expired),
         KeyState::Enabled if claim.has_token() => Err(Refusal::Token),
         KeyState::Enabled => Ok(()),
     }
 }
 
-fn is_too_far(signed_at: Timestamp, now: Timestamp) -> bool {
-    now.seconds().abs_diff(signed_at.seconds()) > MAX_SKEW_SECONDS
+fn is_expired(claim: &Claim<'_>, signed_at: Timestamp, now: Timestamp) -> bool {
+    let (signed_at, now) = (signed_at.seconds(), now.seconds());
+    match claim.lifetime() {
+        Some(lifetime) if now >= signed_at => now.abs_diff(signed_at) > lifetime,
+        _ => now.abs_diff(signed_at) > MAX_SKEW_SECONDS,
+    }
 }

@@ -15,6 +15,7 @@ use crate::start_error::StartError;
 const LONGEST_SESSION: Duration = Duration::from_hours(7 * 24);
 const SHORTEST_LEASE: Duration = Duration::from_millis(500);
 const LONGEST_LEASE: Duration = Duration::from_secs(10);
+const LONGEST_PRESIGNED: Duration = Duration::from_hours(7 * 24);
 const LONGEST_VERIFICATION_WINDOW: Duration = Duration::from_mins(30);
 
 impl Settings {
@@ -53,6 +54,7 @@ impl Settings {
             (_, Some(url)) if url.scheme() != "http" || !is_base(url) => {
                 Err(refused("--guard-upstream is an http address without a path, such as http://127.0.0.1:9000"))
             }
+            _ if self.guard_aws4_presigned > LONGEST_PRESIGNED => Err(refused("--guard-aws4-presigned is at most 7d")),
             _ => Ok(()),
         }
     }

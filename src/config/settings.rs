@@ -108,6 +108,10 @@ settings! {
     #[arg(value_name = "REGION/SERVICE")]
     pub guard_aws4_scope: Aws4Scope, otherwise "any";
 
+    /// Longest lifetime of presigned URLs (aws4) that are accepted for GET and HEAD, up to 7d; 0 to accept none
+    #[arg(value_name = "TIME")]
+    pub guard_aws4_presigned: Span as Duration = "0";
+
     /// File of the tokens that callers of /v1/verify present as `Authorization: Bearer`, one per line
     #[arg(value_name = "FILE")]
     pub(super) verify_token_file: PathBuf, otherwise "no /v1/verify";

@@ -48,6 +48,8 @@ pub(crate) struct Admission<'a> {
     schemes: &'static [SchemeName],
     /// The scope that aws4 signatures must be for, if it is set.
     scope: Option<&'a Aws4Scope>,
+    /// The longest lifetime of a presigned URL, in seconds; 0 if none is accepted.
+    longest_presigned: u64,
     takes_unsigned_payload: bool,
 }
 
@@ -67,7 +69,8 @@ impl<'a> Admission<'a> {
         let takes_unsigned_payload = !of_back_end || app.settings.guard_unsigned_payload;
         let schemes = schemes(app, context.entry_point);
         let scope = app.settings.guard_aws4_scope.as_ref();
-        Self { checker: &app.checker, context, schemes, scope, takes_unsigned_payload }
+        let longest_presigned = app.settings.guard_aws4_presigned.as_secs();
+        Self { checker: &app.checker, context, schemes, scope, longest_presigned, takes_unsigned_payload }
     }
 
     /// The scheme under which the request claims to be signed.
@@ -102,7 +105,13 @@ impl<'a> Admission<'a> {
         request: &SentRequest<'r>,
         payload: &'r Payload,
     ) -> Result<Claim<'r>, Malformed> {
+        if scheme == SchemeName::Aws4 && self.longest_presigned == 0 && aws4::is_presigned(request.query) {
+            return Err(aws4::Malformed::Query.into());
+        }
         let claim = scheme.read(request, payload)?;
+        if claim.lifetime().is_some_and(|lifetime| lifetime > self.longest_presigned) {
+            return Err(aws4::Malformed::Lifetime.into());
+        }
         match (claim.scope(), self.scope) {
             (Some(found), Some(Aws4Scope { region, service })) if found != (region.as_str(), service.as_str()) => {
                 Err(aws4::Malformed::Scope.into())

@@ -118,6 +118,12 @@ pub trait Scheme<'r>: Sized {
     /// The time at which the request says it was signed. `None` if that is not a valid timestamp.
     fn signed_at(&self) -> Option<Timestamp>;
 
+    /// How long the claim is valid after it was signed, in seconds, if it says so itself. Otherwise, the clock's limits
+    /// apply.
+    fn lifetime(&self) -> Option<u64> {
+        None
+    }
+
     /// Returns `true` if a temporary token was sent along.
     fn has_token(&self) -> bool;
 
@@ -269,6 +275,13 @@ macro_rules! schemes {
             pub fn signed_at(&self) -> Option<Timestamp> {
                 match self {
                     $(Self::$name(claim) => claim.signed_at(),)*
+                }
+            }
+
+            /// How long the claim is valid after it was signed, in seconds, if it says so itself.
+            pub fn lifetime(&self) -> Option<u64> {
+                match self {
+                    $(Self::$name(claim) => claim.lifetime(),)*
                 }
             }
 

@@ -182,6 +182,7 @@ pub(super) static TEXTS: Texts = Texts {
         delete_effect: "A deleted key cannot be recovered. Its SecretKey is destroyed, and programs that still use it need another key.",
         calls_24h: "Calls in the last 24 hours",
         addresses_24h: "IP addresses in the last 24 hours",
+        disable_presigned: "URLs presigned with this key stop working, too.",
         disabled_since: "Disabled since",
         refused_since: "Calls refused since then",
         disable_all: "Disable all keys",

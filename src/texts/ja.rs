@@ -176,6 +176,7 @@ pub(super) static TEXTS: Texts = Texts {
         all_calls: "すべての呼び出し",
         all_calls_of: |key| format!("{key}のすべての呼び出し"),
         disable_title: "このキーを無効にしますか？",
+        disable_presigned: "このキーで署名された署名付きURLも使えなくなります。",
         disable_effect: "確定すると、このキーで署名されたリクエストは直ちにすべて拒否されます。いつでも再び有効にできます。",
         delete_title: "このキーを削除しますか？",
         delete_effect: "削除したキーは元に戻せません。SecretKeyは破棄され、まだこのキーを使用しているプログラムには別のキーが必要になります。",

@@ -176,6 +176,7 @@ pub(super) static TEXTS: Texts = Texts {
         all_calls: "全部调用",
         all_calls_of: |key| format!("全部调用 {key}"),
         disable_title: "确定禁用此密钥？",
+        disable_presigned: "使用此密钥预签名的链接也会失效。",
         disable_effect: "确定后，使用此密钥签名的所有请求将立即被拒绝。您可以随时重新启用。",
         delete_title: "确定删除此密钥？",
         delete_effect: "密钥删除后无法找回：其 SecretKey 将被销毁，仍在使用此密钥的程序需要更换其他密钥。",

@@ -24,6 +24,7 @@ for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
 
 HOST = "orders.example"
 BUILT_IN = "guard"
+PRESIGNED = ("--guard-aws4-presigned", "1h")
 # Traefik and Envoy only if they are installed.
 WAYS = [name for name in proxies.ALL if name in proxies.MANDATORY or proxies.program(name)] + [BUILT_IN]
 
@@ -140,15 +141,16 @@ def trusting(tmp_path_factory: pytest.TempPathFactory, verify_token: str, other_
     directory = tmp_path_factory.mktemp("trusting")
     tokens = directory / "tokens"
     tokens.write_text(f"{other_verify_token}\n\n  {verify_token}\n")
-    with running(directory, "--trusted-proxy", "127.0.0.0/8", "--verify-token-file", str(tokens)) as site:
+    trusts = ("--trusted-proxy", "127.0.0.0/8", "--verify-token-file", str(tokens))
+    with running(directory, *trusts, *PRESIGNED) as site:
         yield site
 
 
 @pytest.fixture(scope="session")
 def plain(tmp_path_factory: pytest.TempPathFactory, back_end: BackEnd) -> Iterator[Site]:
     """A server that trusts nobody's forwarded headers, and guards the back end itself."""
-    upstream = f"http://{back_end.address}"
-    with running(tmp_path_factory.mktemp("plain"), "--guard", "127.0.0.1:0", "--guard-upstream", upstream) as site:
+    guard = ("--guard", "127.0.0.1:0", "--guard-upstream", f"http://{back_end.address}")
+    with running(tmp_path_factory.mktemp("plain"), *guard, *PRESIGNED) as site:
         yield site
 
 

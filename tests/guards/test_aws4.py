@@ -11,7 +11,7 @@ from pathlib import Path
 import pycurl
 import pytest
 import requests
-from botocore.auth import SigV4Auth
+from botocore.auth import S3SigV4QueryAuth, SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from requests_aws4auth import AWS4Auth
@@ -128,6 +128,36 @@ TARGETS = [
 ]
 
 
+def presigned_by_botocore(auth: type[SigV4QueryAuth], service: str) -> Callable[[Key, str, int], str]:
+    def presign(key: Key, url: str, seconds: int) -> str:
+        request = AWSRequest("GET", url)
+        auth(Credentials(key.secret_id, key.secret_key), service, REGION, expires=seconds).add_auth(request)
+        return request.url
+
+    return presign
+
+
+def presigned_in_node(name: str) -> Callable[[Key, str, int], str]:
+    def presign(key: Key, url: str, seconds: int) -> str:
+        asked = {"signer": f"{name}, presigned", "method": "GET", "url": url, "headers": {}, "seconds": seconds}
+        asked |= {"id": key.secret_id, "secret": key.secret_key}
+        command = ["node", str(NODE), json.dumps(asked)]
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=SECONDS)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)["url"]
+
+    return presign
+
+
+PRESIGNERS = {
+    "botocore": presigned_by_botocore(SigV4QueryAuth, SERVICE),
+    "botocore, as for s3": presigned_by_botocore(S3SigV4QueryAuth, "s3"),
+    "aws4": presigned_in_node("aws4"),
+    "aws4fetch": presigned_in_node("aws4fetch"),
+    "smithy": presigned_in_node("smithy"),
+}
+
+
 @pytest.mark.parametrize("name", SIGNERS)
 def test_a_signed_request_is_let_in(door: Door, name: str) -> None:
     for target in TARGETS:
@@ -171,6 +201,31 @@ def test_a_disabled_key_is_refused_at_the_next_request(door: Door) -> None:
     finally:
         door.owner.enable(door.key.secret_id)
     assert botocore(door.key, call).status == 200
+
+
+@pytest.mark.parametrize("name", PRESIGNERS)
+def test_a_presigned_url_is_let_in_until_its_key_is_disabled(door: Door, name: str) -> None:
+    for target in ("/orders/7", "/orders?state=open&q=a%20b"):
+        url = PRESIGNERS[name](door.key, f"http://{door.address}{target}", 600)
+        door.back_end.take()
+        answer = requests.get(url, timeout=SECONDS)
+        assert answer.status_code == 200, (url, answer.text)
+        (received,) = door.back_end.take()
+        assert url.endswith(received.target) and received.get("X-Latchkey-Secret-Id") == door.key.secret_id
+        assert requests.get(url.replace("/orders", "/others"), timeout=SECONDS).status_code == 401
+        assert requests.post(url, timeout=SECONDS).status_code == 401
+    door.owner.disable(door.key.secret_id)
+    try:
+        assert requests.get(url, timeout=SECONDS).status_code == 401
+    finally:
+        door.owner.enable(door.key.secret_id)
+    too_long = PRESIGNERS[name](door.key, f"http://{door.address}/orders", 3601)
+    assert requests.get(too_long, timeout=SECONDS).status_code == 401
+
+
+def test_the_owner_is_told_that_presigned_urls_end_with_the_key(door: Door) -> None:
+    page = door.owner.get(f"/cam/capi/keys/{door.key.secret_id}/disable")
+    assert "URLs presigned with this key stop working" in page.get_text()
 
 
 def ask(door: Door, name: str, call: Call) -> tuple[Answered, object]:

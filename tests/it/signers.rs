@@ -1,8 +1,13 @@
 //! Peculiarities of some clients, and requests that are refused all the same.
 
-use axum::http::HeaderValue;
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderValue, header};
 use latchkey::config::GivenSettings;
+use latchkey::signature::aws4::SignedRequest;
+use latchkey::signature::aws4::canonical::{Scope, authorize};
 use latchkey::signature::tc3::payload_hash;
+use latchkey::types::clock::Timestamp;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
@@ -13,9 +18,13 @@ const CANARY: &str = "CanaryThatSings";
 const TOKEN: &str = "a token of a back end";
 
 async fn with_signer(engine: Engine) -> (Product, Signer) {
+    with_signer_and(engine, |given| given).await
+}
+
+async fn with_signer_and(engine: Engine, change: impl FnOnce(GivenSettings) -> GivenSettings) -> (Product, Signer) {
     let tokens = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(tokens.path(), TOKEN).unwrap();
-    let given = |given| GivenSettings { verify_token_file: Some(tokens.path().to_owned()), ..given };
+    let given = |given| GivenSettings { verify_token_file: Some(tokens.path().to_owned()), ..change(given) };
     let product = Product::start_with(engine, given).await;
     let (mut owner, mut browser) = product.signed_in("root").await;
     let key = browser.create_key().await;
@@ -227,6 +236,64 @@ async fn nothing_that_a_stranger_says_is_stored(engine: Engine) {
     assert_eq!(told["valid"], true, "{told}");
     product.app.usage.flush().await;
     assert!(stored(&product).await.contains("GET /orders/7"));
+}
+
+/// The query of a URL presigned for `shop.example`, which is valid for this many seconds.
+fn presigned(signer: &Signer, now: Timestamp, seconds: u64) -> String {
+    let time = now.basic_format();
+    let (date, id) = (&time[..8], &signer.secret_id);
+    let query = format!(
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={id}%2F{date}%2Feu%2Fshop%2Faws4_request&X-Amz-Date={time}\
+         &X-Amz-Expires={seconds}&X-Amz-SignedHeaders=host"
+    );
+    let headers = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static("shop.example"))]);
+    let (payload, secret) = (payload_hash(false, b""), signer.secret_key.clone().into());
+    let request =
+        SignedRequest { method: "GET", path: "/", query: &query, headers: &headers, payload: &payload, time: &time };
+    let scope = Scope { date, region: "eu", service: "shop" };
+    let header = authorize(&request, id, &secret, scope, "host").unwrap();
+    format!("{query}&X-Amz-Signature={}", header.rsplit_once('=').unwrap().1)
+}
+
+async fn told_of(signer: &Signer, query: &str) -> Value {
+    let question = json!({ "method": "GET", "uri": format!("/?{query}"), "headers": { "Host": "shop.example" },
+        "body_sha256": payload_hash(false, b"") });
+    let asked = signer.client.post(format!("http://{}/v1/verify", signer.address)).bearer_auth(TOKEN);
+    asked.json(&question).send().await.unwrap().json().await.unwrap()
+}
+
+/// A presigned URL lives as long as it says, if the setting allows that, and no longer than its key is enabled.
+#[apply(on_both_engines!)]
+async fn a_presigned_url_expires(engine: Engine) {
+    let allowed = |given| GivenSettings { guard_aws4_presigned: Some("1h".parse().unwrap()), ..given };
+    let (product, signer) = with_signer_and(engine, allowed).await;
+    let hour = presigned(&signer, product.clock.now(), 3600);
+    assert_eq!(told_of(&signer, &hour).await["valid"], true);
+    let too_long = presigned(&signer, product.clock.now(), 3601);
+    assert_eq!(told_of(&signer, &too_long).await["code"], "AuthFailure.InvalidAuthorization");
+    let minute = presigned(&signer, product.clock.now(), 60);
+    product.advance(Duration::from_mins(59));
+    assert_eq!(told_of(&signer, &hour).await["valid"], true, "it has a minute left");
+    assert_eq!(told_of(&signer, &minute).await["code"], "AuthFailure.SignatureExpire");
+    product.advance(Duration::from_secs(61));
+    assert_eq!(told_of(&signer, &hour).await["code"], "AuthFailure.SignatureExpire");
+    let tomorrow = presigned(&signer, Timestamp(product.clock.now().0 + 86_400_000), 60);
+    assert_eq!(told_of(&signer, &tomorrow).await["code"], "AuthFailure.SignatureExpire", "it is not valid yet");
+
+    let fresh = presigned(&signer, product.clock.now(), 3600);
+    assert_eq!(told_of(&signer, &fresh).await["valid"], true);
+    let body = json!({ "AccessKeyId": signer.secret_id, "Status": "Inactive" }).to_string();
+    let disable = Call { action: "UpdateAccessKey", body, ..Call::list_keys(product.clock.now()) };
+    assert_eq!(error_code(&signer.send(&disable).await), None);
+    assert_eq!(told_of(&signer, &fresh).await["code"], "AuthFailure.SecretIdNotFound");
+}
+
+/// By default, none is accepted.
+#[tokio::test(flavor = "multi_thread")]
+async fn presigned_urls_are_off_by_default() {
+    let (product, signer) = with_signer(Engine::Sqlite).await;
+    let told = told_of(&signer, &presigned(&signer, product.clock.now(), 60)).await;
+    assert_eq!(told["code"], "AuthFailure.InvalidAuthorization");
 }
 
 /// Everything that is stored about calls.

@@ -19,6 +19,8 @@ pub(crate) struct KeyView {
     pub spreading: Option<Spreading>,
     /// Disabled by the emergency stop.
     pub stopped: bool,
+    /// URLs that are presigned with it are accepted.
+    pub presigns: bool,
     pub remark: Option<String>,
     pub remark_value: String,
     pub created: Moment,
@@ -51,6 +53,7 @@ impl KeyView {
             short: key.secret_id.short(),
             enabled: key.state == KeyState::Enabled,
             spreading,
+            presigns: !console.app.settings.guard_aws4_presigned.is_zero(),
             stopped: key.stopped_at.is_some(),
             remark_value: key.remark.clone().unwrap_or_default(),
             created: key.created_at.into(),

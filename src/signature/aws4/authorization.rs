@@ -19,7 +19,7 @@ pub enum Malformed {
     #[error("the Credential is not `SecretId/date/region/service/{TERMINATOR}`")]
     Credential,
     /// `host` or `x-amz-date` is not signed, a name is not in lower case or appears twice, or there are too many names.
-    #[error("SignedHeaders must name host and x-amz-date, each name once, in lower case")]
+    #[error("SignedHeaders must name host and x-amz-date (in a presigned URL: host), each name once, in lower case")]
     SignedHeaders,
     /// A header that instructs services is not signed, so that anybody on the way could have added it.
     #[error("every X-Amz-… header of the request must be signed")]
@@ -36,9 +36,21 @@ pub enum Malformed {
     /// The body is signed in chunks.
     #[error("a body that is signed in chunks (STREAMING-…) is not accepted; sign it as a whole")]
     Streaming,
-    /// The query holds a signature.
+    /// The query holds a signature, where this server does not accept one, or beside another one.
     #[error("a signature in the query is not accepted; send it in the Authorization header, and nothing in the query")]
     Query,
+    /// A presigned URL lacks a parameter of its signature, has one twice, or has one in another form.
+    #[error(
+        "a presigned URL must have each of X-Amz-Algorithm={ALGORITHM}, X-Amz-Credential, X-Amz-Date, X-Amz-Expires, \
+         X-Amz-SignedHeaders and X-Amz-Signature once"
+    )]
+    Parameters,
+    /// A presigned URL asks for more than to be read.
+    #[error("a presigned URL is accepted for GET and HEAD only, without a body")]
+    PresignedMethod,
+    /// A presigned URL is valid for longer than this server accepts.
+    #[error("X-Amz-Expires is longer than this server accepts")]
+    Lifetime,
     /// The scope is not the one that this server is set to.
     #[error("the region or service in the Credential is not the one that this server accepts")]
     Scope,
@@ -56,7 +68,17 @@ pub struct Authorization<'a> {
     /// The scope's service.
     pub service: &'a str,
     pub(super) signed_headers: &'a str,
+    /// What separates their names: a semicolon, which may be escaped in a query.
+    pub(super) separator: &'static str,
     pub(super) signature: [u8; 32],
+}
+
+/// A list of names, as a header or a query carries it.
+pub(super) struct SignedHeaders<'a> {
+    pub(super) names: &'a str,
+    pub(super) separator: &'static str,
+    /// The names that must be in the list.
+    pub(super) mandatory: &'static [&'static str],
 }
 
 impl<'a> Authorization<'a> {
@@ -79,30 +101,43 @@ impl<'a> Authorization<'a> {
         let (Some(credential), Some(signed_headers), Some(signature)) = (credential, signed_headers, signature) else {
             return Err(Malformed::Parts);
         };
-        let parts: Vec<&str> = credential.split('/').collect();
+        let names = SignedHeaders { names: signed_headers, separator: ";", mandatory: &["host", "x-amz-date"] };
+        Self::new(credential.split('/'), &names, signature)
+    }
+
+    /// Checks the parts of a signature, wherever they were.
+    pub(super) fn new(
+        credential: impl Iterator<Item = &'a str>,
+        signed_headers: &SignedHeaders<'a>,
+        signature: &str,
+    ) -> Result<Self, Malformed> {
+        let parts: Vec<&str> = credential.collect();
         let [secret_id, date, region, service, TERMINATOR] = parts[..] else { return Err(Malformed::Credential) };
-        if [secret_id, date, region, service].contains(&"") {
+        if [secret_id, date, region, service].iter().any(|part| part.is_empty() || part.contains('%')) {
             return Err(Malformed::Credential);
         }
-        check_signed_headers(signed_headers)?;
+        signed_headers.check()?;
         let signature = data_encoding::HEXLOWER.decode(signature.as_bytes()).ok().and_then(|raw| raw.try_into().ok());
         let signature = signature.ok_or(Malformed::Signature)?;
-        Ok(Self { secret_id, date, region, service, signed_headers, signature })
+        let SignedHeaders { names: signed_headers, separator, .. } = *signed_headers;
+        Ok(Self { secret_id, date, region, service, signed_headers, separator, signature })
     }
 
     /// The names of the signed headers, in lower case.
     pub fn signed_headers(&self) -> impl Iterator<Item = &'a str> {
-        self.signed_headers.split(';')
+        self.signed_headers.split(self.separator)
     }
 }
 
-fn check_signed_headers(names: &str) -> Result<(), Malformed> {
-    let all = || names.split(';');
-    if all().nth(MOST_SIGNED_HEADERS).is_some() {
-        return Err(Malformed::SignedHeaders);
+impl SignedHeaders<'_> {
+    fn check(&self) -> Result<(), Malformed> {
+        let all = || self.names.split(self.separator);
+        if all().nth(MOST_SIGNED_HEADERS).is_some() {
+            return Err(Malformed::SignedHeaders);
+        }
+        let lower = all().all(|name| !name.is_empty() && !name.bytes().any(|b| b.is_ascii_uppercase() || b == b'%'));
+        let once = all().enumerate().all(|(at, name)| all().take(at).all(|earlier| earlier != name));
+        let mandatory = self.mandatory.iter().all(|wanted| all().any(|name| name == *wanted));
+        if lower && once && mandatory { Ok(()) } else { Err(Malformed::SignedHeaders) }
     }
-    let lower = all().all(|name| !name.is_empty() && !name.bytes().any(|b| b.is_ascii_uppercase()));
-    let once = all().enumerate().all(|(at, name)| all().take(at).all(|earlier| earlier != name));
-    let mandatory = ["host", "x-amz-date"].iter().all(|wanted| all().any(|name| name == *wanted));
-    if lower && once && mandatory { Ok(()) } else { Err(Malformed::SignedHeaders) }
 }

@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::authorization::Authorization;
+use super::presigned::{SIGNATURE, without_signature};
 use super::{ALGORITHM, TERMINATOR};
 use crate::signature::hosts;
 
@@ -41,7 +42,7 @@ pub struct SignedRequest<'a> {
     pub headers: &'a HeaderMap,
     /// The payload's SHA-256 in lower-case hexadecimal, or `UNSIGNED-PAYLOAD`.
     pub payload: &'a str,
-    /// `X-Amz-Date` as sent.
+    /// `X-Amz-Date` as sent, in the header or the query.
     pub time: &'a str,
 }
 
@@ -130,7 +131,8 @@ pub fn authorize(
     Scope { date, region, service }: Scope<'_>,
     signed_headers: &str,
 ) -> Option<String> {
-    let unsigned = Authorization { secret_id, date, region, service, signed_headers, signature: [0; 32] };
+    let unsigned =
+        Authorization { secret_id, date, region, service, signed_headers, separator: ";", signature: [0; 32] };
     let (path, query) = (paths(request.path).next()?, escaped_anew(request.query));
     let host = request.headers.get(header::HOST)?.to_str().ok()?;
     let canonical = canonical_request(&unsigned, request, Reading { path: &path, query: &query, host })?;
@@ -155,7 +157,7 @@ type ReadQuery = for<'q> fn(&'q str) -> Cow<'q, str>;
 const QUERIES: [ReadQuery; 3] = [sorted, escaped_anew, as_sent];
 
 fn as_sent(sent: &str) -> Cow<'_, str> {
-    sent.into()
+    without_signature(sent)
 }
 
 /// The query with its parameters in order, and with `=` after each name.
@@ -176,7 +178,8 @@ fn escaped_anew(sent: &str) -> Cow<'_, str> {
 }
 
 fn parameters(query: &str) -> impl Iterator<Item = (&str, &str)> {
-    query.split('&').filter(|part| !part.is_empty()).map(|part| part.split_once('=').unwrap_or((part, "")))
+    let pairs = query.split('&').filter(|part| !part.is_empty()).map(|part| part.split_once('=').unwrap_or((part, "")));
+    pairs.filter(|(name, _)| *name != SIGNATURE)
 }
 
 fn joined(mut pairs: Vec<(String, String)>) -> String {
@@ -216,7 +219,12 @@ pub(super) fn canonical_request(
         canonical.push('\n');
     }
     canonical.push('\n');
-    canonical.push_str(authorization.signed_headers);
+    for (place, name) in authorization.signed_headers().enumerate() {
+        if place > 0 {
+            canonical.push(';');
+        }
+        canonical.push_str(name);
+    }
     canonical.push('\n');
     canonical.push_str(request.payload);
     Some(canonical)

@@ -1,19 +1,23 @@
-//! Signature Version 4, `AWS4-HMAC-SHA256`: an HMAC over the request, in the `Authorization` header. Libraries in every
-//! language, and tools such as curl, sign with it. Region and service of its scope are free.
+//! Signature Version 4, `AWS4-HMAC-SHA256`: an HMAC over the request, in the `Authorization` header or, for a presigned
+//! URL, in the query. Libraries in every language, and tools such as curl, sign with it. Region and service of its scope
+//! are free.
 //!
 //! May import what `signature` may.
 
 pub mod authorization;
 pub mod canonical;
 mod diagnosis;
+mod presigned;
 
 use axum::http::header::{self, HeaderMap, HeaderName};
 use secrecy::SecretString;
 
 pub use self::authorization::{Authorization, Malformed};
 pub use self::canonical::{SignedRequest, SigningKey, matches};
+use self::presigned::Presigned;
+pub use self::presigned::is_presigned;
 use super::diagnosis::Diagnosis;
-use super::scheme::{Payload, Scheme, SentBody, SentRequest};
+use super::scheme::{Payload, Scheme, SentBody, SentRequest, UNSIGNED_PAYLOAD};
 use crate::http::headers::only;
 use crate::types::clock::Timestamp;
 
@@ -24,8 +28,6 @@ const TERMINATOR: &str = "aws4_request";
 const FAMILY: &str = "AWS4-";
 /// The beginning of the names of headers that instruct services.
 const INSTRUCTIONS: &str = "x-amz-";
-/// The parameters of a signature in the query.
-const IN_QUERY: [&str; 3] = ["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature"];
 
 /// The header with the time at which the request was signed.
 pub const X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
@@ -40,6 +42,8 @@ pub struct Aws4Claim<'r> {
     authorization: Authorization<'r>,
     request: SignedRequest<'r>,
     signed_at: Timestamp,
+    /// Of a presigned URL, in seconds.
+    lifetime: Option<u64>,
     has_token: bool,
 }
 
@@ -51,12 +55,15 @@ impl<'r> Scheme<'r> for Aws4Claim<'r> {
     /// A signature in the query counts as well, so that it is refused in words, also beside another one.
     fn is_used_by(request: &SentRequest<'_>) -> bool {
         let mut values = request.headers.get_all(header::AUTHORIZATION).iter();
-        values.any(|value| value.as_bytes().starts_with(FAMILY.as_bytes())) || signs_in_query(request.query)
+        values.any(|value| value.as_bytes().starts_with(FAMILY.as_bytes())) || is_presigned(request.query)
     }
 
     fn signed_headers(request: &SentRequest<'r>) -> Vec<&'r str> {
-        let authorization =
-            only(request.headers, header::AUTHORIZATION).and_then(|header| Authorization::parse(header).ok());
+        let authorization = if is_presigned(request.query) {
+            Presigned::parse(request.method, request.query).ok().map(|presigned| presigned.authorization)
+        } else {
+            only(request.headers, header::AUTHORIZATION).and_then(|header| Authorization::parse(header).ok())
+        };
         authorization.map(|authorization| authorization.signed_headers().collect()).unwrap_or_default()
     }
 
@@ -64,8 +71,18 @@ impl<'r> Scheme<'r> for Aws4Claim<'r> {
         name == "authorization" || name.starts_with(INSTRUCTIONS)
     }
 
-    /// A body at hand is hashed, whatever hash the client states. A stated `UNSIGNED-PAYLOAD` is what was signed.
+    /// A body at hand is hashed, whatever hash the client states. A stated `UNSIGNED-PAYLOAD` is what was signed. A
+    /// presigned URL comes without a body.
     fn payload(request: &SentRequest<'_>) -> Result<Payload, super::Malformed> {
+        if is_presigned(request.query) {
+            let empty = Payload::of(b"");
+            return match request.body {
+                SentBody::Unread => Ok(Payload::default()),
+                SentBody::Whole(b"") | SentBody::Elsewhere => Ok(empty),
+                SentBody::Hashed(said) if said == empty.sha256 => Ok(empty),
+                _ => Err(Malformed::PresignedMethod.into()),
+            };
+        }
         let stated = stated(request.headers)?;
         Ok(match (request.body, stated) {
             (SentBody::Unread, _) => Payload::default(),
@@ -78,21 +95,31 @@ impl<'r> Scheme<'r> for Aws4Claim<'r> {
 
     fn read(request: &SentRequest<'r>, payload: &'r Payload) -> Result<Self, super::Malformed> {
         let SentRequest { method, path, query, headers, .. } = *request;
-        if signs_in_query(query) {
-            return Err(Malformed::Query.into());
-        }
-        let header = only(headers, header::AUTHORIZATION).ok_or(super::Malformed::NoSignature)?;
-        let authorization = Authorization::parse(header)?;
-        let time = only(headers, X_AMZ_DATE).ok_or(Malformed::Date)?;
+        let (authorization, time, lifetime, token_in_query) = if is_presigned(query) {
+            if headers.contains_key(header::AUTHORIZATION) {
+                return Err(Malformed::Query.into());
+            }
+            let Presigned { authorization, time, lifetime, has_token } = Presigned::parse(method, query)?;
+            (authorization, time, Some(lifetime), has_token)
+        } else {
+            let header = only(headers, header::AUTHORIZATION).ok_or(super::Malformed::NoSignature)?;
+            let authorization = Authorization::parse(header)?;
+            (authorization, only(headers, X_AMZ_DATE).ok_or(Malformed::Date)?, None, false)
+        };
         let signed_at = Timestamp::of_basic_format(time).ok_or(Malformed::Date)?;
         let is_signed = |name: &HeaderName| authorization.signed_headers().any(|signed| signed == name.as_str());
         let instructs = |name: &&HeaderName| name.as_str().starts_with(INSTRUCTIONS) && *name != X_AMZ_CONTENT_SHA256;
         if !headers.keys().filter(instructs).all(is_signed) {
             return Err(Malformed::Unsigned.into());
         }
-        let has_token = headers.contains_key(X_AMZ_SECURITY_TOKEN);
-        let request = SignedRequest { method, path, query, headers, payload: payload.shown(), time };
-        Ok(Self { authorization, request, signed_at, has_token })
+        let has_token = token_in_query || headers.contains_key(X_AMZ_SECURITY_TOKEN);
+        let payload = match lifetime {
+            // The one service whose presigned URLs say nothing about the body.
+            Some(_) if authorization.service == "s3" => UNSIGNED_PAYLOAD,
+            _ => payload.shown(),
+        };
+        let request = SignedRequest { method, path, query, headers, payload, time };
+        Ok(Self { authorization, request, signed_at, lifetime, has_token })
     }
 
     fn secret_id(&self) -> &str {
@@ -101,6 +128,10 @@ impl<'r> Scheme<'r> for Aws4Claim<'r> {
 
     fn signed_at(&self) -> Option<Timestamp> {
         Some(self.signed_at)
+    }
+
+    fn lifetime(&self) -> Option<u64> {
+        self.lifetime
     }
 
     fn has_token(&self) -> bool {
@@ -133,12 +164,6 @@ impl Aws4Claim<'_> {
     fn is_of_its_day(&self) -> bool {
         self.request.time.get(..8) == Some(self.authorization.date)
     }
-}
-
-/// Returns `true` if the query has a parameter of a signature.
-fn signs_in_query(query: &str) -> bool {
-    let names = query.split('&').map(|part| part.split('=').next().unwrap_or_default());
-    query.contains("X-Amz-") && names.into_iter().any(|name| IN_QUERY.contains(&name))
 }
 
 /// The payload as the client states it, if it does.

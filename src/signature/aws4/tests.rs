@@ -86,6 +86,19 @@ const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 /// what was signed is not what was sent.
 #[test]
 fn the_official_suite() {
+    let (accepted, folded) = run_suite("header");
+    assert!(accepted >= 28 && folded >= 4, "{accepted} accepted, {folded} folded");
+}
+
+/// The same for the requests that are signed in the query, of those with a method that a URL alone may ask for.
+#[test]
+fn the_official_suite_of_presigned_urls() {
+    let (accepted, folded) = run_suite("query");
+    assert!(accepted >= 22 && folded >= 6, "{accepted} accepted, {folded} folded");
+}
+
+/// Returns how many requests were accepted, and how many were refused for a folded path.
+fn run_suite(signed_in: &str) -> (usize, usize) {
     let (mut accepted, mut folded) = (0, 0);
     for case in std::fs::read_dir(suite()).unwrap() {
         let case = case.unwrap().path();
@@ -95,13 +108,15 @@ fn the_official_suite() {
         }
         let read = |file: &str| std::fs::read_to_string(case.join(file)).unwrap();
         let context: Value = serde_json::from_str(&read("context.json")).unwrap();
-        let sent = Sent::parse(&read("header-signed-request.txt"));
+        let sent = Sent::parse(&read(&format!("{signed_in}-signed-request.txt")));
         let secret = context["credentials"]["secret_access_key"].as_str().unwrap();
-        let signed_path = read("header-canonical-request.txt").lines().nth(1).unwrap().to_owned();
+        let signed_path = read(&format!("{signed_in}-canonical-request.txt")).lines().nth(1).unwrap().to_owned();
         let name = case.file_name().unwrap().to_string_lossy().into_owned();
-        if name == "post-sts-header-after" {
+        if name == "post-sts-header-after" && signed_in == "header" {
             // Its signer adds the token after signing, which anybody on the way could do as well.
             assert!(refused(&sent).contains("must be signed"));
+        } else if signed_in == "query" && (sent.method != "GET" || !sent.body.is_empty()) {
+            assert!(refused(&sent).contains("GET and HEAD only, without a body"), "{name}");
         } else if canonical::paths(&sent.path).any(|path| path == signed_path) {
             assert!(sent.matches(secret), "{name}");
             assert!(!sent.matches("another secret"), "{name}");
@@ -112,7 +127,7 @@ fn the_official_suite() {
             folded += 1;
         }
     }
-    assert!(accepted >= 28 && folded >= 4, "{accepted} accepted, {folded} folded");
+    (accepted, folded)
 }
 
 /// A request signed by the product itself, which the parts of below are changed in.
@@ -183,7 +198,7 @@ fn what_could_be_added_on_the_way_is_refused() {
     assert_eq!(wrong.cause(SECRET), Some(Cause::Body));
     let unsigned = signed("PUT", "/", &[("x-amz-content-sha256", "UNSIGNED-PAYLOAD")], "body");
     assert!(unsigned.matches(SECRET) && SchemeName::Aws4.payload(&unsigned.request()).unwrap().is_unsigned());
-    // A signature in the query, alone or beside another one.
+    // A signature in the query beside another one.
     let both = Sent { query: "X-Amz-Signature=00".into(), ..signed("GET", "/", &[], "") };
     assert!(refused(&both).contains("nothing in the query"));
     assert!(SchemeName::Aws4.is_used_by(&Sent { headers: HeaderMap::new(), ..both }.request()));
@@ -202,6 +217,64 @@ fn what_could_be_added_on_the_way_is_refused() {
         sent.headers.insert(header::AUTHORIZATION, changed.parse().unwrap());
         assert!(refused(&sent).contains(why), "{to}: {}", refused(&sent));
     }
+}
+
+/// A URL that the product itself has presigned.
+fn presigned(method: &str, target: &str, service: &str) -> Sent {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let and = if query.is_empty() { "" } else { "&" };
+    let query = format!(
+        "{query}{and}X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDx%2F20261128%2Feu-west-1%2F{service}%2Faws4_request\
+         &X-Amz-Date=20261128T120000Z&X-Amz-Expires=600&X-Amz-SignedHeaders=host"
+    );
+    let mut headers = HeaderMap::new();
+    headers.insert(header::HOST, HeaderValue::from_static("shop.example"));
+    let payload = if service == "s3" { UNSIGNED_PAYLOAD.to_owned() } else { Payload::of(b"").sha256 };
+    let time = "20261128T120000Z";
+    let request = SignedRequest { method, path, query: &query, headers: &headers, payload: &payload, time };
+    let scope = canonical::Scope { date: "20261128", region: "eu-west-1", service };
+    let header = canonical::authorize(&request, "AKIDx", &SECRET.to_owned().into(), scope, "host").unwrap();
+    let (_, signature) = header.rsplit_once('=').unwrap();
+    let query = format!("{query}&X-Amz-Signature={signature}");
+    Sent { method: method.into(), path: path.into(), query, headers, body: Vec::new() }
+}
+
+#[test]
+fn a_presigned_url_is_bound_to_what_it_was_made_for() {
+    let sent = || presigned("GET", "/report?month=7", "shop");
+    assert!(sent().matches(SECRET) && !sent().matches("another secret"));
+    assert!(presigned("HEAD", "/", "s3").matches(SECRET));
+    let claim = |sent: &Sent| sent.checked(SECRET, |claim, _| (claim.lifetime(), claim.has_token())).unwrap();
+    assert_eq!(claim(&sent()), (Some(600), false));
+    let query = sent().query;
+    for (from, to) in [("month=7", "month=8"), ("=600", "=601"), ("month=7", "month=7&more"), ("AKIDx", "AKIDy")] {
+        assert!(!Sent { query: query.replace(from, to), ..sent() }.matches(SECRET), "{to}");
+    }
+    assert!(!Sent { method: "HEAD".into(), ..sent() }.matches(SECRET));
+    assert_eq!(Sent { path: "/other".into(), ..presigned("GET", "/", "shop") }.cause(SECRET), Some(Cause::Path));
+    for (from, to, why) in [
+        ("&X-Amz-Expires=600", "", "once"),
+        ("&X-Amz-Expires=600", "&X-Amz-Expires=-1", "once"),
+        ("&X-Amz-Date=", "&X-Amz-Date=&X-Amz-Date=", "once"),
+        ("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA512", "once"),
+        ("20261128T120000Z", "20261128", "X-Amz-Date"),
+        ("=host", "=x-more", "must name host"),
+        ("=host", "=host%3Bhost", "must name host"),
+        ("%2Faws4_request", "", "the Credential is not"),
+        ("AKIDx", "AKID%78", "the Credential is not"),
+    ] {
+        let changed = Sent { query: query.replace(from, to), ..sent() };
+        assert!(refused(&changed).contains(why), "{to}: {}", refused(&changed));
+    }
+    assert!(refused(&Sent { body: b"body".into(), ..sent() }).contains("without a body"));
+    assert!(refused(&Sent { method: "DELETE".into(), ..sent() }).contains("GET and HEAD only"));
+    let mut instructed = sent();
+    instructed.headers.insert("x-amz-copy-source", HeaderValue::from_static("/secret"));
+    assert!(refused(&instructed).contains("must be signed"));
+    let mut both = sent();
+    both.headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Basic x"));
+    assert!(refused(&both).contains("nothing in the query"));
+    assert!(claim(&Sent { query: format!("{query}&X-Amz-Security-Token=t"), ..sent() }).1);
 }
 
 /// Two queries that a back end tells apart have no reading in common, apart from `+` and `%20`, and `a` and `a=`.

@@ -37,6 +37,7 @@ pub struct Keys {
     pub all_calls_of: fn(&str) -> String,
     pub disable_title: Text,
     pub disable_effect: Text,
+    pub disable_presigned: Text,
     pub delete_title: Text,
     pub delete_effect: Text,
     pub calls_24h: Text,

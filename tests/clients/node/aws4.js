@@ -1,5 +1,5 @@
-// Sends a request signed with Signature Version 4 by one of the libraries that do. Reads it as JSON from the command
-// line, and writes status and body as JSON.
+// Sends a request signed with Signature Version 4 by one of the libraries that do, or presigns a URL. Reads it as JSON
+// from the command line, and writes status and body, or the URL, as JSON.
 
 import { request as send } from 'node:http';
 
@@ -9,7 +9,7 @@ import { SignatureV4 } from '@smithy/signature-v4';
 import aws4 from 'aws4';
 import { AwsClient } from 'aws4fetch';
 
-const { signer, method, url, body, headers, id, secret } = JSON.parse(process.argv[2]);
+const { signer, method, url, body, headers, id, secret, seconds } = JSON.parse(process.argv[2]);
 const [region, service] = ['eu-west-1', 'shop'];
 const credentials = { accessKeyId: id, secretAccessKey: secret };
 const { hostname, port, host, pathname, search, searchParams } = new URL(url);
@@ -25,6 +25,13 @@ const overHttp = (signed, path) =>
     sent.end(body);
   });
 
+const forSmithy = () => {
+  // A name that stands more than once has a list of values.
+  const query = Object.fromEntries([...searchParams.keys()].map((name) => [name, searchParams.getAll(name)]));
+  const asked = { method, protocol: 'http:', hostname, port: Number(port), path: pathname, query, body };
+  return new HttpRequest({ ...asked, headers: { ...headers, host } });
+};
+
 const SIGNERS = {
   aws4: () => {
     const asked = { service, region, method, host, path: pathname + search, headers: { ...headers }, body };
@@ -38,11 +45,26 @@ const SIGNERS = {
   },
   smithy: async () => {
     const own = new SignatureV4({ service, region, credentials, sha256: Sha256 });
-    // A name that stands more than once has a list of values.
-    const query = Object.fromEntries([...searchParams.keys()].map((name) => [name, searchParams.getAll(name)]));
-    const asked = { method, protocol: 'http:', hostname, port: Number(port), path: pathname, query, body };
-    const signed = await own.sign(new HttpRequest({ ...asked, headers: { ...headers, host } }));
+    const signed = await own.sign(forSmithy());
     return overHttp(signed.headers, pathname + search);
+  },
+  'aws4, presigned': () => {
+    const path = `${pathname}${search}${search ? '&' : '?'}X-Amz-Expires=${seconds}`;
+    const signed = aws4.sign({ service, region, method, host, path, signQuery: true }, credentials);
+    return { url: `http://${host}${signed.path}` };
+  },
+  'aws4fetch, presigned': async () => {
+    const client = new AwsClient({ ...credentials, service, region });
+    const asked = new URL(url);
+    asked.searchParams.set('X-Amz-Expires', seconds);
+    const signed = await client.sign(asked, { method, aws: { signQuery: true } });
+    return { url: signed.url };
+  },
+  'smithy, presigned': async () => {
+    const own = new SignatureV4({ service, region, credentials, sha256: Sha256 });
+    const { query } = await own.presign(forSmithy(), { expiresIn: seconds });
+    const pairs = Object.entries(query).flatMap(([name, values]) => [values].flat().map((value) => [name, value]));
+    return { url: `http://${host}${pathname}?${pairs.map((pair) => pair.map(encodeURIComponent).join('=')).join('&')}` };
   },
 };
 

@@ -141,7 +141,7 @@ pub struct Product {
 /// The machine may be busy, or stand still for a while, and its speed is not what is tested.
 fn unhurried(given: GivenSettings) -> Settings {
     let mut settings = Settings::resolve(given).unwrap();
-    settings.patience = Duration::from_secs(120);
+    settings.patience = Duration::from_mins(2);
     settings
 }
 
