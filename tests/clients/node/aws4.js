@@ -64,7 +64,9 @@ const SIGNERS = {
     const own = new SignatureV4({ service, region, credentials, sha256: Sha256 });
     const { query } = await own.presign(forSmithy(), { expiresIn: seconds });
     const pairs = Object.entries(query).flatMap(([name, values]) => [values].flat().map((value) => [name, value]));
-    return { url: `http://${host}${pathname}?${pairs.map((pair) => pair.map(encodeURIComponent).join('=')).join('&')}` };
+    return {
+      url: `http://${host}${pathname}?${pairs.map((pair) => pair.map(encodeURIComponent).join('=')).join('&')}`,
+    };
   },
 };
 
