@@ -7,16 +7,20 @@ import subprocess
 import sys
 import time
 from array import array
+from collections.abc import Iterable
 from pathlib import Path
 
 import machine
 from calls import FAULT, UNKNOWN_KEY, WHO_AM_I, as_bytes, call, request
 from installation import API, COMMAND, PAGE, Site
 from outcome import Outcome
+from signing import Request
 from stage import Fault, Stage
 from truth import DISABLED, ENABLED
 
 CONNECTIONS = 64
+# HOST:PORT, and the request that is sent there.
+Target = tuple[str, Request]
 # A very generous limit: even under load, a change takes effect at once.
 MOST_SECONDS = 2.0
 REFUSALS = (None, UNKNOWN_KEY, FAULT)
@@ -25,18 +29,14 @@ REFUSALS = (None, UNKNOWN_KEY, FAULT)
 class Load:
     """A running load. The signature of its calls is valid for five minutes."""
 
-    def __init__(self, site: Site, seconds: float, key=None):
+    def __init__(self, site: Site, seconds: float, targets: Iterable[Target] = ()):
+        """Calls the API of all servers, unless there are other targets."""
+        targets = targets or [(api, request(api, site.key, WHO_AM_I, b"{}")) for api in (s.api for s in site.servers)]
         plan = {
             "connections": CONNECTIONS,
             "seconds": seconds,
             "servers": [
-                {
-                    "address": server.api,
-                    "request": base64.b64encode(
-                        as_bytes(request(server.api, key or site.key, WHO_AM_I, b"{}"))
-                    ).decode(),
-                }
-                for server in site.servers
+                {"address": address, "request": base64.b64encode(as_bytes(made)).decode()} for address, made in targets
             ],
         }
         self._calls = site.directory / f"load-{time.monotonic_ns()}"

@@ -11,7 +11,7 @@ class Forwarder:
 
     def __init__(self, port: int):
         self.delay = 0.0
-        self._leads_to = port
+        self._leads_to: int | None = port
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -21,6 +21,11 @@ class Forwarder:
     def lead_to(self, port: int) -> None:
         """Changes the target. Open connections break, as in a failover."""
         self._leads_to = port
+        self.cut()
+
+    def lead_nowhere(self) -> None:
+        """Breaks open connections and accepts no others, as a network that is cut."""
+        self._leads_to = None
         self.cut()
 
     def cut(self) -> None:
@@ -40,6 +45,8 @@ class Forwarder:
             except OSError:
                 return
             try:
+                if self._leads_to is None:
+                    raise OSError
                 server = socket.create_connection(("127.0.0.1", self._leads_to), timeout=5)
             except OSError:
                 client.close()

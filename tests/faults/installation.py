@@ -11,6 +11,7 @@ import secrets
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from truth import CREATED, DELETED, DISABLED, ENABLED, EVENTS, Ledger, Timeline
 PAGE, API, COMMAND = "page", "api", "command"
 STATUS = {ENABLED: "Active", DISABLED: "Inactive"}
 OPERATION = {ENABLED: "enable", DISABLED: "disable", DELETED: "delete"}
+TAKING_EFFECT = "Taking effect"
 # A change that takes longer was not clearly refused.
 CHANGE_SECONDS = 30
 
@@ -44,7 +46,10 @@ class Done:
 
 
 class Site:
-    """An installation. Its servers share the database, and the directory with the master key."""
+    """An installation. Its servers share the database, and the directory with the master key.
+
+    Commands reach the database at `database`, and servers as well, unless each has its own address in `databases`.
+    """
 
     def __init__(
         self,
@@ -53,6 +58,7 @@ class Site:
         servers: int = 1,
         data: Path | None = None,
         database: str | None = None,
+        databases: Sequence[str] = (),
         environment: dict[str, str] | None = None,
         stderr: int | None = None,
         name: str = "site",
@@ -68,6 +74,8 @@ class Site:
         if database is None and stage.engine != SQLITE:
             database = stage.shared.cluster.url(stage.database())
         self.database = database
+        self._databases = databases
+        self._leases = "LATCHKEY_LEASE" in (environment or {})
         # As a variable, so that commands have it as well.
         self._environment = (environment or {}) | ({"LATCHKEY_DATABASE": database} if database else {})
         self._settings = ("--api-rate-limits", "false", *settings)
@@ -101,11 +109,12 @@ class Site:
         console, api = self._addresses[at]
         return Server(
             self.directory / str(at),
-            *self._settings,
+            # A server's own address may be part of a setting.
+            *(setting.replace("{api}", api) for setting in self._settings),
             data=self.data,
             console=console,
             api=api,
-            environment=self._environment,
+            environment=self._environment | ({"LATCHKEY_DATABASE": self._databases[at]} if self._databases else {}),
             stderr=self._stderr,
         )
 
@@ -122,19 +131,20 @@ class Site:
             self.stage.end_server(server)
 
     def command(self, *arguments: str, database: str | None = None) -> subprocess.CompletedProcess[str]:
+        address = database or self.database
         return subprocess.run(
             self.server._command(*arguments),
             check=False,
             cwd=self.directory,
-            env=self.server.environment | ({"LATCHKEY_DATABASE": database} if database else {}),
+            env=self.server.environment | ({"LATCHKEY_DATABASE": address} if address else {}),
             capture_output=True,
             text=True,
             timeout=CHANGE_SECONDS,
         )
 
-    def listening(self, listener: str) -> str:
-        """Returns HOST:PORT of a listener with a free port."""
-        (found,) = re.findall(rf"^{listener} http://(\S+)\n", self.server.stdout.read_text(), re.MULTILINE)
+    def listening(self, listener: str, at: int = 0) -> str:
+        """Returns HOST:PORT of a server's listener with a free port."""
+        (found,) = re.findall(rf"^{listener} http://(\S+)\n", self.servers[at].stdout.read_text(), re.MULTILINE)
         return found
 
     def logged(self, words: str) -> bool:
@@ -188,8 +198,17 @@ class Site:
         return done
 
     def _by_page(self, secret_id: str, state: str, at: int) -> Done:
-        page = self.owners[at].change(secret_id, OPERATION[state])
-        return Done(page.is_done, page.seconds, f"status {page.status}", page, page.status is None)
+        """With leases, the page answers before the change holds everywhere, and says so until it does."""
+        began = time.monotonic()
+        owner = self.owners[at]
+        page = owner.change(secret_id, OPERATION[state])
+        holds = page.is_done
+        while holds and self._leases and (seen := owner.look()).text and TAKING_EFFECT in seen.text:
+            holds = time.monotonic() - began < CHANGE_SECONDS
+            time.sleep(0.02)
+        holds = holds and (not self._leases or seen.status in (200, 203))
+        seconds = time.monotonic() - began if self._leases else page.seconds
+        return Done(holds, seconds, f"status {page.status}", page, page.status is None)
 
     def _by_api(self, secret_id: str, state: str, at: int) -> Done:
         if state == DELETED:

@@ -59,7 +59,7 @@ def _length(head: bytes) -> int:
 
 
 def _outcome(head: bytes, body: bytes) -> float:
-    if b'"Error"' not in body:
+    if b'"Error"' not in body and b'"valid":false' not in body:
         return ACCEPTED if head.startswith(b"HTTP/1.1 200") else FAILED
     return REFUSED if b"SecretIdNotFound" in body else FAILED
 

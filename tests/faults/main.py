@@ -24,6 +24,7 @@ import flood  # noqa: E402
 import going_back  # noqa: E402
 import kills  # noqa: E402
 import memory  # noqa: E402
+import race  # noqa: E402
 import restarts  # noqa: E402
 import stderr  # noqa: E402
 from outcome import Outcome, Skipped, as_markdown, as_text, closing_line  # noqa: E402
@@ -37,6 +38,7 @@ FAULTS: tuple[Fault, ...] = (
     *database_away.FAULTS,
     *kills.FAULTS,
     *restarts.FAULTS,
+    *race.FAULTS,
     *clock.FAULTS,
     *crowd.FAULTS,
     *memory.FAULTS,
