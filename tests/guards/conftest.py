@@ -16,7 +16,7 @@ from backend import BackEnd, Received
 from console import Console, Key
 from server import Server, binary
 from signing import Request, signed
-from wire import Answer, Connection, ask
+from wire import UPGRADE, Answer, Connection, ask
 
 for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
     os.environ.pop(name, None)
@@ -93,6 +93,9 @@ class Door:
     def signed(self, method: str = "GET", target: str = "/", body: bytes = b"", **more: object) -> Request:
         more = {"key": self.key, "host": self.address} | more
         return signed(method=method, target=target, body=body, **more)
+
+    def upgrade(self, key: Key | None = None) -> Request:
+        return self.signed("GET", "/live", key=key or self.key).with_headers(*UPGRADE)
 
     def ask(self, request: Request, on: Connection | None = None) -> Outcome:
         self.back_end.take()

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import socket
 from dataclasses import replace
 from itertools import permutations
 
@@ -10,7 +11,7 @@ import pytest
 from conftest import Door
 from console import Key
 from signing import UNSIGNED, Request, sha256
-from wire import Connection
+from wire import Connection, echoed, is_cut, raw, status
 
 BODY = b'{"item": "book", "count": 2}'
 FORGED_ADDRESS = "192.0.2.66"
@@ -454,3 +455,27 @@ def test_no_address_is_signed_as_one_and_routed_as_another(door: Door) -> None:
             if any(target.removesuffix("?") != signed_as.removesuffix("?") for target in targets):
                 routed_as_another.append((signed_as, sent_as, targets))
     assert not routed_as_another
+
+
+# --- Upgrades ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_web_socket_passes_bytes_both_ways(door: Door) -> None:
+    door.back_end.take()
+    with raw(door.address, door.upgrade()) as (client, head):
+        assert status(head) == 101
+        assert b"\r\nupgrade: websocket\r\n" in head.lower()
+        (received,) = door.back_end.take()
+        assert (received.target, received.get("Upgrade").lower()) == ("/live", "websocket")
+        assert received.get("X-Latchkey-Uin") == door.owner.account.uin
+        for data in (b"one", b"two", secrets.token_bytes(1000)):
+            assert echoed(client, data) == data
+        client.shutdown(socket.SHUT_WR)
+        assert is_cut(client)
+
+
+def test_a_web_socket_that_is_not_signed_is_refused(door: Door) -> None:
+    door.back_end.take()
+    with raw(door.address, door.upgrade().without("Authorization")) as (_, head):
+        assert status(head) == 401
+    assert not door.back_end.take()

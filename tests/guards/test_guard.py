@@ -2,11 +2,9 @@
 
 import http.client
 import json
-import re
 import secrets
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -14,7 +12,7 @@ from backend import STREAM, BackEnd
 from conftest import BUILT_IN, Door, Site
 from console import Key
 from signing import UNSIGNED, Request, sha256
-from wire import SECONDS, Connection, ask
+from wire import SECONDS, Connection, ask, echoed, is_cut, raw, status
 
 MOST = 10 * 1024 * 1024
 BODY = b'{"item": "book"}'
@@ -129,70 +127,11 @@ def test_payloads_need_not_be_signed_where_the_setting_says_so(lenient: Site, ba
 
 # --- Upgrades ---------------------------------------------------------------------------------------------------------
 
-UPGRADE = (("Connection", "keep-alive, Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"))
-
-
-@contextmanager
-def raw(address: str, request: Request) -> Iterator[tuple[socket.socket, bytes]]:
-    """Sends the head of a request. Yields the connection and the head of the response."""
-    host, _, port = address.partition(":")
-    with socket.create_connection((host, int(port)), timeout=SECONDS) as client:
-        lines = [
-            f"{request.method} {request.target} HTTP/1.1",
-            *(f"{name}: {value}" for name, value in request.headers),
-        ]
-        client.sendall("\r\n".join([*lines, "", ""]).encode())
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            byte = client.recv(1)
-            assert byte, head
-            head += byte
-        yield client, head
-
-
-def status(head: bytes) -> int:
-    return int(re.match(rb"HTTP/1\.1 (\d{3}) ", head)[1])
-
-
-def echoed(client: socket.socket, data: bytes) -> bytes:
-    client.sendall(data)
-    got = b""
-    while len(got) < len(data):
-        part = client.recv(len(data))
-        assert part, "cut"
-        got += part
-    return got
-
-
-def is_cut(client: socket.socket) -> bool:
-    try:
-        return client.recv(1) == b""
-    except ConnectionResetError:
-        return True
-
-
-def upgrade(guard: Door, key: Key | None = None) -> Request:
-    return guard.signed("GET", "/live", key=key or guard.key).with_headers(*UPGRADE)
-
-
-def test_an_upgraded_connection_passes_bytes_both_ways(guard: Door) -> None:
-    guard.back_end.take()
-    with raw(guard.address, upgrade(guard)) as (client, head):
-        assert status(head) == 101
-        assert b"\r\nupgrade: websocket\r\n" in head.lower()
-        (received,) = guard.back_end.take()
-        assert (received.target, received.get("Upgrade")) == ("/live", "websocket")
-        assert received.get("X-Latchkey-Uin") == guard.owner.account.uin
-        for data in (b"one", b"two", secrets.token_bytes(1000)):
-            assert echoed(client, data) == data
-        client.shutdown(socket.SHUT_WR)
-        assert is_cut(client)
-
 
 @pytest.mark.parametrize("spoil", [lambda r: r.without("Authorization"), lambda r: r.with_value("X-TC-Timestamp", "1")])
 def test_an_upgrade_that_is_not_signed_is_refused(guard: Door, spoil: Callable[[Request], Request]) -> None:
     guard.back_end.take()
-    with raw(guard.address, spoil(upgrade(guard))) as (_, head):
+    with raw(guard.address, spoil(guard.upgrade())) as (_, head):
         assert status(head) == 401
     assert not guard.back_end.take()
 
@@ -200,16 +139,16 @@ def test_an_upgrade_that_is_not_signed_is_refused(guard: Door, spoil: Callable[[
 def test_an_upgraded_connection_is_cut_when_its_key_is_disabled(guard: Door) -> None:
     second = guard.owner.create_key()
     try:
-        with raw(guard.address, upgrade(guard)) as (kept, _), raw(guard.address, upgrade(guard, second)) as (cut, _):
+        with raw(guard.address, guard.upgrade()) as (kept, _), raw(guard.address, guard.upgrade(second)) as (cut, _):
             assert echoed(kept, b"a") == echoed(cut, b"a") == b"a"
             guard.owner.disable(second.secret_id)
             assert is_cut(cut)
             # The other connection's key is still enabled.
             assert echoed(kept, b"b") == b"b"
-            with raw(guard.address, upgrade(guard, second)) as (_, head):
+            with raw(guard.address, guard.upgrade(second)) as (_, head):
                 assert status(head) == 401
             guard.owner.enable(second.secret_id)
-            with raw(guard.address, upgrade(guard, second)) as (client, head):
+            with raw(guard.address, guard.upgrade(second)) as (client, head):
                 assert status(head) == 101
                 assert echoed(client, b"c") == b"c"
     finally:

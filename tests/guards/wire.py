@@ -2,6 +2,10 @@
 
 import http.client
 import json
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Self
 
@@ -63,3 +67,47 @@ class Connection:
 def ask(address: str, request: Request) -> Answer:
     with Connection(address) as connection:
         return connection.ask(request)
+
+
+# --- Upgrades ---------------------------------------------------------------------------------------------------------
+
+UPGRADE = (("Connection", "keep-alive, Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"))
+
+
+@contextmanager
+def raw(address: str, request: Request) -> Iterator[tuple[socket.socket, bytes]]:
+    """Sends the head of a request. Yields the connection and the head of the response."""
+    host, _, port = address.partition(":")
+    with socket.create_connection((host, int(port)), timeout=SECONDS) as client:
+        lines = [
+            f"{request.method} {request.target} HTTP/1.1",
+            *(f"{name}: {value}" for name, value in request.headers),
+        ]
+        client.sendall("\r\n".join([*lines, "", ""]).encode())
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            byte = client.recv(1)
+            assert byte, head
+            head += byte
+        yield client, head
+
+
+def status(head: bytes) -> int:
+    return int(re.match(rb"HTTP/1\.1 (\d{3}) ", head)[1])
+
+
+def echoed(client: socket.socket, data: bytes) -> bytes:
+    client.sendall(data)
+    got = b""
+    while len(got) < len(data):
+        part = client.recv(len(data))
+        assert part, "cut"
+        got += part
+    return got
+
+
+def is_cut(client: socket.socket) -> bool:
+    try:
+        return client.recv(1) == b""
+    except ConnectionResetError:
+        return True
