@@ -45,7 +45,7 @@ fuzz_target!(|input: Input<'_>| {
             !tc3::matches(&given, &request, &SigningKey::derive(&secret, &given)),
             "no signature is right by chance"
         );
-        diagnosis::diagnose(&given, &request, &secret, input.date);
+        diagnosis::diagnose(&given, &request, Some(input.payload), &secret, input.date);
     }
     let Some(signed) = tc3::authorize(&request, "AKIDx", &secret, input.date, input.service) else { return };
     let Ok(parsed) = Authorization::parse(&signed) else { return };

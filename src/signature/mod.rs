@@ -5,6 +5,7 @@
 
 pub mod aws4;
 pub mod diagnosis;
+mod json_forms;
 pub mod scheme;
 pub mod tc3;
 pub mod v1;

@@ -51,6 +51,16 @@ pub enum SentBody<'r> {
     Unread,
 }
 
+impl<'r> SentBody<'r> {
+    /// The body, if it is at hand.
+    pub(super) fn whole(self) -> Option<&'r [u8]> {
+        match self {
+            Self::Whole(body) => Some(body),
+            Self::Hashed(_) | Self::Elsewhere | Self::Unread => None,
+        }
+    }
+}
+
 /// The payload, as the signature covers it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Payload {

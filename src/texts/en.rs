@@ -321,15 +321,29 @@ pub(super) static TEXTS: Texts = Texts {
         cause_date: "The date in Credential is not the UTC date of X-TC-Timestamp. Take both from the same clock, in UTC.",
         cause_host: "The signed host is not the one that was sent. Sign the Host header exactly as it is sent, including the port. If there is a proxy in between, have it pass the header on unchanged.",
         cause_content_type: "The signed Content-Type is not the one that was sent. Set the header yourself and sign that exact value: many HTTP libraries add a charset.",
-        cause_body: "The signed body is not the one that was sent. Sign the SHA-256 of the exact bytes you send: serialise once, sign the result and send the result. With UNSIGNED-PAYLOAD, send X-TC-Content-SHA256 as well.",
+        cause_body: "The body's hash was not signed as it should be. Sign the SHA-256 of the exact bytes you send. With UNSIGNED-PAYLOAD, send that in the header for the hash as well.",
+        cause_empty_body: "An empty body was signed, but the request has one. Sign the SHA-256 of the exact bytes you send.",
+        cause_trailing_newline: "The body that was signed and the one that was sent differ in the newline at the end. Editors and the shell add one, and curl's --data takes it away; --data-binary does not.",
+        cause_reserialised: "The JSON that was signed and the JSON that was sent have blanks in different places. Serialise once, sign the result and send the result.",
+        cause_repeated_header: "A signed header was sent more than once, and only one of its values was signed. Send it once.",
         cause_query: "The signed query is not the one that was sent. Sign the query string exactly as it appears in the URL. For a POST without a query, sign an empty line.",
         cause_method: "The signed method is not the one that was sent. Sign GET or POST as it is sent, in upper case.",
         cause_path: "The signed path is not the one that was sent. Sign the path exactly as it appears in the URL.",
         cause_folded_path: "The client signed the path without its empty segments and dots, such as /a/c for /a//b/../c. What was sent is what the back end gets, so sign that, or send the short form.",
         cause_disabled: "The signature is right, but the key is disabled. Enable it, or use another key.",
-        cause_expired: "The signature is right, but its timestamp is more than 300 seconds off the clock of the server. Set the clock of the machine that signs.",
+        cause_clock_ahead: |seconds| {
+            let span = span(seconds);
+            format!("The signature is right, but the clock of the machine that signed is {span} ahead. Set that clock.")
+        },
+        cause_clock_behind: |seconds| {
+            let span = span(seconds);
+            format!(
+                "The signature is right, but it is {span} old. Set the clock of the machine that signs, and sign each request just before it is sent."
+            )
+        },
+        cause_url_expired: "The signature is right, but the presigned URL has expired: it was valid for X-Amz-Expires seconds after X-Amz-Date.",
         cause_token: "The signature is right, but a token was sent with it. Leave out X-TC-Token: this server does not issue tokens.",
-        cause_unknown: "Clients often go wrong with host, Content-Type, body, query, method or path, but none of the usual mistakes explains this signature. Check the SecretKey first: it may belong to another key, or be cut off. Then compare with the texts below.",
+        cause_unknown: "None of the usual mistakes explains this signature. These were tried: another host, Content-Type, query, method or path; an empty or unsigned body, one with or without a newline at the end, and the same JSON with other blanks; a header that was sent twice. Check the SecretKey first: it may belong to another key, or be cut off. Then compare with the texts below.",
     },
     records: Records {
         title: "Operation Records",
@@ -618,3 +632,13 @@ pub(super) static TEXTS: Texts = Texts {
         fault: "An internal error occurred. Try again. If it happens again, report the RequestId.",
     },
 };
+
+/// A length of time, in whole minutes, hours or days.
+fn span(seconds: u64) -> String {
+    let counted = |count: u64, unit: &str| if count == 1 { format!("1 {unit}") } else { format!("{count} {unit}s") };
+    match seconds / 60 {
+        minutes @ ..120 => counted(minutes, "minute"),
+        minutes @ ..2880 => counted(minutes / 60, "hour"),
+        minutes => counted(minutes / 1440, "day"),
+    }
+}

@@ -309,15 +309,23 @@ pub(super) static TEXTS: Texts = Texts {
         cause_date: "Credential 中的日期不是 X-TC-Timestamp 对应的 UTC 日期。请用同一时钟、按 UTC 生成两者。",
         cause_host: "签名所用的主机名与实际发送的不同。请按实际发送的 Host 请求头签名，包括端口；如果中间有代理，请让它原样转发该请求头。",
         cause_content_type: "签名所用的 Content-Type 与实际发送的不同。请自行设置该请求头并按同一取值签名；许多 HTTP 库会自动追加 charset。",
-        cause_body: "签名所用的请求体与实际发送的不同。请对实际发送的字节计算 SHA-256：只序列化一次，对其签名并原样发送。如果使用 UNSIGNED-PAYLOAD，请同时发送 X-TC-Content-SHA256。",
+        cause_body: "请求体的哈希值签名有误。请对实际发送的字节计算 SHA-256 并签名。如果使用 UNSIGNED-PAYLOAD，请在哈希值对应的请求头中同时发送。",
+        cause_empty_body: "签名时请求体为空，但发送的请求带有请求体。请对实际发送的字节计算 SHA-256 并签名。",
+        cause_trailing_newline: "签名所用的请求体与实际发送的请求体仅末尾的换行符不同。编辑器和命令行常会添加换行符，curl 的 --data 会将其去掉，--data-binary 则不会。",
+        cause_reserialised: "签名所用的 JSON 与实际发送的 JSON 仅空白不同。请只序列化一次，对其签名并原样发送。",
+        cause_repeated_header: "某个已签名的请求头发送了多次，但只对其中一个值签了名。请只发送一次。",
         cause_query: "签名所用的查询字符串与实际发送的不同。请完全按地址中的查询字符串签名；POST 没有查询字符串时，对空行签名。",
         cause_method: "签名所用的请求方法与实际发送的不同。请按实际发送的 GET 或 POST 签名，使用大写。",
         cause_path: "签名所用的路径与实际发送的不同。请完全按地址中的路径签名。",
         cause_folded_path: "客户端签名时去掉了路径中的空段和点段，例如把 /a//b/../c 按 /a/c 签名。后端收到的是实际发送的路径，请对实际路径签名，或直接发送简短的路径。",
         cause_disabled: "签名正确，但密钥已禁用。请启用该密钥，或改用其他密钥。",
-        cause_expired: "签名正确，但时间戳与服务器时间相差超过 300 秒。请校准签名所在机器的时钟。",
+        cause_clock_ahead: |seconds| format!("签名正确，但签名所在机器的时钟快了{}。请校准该时钟。", span(seconds)),
+        cause_clock_behind: |seconds| {
+            format!("签名正确，但签名是{}前生成的。请校准签名所在机器的时钟，并在发送前才对请求签名。", span(seconds))
+        },
+        cause_url_expired: "签名正确，但预签名链接已过期：其有效期为 X-Amz-Date 之后 X-Amz-Expires 秒。",
         cause_token: "签名正确，但请求携带了令牌。请去掉 X-TC-Token：本服务器不签发令牌。",
-        cause_unknown: "已按客户端常见的错误方式逐一核对 Host、Content-Type、请求体、查询字符串、请求方法和路径，均不能解释此签名。请先检查 SecretKey：是否属于另一对密钥，或是否不完整。然后与下方内容对照。",
+        cause_unknown: "常见的错误均不能解释此签名。已尝试：其他 Host、Content-Type、查询字符串、请求方法和路径，空的或未签名的请求体，末尾带或不带换行符的请求体，空白不同的同一 JSON，以及发送了两次的请求头。请先检查 SecretKey：是否属于另一对密钥，或是否不完整。然后与下方内容对照。",
     },
     records: Records {
         title: "操作记录",
@@ -557,3 +565,12 @@ pub(super) static TEXTS: Texts = Texts {
         fault: "服务器内部错误，请稍后重试；若仍出现，请提供 RequestId。",
     },
 };
+
+/// A length of time, in whole minutes, hours or days.
+fn span(seconds: u64) -> String {
+    match seconds / 60 {
+        minutes @ ..120 => format!(" {minutes} 分钟"),
+        minutes @ ..2880 => format!(" {} 小时", minutes / 60),
+        minutes => format!(" {} 天", minutes / 1440),
+    }
+}

@@ -6,8 +6,9 @@ use crate::support::html::texts;
 use crate::support::walk::every_page;
 
 /// Names and terms that are the same in every language.
-const NAMES: [&str; 36] = [
+const NAMES: [&str; 37] = [
     "CSV",
+    "JSON",
     "Latchkey",
     "API",
     "ID",

@@ -55,7 +55,7 @@ async fn the_cause_is_named_and_the_server_shows_what_it_made_of_the_call(engine
 
     let authorization = signer.authorization(&Call { body: String::new(), ..identity.clone() });
     let answer = crate::support::signer::answer(signer.request(&identity, &authorization)).await;
-    browser.get(&look_up(answer["RequestId"].as_str().unwrap())).await.says("The signed body is not");
+    browser.get(&look_up(answer["RequestId"].as_str().unwrap())).await.says("An empty body was signed");
 
     let authorization = signer.authorization(&identity);
     let sent = Call { query: "a=1".to_owned(), ..identity.clone() };
@@ -72,7 +72,10 @@ async fn a_right_signature_is_said_to_be_right(engine: Engine) {
     let (product, _owner, mut browser, signer) = with_signer(engine).await;
     let late = Call::identity(product.clock.now().minus(Duration::from_mins(6)));
     let id = refused(&signer, &late).await;
-    browser.get(&look_up(&id)).await.says("clock was too far off").says("The signature is right");
+    browser.get(&look_up(&id)).await.says("clock was too far off").says("but it is 6 minutes old");
+    let early = Call::identity(product.clock.now().plus(Duration::from_hours(3)));
+    let id = refused(&signer, &early).await;
+    browser.get(&look_up(&id)).await.says("the clock of the machine that signed is 3 hours ahead");
     browser.operate(&format!("/cam/capi/keys/{}/disable", signer.secret_id), &[]).await;
     let id = refused(&signer, &Call::identity(product.clock.now())).await;
     browser.get(&look_up(&id)).await.says("the key was disabled").says("The signature is right");

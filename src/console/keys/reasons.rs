@@ -1,5 +1,6 @@
 //! The texts for the reasons why calls are refused.
 
+use crate::keys::recent_use::RefusedCallRow;
 use crate::signature::diagnosis::Cause;
 use crate::texts::{Text, Texts};
 use crate::types::reason::Reason;
@@ -20,21 +21,32 @@ pub(super) fn of_refusal(stored: &str, texts: &Texts) -> Text {
     }
 }
 
-/// The text that says what to do, for a stored reason and cause. The cause is empty if none was found.
-pub(super) fn of_cause(reason: &str, cause: &str, texts: &Texts) -> Text {
+/// The text that says what to do about a refused call.
+pub(super) fn of_cause(call: &RefusedCallRow, texts: &Texts) -> String {
     let texts = &texts.refused;
-    match (Cause::parse(cause), Reason::parse(reason)) {
+    let text = match (Cause::parse(&call.cause), Reason::parse(&call.reason)) {
         (Some(Cause::Date), _) => texts.cause_date,
         (Some(Cause::Host), _) => texts.cause_host,
         (Some(Cause::ContentType), _) => texts.cause_content_type,
         (Some(Cause::Body), _) => texts.cause_body,
+        (Some(Cause::EmptyBody), _) => texts.cause_empty_body,
+        (Some(Cause::TrailingNewline), _) => texts.cause_trailing_newline,
+        (Some(Cause::Reserialised), _) => texts.cause_reserialised,
+        (Some(Cause::RepeatedHeader), _) => texts.cause_repeated_header,
         (Some(Cause::Query), _) => texts.cause_query,
         (Some(Cause::Method), _) => texts.cause_method,
         (Some(Cause::Path), _) => texts.cause_path,
         (Some(Cause::FoldedPath), _) => texts.cause_folded_path,
         (None, Some(Reason::Disabled)) => texts.cause_disabled,
-        (None, Some(Reason::Expired)) => texts.cause_expired,
+        // What was signed is shown, because the signature is right.
+        (None, Some(Reason::Expired)) if call.canonical_request.contains("X-Amz-Expires=") => texts.cause_url_expired,
+        (None, Some(Reason::Expired)) => {
+            let (signed, received) = (call.signed_at.seconds(), call.at.seconds());
+            let of_clock = if signed > received { texts.cause_clock_ahead } else { texts.cause_clock_behind };
+            return of_clock(signed.abs_diff(received));
+        }
         (None, Some(Reason::Token)) => texts.cause_token,
         (None, _) => texts.cause_unknown,
-    }
+    };
+    text.to_owned()
 }

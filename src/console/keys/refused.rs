@@ -36,7 +36,7 @@ struct CallView {
     action: String,
     address: String,
     reason: &'static str,
-    cause: &'static str,
+    cause: String,
     canonical_request: String,
     string_to_sign: String,
 }
@@ -69,7 +69,7 @@ pub async fn refused_page(
         at: row.at.into(),
         signed_at: row.signed_at.into(),
         reason: reasons::of_refusal(&row.reason, texts),
-        cause: reasons::of_cause(&row.reason, &row.cause, texts),
+        cause: reasons::of_cause(&row, texts),
         request_id: row.request_id,
         secret_id: row.secret_id,
         action: row.action,

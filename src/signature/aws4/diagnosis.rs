@@ -11,24 +11,27 @@ use super::canonical::{
     Reading, SignedRequest, SigningKey, canonical_request, matches, paths, sha256_hex, sorted, string_to_sign,
 };
 use crate::http::headers::only;
-use crate::signature::diagnosis::{Cause, Diagnosis, METHODS, masked, other_hosts};
+use crate::signature::diagnosis::{
+    CONTENT_TYPES, Cause, Diagnosis, METHODS, masked, other_bodies, other_hosts, without_repetition,
+};
 use crate::signature::scheme::UNSIGNED_PAYLOAD;
 
 /// The names of headers that may be shown to anybody.
 const SIGNED_HEADERS: [&str; 6] =
     ["accept", "content-type", "content-length", "host", "x-amz-content-sha256", "x-amz-date"];
 
-/// Diagnoses a refused request. `of_its_day` says whether the scope's date is that of the request's time.
+/// Diagnoses a refused request. `body` is its body, if it is at hand, and `of_its_day` says whether the scope's date is that of the request's time.
 pub(super) fn diagnose(
     authorization: &Authorization<'_>,
     request: &SignedRequest<'_>,
+    body: Option<&[u8]>,
     secret_key: &SecretString,
     of_its_day: bool,
 ) -> Diagnosis {
     let key = SigningKey::derive(secret_key, authorization);
     let was_signed = |variant: &SignedRequest<'_>| matches(authorization, variant, &key);
     let right = was_signed(request);
-    let differs = if right { None } else { signed_variant(request, was_signed) };
+    let differs = if right { None } else { signed_variant(authorization, request, body, was_signed) };
     let is_owners = right || differs.is_some();
     let path = paths(request.path).next().unwrap_or_default();
     let query = sorted(request.query);
@@ -61,7 +64,12 @@ fn masked_canonical(authorization: &Authorization<'_>, request: &SignedRequest<'
 }
 
 /// The part in which the request differs from the one that was signed, if it is one of those examined.
-fn signed_variant(request: &SignedRequest<'_>, was_signed: impl Fn(&SignedRequest<'_>) -> bool) -> Option<Cause> {
+fn signed_variant(
+    authorization: &Authorization<'_>,
+    request: &SignedRequest<'_>,
+    body: Option<&[u8]>,
+    was_signed: impl Fn(&SignedRequest<'_>) -> bool,
+) -> Option<Cause> {
     let with_header = |name: HeaderName, value: String| {
         let mut headers = request.headers.clone();
         HeaderValue::from_str(&value).is_ok_and(|value| {
@@ -70,10 +78,17 @@ fn signed_variant(request: &SignedRequest<'_>, was_signed: impl Fn(&SignedReques
         })
     };
     let with_path = |path: &str| was_signed(&SignedRequest { path, ..*request });
-    let empty = sha256_hex(b"");
     let stated = only(request.headers, X_AMZ_CONTENT_SHA256);
-    let mut bodies = [empty.as_str(), UNSIGNED_PAYLOAD].into_iter().chain(stated);
-    if bodies.any(|payload| was_signed(&SignedRequest { payload, ..*request })) {
+    let mut bodies = std::iter::once(UNSIGNED_PAYLOAD).chain(stated);
+    let with_body = |other: &[u8]| was_signed(&SignedRequest { payload: &sha256_hex(other), ..*request });
+    let mut single = without_repetition(request.headers, authorization.signed_headers());
+    if let Some((cause, _)) = other_bodies(body).into_iter().find(|(_, other)| with_body(other)) {
+        Some(cause)
+    } else if single.any(|headers| was_signed(&SignedRequest { headers: &headers, ..*request })) {
+        Some(Cause::RepeatedHeader)
+    } else if CONTENT_TYPES.iter().any(|kind| with_header(header::CONTENT_TYPE, (*kind).to_owned())) {
+        Some(Cause::ContentType)
+    } else if bodies.any(|payload| was_signed(&SignedRequest { payload, ..*request })) {
         Some(Cause::Body)
     } else if with_path(&folded(request.path)) {
         Some(Cause::FoldedPath)

@@ -41,6 +41,7 @@ pub const X_AMZ_CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-cont
 pub struct Aws4Claim<'r> {
     authorization: Authorization<'r>,
     request: SignedRequest<'r>,
+    body: Option<&'r [u8]>,
     signed_at: Timestamp,
     /// Of a presigned URL, in seconds.
     lifetime: Option<u64>,
@@ -118,8 +119,9 @@ impl<'r> Scheme<'r> for Aws4Claim<'r> {
             Some(_) if authorization.service == "s3" => UNSIGNED_PAYLOAD,
             _ => payload.shown(),
         };
-        let request = SignedRequest { method, path, query, headers, payload, time };
-        Ok(Self { authorization, request, signed_at, lifetime, has_token })
+        let signed = SignedRequest { method, path, query, headers, payload, time };
+        let body = request.body.whole();
+        Ok(Self { authorization, request: signed, body, signed_at, lifetime, has_token })
     }
 
     fn secret_id(&self) -> &str {
@@ -156,7 +158,7 @@ impl<'r> Scheme<'r> for Aws4Claim<'r> {
     }
 
     fn diagnose(&self, secret_key: &SecretString) -> Option<Diagnosis> {
-        Some(diagnosis::diagnose(&self.authorization, &self.request, secret_key, self.is_of_its_day()))
+        Some(diagnosis::diagnose(&self.authorization, &self.request, self.body, secret_key, self.is_of_its_day()))
     }
 }
 

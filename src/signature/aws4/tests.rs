@@ -158,7 +158,17 @@ fn what_differs_is_found() {
     assert!(sent().matches(SECRET));
     assert_eq!(Sent { body: "other".into(), ..sent() }.cause(SECRET), None, "any other body is not guessed");
     let empty = signed("POST", "/orders?b=2&a=1", &[("content-type", "text/plain")], "");
-    assert_eq!(Sent { body: "body".into(), ..empty }.cause(SECRET), Some(Cause::Body));
+    assert_eq!(Sent { body: "body".into(), ..empty }.cause(SECRET), Some(Cause::EmptyBody));
+    assert_eq!(Sent { body: "body\n".into(), ..sent() }.cause(SECRET), Some(Cause::TrailingNewline));
+    let json = signed("POST", "/", &[("content-type", "application/json")], r#"{"b":1,"a":2}"#);
+    let spaced = Sent { body: r#"{"b": 1, "a": 2}"#.into(), ..json };
+    assert_eq!(spaced.cause(SECRET), Some(Cause::Reserialised));
+    let mut twice = sent();
+    twice.headers.append("content-type", HeaderValue::from_static("text/html"));
+    assert_eq!(twice.cause(SECRET), Some(Cause::RepeatedHeader));
+    let mut kind = signed("POST", "/", &[("content-type", "application/json")], "{}");
+    kind.headers.insert("content-type", HeaderValue::from_static("application/json;x"));
+    assert_eq!(kind.cause(SECRET), Some(Cause::ContentType));
     assert_eq!(Sent { method: "PUT".into(), ..sent() }.cause(SECRET), Some(Cause::Method));
     assert_eq!(Sent { path: "/orders/7".into(), ..signed("GET", "/", &[], "") }.cause(SECRET), Some(Cause::Path));
     assert_eq!(Sent { query: "a=1".into(), ..signed("GET", "/", &[], "") }.cause(SECRET), Some(Cause::Query));

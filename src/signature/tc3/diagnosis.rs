@@ -14,13 +14,16 @@ use secrecy::SecretString;
 use super::X_TC_CONTENT_SHA256;
 use super::authorization::Authorization;
 use super::canonical::{SignedRequest, SigningKey, canonical_request, matches, payload_hash, readings, string_to_sign};
-use crate::signature::diagnosis::{Cause, Diagnosis, METHODS, masked, other_hosts};
+use crate::signature::diagnosis::{
+    CONTENT_TYPES, Cause, Diagnosis, METHODS, masked, other_bodies, other_hosts, without_repetition,
+};
 use crate::signature::scheme::UNSIGNED_PAYLOAD;
 
-/// Diagnoses a refused request. `utc_date` is the date of its timestamp.
+/// Diagnoses a refused request. `body` is its body, if it is at hand, and `utc_date` the date of its timestamp.
 pub fn diagnose(
     authorization: &Authorization<'_>,
     request: &SignedRequest<'_>,
+    body: Option<&[u8]>,
     secret_key: &SecretString,
     utc_date: &str,
 ) -> Diagnosis {
@@ -32,7 +35,7 @@ pub fn diagnose(
     let was_signed = |variant: &SignedRequest<'_>| matches(authorization, variant, &key);
     // The signature may be right, and the request refused for another reason.
     let right = was_signed(request);
-    let differs = if right { None } else { signed_variant(request, authorization, was_signed) };
+    let differs = if right { None } else { signed_variant(request, body, authorization, was_signed) };
     if !right && differs.is_none() {
         to_sign = masked_string_to_sign(authorization, request, &canonical_request, utc_date);
         if !canonical_request.is_empty() {
@@ -86,6 +89,7 @@ fn masked_string_to_sign(
 
 fn signed_variant(
     request: &SignedRequest<'_>,
+    body: Option<&[u8]>,
     authorization: &Authorization<'_>,
     was_signed: impl Fn(&SignedRequest<'_>) -> bool,
 ) -> Option<Cause> {
@@ -98,11 +102,20 @@ fn signed_variant(
     };
     let with_query = |query: String| was_signed(&SignedRequest { query: &query, ..*request });
     let said = request.headers.get(X_TC_CONTENT_SHA256).and_then(|said| said.to_str().ok());
-    let bodies = [payload_hash(false, b""), payload_hash(true, b""), UNSIGNED_PAYLOAD.to_owned()];
+    let bodies = [payload_hash(true, b""), UNSIGNED_PAYLOAD.to_owned()];
     let mut bodies = bodies.iter().map(String::as_str).chain(said);
+    let with_body = |other: &[u8]| {
+        let hash = payload_hash(false, other);
+        was_signed(&SignedRequest { payload_sha256: &hash, ..*request })
+    };
+    let mut single = without_repetition(request.headers, authorization.signed_headers());
 
-    if bodies.any(|payload_sha256| was_signed(&SignedRequest { payload_sha256, ..*request })) {
+    if let Some((cause, _)) = other_bodies(body).into_iter().find(|(_, other)| with_body(other)) {
+        Some(cause)
+    } else if bodies.any(|payload_sha256| was_signed(&SignedRequest { payload_sha256, ..*request })) {
         Some(Cause::Body)
+    } else if single.any(|headers| was_signed(&SignedRequest { headers: &headers, ..*request })) {
+        Some(Cause::RepeatedHeader)
     } else if hosts(request.headers, authorization.service).any(|host| with_header(header::HOST, host)) {
         Some(Cause::Host)
     } else if CONTENT_TYPES.iter().any(|kind| with_header(header::CONTENT_TYPE, (*kind).to_owned())) {
@@ -117,17 +130,6 @@ fn signed_variant(
         None
     }
 }
-
-/// Content types that clients sign without sending them, because their HTTP library adds or leaves out something.
-const CONTENT_TYPES: [&str; 7] = [
-    "application/json",
-    "application/json; charset=utf-8",
-    "application/json;charset=utf-8",
-    "application/x-www-form-urlencoded",
-    "multipart/form-data",
-    "application/octet-stream",
-    "",
-];
 
 /// Hosts that may have been signed instead of the one that arrived, among them those of the public cloud.
 fn hosts(headers: &HeaderMap, service: &str) -> impl Iterator<Item = String> {
@@ -171,7 +173,7 @@ mod tests {
     fn cause(signed: &SignedRequest<'_>, sent: &SignedRequest<'_>, secret: &str) -> Option<Cause> {
         let secret = secret.to_owned().into();
         let header = authorize(signed, "AKIDx", &secret, DATE, "cam").unwrap();
-        diagnose(&Authorization::parse(&header).unwrap(), sent, &SECRET.to_owned().into(), DATE).cause
+        diagnose(&Authorization::parse(&header).unwrap(), sent, None, &SECRET.to_owned().into(), DATE).cause
     }
 
     #[test]
@@ -186,7 +188,7 @@ mod tests {
         let kind = headers("127.0.0.1:8081", "application/json; charset=utf-8");
         assert_eq!(signed(request(&kind, "a=1", &body)), Some(Cause::ContentType));
         assert_eq!(signed(request(&json, "", &body)), Some(Cause::Query));
-        assert_eq!(signed(request(&json, "a=1", &payload_hash(false, b""))), Some(Cause::Body));
+        assert_eq!(signed(request(&json, "a=1", &payload_hash(false, b""))), Some(Cause::EmptyBody));
         assert_eq!(signed(request(&json, "a=1", &payload_hash(true, b""))), Some(Cause::Body));
         assert_eq!(signed(SignedRequest { method: "GET", ..sent }), Some(Cause::Method));
         assert_eq!(
@@ -195,6 +197,37 @@ mod tests {
         );
         assert_eq!(cause(&sent, &sent, "another secret"), None);
         assert_eq!(signed(request(&json, "a=1", &payload_hash(false, b"{ }"))), None, "any other body is not guessed");
+    }
+
+    #[test]
+    fn what_was_done_to_the_body_is_found() {
+        let json = headers("127.0.0.1:8081", "application/json");
+        let cause = |signed: &str, sent: &str| {
+            let (signed, hash) = (payload_hash(false, signed.as_bytes()), payload_hash(false, sent.as_bytes()));
+            let (signed, request) = (request(&json, "", &signed), request(&json, "", &hash));
+            let header = authorize(&signed, "AKIDx", &SECRET.to_owned().into(), DATE, "cam").unwrap();
+            let authorization = Authorization::parse(&header).unwrap();
+            diagnose(&authorization, &request, Some(sent.as_bytes()), &SECRET.to_owned().into(), DATE).cause
+        };
+        assert_eq!(cause("", "{}"), Some(Cause::EmptyBody));
+        for (signed, sent) in [("{}", "{}\n"), ("{}\n", "{}"), ("{}\r\n", "{}\n")] {
+            assert_eq!(cause(signed, sent), Some(Cause::TrailingNewline), "{signed:?}");
+        }
+        assert_eq!(cause(r#"{"b":1,"a":2}"#, r#"{"b": 1, "a": 2}"#), Some(Cause::Reserialised));
+        assert_eq!(cause("{\n  \"b\": 1\n}", r#"{"b":1}"#), Some(Cause::Reserialised));
+        assert_eq!(cause(r#"{"b":1}"#, r#"{"b":2}"#), None, "another body is not guessed");
+    }
+
+    #[test]
+    fn a_header_that_was_sent_twice_is_found() {
+        let (mut json, body) = (headers("127.0.0.1:8081", "application/json"), payload_hash(false, b"{}"));
+        let header = authorize(&request(&json, "", &body), "AKIDx", &SECRET.to_owned().into(), DATE, "cam").unwrap();
+        let authorization = Authorization::parse(&header).unwrap();
+        json.insert("content-type", HeaderValue::from_static("text/plain"));
+        json.append("content-type", HeaderValue::from_static("application/json"));
+        let sent = request(&json, "", &body);
+        let found = diagnose(&authorization, &sent, None, &SECRET.to_owned().into(), DATE);
+        assert_eq!(found.cause, Some(Cause::RepeatedHeader));
     }
 
     #[test]
@@ -209,7 +242,7 @@ mod tests {
             "TC3-HMAC-SHA256 Credential={scope}, SignedHeaders=content-type;host;x-canary, Signature={}",
             "0".repeat(64)
         );
-        let found = diagnose(&Authorization::parse(&header).unwrap(), &sent, &SECRET.to_owned().into(), DATE);
+        let found = diagnose(&Authorization::parse(&header).unwrap(), &sent, None, &SECRET.to_owned().into(), DATE);
         for shown in [&found.canonical_request, &found.string_to_sign] {
             assert!(!shown.to_lowercase().contains(CANARY), "{shown}");
             assert!(shown.contains("bytes, SHA-256"), "{shown}");
@@ -222,7 +255,7 @@ mod tests {
         let sent = request(&json, "", &body);
         let by = |secret: &str, signed: &SignedRequest<'_>| {
             let header = authorize(signed, "AKIDx", &secret.to_owned().into(), DATE, "cam").unwrap();
-            diagnose(&Authorization::parse(&header).unwrap(), &sent, &SECRET.to_owned().into(), DATE)
+            diagnose(&Authorization::parse(&header).unwrap(), &sent, None, &SECRET.to_owned().into(), DATE)
         };
         let stranger = by("another secret", &sent);
         assert!(stranger.canonical_request.starts_with("POST\n/\n\ncontent-type:application/json\nhost:(14 bytes"));
@@ -238,7 +271,7 @@ mod tests {
         let sent = request(&json, "", &body);
         let secret = SECRET.to_owned().into();
         let header = authorize(&sent, "AKIDx", &secret, "2019-02-26", "cam").unwrap();
-        let found = diagnose(&Authorization::parse(&header).unwrap(), &sent, &secret, DATE);
+        let found = diagnose(&Authorization::parse(&header).unwrap(), &sent, None, &secret, DATE);
         assert_eq!(found.cause, Some(Cause::Date));
         assert!(found.canonical_request.starts_with("POST\n/\n\ncontent-type:application/json\nhost:h\n"));
         assert!(found.string_to_sign.starts_with("TC3-HMAC-SHA256\n1551113065\n2019-02-26/cam/tc3_request\n"));

@@ -39,6 +39,7 @@ pub const X_TC_CONTENT_SHA256: HeaderName = HeaderName::from_static("x-tc-conten
 pub struct Tc3Claim<'r> {
     authorization: Authorization<'r>,
     request: SignedRequest<'r>,
+    body: Option<&'r [u8]>,
     signed_at: Option<Timestamp>,
     has_token: bool,
 }
@@ -94,8 +95,8 @@ impl<'r> Scheme<'r> for Tc3Claim<'r> {
         let timestamp = only(headers, X_TC_TIMESTAMP).ok_or(super::Malformed::NoTimestamp)?;
         let signed_at = timestamp.parse().ok().map(Timestamp::of_seconds);
         let has_token = headers.get_all(X_TC_TOKEN).iter().any(|token| !token.is_empty());
-        let request = SignedRequest { method, path, query, headers, payload_sha256: &payload.sha256, timestamp };
-        Ok(Self { authorization, request, signed_at, has_token })
+        let signed = SignedRequest { method, path, query, headers, payload_sha256: &payload.sha256, timestamp };
+        Ok(Self { authorization, request: signed, body: request.body.whole(), signed_at, has_token })
     }
 
     fn secret_id(&self) -> &str {
@@ -126,7 +127,7 @@ impl<'r> Scheme<'r> for Tc3Claim<'r> {
 
     fn diagnose(&self, secret_key: &SecretString) -> Option<Diagnosis> {
         let date = self.signed_at?.utc_date();
-        Some(diagnosis::diagnose(&self.authorization, &self.request, secret_key, &date))
+        Some(diagnosis::diagnose(&self.authorization, &self.request, self.body, secret_key, &date))
     }
 }
 

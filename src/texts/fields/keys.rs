@@ -178,12 +178,20 @@ pub struct Refused {
     pub cause_host: Text,
     pub cause_content_type: Text,
     pub cause_body: Text,
+    pub cause_empty_body: Text,
+    pub cause_trailing_newline: Text,
+    pub cause_reserialised: Text,
+    pub cause_repeated_header: Text,
     pub cause_query: Text,
     pub cause_method: Text,
     pub cause_path: Text,
     pub cause_folded_path: Text,
     pub cause_disabled: Text,
-    pub cause_expired: Text,
+    /// The clock of the client is ahead by this many seconds.
+    pub cause_clock_ahead: fn(u64) -> String,
+    /// The clock of the client is behind by this many seconds, or the request was held up.
+    pub cause_clock_behind: fn(u64) -> String,
+    pub cause_url_expired: Text,
     pub cause_token: Text,
     pub cause_unknown: Text,
 }
