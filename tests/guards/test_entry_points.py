@@ -457,6 +457,30 @@ def test_no_address_is_signed_as_one_and_routed_as_another(door: Door) -> None:
     assert not routed_as_another
 
 
+# --- The application's own Authorization ------------------------------------------------------------------------------
+
+
+def in_own_header(request: Request, *authorization: str) -> Request:
+    """Moves the signature to the header of its own, and sends these values as Authorization."""
+    moved = request.without("Authorization").with_headers(("X-TC-Authorization", request.get("Authorization")))
+    return moved.with_headers(*(("Authorization", value) for value in authorization))
+
+
+def test_a_signature_in_a_header_of_its_own_leaves_authorization_to_the_application(door: Door) -> None:
+    for own in ((), ("Bearer of-the-application",)):
+        received = door.ask(in_own_header(door.signed("POST", "/orders", BODY), *own)).served()
+        assert received.all("Authorization") == list(own)
+        check_identity(door, received, BODY)
+
+
+def test_two_signatures_are_refused(door: Door) -> None:
+    request = door.signed()
+    door.ask(in_own_header(request, request.get("Authorization"))).check_refused()
+    own = in_own_header(request)
+    door.ask(own.with_headers(("X-TC-Authorization", own.get("X-TC-Authorization")))).check_refused()
+    door.ask(in_own_header(request.with_value("X-TC-Timestamp", "1"), "Bearer x")).check_refused()
+
+
 # --- Upgrades ---------------------------------------------------------------------------------------------------------
 
 

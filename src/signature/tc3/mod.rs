@@ -1,4 +1,5 @@
-//! Signature version 3, `TC3-HMAC-SHA256`: an HMAC over the request, in the `Authorization` header.
+//! Signature version 3, `TC3-HMAC-SHA256`: an HMAC over the request, in the `Authorization` header, or in a header of its
+//! own, which leaves `Authorization` to the application behind a guard.
 //!
 //! Clients differ in what they sign: the host with or without its port, header values in lower case or as sent. All of
 //! them must work unchanged. Each reading is tried as it is; nothing is normalised beforehand.
@@ -9,7 +10,7 @@ pub mod authorization;
 pub mod canonical;
 pub mod diagnosis;
 
-use axum::http::header::{self, HeaderName};
+use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use secrecy::SecretString;
 
 pub use self::authorization::{Authorization, Malformed};
@@ -23,6 +24,8 @@ use crate::types::clock::Timestamp;
 pub const ALGORITHM: &str = "TC3-HMAC-SHA256";
 const TERMINATOR: &str = "tc3_request";
 
+/// The header that may hold the signature in place of `Authorization`.
+pub const X_TC_AUTHORIZATION: HeaderName = HeaderName::from_static("x-tc-authorization");
 /// The header with the requested action.
 pub const X_TC_ACTION: HeaderName = HeaderName::from_static("x-tc-action");
 /// The header with the version of the requested action.
@@ -58,12 +61,11 @@ impl<'r> Scheme<'r> for Tc3Claim<'r> {
 
     /// Any `Authorization` header counts as a claim of this scheme, so that a malformed one is explained.
     fn is_used_by(request: &SentRequest<'_>) -> bool {
-        request.headers.contains_key(header::AUTHORIZATION)
+        request.headers.contains_key(header::AUTHORIZATION) || request.headers.contains_key(X_TC_AUTHORIZATION)
     }
 
     fn signed_headers(request: &SentRequest<'r>) -> Vec<&'r str> {
-        let authorization =
-            only(request.headers, header::AUTHORIZATION).and_then(|header| Authorization::parse(header).ok());
+        let authorization = signature(request.headers).and_then(|header| Authorization::parse(header).ok());
         authorization.map(|authorization| authorization.signed_headers().collect()).unwrap_or_default()
     }
 
@@ -90,7 +92,7 @@ impl<'r> Scheme<'r> for Tc3Claim<'r> {
 
     fn read(request: &SentRequest<'r>, payload: &'r Payload) -> Result<Self, super::Malformed> {
         let SentRequest { method, path, query, headers, .. } = *request;
-        let header = only(headers, header::AUTHORIZATION).ok_or(super::Malformed::NoSignature)?;
+        let header = signature(headers).ok_or(super::Malformed::NoSignature)?;
         let authorization = Authorization::parse(header)?;
         let timestamp = only(headers, X_TC_TIMESTAMP).ok_or(super::Malformed::NoTimestamp)?;
         let signed_at = timestamp.parse().ok().map(Timestamp::of_seconds);
@@ -129,6 +131,17 @@ impl<'r> Scheme<'r> for Tc3Claim<'r> {
         let date = self.signed_at?.utc_date();
         Some(diagnosis::diagnose(&self.authorization, &self.request, self.body, secret_key, &date))
     }
+}
+
+/// The header with the signature, if there is one signature. `Authorization` may hold something else beside the header of
+/// its own.
+fn signature(headers: &HeaderMap) -> Option<&str> {
+    if !headers.contains_key(X_TC_AUTHORIZATION) {
+        return only(headers, header::AUTHORIZATION);
+    }
+    let is_signature = |value: &HeaderValue| value.as_bytes().starts_with(ALGORITHM.as_bytes());
+    let both = headers.get_all(header::AUTHORIZATION).iter().any(is_signature);
+    only(headers, X_TC_AUTHORIZATION).filter(|_| !both)
 }
 
 #[cfg(test)]
