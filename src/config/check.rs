@@ -51,8 +51,10 @@ impl Settings {
     fn check_guard(&self) -> Result<(), StartError> {
         match (self.guard, &self.guard_upstream) {
             (Listen::At(_), None) => Err(refused("--guard needs --guard-upstream, the address it forwards to")),
-            (_, Some(url)) if url.scheme() != "http" || !is_base(url) => {
-                Err(refused("--guard-upstream is an http address without a path, such as http://127.0.0.1:9000"))
+            (_, Some(url))
+                if url.scheme() != "http" || !url.has_host() || url.query().is_some() || url.fragment().is_some() =>
+            {
+                Err(refused("--guard-upstream is an http address without a query, such as http://127.0.0.1:9000/shop"))
             }
             _ if self.guard_aws4_presigned > LONGEST_PRESIGNED => Err(refused("--guard-aws4-presigned is at most 7d")),
             _ => Ok(()),

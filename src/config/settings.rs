@@ -44,7 +44,7 @@ settings! {
     #[arg(value_name = "ADDR")]
     pub guard: Listen = "off";
 
-    /// Address that the guard forwards to, such as `http://127.0.0.1:9000`
+    /// Address that the guard forwards to, such as `http://127.0.0.1:9000`, with or without a path
     #[arg(value_name = "URL")]
     pub guard_upstream: Url;
 
@@ -99,6 +99,10 @@ settings! {
     /// Whether the guard, /forward-auth and /v1/verify accept requests whose body is not signed
     #[arg(value_name = "BOOL")]
     pub guard_unsigned_payload: bool = "false";
+
+    /// Whether the guard passes on CORS preflights, which browsers cannot sign
+    #[arg(value_name = "BOOL")]
+    pub guard_cors_preflight: bool = "false";
 
     /// Signature schemes that the guard, /forward-auth and /v1/verify accept: tc3, aws4
     #[arg(value_name = "SCHEMES", value_delimiter = ',')]

@@ -271,6 +271,58 @@ async fn the_scheme_is_the_listeners_or_what_a_trusted_proxy_says() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_path_of_the_upstream_comes_before_the_requested_one() {
+    for (path, received) in
+        [("", "/"), ("/", "/"), ("/shop", "/shop/"), ("/shop/", "/shop/"), ("/a%2fb/c", "/a%2fb/c/")]
+    {
+        let guarded = Guarded::start(Ends::Not, |given| {
+            let upstream = given.guard_upstream.as_ref().unwrap().join(path).unwrap();
+            GivenSettings { guard_upstream: Some(upstream), ..given }
+        })
+        .await;
+        assert_eq!(guarded.send(&guarded.call("GET", "")).await.status().as_u16(), 200, "{path}");
+        let requests = guarded.back_end.take();
+        assert!(requests[0].starts_with(&format!("GET {received} HTTP/1.1\r\n")), "{path}: {requests:?}");
+    }
+}
+
+/// Browsers cannot sign a preflight. Whatever is not exactly one has to be signed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn preflights_pass_where_the_setting_says_so() {
+    let ask = async |guarded: &Guarded, method: &str, headers: &[(&str, &str)], body: &'static str| {
+        let url = format!("http://{}/orders?a=1", guarded.signer.address);
+        let mut request = guarded.signer.client.request(method.parse().unwrap(), url).body(body);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.unwrap().status().as_u16()
+    };
+    let (origin, asked) = (("origin", "https://shop.example"), ("access-control-request-method", "POST"));
+    let off = Guarded::start(Ends::Not, |given| given).await;
+    assert_eq!(ask(&off, "OPTIONS", &[origin, asked], "").await, 401);
+    let on = |given| GivenSettings { guard_cors_preflight: Some(true), ..given };
+    let guarded = Guarded::start(Ends::Not, on).await;
+    let forged = [origin, asked, ("x-latchkey-uin", "1"), ("x-latchkey-secret-id", "AKIDx")];
+    assert_eq!(ask(&guarded, "OPTIONS", &forged, "").await, 200);
+    let requests = guarded.back_end.take();
+    assert!(requests[0].starts_with("OPTIONS /orders?a=1 HTTP/1.1\r\n"), "{requests:?}");
+    assert!(
+        requests[0].contains("origin: https://shop.example") && !requests[0].contains("x-latchkey"),
+        "{requests:?}"
+    );
+    for (method, headers, body) in [
+        ("OPTIONS", &[origin][..], ""),
+        ("OPTIONS", &[asked], ""),
+        ("OPTIONS", &[origin, asked], "body"),
+        ("POST", &[origin, asked], ""),
+        ("GET", &[origin, asked], ""),
+    ] {
+        assert_eq!(ask(&guarded, method, headers, body).await, 401, "{method} {headers:?}");
+    }
+    assert!(guarded.back_end.take().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn within_tls_the_scheme_is_https() {
     let dir = tempfile::tempdir().unwrap();
     let trusted = write_certificate(dir.path());

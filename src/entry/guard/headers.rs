@@ -6,7 +6,6 @@ use std::net::IpAddr;
 use axum::http::header::{self, HeaderName};
 use axum::http::{HeaderMap, HeaderValue};
 
-use crate::entry::ask::{Accepted, identity};
 use crate::http::headers::only;
 use crate::http::tracked::Caller;
 use crate::signature::SchemeName;
@@ -113,12 +112,12 @@ fn passes(name: &HeaderName, signed_headers: &[&str]) -> bool {
     !believed || signed_headers.contains(&name.as_str())
 }
 
-/// The headers of `sent` for the back end, with the identity that the check has found. `proto` is the scheme of this
+/// The headers of `sent` for the back end, with the identity that the check has found, if there is one. `proto` is the scheme of this
 /// listener.
 pub(crate) fn forwarded(
     sent: &HeaderMap,
     signed_headers: &[&str],
-    accepted: &Accepted,
+    identity: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
     caller: &Caller,
     proto: &'static str,
     upgrading: bool,
@@ -128,7 +127,7 @@ pub(crate) fn forwarded(
     for name in forged {
         headers.remove(name);
     }
-    headers.extend(identity(accepted));
+    headers.extend(identity);
     headers.insert(FORWARDED_FOR, address(caller.address));
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(proto_of(sent, caller, proto)));
     if let Some(host) = sent.get(header::HOST) {

@@ -13,10 +13,11 @@ mod upstream;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Extension, Request, State};
+use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
-use axum::http::{HeaderMap, StatusCode, Uri, Version, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, Version, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::Full;
 use hyper::upgrade::OnUpgrade;
@@ -26,7 +27,7 @@ use url::Url;
 use self::headers::{connection_names, takes_signed_header, without_hop_by_hop};
 use self::upstream::Upstream;
 use super::api_error::ApiError;
-use super::ask::{Admission, refuse, schemes};
+use super::ask::{Admission, identity, refuse, schemes};
 use super::messages::texts_for;
 use super::target::path_and_query;
 use crate::app::App;
@@ -49,6 +50,28 @@ const WATCH_EVERY: Duration = Duration::from_millis(500);
 struct Guard {
     app: App,
     upstream: Upstream,
+}
+
+impl Guard {
+    /// The scheme of this listener.
+    fn proto(&self) -> &'static str {
+        if self.app.settings.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// The request for the back end.
+    fn request(
+        &self,
+        asked: &Parts,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<axum::http::Request<Full<Bytes>>, ApiError> {
+        let mut forwarded = axum::http::Request::new(Full::new(body));
+        *forwarded.method_mut() = asked.method.clone();
+        *forwarded.uri_mut() = self.upstream.address(&asked.uri)?;
+        *forwarded.version_mut() = Version::HTTP_11;
+        *forwarded.headers_mut() = headers;
+        Ok(forwarded)
+    }
 }
 
 /// Creates the proxy in front of `upstream`.
@@ -79,6 +102,9 @@ async fn pass(
 ) -> Result<Response, ApiError> {
     let app = &guard.app;
     let (parts, body) = request.into_parts();
+    if app.settings.guard_cors_preflight && body.is_end_stream() && is_preflight(&parts) {
+        return pass_preflight(guard, caller, &parts).await;
+    }
     let (method, path) = (parts.method.as_str(), parts.uri.path());
     let Caller { address, request_id, .. } = *caller;
     let requested = Requested::OfBackEnd { method, path };
@@ -100,14 +126,27 @@ async fn pass(
     let accepted = admission.ask(&request).await?;
 
     let upgrading = upgrade.is_some() && is_upgrade(headers);
-    let proto = if app.settings.tls.is_some() { "https" } else { "http" };
-    let mut forwarded = axum::http::Request::new(Full::new(body.bytes.clone()));
-    *forwarded.method_mut() = parts.method.clone();
-    *forwarded.uri_mut() = guard.upstream.address(&parts.uri)?;
-    *forwarded.version_mut() = Version::HTTP_11;
-    *forwarded.headers_mut() = headers::forwarded(headers, &signed_headers, &accepted, caller, proto, upgrading);
-    let response = guard.upstream.ask(forwarded).await?;
+    let forwarded = headers::forwarded(headers, &signed_headers, identity(&accepted), caller, guard.proto(), upgrading);
+    let response = guard.upstream.ask(guard.request(&parts, forwarded, body.bytes.clone())?).await?;
     returned(guard, response, &accepted.signed, upgrade.filter(|_| upgrading))
+}
+
+/// Returns `true` for a browser's question whether a page of another origin may send a request (Fetch, section 3.3.2).
+/// Browsers cannot sign it.
+fn is_preflight(parts: &Parts) -> bool {
+    parts.method == Method::OPTIONS
+        && parts.headers.contains_key(header::ORIGIN)
+        && parts.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// Passes on a preflight, without an identity.
+async fn pass_preflight(guard: &Guard, caller: &Caller, parts: &Parts) -> Result<Response, ApiError> {
+    path_and_query(parts.uri.path_and_query().map_or("", PathAndQuery::as_str))?;
+    let headers = headers::forwarded(&parts.headers, &[], [], caller, guard.proto(), false);
+    let response = guard.upstream.ask(guard.request(parts, headers, Bytes::new())?).await?;
+    let (mut parts, body) = response.into_parts();
+    parts.headers = without_hop_by_hop(&parts.headers, false);
+    Ok(Response::from_parts(parts, Body::new(body)).into_response())
 }
 
 /// Returns `true` for an upgrade to WebSocket, the only one that is passed on: another version of HTTP would carry

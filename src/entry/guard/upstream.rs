@@ -55,12 +55,18 @@ impl Upstream {
         }
     }
 
-    /// The upstream URL for a requested target.
+    /// The upstream URL for a requested target, which comes after the path of the upstream, byte for byte.
     pub(crate) fn address(&self, asked: &Uri) -> Result<Uri, ApiError> {
         let mut parts = Parts::default();
         parts.scheme = self.base.scheme().cloned();
         parts.authority = self.base.authority().cloned();
-        parts.path_and_query = Some(asked.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/")));
+        let asked = asked.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
+        let path = self.base.path().trim_end_matches('/');
+        parts.path_and_query = Some(if path.is_empty() {
+            asked
+        } else {
+            format!("{path}{asked}").parse().map_err(|_| ApiError::Target)?
+        });
         Uri::from_parts(parts).map_err(|_| ApiError::Target)
     }
 
